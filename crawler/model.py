@@ -1,0 +1,214 @@
+"""What travels through the crawler?
+
+Five nouns, one way: a `Link` found somewhere becomes a `Job` that may be fetched now; the network
+answers with a `Reply`, whose meaning is a `Document`; all of one attempt is a `Visit`, one line of
+history. All are frozen, and all but the body of a reply cross process borders as msgpack.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Kind = Literal["page", "robots", "sitemap", "feed", "check"]
+"""What a fetch is for."""
+
+FOLLOWED = frozenset(
+    {
+        "seed",
+        "a",
+        "area",
+        "frame",
+        "iframe",
+        "refresh",
+        "redirect",
+        "canonical",
+        "alternate",
+        "next",
+        "prev",
+        "sitemap",
+        "feed",
+    }
+)
+"""Link kinds whose targets are fetched when in scope; every other kind is only recorded."""
+
+RECORDED = frozenset(
+    {"img", "srcset", "script", "stylesheet", "icon", "media", "form", "embed", "link"}
+)
+"""Link kinds that are recorded as ``skipped: not_followed``."""
+
+
+class Target(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Where a link points.
+
+    url: the WHATWG href without fragment and userinfo, at most ``MAX_KEPT_URL`` bytes of it; of an
+        address that cannot be parsed, the text as it stood, cut likewise.
+    hash: 63-bit identity of the whole URL, never of the cut one.
+    origin: scheme, name and port (``https://example.org:8443``); empty for other schemes.
+    refusal: why this can never be fetched (``scheme``, ``url_invalid``, ``url_too_long``,
+        ``blocked_port``), or None.
+    """
+
+    url: str
+    hash: int
+    origin: str
+    refusal: str | None = None
+
+
+class Link(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One occurrence of a link in a document; its position is its place in `Document.links`.
+
+    target: index into `Document.targets`.
+    kind: one of `FOLLOWED` or `RECORDED`.
+    anchor: visible text of an anchor, or the alt text of an image; None where neither can be.
+    rel: the rel attribute as written, lower case, or None.
+    nofollow: rel has nofollow, or the whole page asks for it (meta robots, X-Robots-Tag).
+    fragment: what stood behind ``#``, without it; None when there was none.
+    region: ``nav``, ``header``, ``main``, ``footer`` by the nearest such ancestor, or None.
+    """
+
+    target: int
+    kind: str
+    anchor: str | None = None
+    rel: str | None = None
+    nofollow: bool = False
+    fragment: str | None = None
+    region: str | None = None
+
+
+class Job(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A URL that may be fetched now: politeness has been kept before it came out.
+
+    token: the lease; a visit that carries a stale one is dropped.
+    url_id: ``urls.id``.
+    url: what is requested.
+    kind: what the fetch is for.
+    method: ``GET``, or ``HEAD`` for checks.
+    attempt: 1 for the first try.
+    hops: redirects behind this URL in its chain.
+    private_ok: the host is one that the person named as their own (loopback or private).
+    etag, last_modified: validators of the last good visit, for a conditional request.
+    """
+
+    token: int
+    url_id: int
+    url: str
+    kind: Kind = "page"
+    method: str = "GET"
+    attempt: int = 1
+    hops: int = 0
+    private_ok: bool = False
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+class Reply(msgspec.Struct, frozen=True, array_like=True):
+    """What the network said, or why it did not.
+
+    status: HTTP status 100..999, None when no answer came.
+    error: a word of ``visits.error``, None for any HTTP answer that came whole.
+    error_detail: one line for people, control characters escaped.
+    ip: the address connected to.
+    http_version: ``1.0`` or ``1.1``.
+    dns_ms, connect_ms, tls_ms, ttfb_ms, total_ms: durations; None when the phase did not happen
+        (a kept-alive connection has no dns, connect and tls).
+    wire_bytes: body bytes received, before decoding.
+    truncated: ``length``, ``disconnect`` or ``time`` when the body is only a prefix.
+    headers: names and values in order of arrival, latin-1 decoded, control characters replaced.
+    redirect: where a 3xx with a usable Location points.
+    redirect_fragment: the fragment of that Location.
+    retry_after_s: seconds the server asks to wait (Retry-After in either form), clamped to 0..1 h.
+    body: decoded body, at most the cap; never crosses a process border.
+    """
+
+    status: int | None = None
+    error: str | None = None
+    error_detail: str | None = None
+    ip: str | None = None
+    http_version: str | None = None
+    dns_ms: float | None = None
+    connect_ms: float | None = None
+    tls_ms: float | None = None
+    ttfb_ms: float | None = None
+    total_ms: float | None = None
+    wire_bytes: int = 0
+    truncated: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    redirect: Target | None = None
+    redirect_fragment: str | None = None
+    retry_after_s: float | None = None
+    body: bytes = b""
+
+    def header(self, name: str) -> str | None:
+        """The last value of a header by its lower-case name, or None."""
+        for key, value in reversed(self.headers):
+            if key.lower() == name:
+                return value
+        return None
+
+
+class SitemapEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One entry of a sitemap or feed.
+
+    target: index into `Document.targets`.
+    is_sitemap: the entry of an index, itself a sitemap.
+    lastmod, changefreq: as written, stripped; None when absent.
+    priority: 0.0..1.0, None when absent or not a number.
+    """
+
+    target: int
+    is_sitemap: bool = False
+    lastmod: str | None = None
+    priority: float | None = None
+    changefreq: str | None = None
+
+
+class Document(msgspec.Struct, frozen=True, array_like=True):
+    """What a reply means.
+
+    content_type: media type without parameters, lower case, after sniffing; None for no body.
+    charset: the encoding used, as a WHATWG label in lower case.
+    title, description, h1, lang, canonical, meta_robots: facts of a page, white space folded.
+    text: the visible text. word_count: words in it. text_hash: 63-bit hash of it.
+    targets: distinct targets. links: occurrences in document order. entries: of a sitemap or feed.
+    truncated: ``parse`` (the parser stopped or gave up) or ``links`` (cap on links), or None.
+    error: ``parse_timeout`` where the parser was killed, ``decode_error`` otherwise, or None.
+    """
+
+    content_type: str | None = None
+    charset: str | None = None
+    title: str | None = None
+    description: str | None = None
+    h1: str | None = None
+    lang: str | None = None
+    canonical: str | None = None
+    meta_robots: str | None = None
+    text: str | None = None
+    word_count: int | None = None
+    text_hash: int | None = None
+    targets: tuple[Target, ...] = ()
+    links: tuple[Link, ...] = ()
+    entries: tuple[SitemapEntry, ...] = ()
+    truncated: str | None = None
+    error: str | None = None
+
+
+class Visit(msgspec.Struct, frozen=True, array_like=True):
+    """One attempt at one job: one line of history.
+
+    job, reply, document: what was asked, said and meant; the reply has lost its body.
+    started_at: ISO-8601 UTC with milliseconds.
+    body_bytes: length of the decoded body. body_sha256: its digest.
+    body: the body as a zlib stream, None when bodies are off or there is none.
+    robots_body: of a robots job, the decoded text (at most 500 KiB).
+    """
+
+    job: Job
+    reply: Reply
+    document: Document
+    started_at: str
+    body_bytes: int = 0
+    body_sha256: bytes | None = None
+    body: bytes | None = None
+    robots_body: bytes | None = None
