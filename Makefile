@@ -1,0 +1,68 @@
+# The front door. Plain `make` lists what can be asked for.
+#
+# A crawl's database is never a target here, so nothing that make does can delete one.
+
+PYTHON ?= python3
+SEEDS  ?= seeds.txt
+# DB, CONFIG and ARGS may be given too; `make crawl DB=data/mine.db ARGS="--max-pages 100"`.
+
+VENV := .venv
+PY   := $(VENV)/bin/python
+READY := $(VENV)/.stamp
+
+# the options that `crawler` shares between its commands
+OF_DB = $(if $(DB),--db "$(DB)")
+
+.DEFAULT_GOAL := help
+.PHONY: help crawl demo test lint bench profile clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+crawl: $(READY) ## crawl the URLs of SEEDS=seeds.txt into one database (DB=, CONFIG=, ARGS= as you like)
+	@$(VENV)/bin/crawler crawl "$(SEEDS)" $(OF_DB) $(if $(CONFIG),--config "$(CONFIG)") $(ARGS)
+
+demo: $(READY) ## crawl a small web made up on this machine, without internet
+	@$(VENV)/bin/crawler demo $(OF_DB) $(ARGS)
+
+test: $(READY) ## run the tests (ARGS="-k robots" for some of them)
+	@$(PY) -m pytest $(ARGS)
+
+lint: $(READY) ## check style, format, types and the layers of imports
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports
+
+bench: $(READY) ## measure against other crawlers (WORK=small for one of the works)
+	@$(PY) -m tests.bench $(WORK)
+
+profile: $(READY) ## tell where the time of a crawl goes (WORK=small)
+	@$(PY) -m tests.bench --profile $(WORK)
+
+clean: ## remove the environment and caches; crawls stay
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The environment is made anew whenever what it consists of changes. A dot is a package.
+$(READY): pyproject.toml requirements.lock
+	@command -v $(PYTHON) > /dev/null || { \
+	  echo "$(PYTHON) is not here: install Python 3.11 or newer, or name one: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 or newer is needed, $(PYTHON) is older: name another one, make PYTHON=python3.12" >&2; exit 1; }
+	@if command -v uv > /dev/null; then \
+	  echo "Making $(VENV) with uv (once)"; \
+	  uv venv --quiet --clear --python $(PYTHON) $(VENV) && \
+	  uv pip install --python $(PY) -r requirements.lock && \
+	  uv pip install --quiet --python $(PY) --no-deps --no-build-isolation --editable .; \
+	else \
+	  $(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { \
+	    echo "$(PYTHON) cannot make environments: apt-get install python3-venv (on Debian and Ubuntu)" >&2; exit 1; }; \
+	  printf '%s' "Making $(VENV), once, $$(grep -c == requirements.lock) packages "; \
+	  $(PYTHON) -m venv --clear $(VENV) && \
+	  { $(PY) -m pip install --disable-pip-version-check --no-deps -r requirements.lock || touch $(VENV)/.failed; } | \
+	    while read -r word rest; do case "$$word" in Collecting) printf .;; Installing) printf ' unpacking';; esac; done; \
+	  test ! -e $(VENV)/.failed && \
+	  $(PY) -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable . && echo " done"; \
+	fi
+	@touch $@
