@@ -1,0 +1,343 @@
+"""What is the address, and is it one that can be fetched?
+
+Addresses follow the WHATWG URL standard (https://url.spec.whatwg.org/), the one browsers follow.
+can_ada reads them (0.5 us a link); ada_url, which follows a newer edition of the standard and
+costs three times as much, is asked about the few on which the two can differ: what can_ada
+refuses, internationalised names, and texts with ``^`` or a space in the result.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from hashlib import blake2b
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import ada_url
+import can_ada
+
+from crawler.model import Target
+
+if TYPE_CHECKING:
+    from publicsuffixlist import PublicSuffixList
+
+MAX_KEPT_URL: Final = 2083
+"""Bytes that are kept of an address that is refused, and of any fragment."""
+
+BAD_PORTS: Final = frozenset(
+    {
+        # https://fetch.spec.whatwg.org/#port-blocking
+        *(1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95),
+        *(101, 102, 103, 104, 109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161),
+        *(179, 389, 427, 465, 512, 513, 514, 515, 526, 530, 531, 532, 540, 548, 554, 556, 563),
+        *(587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060),
+        *(5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080),
+    }
+)
+
+STORE_PORTS: Final = frozenset({3306, 5432, 6379, 11211, 27017})
+"""MySQL, PostgreSQL, Redis, memcached and MongoDB: not in the standard's list, but an HTTP request
+can do harm there, and no site serves pages from them."""
+
+BLOCKED_PORTS: Final = BAD_PORTS | STORE_PORTS
+
+DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+_WEB: Final = ("http://", "https://")
+_MAX_BASE: Final = 8192
+_NO_CONTROLS: Final = {**dict.fromkeys(range(0x20), 0xFFFD), 9: None, 10: None, 13: None}
+_AUTHORITY = re.compile(r"[a-z][a-z0-9+.-]*://([^/?#]*)", re.IGNORECASE)
+_PRIVATE: Final = tuple(
+    ip_network(block)
+    for block in (
+        "0.0.0.0/32",  # "this host": what a development server prints as its own address
+        "10.0.0.0/8",
+        "127.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "::/128",
+        "::1/128",
+        "fc00::/7",
+    )
+)
+
+
+class Site(NamedTuple):
+    """What stands before the path of an http(s) URL.
+
+    origin: scheme, name and port, without userinfo; empty when no such host can exist.
+    port: the port a connection would go to.
+    """
+
+    origin: str
+    port: int
+
+
+class Resolver:
+    """Reads the links of one document: parses its base once.
+
+    base: the address that relative links stand on, None for none; one that cannot be read counts
+        as none.
+    max_bytes: a longer URL is ``url_too_long``.
+    blocked_ports: a URL with one of these is ``blocked_port``.
+    """
+
+    __slots__ = ("_base", "_blocked", "_href", "_max", "_prefix", "_site")
+
+    def __init__(
+        self,
+        base: str | None = None,
+        *,
+        max_bytes: int = 2083,
+        blocked_ports: frozenset[int] = BLOCKED_PORTS,
+    ) -> None:
+        self._max = max_bytes
+        self._blocked = blocked_ports
+        href = None if base is None else _exact_href(base, None)
+        self._href = href
+        self._base = None if href is None else _fast_url(href)
+        authority = _web_authority(href) if href else ""
+        # "\n" stands in no href, so that a base of another scheme is nobody's neighbour.
+        self._prefix = authority + "/" if authority else "\n"
+        self._site = _site(authority) if authority else Site("", 0)
+
+    def __repr__(self) -> str:
+        return f"<Resolver on {self._href}>"
+
+    def resolve(self, href: str) -> tuple[Target, str | None]:
+        """The address that a link means, and its fragment; never raises."""
+        whole = self._whole(href)
+        if whole is None:
+            return _invalid(href), None
+        url, hashmark, fragment = whole.partition("#")
+        if url.startswith(self._prefix):
+            site = self._site
+            rest = len(self._prefix) - 1
+        elif url.startswith(_WEB):
+            authority = _web_authority(url)
+            site = _site(authority)
+            rest = len(authority)
+        else:
+            return _foreign(url), fragment[:MAX_KEPT_URL] if hashmark else None
+        refusal = None
+        if not site.origin:
+            refusal = "url_invalid"
+            url = _without_userinfo(url)
+        else:
+            # The part before the path is the origin itself unless userinfo stood in it.
+            if rest != len(site.origin):
+                url = site.origin + url[rest:]
+            if len(url) > self._max:
+                refusal = "url_too_long"
+            elif site.port in self._blocked:
+                refusal = "blocked_port"
+        number = int.from_bytes(blake2b(url.encode(), digest_size=8).digest(), "big") >> 1
+        if refusal:
+            url = url[:MAX_KEPT_URL]
+        return Target(url, number, site.origin, refusal), (
+            fragment[:MAX_KEPT_URL] if hashmark else None
+        )
+
+    def _whole(self, href: str) -> str | None:
+        """The WHATWG href with userinfo and fragment; None for what is no URL."""
+        try:
+            base = self._base
+            if base is not None:
+                whole: str = (base + href).href
+            elif self._href is None:
+                whole = can_ada.parse(href).href
+            else:
+                return _exact_href(href, self._href)
+        except (ValueError, TypeError):
+            return _exact_href(href, self._href)
+        if "^" in whole or " " in whole:
+            return _exact_href(href, self._href)
+        # The base has been read exactly, so a link to its own host needs no second opinion.
+        if "xn--" in whole and not whole.startswith(self._prefix):
+            return _exact_href(href, self._href)
+        return whole
+
+
+def resolve(
+    href: str,
+    base: str | None = None,
+    *,
+    max_bytes: int = 2083,
+    blocked_ports: frozenset[int] = BLOCKED_PORTS,
+) -> tuple[Target, str | None]:
+    """The address that a text means on a base, and its fragment (None where there is no ``#``).
+
+    Never raises. Whoever reads many links of one document takes a `Resolver`.
+    """
+    make = _resolver if base is None or len(base) <= _MAX_BASE else _resolver.__wrapped__
+    return make(base, max_bytes, blocked_ports).resolve(href)
+
+
+@lru_cache(maxsize=256)
+def _resolver(base: str | None, max_bytes: int, blocked_ports: frozenset[int]) -> Resolver:
+    return Resolver(base, max_bytes=max_bytes, blocked_ports=blocked_ports)
+
+
+def identity(url: str) -> int:
+    """The 63-bit number by which a URL is known: the upper bits of its BLAKE2b."""
+    data = url.encode("utf-8", "replace")
+    return int.from_bytes(blake2b(data, digest_size=8).digest(), "big") >> 1
+
+
+def scheme_of(url: str) -> str:
+    """``https`` of ``https://example.org/``; empty where there is none."""
+    scheme, colon, _ = url.partition(":")
+    return scheme.lower() if colon else ""
+
+
+def host_of(url: str) -> str:
+    """The host of an origin or URL, without port and userinfo; IPv6 keeps its brackets."""
+    return _host_and_port(url)[0]
+
+
+def port_of(url: str) -> int:
+    """The port a connection would go to; 0 where the scheme has no default and none is named."""
+    return int(_host_and_port(url)[1] or DEFAULT_PORTS.get(scheme_of(url), 0))
+
+
+def path_of(url: str) -> str:
+    """Path and query of a URL, as robots.txt rules see them; at least ``/``."""
+    after = url.partition("://")[2].partition("#")[0]
+    start = min((at for at in (after.find("/"), after.find("?")) if at >= 0), default=len(after))
+    rest = after[start:]
+    return rest if rest.startswith("/") else "/" + rest
+
+
+def fold_host(host: str) -> str:
+    """The name under which a host's variants are one: no case, no final dot, no first ``www.``."""
+    folded = host.lower().removesuffix(".")
+    bare = folded.removeprefix("www.")
+    return bare if "." in bare else folded
+
+
+def is_ip(host: str) -> bool:
+    """Whether a host is an address literal, with or without the brackets of IPv6."""
+    return _address(host) is not None
+
+
+def is_private_literal(host: str) -> bool:
+    """Whether a host says by itself that it is the person's own: localhost or a private address.
+
+    Link-local addresses do not count: the metadata services of cloud machines live there.
+    """
+    address = _address(host)
+    if address is None:
+        name = host.lower().removesuffix(".")
+        return name == "localhost" or name.endswith(".localhost")
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    return any(address in block for block in _PRIVATE if block.version == address.version)
+
+
+@lru_cache(maxsize=16_384)
+def registered_domain(host: str) -> str:
+    """The name somebody registered: ``example.co.uk`` of ``a.example.co.uk``.
+
+    By the public suffix list with its private part, so every ``*.github.io`` is its own domain.
+    Addresses, and names that are public suffixes themselves, come back as they are.
+    """
+    if is_ip(host):
+        return host
+    name = host.lower().removesuffix(".")
+    return _suffixes().privatesuffix(name) or name
+
+
+@lru_cache(maxsize=1)
+def _suffixes() -> PublicSuffixList:
+    from publicsuffixlist import PublicSuffixList  # 30 ms that most processes never need
+
+    return PublicSuffixList()
+
+
+@lru_cache(maxsize=8192)
+def _site(authority: str) -> Site:
+    """Judges ``https://user@example.org:8443``; cached, because links go to few hosts."""
+    host, port = _host_and_port(authority)
+    scheme = scheme_of(authority)
+    number = int(port or DEFAULT_PORTS[scheme])
+    if number == 0 or not _possible(host):
+        return Site("", number)
+    return Site(f"{scheme}://{host}:{port}" if port else f"{scheme}://{host}", number)
+
+
+def _possible(host: str) -> bool:
+    """Whether DNS could hold this name: lengths of RFC 1035, section 2.3.4, and no empty label."""
+    if host.startswith("["):
+        return True
+    name = host.removesuffix(".")
+    return len(name) <= 253 and all(0 < len(label) <= 63 for label in name.split("."))
+
+
+def _host_and_port(url: str) -> tuple[str, str]:
+    found = _AUTHORITY.match(url)
+    if found is None:
+        return "", ""
+    place = found[1].rpartition("@")[2]
+    host, colon, port = place.rpartition(":")
+    if not colon or port.endswith("]"):
+        return place, ""
+    return host, port if port.isdecimal() else ""
+
+
+def _address(host: str) -> IPv4Address | IPv6Address | None:
+    if not (host[-1:].isdigit() or ":" in host):  # an error costs 2 us, and names are the rule
+        return None
+    bracketed = host.startswith("[") and host.endswith("]")
+    try:
+        return ip_address(host[1:-1] if bracketed else host)
+    except ValueError:
+        return None
+
+
+def _web_authority(href: str) -> str:
+    """``https://user@example.org:8443`` of an http(s) href; empty for other schemes."""
+    if not href.startswith(_WEB):
+        return ""
+    end = href.find("/", 8)
+    return href[:end] if end > 0 else href
+
+
+def _fast_url(href: str) -> can_ada.URL | None:
+    try:
+        return can_ada.parse(href)
+    except ValueError:
+        return None
+
+
+def _exact_href(href: str, base: str | None) -> str | None:
+    text = _scalar(href)
+    try:
+        whole: str = ada_url.normalize_url(text) if base is None else ada_url.join_url(base, text)
+    except ValueError:
+        return None
+    return whole
+
+
+def _scalar(text: str) -> str:
+    """A text whose lone surrogates are U+FFFD (https://infra.spec.whatwg.org/#scalar-value-string)."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _foreign(url: str) -> Target:
+    url = _without_userinfo(url)
+    return Target(url[:MAX_KEPT_URL], identity(url), "", "scheme")
+
+
+def _invalid(href: str) -> Target:
+    """What is no URL keeps its text; NUL before the hashed bytes keeps it apart from every URL."""
+    text = _scalar(href.strip()).translate(_NO_CONTROLS).strip()
+    kept = text[:MAX_KEPT_URL].encode()[:MAX_KEPT_URL].decode("utf-8", "ignore")
+    return Target(kept, identity("\0" + text), "", "url_invalid")
+
+
+def _without_userinfo(url: str) -> str:
+    found = _AUTHORITY.match(url)
+    if found is None or "@" not in found[1]:
+        return url
+    return url[: found.start(1)] + url[found.start(1) + found[1].rindex("@") + 1 :]
