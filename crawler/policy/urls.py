@@ -3,7 +3,7 @@
 Addresses follow the WHATWG URL standard (https://url.spec.whatwg.org/), the one browsers follow.
 can_ada reads them (0.5 us a link); ada_url, which follows a newer edition of the standard and
 costs three times as much, is asked about the few on which the two can differ: what can_ada
-refuses, internationalised names, and texts with ``^`` or a space in the result.
+refuses, names that are or may be internationalised, and hrefs with ``^`` or a space.
 """
 
 from __future__ import annotations
@@ -110,51 +110,43 @@ class Resolver:
         whole = self._whole(href)
         if whole is None:
             return _invalid(href), None
-        url, hashmark, fragment = whole.partition("#")
+        url, mark, fragment = whole.partition("#")
+        return self._target(url), fragment[:MAX_KEPT_URL] if mark else None
+
+    def _target(self, url: str) -> Target:
         if url.startswith(self._prefix):
-            site = self._site
-            rest = len(self._prefix) - 1
+            site, path = self._site, len(self._prefix) - 1
         elif url.startswith(_WEB):
             authority = _web_authority(url)
-            site = _site(authority)
-            rest = len(authority)
+            site, path = _site(authority), len(authority)
         else:
-            return _foreign(url), fragment[:MAX_KEPT_URL] if hashmark else None
-        refusal = None
-        if not site.origin:
-            refusal = "url_invalid"
-            url = _without_userinfo(url)
-        else:
-            # The part before the path is the origin itself unless userinfo stood in it.
-            if rest != len(site.origin):
-                url = site.origin + url[rest:]
-            if len(url) > self._max:
-                refusal = "url_too_long"
-            elif site.port in self._blocked:
-                refusal = "blocked_port"
+            return _refused(_without_userinfo(url), "", "scheme")
+        origin = site.origin
+        if not origin:
+            return _refused(_without_userinfo(url), "", "url_invalid")
+        if path != len(origin):  # userinfo stood between
+            url = origin + url[path:]
+        if len(url) > self._max:
+            return _refused(url, origin, "url_too_long")
+        if site.port in self._blocked:
+            return _refused(url, origin, "blocked_port")
+        # identity(), written out: this line runs for every link there is.
         number = int.from_bytes(blake2b(url.encode(), digest_size=8).digest(), "big") >> 1
-        if refusal:
-            url = url[:MAX_KEPT_URL]
-        return Target(url, number, site.origin, refusal), (
-            fragment[:MAX_KEPT_URL] if hashmark else None
-        )
+        return Target(url, number, origin)
 
     def _whole(self, href: str) -> str | None:
         """The WHATWG href with userinfo and fragment; None for what is no URL."""
+        base = self._base
+        if not href.isascii() or (base is None and self._href is not None):
+            return _exact_href(href, self._href)
         try:
-            base = self._base
-            if base is not None:
-                whole: str = (base + href).href
-            elif self._href is None:
-                whole = can_ada.parse(href).href
-            else:
-                return _exact_href(href, self._href)
+            whole: str = can_ada.parse(href).href if base is None else (base + href).href
         except (ValueError, TypeError):
             return _exact_href(href, self._href)
         if "^" in whole or " " in whole:
             return _exact_href(href, self._href)
-        # The base has been read exactly, so a link to its own host needs no second opinion.
-        if "xn--" in whole and not whole.startswith(self._prefix):
+        # The base was read exactly, so its own host needs no second opinion.
+        if ("%" in href or "xn--" in whole) and not whole.startswith(self._prefix):
             return _exact_href(href, self._href)
         return whole
 
@@ -324,9 +316,8 @@ def _scalar(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _foreign(url: str) -> Target:
-    url = _without_userinfo(url)
-    return Target(url[:MAX_KEPT_URL], identity(url), "", "scheme")
+def _refused(url: str, origin: str, refusal: str) -> Target:
+    return Target(url[:MAX_KEPT_URL], identity(url), origin, refusal)
 
 
 def _invalid(href: str) -> Target:
