@@ -1,0 +1,1 @@
+"""Does the crawler keep its rules?"""

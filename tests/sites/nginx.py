@@ -1,0 +1,163 @@
+"""How is a folder of real documents served, fast and as the world serves them?
+
+By Debian's nginx, one process of it for each test that asks, on ports of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from gevent import subprocess
+
+from tests.sites.skip import require_program
+
+START_S = 10
+TRIES = 5
+MIME_TYPES = Path("/etc/nginx/mime.types")
+
+CONFIGURATION = """
+daemon off;
+master_process off;
+worker_processes 1;
+{user}
+pid {home}/pid;
+error_log {home}/error.log;
+events {{ worker_connections 8192; }}
+http {{
+  {types}
+  default_type application/octet-stream;
+  log_format hits '$msec $request_time $status $http_host $request_uri';
+  access_log {access_log};
+  client_body_temp_path {home}/body;
+  proxy_temp_path {home}/proxy;
+  fastcgi_temp_path {home}/fastcgi;
+  uwsgi_temp_path {home}/uwsgi;
+  scgi_temp_path {home}/scgi;
+  sendfile on;
+  tcp_nopush on;
+  keepalive_requests 100000000;
+  open_file_cache max=100000;
+  server {{
+    {listen}
+    root {folder};
+    index index.html;
+    {inside_server}
+  }}
+}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class FileHit:
+    """A request as nginx saw it.
+
+    ended: seconds since the epoch. took_s: from the first byte of the request to the last of the
+    reply. path: as requested.
+    """
+
+    ended: float
+    took_s: float
+    status: int
+    host: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Nginx:
+    """A running nginx."""
+
+    port: int
+    addresses: tuple[str, ...]
+    pid: int
+    log: Path
+
+    def url(self, path: str = "/", address: str | None = None) -> str:
+        """The absolute URL of a path, on the first address unless one is given."""
+        return f"http://{address or self.addresses[0]}:{self.port}{path}"
+
+    def hits(self) -> list[FileHit]:
+        """The access log so far; empty when it was not asked for."""
+        if not self.log.exists():
+            return []
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return [_file_hit(line) for line in lines]
+
+
+def require_nginx() -> Path:
+    """The path of nginx, or the test skips."""
+    return require_program("nginx", "apt-get install nginx-light")
+
+
+@contextmanager
+def serve_folder(
+    folder: str | Path,
+    *,
+    addresses: Sequence[str] = ("127.0.0.1",),
+    access_log: bool = True,
+    inside_server: str = "",
+) -> Iterator[Nginx]:
+    """Serve a folder; `inside_server` is configuration of nginx for its server block."""
+    program = require_nginx()
+    with TemporaryDirectory(prefix="nginx-") as home:
+        log = Path(home, "access.log")
+        settings = {
+            "home": home,
+            "folder": Path(folder).resolve(),
+            "user": "user root;" if os.geteuid() == 0 else "",
+            "types": f"include {MIME_TYPES};" if MIME_TYPES.exists() else "",
+            "access_log": f"{log} hits" if access_log else "off",
+            "inside_server": inside_server,
+        }
+        process, port = _start(program, Path(home), settings, addresses)
+        try:
+            yield Nginx(port, tuple(addresses), process.pid, log)
+        finally:
+            process.terminate()
+            process.wait(timeout=START_S)
+
+
+def _start(
+    program: Path, home: Path, settings: dict[str, object], addresses: Sequence[str]
+) -> tuple[subprocess.Popen, int]:
+    """Start on a free port; another one is tried when somebody was quicker."""
+    file = home / "nginx.conf"
+    command = [str(program), "-p", str(home), "-e", str(home / "error.log"), "-c", str(file)]
+    for _ in range(TRIES):
+        port = _free_port()
+        listen = " ".join(f"listen {address}:{port};" for address in addresses)
+        file.write_text(CONFIGURATION.format(listen=listen, **settings))
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if _listens(process, home / "pid"):
+            return process, port
+    raise RuntimeError(f"nginx did not start: {(home / 'error.log').read_text()[-2000:]}")
+
+
+def _listens(process: subprocess.Popen, pid_file: Path) -> bool:
+    """Wait until it listens, which it tells by its pid file; False when it did not."""
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline and process.poll() is None:
+        if pid_file.exists():
+            return True
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _file_hit(line: str) -> FileHit:
+    ended, took, status, host, path = line.split(" ", 4)
+    return FileHit(float(ended), float(took), int(status), host, path)
