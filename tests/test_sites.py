@@ -192,7 +192,7 @@ def test_the_walk_agrees_with_the_web_platform_tests_on_plain_hosts() -> None:
         want = re.sub(r"^(https?://)[^/?#]*@", r"\1", case["href"]).partition("#")[0]
         assert walk.resolve(base or "", case["input"]) == want, case
         judged += 1
-    assert judged > 200
+    assert judged > 150
 
 
 @pytest.mark.parametrize(

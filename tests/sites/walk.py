@@ -135,13 +135,14 @@ def _authority(scheme: str, authority: str) -> str | None:
         host = name.encode("ascii" if name.isascii() else "idna").decode()
     except UnicodeError:
         return None
-    if re.search(r"[\x00-\x20\x7f<>^|%]", host):
+    if not host.startswith("[") and FORBIDDEN_IN_HOST.search(host):
         return None
     usual = {"http": 80, "https": 443}[scheme]
     port = "" if not match[2] or int(match[2]) == usual else f":{int(match[2])}"
     return f"{scheme}://{host}{port}"
 
 
+FORBIDDEN_IN_HOST = re.compile(r"[\x00-\x20\x7f#%/:<>?@\[\\\]^|]")
 KEPT_IN_PATH = ascii_letters + digits + "!$%&'()*+,-./:;=@[\\]_|~"
 KEPT_IN_QUERY = ascii_letters + digits + "!$%&()*+,-./:;=?@[\\]^_`{|}~"
 
