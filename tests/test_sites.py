@@ -29,9 +29,6 @@ def get(url: str, path: str, *, method: str = "GET") -> tuple[int, bytes]:
     return reply.status, body
 
 
-# A web told by the test
-
-
 def test_a_page_holds_the_links_it_was_told(web: Web) -> None:
     web.page("/", links=["/a?x=1&y=2", ("/b", "the <b> page")], title="Home & garden")
     status, body = get(web.url(), "/")
@@ -81,9 +78,6 @@ def test_a_connection_serves_many_requests(web: Web) -> None:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 3)
         gevent.sleep(0.05)
         assert connection.recv(1_000_000).count(b"HTTP/1.1 200 OK") == 3
-
-
-# A generated site
 
 
 def test_a_generated_site_is_the_same_every_time_and_another_seed_is_another_site() -> None:
@@ -140,9 +134,6 @@ def test_a_generated_site_is_the_same_from_files(tmp_path: Path) -> None:
             assert get(served.url(), site.path(number)) == (200, site.body(number))
         assert get(served.url(), "/robots.txt")[1] == generated.ROBOTS
         assert [hit.status for hit in served.hits()] == [200] * 13
-
-
-# The second opinion
 
 
 @pytest.mark.parametrize(
@@ -237,9 +228,6 @@ def test_the_walk_counts_the_postgresql_manual() -> None:
     files = {served.url(f"/{path.name}") for path in folder.glob("*.html")}
     assert found.pages == files
     assert found.broken() == []
-
-
-# What is absent
 
 
 @pytest.mark.parametrize(
