@@ -1,0 +1,7 @@
+"""What does the network say to a job? Job -> Reply."""
+
+from __future__ import annotations
+
+from crawler.fetch.fetcher import Fetcher, FetchStats
+
+__all__ = ["FetchStats", "Fetcher"]

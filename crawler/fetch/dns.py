@@ -1,0 +1,212 @@
+"""At which addresses does a host answer?
+
+Answers are kept: getaddrinfo tells no TTL, so a good answer counts for five minutes, a name that
+does not exist for half a minute, a resolver's own trouble for five seconds. Greenlets that ask for
+the same name at the same time share one question.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from time import monotonic
+from typing import Any, Final, Literal
+
+import gevent
+from gevent import get_hub, socket
+from gevent.event import AsyncResult
+from gevent.threadpool import ThreadPool
+
+from crawler.fetch.failures import Failure
+from crawler.fetch.shortage import Shortage, starved
+
+GOOD_S: Final = 300.0
+ABSENT_S: Final = 30.0
+TROUBLE_S: Final = 5.0
+KEPT_NAMES: Final = 20_000
+THREADS: Final = 256
+"""Lookups at once. A dead name holds its thread for as long as the system's resolver tries, so the
+ten threads of gevent's own pool would let ten dead names stop all others."""
+
+SILENCE_S: Final = 1.0
+"""EAI_AGAIN after this much waiting means a silent resolver, before it a refusal (SERVFAIL)."""
+
+Ask = Callable[[str], Sequence[str]]
+"""Resolves a name to numeric addresses or raises gaierror; cooperative."""
+
+_LABEL: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?|[A-Za-z0-9_-]{1,63}")
+_ARES_TIMEOUT: Final = 12
+_ARES_TROUBLE: Final = frozenset({2, 3, 5, 6, 11})  # FORMERR, SERVFAIL, NOTIMP, REFUSED, ...
+
+
+def is_name(host: str) -> bool:
+    """Whether DNS can be asked for this name (RFC 1035, section 2.3.4; underscores are found)."""
+    bare = host.removesuffix(".")
+    return 0 < len(bare) <= 253 and all(_LABEL.fullmatch(label) for label in bare.split("."))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is known of a name.
+
+    addresses: numeric, IPv4 before IPv6, as ordered by the resolver; empty when error is set.
+    error: ``dns_fail`` or ``dns_timeout``, or None. detail: one line for people.
+    until: when it is forgotten, on the monotonic clock.
+    """
+
+    addresses: tuple[str, ...]
+    error: str | None
+    detail: str
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class DnsStats:
+    """names: kept; asked: questions to the resolver; waiting: questions without answer yet."""
+
+    names: int
+    asked: int
+    waiting: int
+
+
+class Names:
+    """Keeps what was answered; one for each process.
+
+    ask: how a name is resolved.
+    """
+
+    def __init__(self, ask: Ask, *, kept: int = KEPT_NAMES) -> None:
+        self._ask = ask
+        self._max = kept
+        self._known: OrderedDict[str, Answer] = OrderedDict()
+        self._flights: dict[str, AsyncResult[Answer]] = {}
+        self._asked = 0
+
+    def __repr__(self) -> str:
+        return f"<Names {len(self._known):,} known, {len(self._flights)} asked for>"
+
+    def stats(self) -> DnsStats:
+        return DnsStats(len(self._known), self._asked, len(self._flights))
+
+    def addresses(self, host: str, timeout_s: float) -> tuple[str, ...]:
+        """Numeric addresses of a host, at least one. Raises Failure (``dns_fail, dns_timeout``) or
+        Shortage, which is not kept."""
+        literal = _literal(host)
+        if literal is not None:
+            return (literal,)
+        key = host.lower().removesuffix(".")
+        answer = self._known.get(key)
+        if answer is None or answer.until <= monotonic():
+            answer = self._fresh(key, host, timeout_s)
+        if answer.error is not None:
+            raise Failure(answer.error, answer.detail)
+        return answer.addresses
+
+    def _fresh(self, key: str, host: str, timeout_s: float) -> Answer:
+        if not is_name(host):
+            raise Failure("dns_fail", f"{host!r} is not a host name")
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = self._flights[key] = AsyncResult()
+            gevent.spawn(self._fly, key, host, flight)
+        flight.wait(timeout_s)
+        answered = flight.get() if flight.ready() else None
+        if answered is None:
+            raise Failure("dns_timeout", f"no answer for {host} within {timeout_s:g} s")
+        return answered
+
+    def _fly(self, key: str, host: str, flight: AsyncResult[Answer]) -> None:
+        self._asked += 1
+        try:
+            answer = self._question(host)
+        except Exception as caught:
+            flight.set_exception(caught)
+            return
+        finally:
+            del self._flights[key]
+        self._known[key] = answer
+        self._known.move_to_end(key)
+        if len(self._known) > self._max:
+            self._known.popitem(last=False)
+        flight.set(answer)
+
+    def _question(self, host: str) -> Answer:
+        began = monotonic()
+        try:
+            found = tuple(sorted(dict.fromkeys(self._ask(host)), key=lambda ip: ":" in ip))
+        except (OSError, UnicodeError) as failure:
+            if starved():
+                raise Shortage("no file descriptor free") from failure
+            return _no_answer(failure, monotonic() - began)
+        if not found:
+            return Answer((), "dns_fail", "the name has no address", monotonic() + ABSENT_S)
+        return Answer(found, None, "", monotonic() + GOOD_S)
+
+
+def _literal(host: str) -> str | None:
+    if not (host[-1:].isdigit() or host.startswith("[")):
+        return None
+    try:
+        return str(ip_address(host.removeprefix("[").removesuffix("]")))
+    except ValueError:
+        return None
+
+
+def _no_answer(failure: Exception, waited_s: float) -> Answer:
+    code = failure.errno if isinstance(failure, OSError) else None
+    again = code == socket.EAI_AGAIN
+    silent = code == _ARES_TIMEOUT or (again and waited_s >= SILENCE_S)
+    trouble = silent or again or code in _ARES_TROUBLE
+    return Answer(
+        addresses=(),
+        error="dns_timeout" if silent else "dns_fail",
+        detail=str(failure.args[-1]) if failure.args else type(failure).__name__,
+        until=monotonic() + (TROUBLE_S if trouble else ABSENT_S),
+    )
+
+
+def _addresses_of(found: Sequence[tuple[Any, ...]]) -> list[str]:
+    return [str(entry[4][0]) for entry in found]
+
+
+def by_threads() -> Ask:
+    """The system's resolver, in threads of our own."""
+    pool = ThreadPool(THREADS, idle_task_timeout=30)
+    hub = get_hub()
+    import _socket  # the unpatched getaddrinfo: it blocks a thread of the pool, not the hub
+
+    quiet = (socket.gaierror, UnicodeError)
+    hub.NOT_ERROR = (*hub.NOT_ERROR, *(kind for kind in quiet if kind not in hub.NOT_ERROR))
+
+    def ask(host: str) -> list[str]:
+        return _addresses_of(pool.apply(_socket.getaddrinfo, (host, None, 0, socket.SOCK_STREAM)))
+
+    return ask
+
+
+def by_ares(servers: Sequence[str] = (), udp_port: int | None = None) -> Ask:
+    """c-ares inside the loop. servers: numeric addresses, none for the system's."""
+    from gevent.resolver.ares import Resolver
+
+    options: dict[str, Any] = {"udp_port": udp_port, "tcp_port": udp_port} if udp_port else {}
+    if servers:
+        options["servers"] = list(servers)
+    return _by(Resolver(get_hub(), **options))
+
+
+def _by(resolver: Any) -> Ask:
+    def ask(host: str) -> list[str]:
+        return _addresses_of(resolver.getaddrinfo(host, None, socket.AF_UNSPEC, socket.SOCK_STREAM))
+
+    return ask
+
+
+def asker(kind: Literal["thread", "ares"]) -> Ask:
+    """The resolver of the configuration, or gevent's own where ``GEVENT_RESOLVER`` names one."""
+    if os.environ.get("GEVENT_RESOLVER"):
+        return _by(get_hub().resolver)
+    return by_ares() if kind == "ares" else by_threads()

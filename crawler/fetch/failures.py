@@ -1,0 +1,133 @@
+"""Which word of ``visits.error`` names a failure, and what is a person told about it?"""
+
+from __future__ import annotations
+
+import errno
+import re
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Final
+
+from requests import exceptions as foreign
+
+from crawler.fetch.shortage import Shortage
+
+DETAIL_MAX: Final = 300
+"""Characters of a detail that are kept."""
+
+_CONTROLS: Final = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))} | {
+    0: "\ufffd",
+    9: " ",
+    0x2028: "\\u2028",
+    0x2029: "\\u2029",
+}
+
+
+def printable(text: str) -> str:
+    """A stranger's text without control characters: NUL is U+FFFD, a tab a space, others ``\\x1b``.
+
+    Terminals obey escape sequences, and a reason phrase may carry them (curl test 1425).
+    """
+    return text if text.isprintable() else text.translate(_CONTROLS)
+
+
+class Failure(foreign.RequestException):
+    """A request that came to nothing, or to less than a whole answer.
+
+    word: of ``visits.error``.
+    detail: one line for people, printable.
+    """
+
+    def __init__(self, word: str, detail: str) -> None:
+        self.word = word
+        self.detail = printable(detail)[:DETAIL_MAX]
+        super().__init__(f"{word}: {self.detail}")
+
+
+_WORD_OF_ERRNO: Final = {
+    errno.ECONNREFUSED: "connect_refused",
+    errno.EHOSTUNREACH: "connect_refused",
+    errno.ENETUNREACH: "connect_refused",
+    errno.EACCES: "connect_refused",
+    errno.EPERM: "connect_refused",
+    errno.ETIMEDOUT: "connect_timeout",
+    errno.ECONNRESET: "conn_reset",
+    errno.EPIPE: "conn_closed",
+    errno.ECONNABORTED: "conn_reset",
+}
+
+
+def of_connecting(failure: OSError) -> Failure:
+    """The failure of a connect()."""
+    if isinstance(failure, TimeoutError) and failure.errno is None:
+        return Failure("connect_timeout", "no answer to the attempt to connect")
+    return Failure(_WORD_OF_ERRNO.get(failure.errno or 0, "connect_refused"), _says(failure))
+
+
+def of_talking(failure: OSError) -> Failure:
+    """The failure of a read or write on a connection that stood."""
+    if isinstance(failure, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return Failure("conn_closed", "the connection was closed without notice")
+    if isinstance(failure, ssl.SSLError):
+        return Failure("tls_proto", _says(failure))
+    if isinstance(failure, TimeoutError):
+        return Failure("timeout", "the server fell silent")
+    return Failure(_WORD_OF_ERRNO.get(failure.errno or 0, "conn_reset"), _says(failure))
+
+
+def _says(failure: OSError) -> str:
+    return failure.strerror or str(failure) or type(failure).__name__
+
+
+def _of_broken_tls(failure: BaseException) -> Failure:
+    word = "tls_verify" if "CERTIFICATE_VERIFY_FAILED" in str(failure) else "tls_proto"
+    return Failure(word, str(failure))
+
+
+def _of_broken_connection(failure: BaseException) -> Failure:
+    text = str(failure)
+    return next(
+        (Failure(word, text) for word, sign in _SIGNS if sign.search(text)),
+        Failure("conn_closed", text),
+    )
+
+
+_SIGNS: Final = tuple(
+    (word, re.compile(sign))
+    for word, sign in (
+        ("dns_fail", r"NameResolutionError|getaddrinfo|Failed to resolve"),
+        ("connect_refused", r"refused|unreachable"),
+        ("conn_reset", r"reset by peer"),
+        ("proto_error", r"BadStatusLine|InvalidChunkLength|InvalidHeader|LineTooLong"),
+    )
+)
+
+
+def _as(word: str) -> Callable[[BaseException], Failure]:
+    return lambda failure: Failure(word, str(failure) or type(failure).__name__)
+
+
+_FOREIGN: Final[tuple[tuple[type[BaseException], Callable[[BaseException], Failure]], ...]] = (
+    # Children before parents: the first that fits is taken.
+    (foreign.ConnectTimeout, _as("connect_timeout")),
+    (foreign.ReadTimeout, _as("timeout")),
+    (foreign.SSLError, _of_broken_tls),
+    (foreign.ChunkedEncodingError, _of_broken_connection),
+    (foreign.ContentDecodingError, _as("decode_error")),
+    (foreign.ConnectionError, _of_broken_connection),
+    (socket.gaierror, _as("dns_fail")),
+    (Shortage, _as("cancelled")),
+)
+
+
+def failure_of(caught: Exception) -> Failure:
+    """The failure that any exception of an adapter stands for, ours or another's."""
+    if isinstance(caught, Failure):
+        return caught
+    for kind, make in _FOREIGN:
+        if isinstance(caught, kind):
+            return make(caught)
+    if isinstance(caught, OSError) and not isinstance(caught, foreign.RequestException):
+        return of_talking(caught)
+    return Failure("proto_error", f"{type(caught).__name__}: {caught}")

@@ -1,0 +1,427 @@
+"""What does the network say to this job, within its limits?
+
+The layer above the transport: one deadline for the whole URL, a cap on what is kept, decoding, and
+the reading of redirects and Retry-After. It works on any requests adapter, so the transport can be
+replaced by mounting another one on `Fetcher.session`. Redirects are never followed here.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from time import perf_counter
+from typing import Any, Final
+
+from gevent import Timeout
+from requests import Response, Session
+
+from crawler import __version__
+from crawler.config import FetchConfig, RobotsConfig
+from crawler.errors import UsageError
+from crawler.fetch import decode, tls
+from crawler.fetch.decode import Cut, Garbled
+from crawler.fetch.dns import Ask, DnsStats, Names, asker
+from crawler.fetch.failures import Failure, failure_of, printable
+from crawler.fetch.gate import Gate
+from crawler.fetch.shortage import Shortage
+from crawler.fetch.transport import (
+    Facts,
+    Incoming,
+    Request,
+    Transport,
+    TransportStats,
+    header_block,
+    split,
+)
+from crawler.model import Job, Reply, Target
+from crawler.policy import urls
+
+REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+"""https://fetch.spec.whatwg.org/#redirect-status"""
+
+RETRY_AFTER_MAX_S: Final = 3600.0
+WIRE_SLACK: Final = 64 * 1024
+"""A body that is compressed may be this much longer on the wire than what it may decode to."""
+
+_WANTED_EVEN_SO: Final = frozenset({"url_too_long", "blocked_port"})
+"""Refusals of a redirect's target that belong to the target; others make the redirect bad."""
+
+_BODILESS: Final = frozenset({204, 304})
+_HIGH_BYTE: Final = re.compile(rb"[\x80-\xff]")
+_NOTHING: Final = Facts()
+
+
+@dataclass(frozen=True, slots=True)
+class FetchStats:
+    """What a fetcher did. in_flight: jobs now; bytes: of bodies, as they came."""
+
+    jobs: int
+    in_flight: int
+    errors: int
+    bytes: int
+    transport: TransportStats
+    dns: DnsStats
+
+
+class Fetcher:
+    """Fetches for one policy of TLS; called from many greenlets at once.
+
+    config, robots: limits. allow_private: hosts, addresses and blocks that may be on private
+    addresses. verify: overrides ``config.verify_tls``; a path names a file of authorities.
+    ask: resolves names, by default as configured. now: the wall clock, for Retry-After.
+    """
+
+    def __init__(
+        self,
+        config: FetchConfig,
+        *,
+        robots: RobotsConfig | None = None,
+        allow_private: tuple[str, ...] = (),
+        verify: tls.Verify | None = None,
+        ask: Ask | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._config = config
+        self._now = now
+        self._timeout = (config.connect_s, config.read_s)
+        rules = robots or RobotsConfig()
+        self._caps = {
+            "robots": rules.max_bytes,
+            "sitemap": config.max_sitemap_bytes,
+            "feed": config.max_sitemap_bytes,
+        }
+        self._names = Names(ask or asker(config.resolver))
+        self._transport = Transport(
+            gate=Gate(allow_private),
+            names=self._names,
+            context=tls.context(config.verify_tls if verify is None else verify),
+            max_header_bytes=config.max_header_bytes,
+        )
+        self.session = _session(config, self._transport)
+        self._block = header_block(self.session.headers)
+        self._jobs = self._in_flight = self._errors = self._bytes = 0
+
+    def __repr__(self) -> str:
+        return f"<Fetcher {self._in_flight} in flight of {self._jobs:,}, {self._transport!r}>"
+
+    def stats(self) -> FetchStats:
+        """A snapshot."""
+        return FetchStats(
+            jobs=self._jobs,
+            in_flight=self._in_flight,
+            errors=self._errors,
+            bytes=self._bytes,
+            transport=self._transport.stats(),
+            dns=self._names.stats(),
+        )
+
+    def close(self) -> None:
+        """Ends idle connections."""
+        self.session.close()
+
+    def fetch(self, job: Job) -> Reply:
+        """What came of a job; every failure is in the Reply. Raises only what is thrown into the
+        greenlet by others."""
+        attempt = Attempt(job, self._caps.get(job.kind, self._config.max_body_bytes))
+        self._jobs += 1
+        self._in_flight += 1
+        deadline = Timeout(self._config.total_s)
+        deadline.start()
+        try:
+            self._ask(job, attempt)
+        except Timeout as expired:
+            if expired is not deadline:
+                raise
+            attempt.out_of_time(self._config.total_s)
+        except Exception as caught:
+            attempt.fail(failure_of(caught))
+        finally:
+            deadline.close()
+            attempt.close()
+            self._in_flight -= 1
+        reply = attempt.reply()
+        self._bytes += reply.wire_bytes
+        self._errors += reply.error is not None
+        return reply
+
+    def _ask(self, job: Job, attempt: Attempt) -> None:
+        if split(job.url)[2] in urls.BLOCKED_PORTS:
+            raise Failure("blocked_port", "nothing is fetched from this port")
+        request = self._request(job)
+        adapter = self.session.get_adapter(job.url)
+        attempt.asked = request
+        answer = adapter.send(request, stream=True, timeout=self._timeout, verify=True)
+        attempt.answered(answer)
+        self._read_head(job, attempt)
+        if attempt.wants_body:
+            attempt.read_body()
+
+    def _request(self, job: Job) -> Request:
+        block = self._block
+        if job.etag or job.last_modified:
+            block += header_block(_conditions(job))
+        request = Request(job.method, job.url, block, job.private_ok)
+        request.headers = self.session.headers  # type: ignore[assignment]  # read, never changed
+        return request
+
+    def _read_head(self, job: Job, attempt: Attempt) -> None:
+        waits = attempt.values("retry-after")
+        if waits:
+            attempt.retry_after_s = retry_after(waits[-1], attempt.values("date"), self._now())
+        if attempt.status in REDIRECTS:
+            self._read_redirect(job, attempt)
+
+    def _read_redirect(self, job: Job, attempt: Attempt) -> None:
+        places = {place for place in attempt.values("location") if place}
+        if not places:
+            return
+        attempt.wants_body = False
+        if len(places) > 1:
+            raise Failure("bad_redirect", f"{len(places)} different Location headers")
+        href = href_of(places.pop())
+        target, fragment = urls.resolve(href, job.url, max_bytes=self._config.max_url_bytes)
+        if target.refusal and target.refusal not in _WANTED_EVEN_SO:
+            raise Failure("bad_redirect", f"{target.refusal}: {target.url}")
+        attempt.redirect, attempt.redirect_fragment = target, fragment
+
+
+class Attempt:
+    """One job on its way to being a Reply."""
+
+    def __init__(self, job: Job, cap: int) -> None:
+        self._job = job
+        self._cap = cap
+        self._began = perf_counter()
+        self._answer: Response | None = None
+        self._raw_headers: list[tuple[bytes, bytes]] = []
+        self._body: list[bytes] = []
+        self._size = 0
+        self._wire = 0
+        self._failure: Failure | None = None
+        self._truncated: str | None = None
+        self.asked: Request | None = None
+        self.status: int | None = None
+        self.wants_body = False
+        self.redirect: Target | None = None
+        self.redirect_fragment: str | None = None
+        self.retry_after_s: float | None = None
+
+    def answered(self, answer: Response) -> None:
+        """The head has come."""
+        self._answer = answer
+        self.status = answer.status_code
+        self._raw_headers = _raw_headers(answer)
+        self.wants_body = not (
+            self._job.method == "HEAD" or self._job.kind == "check" or self.status in _BODILESS
+        )
+
+    def values(self, name: str) -> list[str]:
+        """All values of a header by its lower-case name, latin-1 decoded, stripped."""
+        wanted, size = name.encode("ascii"), len(name)
+        return [
+            value.decode("latin-1").strip()
+            for key, value in self._raw_headers
+            if len(key) == size and key.lower() == wanted
+        ]
+
+    def read_body(self) -> None:
+        """Reads what is wanted, at most the cap, decoded."""
+        codings = decode.codings_of(self.values("content-encoding"))
+        if codings:
+            self._read_coded(codings)
+        else:
+            self._keep(self._wire_pieces(self._cap + 1))
+
+    def _read_coded(self, codings: list[str]) -> None:
+        """Where nothing at all could be decoded, the bytes are kept as they came."""
+        held: list[bytes] = []
+        source = self._wire_pieces(self._cap + WIRE_SLACK)
+        try:
+            self._keep(decode.decoded(self._remembering(source, held), codings))
+        except Cut as cut:
+            raise Failure("conn_closed", str(cut)) from None
+        except Garbled as garbled:
+            self.fail(Failure("decode_error", str(garbled)))
+            if not self._size:
+                self._keep(iter(held))
+                self._keep(source)
+
+    def _remembering(self, source: Iterator[bytes], held: list[bytes]) -> Iterator[bytes]:
+        for piece in source:
+            if not self._size:
+                held.append(piece)
+            elif held:
+                held.clear()
+            yield piece
+
+    def _wire_pieces(self, limit: int) -> Iterator[bytes]:
+        for piece in _pieces(self._answer):
+            self._wire += len(piece)
+            yield piece
+            if self._wire > limit:
+                raise self._too_large()
+
+    def _keep(self, pieces: Iterator[bytes]) -> None:
+        for piece in pieces:
+            room = self._cap - self._size
+            if len(piece) > room:
+                self._body.append(piece[:room])
+                self._size += room
+                raise self._too_large()
+            self._body.append(piece)
+            self._size += len(piece)
+
+    def _too_large(self) -> Failure:
+        return Failure("too_large", f"more than {self._cap:,} bytes")
+
+    def fail(self, failure: Failure) -> None:
+        """Notes the failure; the first one stands."""
+        if failure.word == "too_large":
+            self._truncated = "length"
+            # Rules past the limit are ignored (RFC 9309, section 2.5): nothing went wrong.
+            if self._job.kind == "robots" and self.status is not None:
+                return
+        elif self.status is not None and self.wants_body:
+            self._truncated = self._truncated or _TRUNCATED.get(failure.word)
+        self._failure = self._failure or failure
+
+    def out_of_time(self, total_s: float) -> None:
+        """The deadline of the whole URL has passed."""
+        if self.status is not None and self.wants_body:
+            self._truncated = "time"
+        if self.asked is not None and self.asked.facts.starved:
+            expired = failure_of(Shortage("no file descriptor free"))
+        else:
+            expired = Failure("timeout_total", f"not done after {total_s:g} s")
+        self._failure = self._failure or expired
+
+    def close(self) -> None:
+        """Lets go of the connection: kept when the answer was read whole."""
+        if self._answer is not None:
+            self._answer.close()
+
+    def reply(self) -> Reply:
+        failure = self._failure
+        answer = self._answer
+        facts = self.asked.facts if self.asked else _NOTHING
+        raw = getattr(answer, "raw", None)
+        return Reply(
+            status=self.status,
+            error=failure.word if failure else None,
+            error_detail=failure.detail if failure else None,
+            ip=facts.ip,
+            http_version=getattr(answer, "version", None),
+            dns_ms=facts.dns_ms,
+            connect_ms=facts.connect_ms,
+            tls_ms=facts.tls_ms,
+            ttfb_ms=facts.ttfb_ms,
+            total_ms=(perf_counter() - self._began) * 1000,
+            wire_bytes=raw.wire_bytes if isinstance(raw, Incoming) else self._wire,
+            truncated=self._truncated,
+            headers=tuple(
+                (printable(name.decode("latin-1")), printable(value.decode("latin-1").strip()))
+                for name, value in self._raw_headers
+            ),
+            redirect=self.redirect,
+            redirect_fragment=self.redirect_fragment,
+            retry_after_s=self.retry_after_s,
+            body=b"".join(self._body),
+        )
+
+
+_TRUNCATED: Final = {
+    "conn_closed": "disconnect",
+    "conn_reset": "disconnect",
+    "proto_error": "disconnect",
+    "tls_proto": "disconnect",
+    "timeout": "time",
+}
+"""What a body is when a failure ended it."""
+
+
+def user_agent(config: FetchConfig) -> str:
+    """How the crawler names itself. Raises UsageError where a header cannot hold it."""
+    contact = f" (+{config.contact})" if config.contact else ""
+    name = (config.user_agent or f"crawler/{__version__}") + contact
+    if not (name.isascii() and name.isprintable()):
+        raise UsageError(
+            "fetch.user_agent and fetch.contact: one line of ASCII without control characters"
+        )
+    return name
+
+
+def _session(config: FetchConfig, transport: Transport) -> Session:
+    session = Session()
+    session.trust_env = False  # no proxies and no passwords from the environment
+    session.max_redirects = 0
+    session.headers.clear()
+    session.headers["User-Agent"] = user_agent(config)
+    session.headers["Accept"] = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+    session.headers["Accept-Encoding"] = decode.ACCEPTED
+    if config.accept_language:
+        session.headers["Accept-Language"] = config.accept_language
+    session.headers["Connection"] = "keep-alive"
+    session.mount("https://", transport)
+    session.mount("http://", transport)
+    return session
+
+
+def _conditions(job: Job) -> dict[str, str]:
+    asked = {"If-None-Match": job.etag, "If-Modified-Since": job.last_modified}
+    return {name: value for name, value in asked.items() if value and value.isprintable()}
+
+
+def _raw_headers(answer: Response) -> list[tuple[bytes, bytes]]:
+    """Names and values as bytes; of a foreign adapter, as far as it still knows them."""
+    exact: Any = getattr(answer, "exact_headers", None)
+    if exact is not None:
+        return list(exact)
+    known = getattr(answer.raw, "headers", None) or answer.headers
+    return [(_latin(name), _latin(value)) for name, value in known.items()]
+
+
+def _latin(text: str | bytes) -> bytes:
+    return text if isinstance(text, bytes) else text.encode("latin-1", "replace")
+
+
+def _pieces(answer: Response | None) -> Iterator[bytes]:
+    """The undecoded body, whatever adapter it comes from."""
+    raw: Any = None if answer is None else answer.raw
+    if raw is None:
+        return iter(())
+    if hasattr(raw, "stream"):
+        found: Iterator[bytes] = raw.stream(decode.PIECE, decode_content=False)
+        return found
+    return iter(lambda: raw.read(decode.PIECE), b"")
+
+
+def href_of(location: str) -> str:
+    """A Location (latin-1 decoded) as a reference: bytes that are not ASCII are percent-encoded."""
+    data = location.encode("latin-1", "replace")
+    return _HIGH_BYTE.sub(lambda byte: b"%%%02X" % byte[0][0], data).decode("ascii")
+
+
+def retry_after(value: str, dates: list[str], now: float) -> float | None:
+    """Seconds, from either form of Retry-After (RFC 9110, section 10.2.3), within 0..1 h.
+
+    A date is measured from the server's own Date, since its clock need not be ours.
+    """
+    try:
+        wait = float(value)
+    except ValueError:
+        until = _date(value)
+        if until is None:
+            return None
+        began = _date(dates[-1]) if dates else None
+        wait = until - (now if began is None else began)
+    return None if wait != wait else min(max(wait, 0.0), RETRY_AFTER_MAX_S)
+
+
+def _date(text: str) -> float | None:
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None

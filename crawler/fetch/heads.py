@@ -1,0 +1,207 @@
+"""What do status line and headers mean when they are not quite HTTP?
+
+Reads what browsers read: lines that end in a bare LF, lines without a colon, folded lines, lengths
+that repeat or are no numbers. Refused is only what leaves no safe meaning: lengths that
+contradict each other, transfer codings that nobody asked for, what is not HTTP at all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from crawler.fetch.failures import Failure
+
+Framing = Literal["none", "length", "chunked", "close"]
+RawHeaders = Sequence[tuple[bytes, bytes]]
+
+MAX_LINE: Final = 64 * 1024
+MAX_LENGTH: Final = 2**62
+"""A larger Content-Length counts as this; llhttp counts in 64 bits."""
+
+_STATUS_LINE: Final = re.compile(rb"HTTP/(\d)(?:\.(\d))?[ \t]+(\d{3})(?![^ \t])")
+_BLANK_LINE: Final = re.compile(rb"\n\r?\n")
+_START: Final = b"HTTP/"
+_NO_CODING: Final = (b"", b"identity")
+
+
+@dataclass(slots=True)
+class Head:
+    """Status line and headers.
+
+    status: 100..999. version: ``1.0`` or ``1.1``. headers: in order, as they came, values stripped.
+    framing: how the end of the body is known; length: bytes, where that is ``length``.
+    keep_alive: the connection may carry another request. Set by the tolerant reader alone, as are
+    the two before.
+    """
+
+    status: int
+    version: str
+    headers: RawHeaders
+    framing: Framing = "close"
+    length: int = 0
+    keep_alive: bool = False
+
+
+class Reader:
+    """Collects bytes until a final head is whole; interim ones (1xx) are passed over.
+
+    interims: how many were. pending: bytes held. rest: what came behind the head.
+    """
+
+    __slots__ = ("_held", "_method", "_searched", "interims", "rest")
+
+    def __init__(self, method: str) -> None:
+        self._method = method
+        self._held = bytearray()
+        self._searched = 0
+        self.interims = 0
+        self.rest = b""
+
+    @property
+    def pending(self) -> int:
+        return len(self._held)
+
+    def feed(self, data: bytes) -> Head | None:
+        """The head when it is whole. Raises Failure (``proto_error``) as soon as it is none."""
+        self._held += data
+        while True:
+            self._skip_empty_lines()
+            self._check_start()
+            end = _BLANK_LINE.search(self._held, self._searched)
+            if end is None:
+                self._searched = max(0, len(self._held) - 2)
+                return None
+            head = read(bytes(self._held[: end.start()]), self._method)
+            del self._held[: end.end()]
+            self._searched = 0
+            if head.status >= 200:
+                self.rest = bytes(self._held)
+                return head
+            self.interims += 1
+
+    def eof(self) -> None:
+        """Raises Failure where the bytes so far were no HTTP."""
+        if self._held and not self._held.startswith(_START):
+            raise _not_http(self._held)
+
+    def _skip_empty_lines(self) -> None:
+        if self._held.startswith((b"\r", b"\n")):
+            self._held = self._held.lstrip(b"\r\n")
+            self._searched = 0
+
+    def _check_start(self) -> None:
+        held = self._held
+        line = held.find(b"\n", 0, 4096)
+        if line >= 0 or len(held) > 4096:
+            _status_line(bytes(held[: line if line >= 0 else 4096]).rstrip(b"\r"))
+        elif not held.startswith(_START) and not _START.startswith(held[: len(_START)]):
+            raise _not_http(held)
+
+
+def read(block: bytes, method: str) -> Head:
+    """The meaning of a whole head, without its blank line."""
+    first, *lines = block.split(b"\n")
+    status, version = _status_line(first.rstrip(b"\r"))
+    headers = _headers(lines)
+    head = Head(status, version, headers)
+    if status == 101:
+        raise Failure("proto_error", "101: the server wants to speak another protocol")
+    if status >= 200:
+        _frame(head, method)
+    return head
+
+
+def plain_words(head: Head) -> bytes:
+    """A head that tells llhttp nothing but how the body ends."""
+    how = {
+        "length": f"Content-Length: {head.length}\r\n",
+        "chunked": "Transfer-Encoding: chunked\r\n",
+    }
+    return f"HTTP/1.1 200 OK\r\n{how.get(head.framing, '')}\r\n".encode("ascii")
+
+
+def keeps_alive(version: str, headers: RawHeaders) -> bool:
+    """Whether the connection outlives this answer (RFC 9112, section 9.3)."""
+    tokens = {
+        token.strip().lower()
+        for name, value in headers
+        if len(name) == 10 and name.lower() == b"connection"
+        for token in value.split(b",")
+    }
+    return b"close" not in tokens and (version == "1.1" or b"keep-alive" in tokens)
+
+
+def _status_line(line: bytes) -> tuple[int, str]:
+    found = _STATUS_LINE.match(line)
+    if found is None or found[3] < b"100":
+        raise _not_http(line)
+    major, minor = found[1], found[2] or b"0"
+    if major == b"0":
+        raise _not_http(line)
+    return int(found[3]), "1.0" if major == b"1" and minor == b"0" else "1.1"
+
+
+def _not_http(start: bytes | bytearray) -> Failure:
+    shown = bytes(start[:60]).decode("latin-1")
+    return Failure("proto_error", f"not an HTTP answer: {shown}")
+
+
+def _headers(lines: list[bytes]) -> list[tuple[bytes, bytes]]:
+    headers: list[tuple[bytes, bytes]] = []
+    for line in lines:
+        text = line.rstrip(b"\r")
+        if text[:1] in (b" ", b"\t") and headers:
+            name, value = headers[-1]
+            headers[-1] = (name, (value + b" " + text.strip(b" \t")).strip(b" \t"))
+            continue
+        name, colon, value = text.partition(b":")
+        name = name.strip(b" \t")
+        if colon and name:
+            headers.append((name, value.strip(b" \t")))
+    longest = max((len(value) for _, value in headers), default=0)
+    if longest > MAX_LINE:
+        raise Failure("proto_error", f"a header of {longest:,} bytes")
+    return headers
+
+
+def _values(headers: RawHeaders, name: bytes) -> list[bytes]:
+    return [
+        part.strip(b" \t").lower()
+        for key, value in headers
+        if key.lower() == name
+        for part in value.split(b",")
+    ]
+
+
+def _frame(head: Head, method: str) -> None:
+    """Decides how the body ends (RFC 9112, section 6.3), and whether to trust what follows it."""
+    codings = [c for c in _values(head.headers, b"transfer-encoding") if c not in _NO_CODING]
+    lengths = _values(head.headers, b"content-length")
+    usual = len(lengths) <= 1 and not (codings and lengths)
+    head.keep_alive = usual and keeps_alive(head.version, head.headers)
+    if method == "HEAD" or head.status in (204, 304):
+        head.framing = "none"
+    elif codings:
+        if codings != [b"chunked"] * len(codings):
+            shown = b", ".join(codings).decode("latin-1")
+            raise Failure("proto_error", f"transfer coding {shown}")
+        head.framing = "chunked"
+    else:
+        _measure(head, lengths)
+    if head.framing == "close":
+        head.keep_alive = False
+
+
+def _measure(head: Head, lengths: list[bytes]) -> None:
+    numbers = {_number(text) for text in lengths if text.isdigit()}
+    if len(numbers) > 1:
+        raise Failure("proto_error", "Content-Length headers that contradict each other")
+    if numbers and all(text.isdigit() for text in lengths):
+        head.framing, head.length = "length", numbers.pop()
+
+
+def _number(digits: bytes) -> int:
+    return int(digits) if len(digits.lstrip(b"0")) <= 18 else MAX_LENGTH
