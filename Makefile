@@ -8,6 +8,7 @@ SEEDS  ?= seeds.txt
 
 VENV := .venv
 PY   := $(VENV)/bin/python
+PIP  := $(PY) -m pip install --disable-pip-version-check
 READY := $(VENV)/.stamp
 
 # the options that `crawler` shares between its commands
@@ -60,9 +61,9 @@ $(READY): pyproject.toml requirements.lock
 	    echo "$(PYTHON) cannot make environments: apt-get install python3-venv (on Debian and Ubuntu)" >&2; exit 1; }; \
 	  printf '%s' "Making $(VENV), once, $$(grep -c == requirements.lock) packages "; \
 	  $(PYTHON) -m venv --clear $(VENV) && \
-	  { $(PY) -m pip install --disable-pip-version-check --no-deps -r requirements.lock || touch $(VENV)/.failed; } | \
+	  { $(PIP) --no-deps -r requirements.lock 2>&1 || touch $(VENV)/.failed; } | tee $(VENV)/install.log | \
 	    while read -r word rest; do case "$$word" in Collecting) printf .;; Installing) printf ' unpacking';; esac; done; \
-	  test ! -e $(VENV)/.failed && \
-	  $(PY) -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable . && echo " done"; \
+	  test ! -e $(VENV)/.failed || { echo " failed:"; tail -n 12 $(VENV)/install.log; exit 1; } >&2; \
+	  $(PIP) --quiet --no-deps --no-build-isolation --editable . && echo " done"; \
 	fi
 	@touch $@
