@@ -34,6 +34,7 @@ class ScopeConfig(Section, frozen=True):
         fetched.
     follow_nofollow: fetch targets of rel=nofollow links too.
     check: also ask for ``assets`` and ``external`` links with HEAD, without reading them.
+    traps: skip URLs of endless series (repeated segments, session identifiers) as ``trap``.
     """
 
     mode: Scope = "host"
@@ -44,6 +45,7 @@ class ScopeConfig(Section, frozen=True):
     allow_private: tuple[str, ...] = ()
     follow_nofollow: bool = False
     check: tuple[Literal["assets", "external"], ...] = ()
+    traps: bool = True
 
 
 class RobotsConfig(Section, frozen=True):

@@ -212,3 +212,34 @@ class Visit(msgspec.Struct, frozen=True, array_like=True):
     body_sha256: bytes | None = None
     body: bytes | None = None
     robots_body: bytes | None = None
+
+
+class Stats(msgspec.Struct, frozen=True):
+    """One snapshot of a run, for every face: progress line, dashboard, ``--json``.
+
+    phase: loading, crawling, draining or finishing. elapsed_s: since the crawl began.
+    pages: settled in this run; pages_per_s: over the last ten seconds; pages_per_s_average: over
+        the whole run. queued: URLs that wait. in_flight: jobs that are out. storing: visits that
+        wait for the writer. bytes: received. errors: URLs that failed.
+    statuses: counts by status or error, most frequent first.
+    hosts_due: hosts that could be asked now. resting: hosts that rest longest (name, seconds, why).
+    next_due_s: seconds until something may be fetched; None when nothing waits.
+    workers: processes; 0 for the conductor's own. max_pages: the limit, 0 for none.
+    """
+
+    phase: str
+    elapsed_s: float
+    pages: int
+    pages_per_s: float
+    pages_per_s_average: float
+    queued: int
+    in_flight: int
+    storing: int
+    bytes: int
+    errors: int
+    statuses: tuple[tuple[str, int], ...]
+    hosts_due: int
+    resting: tuple[tuple[str, float, str], ...]
+    next_due_s: float | None
+    workers: int
+    max_pages: int

@@ -1,0 +1,18 @@
+"""How do jobs reach the workers, and visits the conductor?
+
+One contract, several engines: `LocalChannel` (the worker runs in the conductor's process) and
+`ProcessChannel` (children over a socketpair).
+"""
+
+from __future__ import annotations
+
+from crawler.channels.contract import Channel, Returned
+from crawler.channels.local import LocalChannel
+from crawler.config import Config
+
+__all__ = ["Channel", "Returned", "open_channel"]
+
+
+def open_channel(config: Config, workers: int) -> Channel:
+    """The channel for so many worker processes; 0 is the conductor's own process."""
+    return LocalChannel(config)

@@ -1,0 +1,417 @@
+"""Who decides what happens next?
+
+The conductor owns the database and drives the loop: seeds are loaded, due jobs are leased and sent,
+visits come back and free their hosts, the writer settles them, and what they found waits in turn.
+Five greenlets share it: the loader, the dispatcher, the receiver, the writer, and a clock.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import gevent
+from gevent.event import Event
+from gevent.pool import Group
+
+from crawler import __version__
+from crawler.channels import Channel, Returned, open_channel
+from crawler.config import Config
+from crawler.errors import CrawlError, StorageError
+from crawler.frontier import Frontier, Lease, supply
+from crawler.model import Job, Stats, Visit
+from crawler.policy.seeds import Seed
+from crawler.store.archive import Arrival, Settled
+from crawler.store.runs import Start
+from crawler.store.writer import Writer
+
+SEEDS_A_BATCH = 1000
+SEEDS_AHEAD = 4
+STARVING_PAUSE_S = 0.005
+"""How long the writer waits for company when nothing else is left to fetch."""
+TICK_S = 0.5
+RATE_WINDOW_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended.
+
+    state: ``finished``, ``interrupted`` or ``failed``. reason: ``finished``, ``max_pages``,
+    ``max_time``, ``deferred``, ``signal``. queued: URLs left. stats: the last snapshot.
+    """
+
+    state: str
+    reason: str
+    queued: int
+    run_id: int
+    stats: Stats
+
+
+class Conductor:
+    """One run of a crawl on one database.
+
+    seeds: the lines of the seeds file, read as they are needed. channel: how jobs reach workers,
+    by default as configured.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        database: Path,
+        seeds: Iterator[Seed],
+        *,
+        agent: str,
+        seeds_file: str = "",
+        channel: Channel | None = None,
+        workers: int = 0,
+    ) -> None:
+        self._config = config
+        self._seeds = seeds
+        self._seeds_file = seeds_file
+        self._writer = Writer(database, config, agent=agent)
+        self._frontier = Frontier(config)
+        self._channel = channel or open_channel(config, workers)
+        self._wake_dispatcher = Event()
+        self._wake_writer = Event()
+        self._ended = Event()
+        self._arrivals: deque[Arrival] = deque()
+        self._backlog_bytes = 0
+        self._oldest_arrival = 0.0
+        self._seed_batches: deque[list[Seed]] = deque()
+        self._seeds_read = False
+        self._unsettled_pages = 0
+        self._writing = False
+        self._stop_reason: str | None = None
+        self._error: BaseException | None = None
+        self._phase = "loading"
+        self._started = time.monotonic()
+        self._pages = 0
+        self._errors = 0
+        self._bytes = 0
+        self._queued = 0
+        self._statuses: Counter[str] = Counter()
+        self._marks: deque[tuple[float, int]] = deque()
+        self.start: Start | None = None
+
+    def __repr__(self) -> str:
+        return f"<Conductor {self._phase}, {self._pages} pages, {self._frontier!r}>"
+
+    # From outside
+
+    def run(self) -> Outcome:
+        """Crawl until there is nothing left to do, a limit is reached, or `stop` is called.
+
+        Raises StorageError when the database cannot be written; what was committed stays.
+        """
+        self.start = self._writer.open(seeds_file=self._seeds_file, version=__version__)
+        greenlets = Group()
+        try:
+            self._writer.judge_again()
+            self._queued = self._writer.queued()
+            self._started = time.monotonic()
+            self._phase = "crawling"
+            self._channel.start()
+            for part in (self._load, self._dispatch, self._receive, self._write, self._tick):
+                greenlets.start(gevent.Greenlet(self._guarded, part))
+            self._ended.wait()
+            self._phase = "finishing"
+            self._channel.close()
+            greenlets.kill()
+            return self._finish()
+        finally:
+            greenlets.kill()
+            self._channel.close()
+            self._writer.close()
+
+    def stop(self, reason: str = "signal") -> None:
+        """Lease nothing more; what is in flight finishes within ``run.drain_s`` and is stored.
+
+        Called again, stop at once.
+        """
+        if self._stop_reason is None:
+            self._stop_reason = reason
+            self._phase = "draining"
+            gevent.spawn_later(self._config.run.drain_s, self._ended.set)
+        else:
+            self._ended.set()
+        self._wake_dispatcher.set()
+
+    def stats(self) -> Stats:
+        """What is going on, now."""
+        now = time.monotonic()
+        elapsed = max(now - self._started, 1e-6)
+        resting = self._frontier.resting(now, 5) if self._phase == "crawling" else []
+        due = self._frontier.next_due(now, time.time())
+        return Stats(
+            phase=self._phase,
+            elapsed_s=elapsed,
+            pages=self._pages,
+            pages_per_s=self._rate(now),
+            pages_per_s_average=self._pages / elapsed,
+            queued=self._queued,
+            in_flight=self._frontier.leased,
+            storing=len(self._arrivals),
+            bytes=self._bytes,
+            errors=self._errors,
+            statuses=tuple(self._statuses.most_common()),
+            hosts_due=self._frontier.due_hosts(now),
+            resting=tuple(resting),
+            next_due_s=None if due is None else max(0.0, due - now),
+            workers=self._channel.workers,
+            max_pages=self._config.run.max_pages,
+        )
+
+    # The greenlets
+
+    def _guarded(self, part: Callable[[], None]) -> None:
+        """An error in any part ends the run; it is raised again by `run`."""
+        try:
+            part()
+        except Exception as error:
+            self._error = self._error or error
+            self._ended.set()
+
+    def _load(self) -> None:
+        """Read seeds in batches, never far ahead of the writer."""
+        batch: list[Seed] = []
+        for seed in self._seeds:
+            batch.append(seed)
+            if len(batch) == SEEDS_A_BATCH:
+                self._seed_batches.append(batch)
+                batch = []
+                self._wake_writer.set()
+                while len(self._seed_batches) >= SEEDS_AHEAD:
+                    gevent.sleep(0.005)
+        if batch:
+            self._seed_batches.append(batch)
+        self._seeds_read = True
+        self._wake_writer.set()
+
+    def _dispatch(self) -> None:
+        """Send every job that may be fetched now; sleep until the next one may."""
+        while not self._ended.is_set():
+            self._wake_dispatcher.clear()
+            now = time.monotonic()
+            self._send_due(now)
+            if self._frontier.needs_supplies or self._frontier.starving:
+                self._wake_writer.set()
+            wait = self._until_next(now)
+            if wait is None:
+                self._ended.set()
+                return
+            self._wake_dispatcher.wait(wait)
+
+    def _send_due(self, now: float) -> None:
+        if self._stop_reason is not None:
+            return
+        while self._channel.free > 0 and self._backlog_bytes < self._config.store.backlog_bytes:
+            if not self._pages_left():
+                return
+            lease = self._frontier.lease(now)
+            if lease is None:
+                return
+            self._unsettled_pages += lease.entry.kind == "page"
+            self._channel.send(_job(lease))
+
+    def _pages_left(self) -> bool:
+        limit = self._config.run.max_pages
+        return not limit or self._pages + self._unsettled_pages < limit
+
+    def _until_next(self, now: float) -> float | None:
+        """Seconds until there may be something to do; None when the run is over."""
+        if not self._quiet():
+            due = self._frontier.next_due(now, time.time())
+            return TICK_S if due is None or due <= now else min(due - now, TICK_S)
+        if self._stop_reason is not None:
+            return None
+        if not self._pages_left():
+            self._stop_reason = "max_pages"
+            return None
+        due = self._frontier.next_due(now, time.time())
+        if due is None:
+            self._stop_reason = "finished"
+            return None
+        if due > now + self._config.pace.patience_s:
+            self._stop_reason = "deferred"
+            return None
+        return min(max(due - now, 0.0), TICK_S)
+
+    def _quiet(self) -> bool:
+        """Nothing is in flight, nothing is being stored or looked up."""
+        stored = not (self._arrivals or self._writing or self._frontier.leased)
+        if self._stop_reason is not None:
+            return stored
+        loaded = self._seeds_read and not self._seed_batches
+        return stored and loaded and self._frontier.idle
+
+    def _receive(self) -> None:
+        """Free the host of each visit at once, and pass the visit to the writer."""
+        limit = self._config.store.backlog_bytes
+        for arrival in self._channel.arrivals():
+            now = time.monotonic()
+            if isinstance(arrival, Returned):
+                self._give_back(arrival.token, now)
+                continue
+            lease = self._frontier.arrived(arrival.job.token, arrival.reply, now)
+            if lease is None:
+                continue
+            if not self._arrivals:
+                self._oldest_arrival = now
+            self._arrivals.append(Arrival(arrival, lease.entry, lease.for_origin))
+            self._backlog_bytes += weight(arrival)
+            self._wake_dispatcher.set()
+            self._wake_writer.set()
+            while self._backlog_bytes > 2 * limit:
+                gevent.sleep(0.01)
+
+    def _give_back(self, token: int, now: float) -> None:
+        lease = self._frontier.give_back(token, now)
+        if lease is not None:
+            self._unsettled_pages -= lease.entry.kind == "page"
+        self._wake_dispatcher.set()
+
+    def _write(self) -> None:
+        """The one writer: seeds, what the frontier lacks, and visits, each in its transaction."""
+        while True:
+            self._wake_writer.clear()
+            self._writing = True
+            worked = self._write_once()
+            self._writing = False
+            self._wake_dispatcher.set()
+            if not worked:
+                self._wake_writer.wait(self._until_batch())
+
+    def _write_once(self) -> bool:
+        worked = False
+        if self._seed_batches:
+            batch = self._seed_batches[0]
+            self._settle([], self._writer.load_seeds(batch))
+            self._seed_batches.popleft()
+            worked = True
+        needs = self._frontier.needs(time.time())
+        if needs:
+            supplies = self._writer.with_queue(lambda queue: supply(queue, needs, time.time()))
+            self._frontier.supplied(supplies, time.monotonic(), time.time())
+            self._count_stopped(supplies.stopped)
+            worked = True
+        if self._arrivals and self._batch_is_ready():
+            self._record_batch()
+            worked = True
+        return worked
+
+    def _batch_is_ready(self) -> bool:
+        waited = time.monotonic() - self._oldest_arrival
+        store = self._config.store
+        if len(self._arrivals) >= store.batch or waited >= store.batch_s:
+            return True
+        return self._frontier.starving and waited >= STARVING_PAUSE_S
+
+    def _until_batch(self) -> float | None:
+        if not self._arrivals:
+            return None
+        if self._frontier.starving:
+            return STARVING_PAUSE_S
+        waited = time.monotonic() - self._oldest_arrival
+        return max(self._config.store.batch_s - waited, 0.001)
+
+    def _record_batch(self) -> None:
+        size = min(len(self._arrivals), self._config.store.batch)
+        batch = [self._arrivals[at] for at in range(size)]
+        paces = self._frontier.paces(time.monotonic(), time.time())
+        settled = self._writer.record(batch, paces)
+        for arrival in batch:
+            self._arrivals.popleft()
+            self._backlog_bytes -= weight(arrival.visit)
+            self._unsettled_pages -= arrival.entry.kind == "page"
+        self._oldest_arrival = time.monotonic()
+        self._settle(batch, settled)
+
+    def _settle(self, batch: list[Arrival], settled: Settled) -> None:
+        self._pages += settled.pages
+        self._errors += settled.errors
+        self._bytes += settled.bytes
+        self._statuses += settled.statuses
+        self._queued = settled.queued
+        entries = [arrival.entry for arrival in batch]
+        self._frontier.settle(entries, settled, time.monotonic(), time.time())
+
+    def _count_stopped(self, stopped: dict[str, int]) -> None:
+        self._queued -= sum(stopped.values())
+
+    def _tick(self) -> None:
+        """Keep time: the rate, the run's time limit, room for hosts."""
+        limit = self._config.run.max_seconds
+        while True:
+            now = time.monotonic()
+            self._marks.append((now, self._pages))
+            while self._marks[0][0] < now - RATE_WINDOW_S:
+                self._marks.popleft()
+            if limit and now - self._started >= limit and self._stop_reason is None:
+                self.stop("max_time")
+            self._frontier.tidy(now)
+            gevent.sleep(TICK_S)
+
+    def _rate(self, now: float) -> float:
+        if not self._marks:
+            return 0.0
+        then, pages = self._marks[0]
+        return (self._pages - pages) / max(now - then, TICK_S)
+
+    def _finish(self) -> Outcome:
+        """Store what has arrived, close the run's row, and say how it ended."""
+        reason = self._stop_reason or "failed"
+        error = self._error
+        if not isinstance(error, StorageError):
+            self._store_rest()
+        state = "finished"
+        if error is not None:
+            state, reason = "failed", type(error).__name__
+        elif reason == "signal":
+            state = "interrupted"
+        try:
+            self._writer.finish(state=state, reason=reason)
+        except CrawlError:
+            if error is None:
+                raise
+        if error is not None:
+            raise error
+        return Outcome(state, reason, self._queued, self._writer.run_id, self.stats())
+
+    def _store_rest(self) -> None:
+        while self._seed_batches:
+            self._writer.load_seeds(self._seed_batches.popleft())
+        while self._arrivals:
+            self._record_batch()
+
+
+def weight(visit: Visit) -> int:
+    """Roughly the memory that a visit holds, in bytes."""
+    document = visit.document
+    return (
+        1000
+        + len(visit.body or b"")
+        + len(visit.robots_body or b"")
+        + 2 * len(document.text or "")
+        + 300 * len(document.targets)
+        + 100 * len(document.links)
+    )
+
+
+def _job(lease: Lease) -> Job:
+    entry = lease.entry
+    return Job(
+        token=lease.token,
+        url_id=entry.id,
+        url=entry.url,
+        kind=entry.kind,  # type: ignore[arg-type]  # the column holds nothing else
+        method="HEAD" if entry.kind == "check" else "GET",
+        attempt=entry.attempts + 1,
+        hops=entry.hops,
+        private_ok=lease.private_ok,
+        etag=entry.etag,
+        last_modified=entry.last_modified,
+    )

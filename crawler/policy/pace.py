@@ -1,0 +1,112 @@
+"""How long must a URL or a host rest, and when is a URL given up?
+
+Pure: time and chance come in as arguments. Rests are seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from crawler.config import PaceConfig
+
+SKIPPING = frozenset({"blocked_addr", "blocked_port"})
+"""Errors that are our own refusal, not the site's failure."""
+
+TRIES = {
+    # kind: (tries at most, first rest as a multiple of pace.retry_base_s)
+    "dns_fail": (2, 1.0),
+    "dns_timeout": (3, 1.0),
+    "connect_refused": (3, 1.0),
+    "connect_timeout": (3, 2.0),
+    "conn_reset": (3, 1.0),
+    "conn_closed": (3, 1.0),
+    "timeout": (3, 2.0),
+    "worker_lost": (2, 0.0),
+    "http_429": (3, 2.0),
+    "http_500": (3, 1.0),
+    "http_502": (3, 1.0),
+    "http_503": (3, 2.0),
+    "http_504": (3, 2.0),
+}
+"""The retry table: only what can heal by waiting is tried again (all else: one try)."""
+
+PENALISED = frozenset({429, 503})
+PENALTY_MAX_S = 300.0
+JITTER = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What becomes of a URL after an attempt.
+
+    state: ``done``, ``failed``, ``skipped``, or ``queued`` for another try.
+    reason: a word of ``urls.reason``; kept while another try waits.
+    retry_in_s: rest before the next try, None when there is none.
+    """
+
+    state: str
+    reason: str | None = None
+    retry_in_s: float | None = None
+
+
+DONE = Fate("done")
+
+
+def failure(status: int | None, error: str | None) -> str | None:
+    """The reason this attempt was not a good one, or None: the error, or ``http_503``."""
+    if error is not None:
+        return error
+    if status is not None and (status == 429 or 500 <= status <= 599):
+        return f"http_{status}"
+    return None
+
+
+def fate(
+    status: int | None,
+    error: str | None,
+    attempt: int,
+    config: PaceConfig,
+    *,
+    retry_after_s: float | None = None,
+    chance: float = 0.5,
+) -> Fate:
+    """Decide after attempt number `attempt` (1 for the first); `chance` is in 0..1."""
+    reason = failure(status, error)
+    if reason is None:
+        return DONE
+    if reason in SKIPPING:
+        return Fate("skipped", reason)
+    tries, weight = TRIES.get(reason, (1, 0.0))
+    if attempt >= min(tries, config.tries):
+        return Fate("failed", reason)
+    rest = config.retry_base_s * weight * 2 ** (attempt - 1) * (1 + JITTER * (2 * chance - 1))
+    asked = min(retry_after_s or 0.0, config.retry_after_max_s)
+    return Fate("queued", reason, max(rest, asked))
+
+
+def gap_s(
+    config: PaceConfig, *, own: bool, crawl_delay_s: float, response_s: float, penalty_s: float
+) -> float:
+    """The rest of a host from the end of a reply to the start of the next request.
+
+    crawl_delay_s: from its robots.txt, already capped; 0 for none.
+    response_s: the host's recent response time.
+    penalty_s: what its 429 and 503 have added.
+    """
+    if own and not config.own_is_public:
+        return max(config.own_gap_s, crawl_delay_s, penalty_s)
+    return max(config.gap_s, crawl_delay_s, config.response_factor * response_s, penalty_s)
+
+
+def penalty_after(status: int | None, penalty_s: float, config: PaceConfig) -> float:
+    """429 and 503 double the gap, a 2xx halves what they added until it is gone."""
+    if status in PENALISED:
+        return min(max(2 * penalty_s, 2 * max(config.gap_s, 0.25)), PENALTY_MAX_S)
+    if status is not None and 200 <= status < 300:
+        return penalty_s / 2 if penalty_s > config.gap_s / 2 else 0.0
+    return penalty_s
+
+
+def in_flight_limit(config: PaceConfig, *, own: bool) -> int:
+    """Requests that may be in flight to one host."""
+    return config.own_in_flight if own and not config.own_is_public else 1

@@ -1,0 +1,166 @@
+"""Does this URL belong to the crawl, and if not, why?
+
+A verdict is about a link; a fate is about a URL. Every link gives its target a `Standing`; the
+best one counts, so that the end does not depend on the order in which pages came.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from urllib.parse import urlsplit
+
+from crawler.config import Config, ScopeConfig
+from crawler.errors import UsageError
+from crawler.model import FOLLOWED, Target
+from crawler.policy import traps, urls
+
+
+class Standing(IntEnum):
+    """How near a link brought its target to being fetched; a greater one replaces a smaller."""
+
+    RECORDED = 0
+    """Only by kinds that are never followed (images, scripts, forms)."""
+    NOFOLLOW = 1
+    """By a link that asks not to be followed."""
+    REFUSED = 2
+    """By a link to follow, but the URL itself is not wanted; more links change nothing."""
+    DEEP = 3
+    """By a link to follow, but too many clicks from a seed."""
+    ACCEPTED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a link means for its target.
+
+    standing: see `Standing`. reason: a word of ``urls.reason``, None when accepted.
+    check: not fetched as a page, but to be asked for with HEAD.
+    """
+
+    standing: Standing
+    reason: str | None = None
+    check: bool = False
+
+
+ACCEPTED = Verdict(Standing.ACCEPTED)
+SEEDLIKE = frozenset({"seed"})
+
+
+def scope_keys(url: str, mode: str) -> list[str]:
+    """The keys under which a URL may be covered by a seed: any one in the set of keys is enough.
+
+    page: the URL. prefix: ``host/folder/`` for each folder above it. host: the host, folded.
+    domain: the registered domain. any: no key is needed, the list is empty.
+    """
+    if mode == "any":
+        return []
+    if mode == "page":
+        return [url]
+    host = urls.fold_host(urls.host_of(url))
+    if mode == "host":
+        return [host]
+    if mode == "domain":
+        return [urls.registered_domain(host)]
+    path = urlsplit(url).path
+    folders = [at for at, character in enumerate(path) if character == "/"]
+    return [f"{host}{path[: at + 1]}" for at in folders]
+
+
+def seed_key(url: str, mode: str) -> str | None:
+    """The key that a seed adds to the scope; None when the mode needs none.
+
+    Of ``prefix`` it is the seed's own folder: all up to the last slash of its path.
+    """
+    keys = scope_keys(url, mode)
+    return keys[-1] if keys else None
+
+
+def compile_patterns(patterns: tuple[str, ...], key: str) -> re.Pattern[str] | None:
+    """One pattern out of many, or None for none.
+
+    Raises UsageError when one is not a regular expression.
+    """
+    for pattern in patterns:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise UsageError(f"{key}: {pattern!r} is not a regular expression: {error}") from None
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns)) if patterns else None
+
+
+class Judge:
+    """Gives each link its verdict. `covers` tells whether a scope key is one of the seeds'."""
+
+    def __init__(self, config: ScopeConfig, covers: Callable[[str], bool]) -> None:
+        self._mode = config.mode
+        self._max_depth = config.max_depth
+        self._covers = covers
+        self._include = compile_patterns(config.include, "scope.include")
+        self._exclude = compile_patterns(config.exclude, "scope.exclude")
+        self._follow_nofollow = config.follow_nofollow
+        self._check_assets = "assets" in config.check
+        self._check_external = "external" in config.check
+        self._traps = config.traps
+
+    def __repr__(self) -> str:
+        return f"<Judge scope={self._mode} depth<={self._max_depth}>"
+
+    def verdict(self, target: Target, kind: str, depth: int, *, nofollow: bool = False) -> Verdict:
+        """The verdict of one link of this kind that puts its target at this depth."""
+        if target.refusal is not None:
+            return Verdict(Standing.REFUSED, target.refusal)
+        if kind not in FOLLOWED:
+            check = self._check_assets and kind != "form"
+            return Verdict(Standing.RECORDED, None if check else "not_followed", check)
+        if nofollow and not self._follow_nofollow:
+            return Verdict(Standing.NOFOLLOW, "nofollow")
+        refusal = self.refusal(target.url, seed=kind in SEEDLIKE)
+        if refusal == "scope" and self._check_external:
+            return Verdict(Standing.REFUSED, None, check=True)
+        if refusal is not None:
+            return Verdict(Standing.REFUSED, refusal)
+        if depth > self._max_depth:
+            return Verdict(Standing.DEEP, "depth")
+        return ACCEPTED
+
+    def refusal(self, url: str, *, seed: bool = False) -> str | None:
+        """Why the URL itself is not wanted, wherever it is linked: scope, excluded, trap."""
+        if not seed and not self.in_scope(url):
+            return "scope"
+        if self._exclude is not None and self._exclude.search(url):
+            return "excluded"
+        if not seed and self._include is not None and not self._include.search(url):
+            return "excluded"
+        if not seed and self._traps and traps.trap(url) is not None:
+            return "trap"
+        return None
+
+    def in_scope(self, url: str) -> bool:
+        """Is the URL covered by a seed?"""
+        if self._mode == "any":
+            return True
+        return any(self._covers(key) for key in scope_keys(url, self._mode))
+
+
+def judging(config: Config) -> dict[str, object]:
+    """The part of the configuration that decides verdicts.
+
+    When it differs from the last run's, skipped URLs are judged again.
+    """
+    scope = config.scope
+    return {
+        "mode": scope.mode,
+        "include": list(scope.include),
+        "exclude": list(scope.exclude),
+        "max_depth": scope.max_depth,
+        "max_pages_per_host": scope.max_pages_per_host,
+        "follow_nofollow": scope.follow_nofollow,
+        "check": list(scope.check),
+        "traps": scope.traps,
+        "allow_private": list(scope.allow_private),
+        "obey_robots": config.robots.obey,
+        "max_url_bytes": config.fetch.max_url_bytes,
+    }

@@ -1,0 +1,65 @@
+"""What does a line of a seeds file mean?"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from crawler.model import Target
+from crawler.policy import urls
+
+_SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*):")
+_PORT = re.compile(r"\d{1,5}(?:[/?#]|$)")
+REFUSALS = {
+    "scheme": "only http and https addresses can be crawled",
+    "url_invalid": "not an address",
+    "url_too_long": "the address is too long",
+    "blocked_port": "this port is never connected to",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """One line that is neither blank nor a comment.
+
+    line: its number, from 1. text: as written, stripped. target: what it names.
+    scheme_assumed: no scheme was written, https is tried first and http where that cannot connect.
+    error: why it cannot be crawled, for people; None when it can.
+    """
+
+    line: int
+    text: str
+    target: Target
+    scheme_assumed: bool
+    error: str | None
+
+
+def read_line(number: int, raw: str, *, max_url_bytes: int = 2083) -> Seed | None:
+    """The seed of a line, or None for a blank line or a ``#`` comment."""
+    text = raw.strip().removeprefix("\ufeff").strip()
+    if not text or text.startswith("#"):
+        return None
+    text = text.split(" #", 1)[0].split("\t#", 1)[0].rstrip()
+    bare = is_bare(text)
+    href = f"https://{text.removeprefix('//')}" if bare else text
+    target, _ = urls.resolve(href, max_bytes=max_url_bytes)
+    error = REFUSALS.get(target.refusal, target.refusal) if target.refusal else None
+    if error is None and any(character.isspace() for character in text):
+        error = "more than one word; write one address a line"
+    kept = text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+    return Seed(number, kept, target, bare and error is None, error)
+
+
+def is_bare(text: str) -> bool:
+    """Is this an address without a scheme, as in ``example.org:8080/a``?"""
+    scheme = _SCHEME.match(text)
+    if scheme is None:
+        return True
+    rest = text[scheme.end() :]
+    return not rest.startswith("//") and _PORT.match(rest) is not None
+
+
+def over_http(target: Target, *, max_url_bytes: int = 2083) -> Target:
+    """The same address with http in place of https."""
+    plain, _ = urls.resolve("http" + target.url.removeprefix("https"), max_bytes=max_url_bytes)
+    return plain

@@ -1,0 +1,812 @@
+"""What does a batch of visits change?
+
+Lives on the writer's thread. A URL's fate, its results and the links it brought change in one
+transaction, so that whatever is committed is whole.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from crawler.config import Config
+from crawler.model import FOLLOWED, Document, Reply, Target, Visit
+from crawler.policy import pace, seeds, urls
+from crawler.policy.scope import Judge, seed_key
+from crawler.policy.seeds import Seed
+from crawler.store.catalogue import Catalogue, Entry
+from crawler.store.clock import iso
+from crawler.store.database import Connection, DatabaseError
+from crawler.store.origins import Origin, Origins
+
+MAX_ROBOTS_HOPS = 5
+"""RFC 9309, section 2.3.1.2: at least five consecutive redirects should be followed."""
+UNCONNECTED = frozenset(
+    {"connect_refused", "connect_timeout", "conn_reset", "conn_closed", "tls_proto", "timeout"}
+)
+"""https "cannot connect" where one of these is all it answers; http is then tried for a bare seed."""
+KEPT_WITH_ERROR = frozenset({"too_large", "timeout_total"})
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A visit that came back for a lease.
+
+    entry: what was leased. for_origin: of a robots fetch, the origin whose rules are asked for.
+    """
+
+    visit: Visit
+    entry: Entry
+    for_origin: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HostPace:
+    """What the schedule wants written of a host: times are ISO text, None for "now"."""
+
+    host_id: int
+    own: bool
+    ip: str | None
+    delay_ms: int
+    next_fetch_at: str | None
+    blocked_until: str | None
+    block_reason: str | None
+    errors_in_row: int
+
+
+@dataclass(frozen=True, slots=True)
+class RobotsOutcome:
+    """What a fetch of robots.txt means for its origin.
+
+    origin_id: whose rules. asked: what was fetched. open: its URLs may be fetched (as far as the rules allow).
+    known_until: epoch seconds; 0 when there is more to do.
+    crawl_delay_s: capped. retry_in_s: rest before the next try, None for none.
+    next_url, next_host_id, next_origin_id: where a redirect leads.
+    """
+
+    origin_id: int
+    asked: Entry
+    open: bool = False
+    known_until: float = 0.0
+    crawl_delay_s: float = 0.0
+    retry_in_s: float | None = None
+    next_url: str | None = None
+    next_host_id: int = 0
+    next_origin_id: int = 0
+
+
+@dataclass(slots=True)
+class Settled:
+    """What the conductor must know of a transaction that has been committed.
+
+    fresh: URLs that are queued now. robots: what was learnt of origins. retry_at: epoch seconds of
+    the earliest new retry. pages, errors, bytes: to add to the run's. statuses: count by status or
+    error. queued: URLs that wait now.
+    """
+
+    fresh: list[Entry] = field(default_factory=list)
+    robots: list[RobotsOutcome] = field(default_factory=list)
+    retry_at: float | None = None
+    pages: int = 0
+    errors: int = 0
+    bytes: int = 0
+    statuses: Counter[str] = field(default_factory=Counter)
+    queued: int = 0
+
+    def retry(self, at: float) -> None:
+        """Remember the earliest retry."""
+        self.retry_at = at if self.retry_at is None else min(at, self.retry_at)
+
+
+class Archive:
+    """Turns visits into rows. One instance a run, used by one thread."""
+
+    def __init__(self, connection: Connection, config: Config, run_id: int, agent: str) -> None:
+        self._connection = connection
+        self._config = config
+        self._run_id = run_id
+        self.origins = Origins(connection, config, agent)
+        self.judge = Judge(config.scope, self._covers)
+        self.catalogue = Catalogue(connection, config, self.origins, self.judge, run_id)
+        self._keys: dict[str, bool] = {}
+        self._chance = random.Random(run_id)
+        self._clear()
+
+    def __repr__(self) -> str:
+        return f"<Archive run {self._run_id}, {self.catalogue!r}>"
+
+    # What a transaction changes
+
+    def record(self, arrivals: Sequence[Arrival], paces: Sequence[HostPace], now: float) -> Settled:
+        """Store a batch in one transaction; one that cannot be stored spoils no other."""
+        try:
+            return self._transaction(lambda: self._record(arrivals, paces, now), now)
+        except DatabaseError:
+            raise
+        except Exception:
+            if len(arrivals) == 1:
+                return self._transaction(
+                    lambda: self._record([_without_document(arrivals[0])], paces, now), now
+                )
+        settled = [self.record([arrival], (), now) for arrival in arrivals]
+        return _sum(settled)
+
+    def load_seeds(self, batch: Sequence[Seed], now: float) -> Settled:
+        """Store lines of the seeds file; what they name joins the scope and the queue."""
+        return self._transaction(lambda: self._load_seeds(batch), now)
+
+    def change(self, change: Callable[[], None], now: float) -> Settled:
+        """Run a change of the catalogue as one transaction."""
+        return self._transaction(change, now)
+
+    @property
+    def max_url_bytes(self) -> int:
+        """Longer URLs are skipped."""
+        return self._config.fetch.max_url_bytes
+
+    def _transaction(self, change: Callable[[], None], now: float) -> Settled:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            self.catalogue.begin(iso(now))
+            self.origins.now = now
+            self._settled = Settled()
+            change()
+            self.catalogue.flush()
+            self._write()
+            self.origins.flush()
+            self._count_run()
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            self.catalogue.forget()
+            self.origins.forget()
+            self._keys.clear()
+            self._clear()
+            raise
+        self._settled.fresh = self.catalogue.fresh
+        self._settled.queued = self.origins.queued
+        return self._settled
+
+    def _record(self, arrivals: Sequence[Arrival], paces: Sequence[HostPace], now: float) -> None:
+        self.catalogue.recall(_hashes(arrivals))
+        for arrival in arrivals:
+            if arrival.for_origin:
+                self._record_robots(arrival, now)
+            else:
+                self._record_visit(arrival, now)
+        self._write_paces(paces)
+
+    # Seeds
+
+    def _load_seeds(self, batch: Sequence[Seed]) -> None:
+        self.catalogue.recall(seed.target.hash for seed in batch)
+        rows = []
+        for seed in batch:
+            url_id = None
+            if seed.target.hash and (seed.error is None or seed.target.refusal):
+                url_id = self._admit_seed(seed.target)
+            rows.append(
+                (self._run_id, seed.line, seed.text, url_id, seed.scheme_assumed, seed.error)
+            )
+        self._connection.executemany(
+            """
+            INSERT INTO seeds (run_id, line, text, url_id, scheme_assumed, error)
+            VALUES (?, ?, ?, ?, ?, ?)
+            """,
+            rows,
+        )
+
+    def _admit_seed(self, target: Target) -> int:
+        if target.refusal is None:
+            self._join_scope(target.url)
+            host = urls.host_of(target.origin)
+            if urls.is_private_literal(host):
+                self.origins.mark_own(self.origins.host(host))
+        return self.catalogue.admit(target, "seed", 0)
+
+    def _join_scope(self, url: str) -> bool:
+        """Add a seed's key to the scope; True when it is new."""
+        key = seed_key(url, self._config.scope.mode)
+        if key is None or self._covers(key):
+            return False
+        self._connection.execute("INSERT OR IGNORE INTO scopes (key) VALUES (?)", (key,))
+        self._keys[key] = True
+        return True
+
+    def _covers(self, key: str) -> bool:
+        known = self._keys.get(key)
+        if known is None:
+            row = self._connection.execute("SELECT 1 FROM scopes WHERE key = ?", (key,)).fetchone()
+            if len(self._keys) > 50_000:
+                self._keys.clear()
+            known = self._keys[key] = row is not None
+        return known
+
+    # Robots
+
+    def _record_robots(self, arrival: Arrival, now: float) -> None:
+        visit, entry = arrival.visit, arrival.entry
+        origin = self.origins.origin_by_id(arrival.for_origin)
+        target, _ = urls.resolve(entry.url, max_bytes=1 << 20)
+        url_id = self.catalogue.record_robots(target)
+        reply = visit.reply
+        redirect_to = None
+        usable = reply.redirect is not None and reply.redirect.refusal is None
+        if reply.redirect is not None and usable:
+            self.catalogue.recall((reply.redirect.hash,))
+            redirect_to = self.catalogue.record_robots(reply.redirect)
+        outcome = self._robots_outcome(arrival, origin, now)
+        self._settled.robots.append(outcome)
+        self._add_visit(visit, url_id, reply.error, redirect_to, None)
+        reason = pace.failure(reply.status, reply.error)
+        self._robots_fates.append(
+            ("failed" if reason else "done", reason, reply.status, entry.attempts + 1, url_id)
+        )
+
+    def _robots_outcome(self, arrival: Arrival, origin: Origin, now: float) -> RobotsOutcome:
+        """Decide what a reply for robots.txt means (RFC 9309, section 2.3.1)."""
+        visit, entry = arrival.visit, arrival.entry
+        reply = visit.reply
+        redirect = reply.redirect
+        if redirect is not None and redirect.refusal is None and entry.hops < MAX_ROBOTS_HOPS:
+            place = self.origins.origin(redirect.origin)
+            return RobotsOutcome(
+                origin.id,
+                entry,
+                next_url=redirect.url,
+                next_host_id=place.host.id,
+                next_origin_id=place.id,
+            )
+        error = None if reply.status is not None and reply.error in PARTLY else reply.error
+        fate = pace.fate(
+            reply.status,
+            error,
+            entry.attempts + 1,
+            self._config.pace,
+            retry_after_s=reply.retry_after_s,
+            chance=self._chance.random(),
+        )
+        plain = fate.reason in UNCONNECTED and self._fall_back_to_http(origin)
+        if fate.state == "queued" and not plain:
+            return RobotsOutcome(origin.id, entry, retry_in_s=fate.retry_in_s)
+        failed = fate.reason if fate.state != "done" else None
+        good = failed is None and reply.status is not None and 200 <= reply.status < 300
+        self.origins.learn(
+            origin,
+            status=reply.status,
+            body=visit.robots_body if good else None,
+            fetched_at=iso(now),
+            error=failed,
+        )
+        if origin.closure is not None:
+            self._close_waiting(origin)
+        return RobotsOutcome(
+            origin.id,
+            entry,
+            open=origin.closure is None,
+            known_until=origin.known_until,
+            crawl_delay_s=origin.crawl_delay_s,
+        )
+
+    def _close_waiting(self, origin: Origin) -> None:
+        """The URLs that waited for a robots.txt that could not be had get its fate."""
+        self.catalogue.flush()
+        closure = origin.closure
+        assert closure is not None
+        changed = self._connection.execute(
+            """
+            UPDATE urls
+            SET state = ?, reason = ?, not_before = NULL
+            WHERE origin_id = ? AND state = 'queued'
+            """,
+            (closure.state, closure.reason, origin.id),
+        ).rowcount
+        self.origins.count(origin.host, queued=-changed)
+        self.catalogue.fresh = [
+            entry for entry in self.catalogue.fresh if entry.origin_id != origin.id
+        ]
+        if closure.state == "failed":
+            self._settled.errors += changed
+            self._settled.statuses[closure.reason] += changed
+
+    def _fall_back_to_http(self, origin: Origin) -> bool:
+        """Seeds written without a scheme are tried over http where https cannot connect."""
+        if not origin.name.startswith("https:"):
+            return False
+        self.catalogue.flush()
+        rows = self._connection.execute(
+            """
+            SELECT seeds.id, urls.url
+            FROM urls
+            JOIN seeds ON seeds.url_id = urls.id
+            WHERE urls.origin_id = ? AND urls.via = 'seed' AND seeds.run_id = ?
+                AND seeds.scheme_assumed = 1
+            """,
+            (origin.id, self._run_id),
+        ).fetchall()
+        for seed_id, url in rows:
+            secure, _ = urls.resolve(url)
+            target = seeds.over_http(secure, max_url_bytes=self._config.fetch.max_url_bytes)
+            self.catalogue.recall((target.hash,))
+            url_id = self._admit_seed(target)
+            self.catalogue.flush()
+            self._connection.execute(
+                "UPDATE seeds SET url_id = ?, scheme_assumed = 0 WHERE id = ?", (url_id, seed_id)
+            )
+        return bool(rows)
+
+    # Pages
+
+    def _record_visit(self, arrival: Arrival, now: float) -> None:
+        visit, entry = arrival.visit, arrival.entry
+        reply, document = visit.reply, visit.document
+        known = self.catalogue.known(entry.hash)
+        depth, hops = (known.depth, known.hops) if known else (entry.depth, entry.hops)
+        error = reply.error or document.error
+        redirect_to = None
+        if reply.redirect is not None and error is None:
+            error = self._chain_error(entry, reply.redirect, hops)
+            redirect_to = self._admit_redirect(entry, reply.redirect, depth, hops, error)
+        fate = pace.fate(
+            reply.status,
+            error,
+            entry.attempts + 1,
+            self._config.pace,
+            retry_after_s=reply.retry_after_s,
+            chance=self._chance.random(),
+        )
+        origin = self.origins.origin_by_id(entry.origin_id)
+        if fate.reason in UNCONNECTED and entry.priority == 0 and not self._config.robots.obey:
+            if self._fall_back_to_http(origin):
+                fate = pace.Fate("failed", fate.reason)
+        self._settle(entry, reply, fate, origin, now)
+        body_id = self._body_id(visit)
+        self._add_visit(visit, entry.id, error, redirect_to, body_id)
+        if entry.kind == "page" and fate.state in ("done", "failed"):
+            self._record_page(arrival, error, depth, body_id)
+        elif document.entries and fate.state != "queued":
+            self._record_sitemap(arrival)
+
+    def _settle(
+        self, entry: Entry, reply: Reply, fate: pace.Fate, origin: Origin, now: float
+    ) -> None:
+        not_before = None
+        settled = self._settled
+        if fate.state == "queued":
+            at = now + (fate.retry_in_s or 0.0)
+            not_before = iso(at)
+            settled.retry(at)
+        else:
+            is_page = entry.kind == "page"
+            self.origins.count(origin.host, queued=-1, pages=int(is_page))
+            settled.pages += is_page
+            settled.errors += fate.state == "failed"
+            settled.statuses[str(reply.status) if fate.state == "done" else fate.reason or ""] += 1
+        settled.bytes += reply.wire_bytes
+        self._fates.append(
+            (fate.state, fate.reason, reply.status, entry.attempts + 1, not_before, entry.id)
+        )
+
+    def _chain_error(self, entry: Entry, target: Target, hops: int) -> str | None:
+        """Why a redirect cannot be followed: back into its own chain, or too long a chain."""
+        if target.hash == entry.hash:
+            return "redirect_loop"
+        if hops >= self._config.fetch.max_redirects:
+            return "too_many_redirects"
+        if hops > 0 and target.hash in self._chain(entry.id):
+            return "redirect_loop"
+        return None
+
+    def _chain(self, url_id: int) -> set[int]:
+        """Hashes of the URLs whose redirects led here."""
+        self.catalogue.flush()
+        rows = self._connection.execute(CHAIN, (url_id, self._config.fetch.max_redirects + 1))
+        return {row[0] for row in rows}
+
+    def _admit_redirect(
+        self, entry: Entry, target: Target, depth: int, hops: int, error: str | None
+    ) -> int | None:
+        if error == "redirect_loop":
+            known = self.catalogue.known(target.hash)
+            return known.id if known else None
+        if error is not None:
+            return None
+        if entry.depth == 0 and target.refusal is None and self._is_seed(entry.id):
+            self._widen_scope(target)
+        fetch_kind = entry.kind if entry.kind in ("sitemap", "feed", "check") else "page"
+        return self.catalogue.admit(
+            target, "redirect", depth, hops=hops + 1, source_id=entry.id, fetch_kind=fetch_kind
+        )
+
+    def _is_seed(self, url_id: int) -> bool:
+        """Is this a seed, or what a seed's redirects led to?"""
+        self.catalogue.flush()
+        first = self._connection.execute(CHAIN_START, (url_id,)).fetchone()
+        return first is not None and first[0] == "seed"
+
+    def _widen_scope(self, target: Target) -> None:
+        """A seed's redirect target joins the scope; what was out of scope there is judged again."""
+        if not self._join_scope(target.url):
+            return
+        self.catalogue.flush()
+        host = self.origins.host(urls.host_of(target.origin))
+        rows = self._connection.execute(SKIPPED_BY_SCOPE, (host.id,)).fetchall()
+        for url_id, number in rows:
+            self._connection.execute(
+                "UPDATE urls SET reason = 'not_followed' WHERE id = ?", (url_id,)
+            )
+            self.catalogue.drop(number)
+        for url_id, number in rows:
+            url, origin, via, depth, hops, found_on = self._connection.execute(
+                READMISSION, (url_id,)
+            ).fetchone()
+            self.catalogue.recall((number,))
+            self.catalogue.admit(
+                Target(url, number, origin), via, depth, hops=hops, source_id=found_on
+            )
+
+    def _record_page(
+        self, arrival: Arrival, error: str | None, depth: int, body_id: int | None
+    ) -> None:
+        """The row people query, and the links, when the document is a good one."""
+        visit, entry = arrival.visit, arrival.entry
+        reply, document = visit.reply, visit.document
+        old = self._connection.execute(OLD_PAGE, (entry.id,)).fetchone()
+        now = visit.started_at
+        asked = entry.etag or entry.last_modified
+        if reply.status == 304 and error is None and asked and old is not None:
+            self._connection.execute(NOT_MODIFIED, (now, entry.id))
+            return
+        good = _is_good(reply, document, error, had_document=bool(old and old[0]))
+        if old is not None and old[0] and not good:
+            self._connection.execute(
+                FAILED_REVISIT, (reply.status, error, now, reply.ttfb_ms, entry.id)
+            )
+            return
+        outlinks = self._record_links(entry, document, depth, old is not None) if good else 0
+        changed_at = now
+        if old is not None and old[1] == document.text_hash and old[2] == body_id:
+            changed_at = old[3]
+        row = (
+            entry.id, entry.url, entry.host_id, depth, reply.status, error,
+            document.content_type, document.title, document.description, document.h1,
+            document.lang, document.canonical, document.meta_robots, document.word_count,
+            document.text_hash, visit.body_bytes, reply.ttfb_ms, now,
+            now if good else None, now, changed_at, reply.header("etag"),
+            reply.header("last-modified"), body_id, outlinks,
+        )  # fmt: skip
+        self._page_rows.append(row)
+        if old is not None:
+            self._write_pages()
+
+    def _record_links(self, entry: Entry, document: Document, depth: int, again: bool) -> int:
+        """Replace the links of a page; returns how many there are."""
+        if again:
+            self._connection.execute("DELETE FROM links WHERE source_id = ?", (entry.id,))
+        ids = self._admit_targets(entry, document, depth)
+        self._link_rows.extend(
+            [
+                (
+                    entry.id, position, ids[link.target], link.kind, link.anchor, link.rel,
+                    link.nofollow, link.fragment, link.region,
+                )
+                for position, link in enumerate(document.links)
+            ]
+        )  # fmt: skip
+        return len(document.links)
+
+    def _admit_targets(self, entry: Entry, document: Document, depth: int) -> list[int]:
+        """Ids of a document's targets, each admitted by the best of the links that lead to it."""
+        best: list[Any] = [None] * len(document.targets)
+        follow_nofollow = self._config.scope.follow_nofollow
+        for link in document.links:
+            rank = 0
+            if link.kind in FOLLOWED:
+                rank = 1 if link.nofollow and not follow_nofollow else 2
+            held = best[link.target]
+            if held is None or rank > held[0]:
+                best[link.target] = (rank, link.kind)
+        known = self.catalogue.known
+        deeper = depth + 1
+        ids = []
+        for target, held in zip(document.targets, best, strict=True):
+            seen = known(target.hash)
+            if seen is not None and seen.standing == 4 and seen.depth <= deeper and not seen.hops:
+                ids.append(seen.id)
+                continue
+            rank, kind = held or (0, "link")
+            ids.append(
+                self.catalogue.admit(target, kind, deeper, source_id=entry.id, nofollow=rank == 1)
+            )
+        return ids
+
+    def _record_sitemap(self, arrival: Arrival) -> None:
+        """Entries of a sitemap or feed: they are links like others, one click from a seed."""
+        entry, document = arrival.entry, arrival.visit.document
+        self._connection.execute("DELETE FROM sitemap_entries WHERE sitemap_id = ?", (entry.id,))
+        for item in document.entries:
+            target = document.targets[item.target]
+            kind = "sitemap" if item.is_sitemap else "page"
+            url_id = self.catalogue.admit(
+                target, "sitemap", entry.depth + 1, source_id=entry.id, fetch_kind=kind
+            )
+            self._sitemap_rows.append(
+                (entry.id, url_id, item.lastmod, item.priority, item.changefreq)
+            )
+
+    # Rows
+
+    def _body_id(self, visit: Visit) -> int | None:
+        if visit.body_sha256 is None:
+            return None
+        sha256 = visit.body_sha256.hex()
+        execute = self._connection.execute
+        row = execute("SELECT id FROM bodies WHERE sha256 = ?", (sha256,)).fetchone()
+        if row is not None:
+            return int(row[0])
+        row = execute(
+            "INSERT INTO bodies (sha256, body_bytes, body) VALUES (?, ?, ?) RETURNING id",
+            (sha256, visit.body_bytes, visit.body),
+        ).fetchone()
+        if visit.document.text is not None and self._config.store.texts:
+            self._text_rows.append((row[0], visit.document.text))
+        return int(row[0])
+
+    def _add_visit(
+        self,
+        visit: Visit,
+        url_id: int,
+        error: str | None,
+        redirect_to: int | None,
+        body_id: int | None,
+    ) -> None:
+        reply, document, job = visit.reply, visit.document, visit.job
+        not_modified = reply.status == 304 and bool(job.etag or job.last_modified)
+        self._visit_rows.append(
+            (
+                self._run_id, url_id, job.kind, job.method, job.attempt, visit.started_at,
+                reply.status, error, reply.error_detail, reply.ip, reply.http_version,
+                reply.dns_ms, reply.connect_ms, reply.tls_ms, reply.ttfb_ms, reply.total_ms,
+                reply.wire_bytes, visit.body_bytes, reply.truncated or document.truncated,
+                document.content_type, document.charset, reply.header("etag"),
+                reply.header("last-modified"), None if not_modified else _headers(reply),
+                redirect_to, not_modified, body_id, document.title, document.text_hash,
+            )
+        )  # fmt: skip
+
+    def _clear(self) -> None:
+        self._settled = Settled()
+        self._visit_rows: list[tuple[object, ...]] = []
+        self._page_rows: list[tuple[object, ...]] = []
+        self._link_rows: list[tuple[object, ...]] = []
+        self._text_rows: list[tuple[object, ...]] = []
+        self._sitemap_rows: list[tuple[object, ...]] = []
+        self._fates: list[tuple[object, ...]] = []
+        self._robots_fates: list[tuple[object, ...]] = []
+
+    def _write(self) -> None:
+        many = self._connection.executemany
+        many(INSERT_VISIT, self._visit_rows)
+        many("INSERT OR IGNORE INTO texts (body_id, text) VALUES (?, ?)", self._text_rows)
+        many(INSERT_LINK, self._link_rows)
+        many(INSERT_SITEMAP_ENTRY, self._sitemap_rows)
+        many(UPDATE_FATE, self._fates)
+        many(UPDATE_ROBOTS_FATE, self._robots_fates)
+        self._write_pages()
+        settled = self._settled
+        self._clear()
+        self._settled = settled
+
+    def _write_pages(self) -> None:
+        self._connection.executemany(UPSERT_PAGE, self._page_rows)
+        self._page_rows.clear()
+
+    def _write_paces(self, paces: Sequence[HostPace]) -> None:
+        self._connection.executemany(
+            """
+            UPDATE hosts
+            SET own = ?, ip = coalesce(?, ip), delay_ms = ?, next_fetch_at = ?, blocked_until = ?,
+                block_reason = ?, errors_in_row = ?
+            WHERE id = ?
+            """,
+            [
+                (
+                    host.own, host.ip, host.delay_ms, host.next_fetch_at, host.blocked_until,
+                    host.block_reason, host.errors_in_row, host.host_id,
+                )
+                for host in paces
+            ],
+        )  # fmt: skip
+
+    def _count_run(self) -> None:
+        settled = self._settled
+        self._connection.execute(
+            "UPDATE runs SET pages = pages + ?, errors = errors + ?, bytes = bytes + ? WHERE id = ?",
+            (settled.pages, settled.errors, settled.bytes, self._run_id),
+        )
+
+
+PARTLY = frozenset({"too_large", "decode_error"})
+"""Errors with which a robots.txt that came is read all the same, as far as it goes."""
+
+
+def _hashes(arrivals: Sequence[Arrival]) -> set[int]:
+    """Identities of all that a batch speaks of."""
+    hashes = set()
+    for arrival in arrivals:
+        hashes.add(arrival.entry.hash)
+        redirect = arrival.visit.reply.redirect
+        if redirect is not None:
+            hashes.add(redirect.hash)
+        hashes.update([target.hash for target in arrival.visit.document.targets])
+    return hashes
+
+
+def _is_good(reply: Reply, document: Document, error: str | None, *, had_document: bool) -> bool:
+    """Does this visit bring a new version of the document, rather than a failure to fetch it?"""
+    if reply.status is None or not 200 <= reply.status < 300:
+        return False
+    return error is None or error in KEPT_WITH_ERROR or not had_document
+
+
+def _headers(reply: Reply) -> str | None:
+    """Headers as a JSON object: lower-case names, a list where a name came more than once."""
+    if reply.status is None:
+        return None
+    folded: dict[str, Any] = {}
+    for name, value in reply.headers:
+        key = name.lower()
+        if key not in folded:
+            folded[key] = value
+        elif isinstance(folded[key], list):
+            folded[key].append(value)
+        else:
+            folded[key] = [folded[key], value]
+    return msgspec.json.encode(folded).decode()
+
+
+def _without_document(arrival: Arrival) -> Arrival:
+    """A visit whose content cannot be stored keeps its place in history, with the error."""
+    visit = arrival.visit
+    reply = Reply(
+        status=visit.reply.status,
+        error=visit.reply.error or "decode_error",
+        error_detail="the document could not be stored",
+        total_ms=visit.reply.total_ms,
+    )
+    bare = msgspec.structs.replace(
+        visit, reply=reply, document=Document(), body=None, body_sha256=None
+    )
+    return Arrival(bare, arrival.entry, arrival.for_origin)
+
+
+def _sum(parts: Iterable[Settled]) -> Settled:
+    whole = Settled()
+    for part in parts:
+        whole.fresh += part.fresh
+        whole.robots += part.robots
+        whole.pages += part.pages
+        whole.errors += part.errors
+        whole.bytes += part.bytes
+        whole.statuses += part.statuses
+        whole.queued = part.queued
+        if part.retry_at is not None:
+            whole.retry(part.retry_at)
+    return whole
+
+
+INSERT_VISIT = f"""
+    INSERT INTO visits (
+        run_id, url_id, kind, method, attempt, started_at, status, error, error_detail, ip,
+        http_version, dns_ms, connect_ms, tls_ms, ttfb_ms, total_ms, wire_bytes, body_bytes,
+        truncated, content_type, charset, etag, last_modified, headers, redirect_to_id,
+        not_modified, body_id, title, text_hash
+    ) VALUES ({",".join("?" * 29)})
+"""
+
+INSERT_LINK = """
+    INSERT INTO links (
+        source_id, position, target_id, kind, anchor, rel, nofollow, fragment, region
+    ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+INSERT_SITEMAP_ENTRY = """
+    INSERT OR IGNORE INTO sitemap_entries (sitemap_id, url_id, lastmod, priority, changefreq)
+    VALUES (?, ?, ?, ?, ?)
+"""
+
+UPDATE_FATE = """
+    UPDATE urls
+    SET state = ?, reason = ?, status = ?, attempts = ?, not_before = ?
+    WHERE id = ?
+"""
+
+UPDATE_ROBOTS_FATE = """
+    UPDATE urls
+    SET state = ?, reason = ?, status = ?, attempts = ?
+    WHERE id = ? AND kind = 'robots'
+"""
+
+OLD_PAGE = "SELECT document_at, text_hash, body_id, changed_at FROM pages WHERE id = ?"
+
+NOT_MODIFIED = """
+    UPDATE pages
+    SET fetched_at = ?, error = NULL, visits = visits + 1
+    WHERE id = ?
+"""
+
+FAILED_REVISIT = """
+    UPDATE pages
+    SET status = ?, error = ?, fetched_at = ?, ttfb_ms = ?, visits = visits + 1
+    WHERE id = ?
+"""
+
+UPSERT_PAGE = f"""
+    INSERT INTO pages (
+        id, url, host_id, depth, status, error, content_type, title, description, h1, lang,
+        canonical, meta_robots, word_count, text_hash, body_bytes, ttfb_ms, fetched_at,
+        document_at, first_seen_at, changed_at, etag, last_modified, body_id, outlinks
+    ) VALUES ({",".join("?" * 25)})
+    ON CONFLICT (id) DO UPDATE SET
+        depth = excluded.depth, status = excluded.status, error = excluded.error,
+        content_type = excluded.content_type, title = excluded.title,
+        description = excluded.description, h1 = excluded.h1, lang = excluded.lang,
+        canonical = excluded.canonical, meta_robots = excluded.meta_robots,
+        word_count = excluded.word_count, text_hash = excluded.text_hash,
+        body_bytes = excluded.body_bytes, ttfb_ms = excluded.ttfb_ms,
+        fetched_at = excluded.fetched_at, document_at = excluded.document_at,
+        changed_at = excluded.changed_at, visits = visits + 1, etag = excluded.etag,
+        last_modified = excluded.last_modified, body_id = excluded.body_id,
+        outlinks = excluded.outlinks
+"""
+
+CHAIN = """
+    WITH RECURSIVE chain(id, hash, via, found_on_id, hop) AS (
+        SELECT id, hash, via, found_on_id, 0
+        FROM urls
+        WHERE id = ?
+        UNION ALL
+        SELECT urls.id, urls.hash, urls.via, urls.found_on_id, chain.hop + 1
+        FROM chain
+        JOIN urls ON urls.id = chain.found_on_id
+        WHERE chain.via = 'redirect' AND chain.hop < ?
+    )
+    SELECT hash
+    FROM chain
+"""
+
+CHAIN_START = """
+    WITH RECURSIVE chain(id, via, found_on_id, hop) AS (
+        SELECT id, via, found_on_id, 0
+        FROM urls
+        WHERE id = ?
+        UNION ALL
+        SELECT urls.id, urls.via, urls.found_on_id, chain.hop + 1
+        FROM chain
+        JOIN urls ON urls.id = chain.found_on_id
+        WHERE chain.via = 'redirect' AND chain.hop < 32
+    )
+    SELECT via
+    FROM chain
+    ORDER BY hop DESC
+    LIMIT 1
+"""
+
+SKIPPED_BY_SCOPE = """
+    SELECT id, hash
+    FROM urls
+    WHERE host_id = ? AND state = 'skipped' AND reason = 'scope'
+"""
+
+READMISSION = """
+    SELECT urls.url, origins.origin, urls.via, urls.depth, urls.hops, urls.found_on_id
+    FROM urls
+    JOIN origins ON origins.id = urls.origin_id
+    WHERE urls.id = ?
+"""

@@ -1,0 +1,392 @@
+"""Which row is this URL, and what does another link to it change?
+
+Lives on the writer's thread. Ids are given out in order; the 63-bit hash is the identity. What is
+known of recently seen URLs is kept in two generations of a dict, so that most links cost one
+look-up and no SQL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from crawler.config import Config
+from crawler.model import FOLLOWED, Target
+from crawler.policy.scope import Judge, Standing, Verdict
+from crawler.store.database import Connection
+from crawler.store.origins import Origins
+
+GENERATION = 50_000
+LOOK_UP = 200
+ORDINARY, FIRST = 1, 0
+"""Priorities: seeds and redirects come first."""
+
+STANDINGS = {
+    "not_followed": Standing.RECORDED,
+    "nofollow": Standing.NOFOLLOW,
+    "depth": Standing.DEEP,
+    "scope": Standing.REFUSED,
+    "excluded": Standing.REFUSED,
+    "trap": Standing.REFUSED,
+    "scheme": Standing.REFUSED,
+    "url_invalid": Standing.REFUSED,
+    "url_too_long": Standing.REFUSED,
+}
+"""What a skipped URL's reason says of its best link; every other reason came after acceptance."""
+
+CHAIN_ERRORS = frozenset({"redirect_loop", "too_many_redirects"})
+
+
+class Entry(NamedTuple):
+    """A queued URL, in the order in which it wants to be fetched.
+
+    hash: its identity. kind: what it is fetched for. attempts: tries so far.
+    etag, last_modified: validators of its last good visit.
+    """
+
+    priority: int
+    depth: int
+    id: int
+    url: str
+    hash: int
+    kind: str
+    attempts: int
+    hops: int
+    host_id: int
+    origin_id: int
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+class Known(NamedTuple):
+    """What is remembered of a URL: row id, best standing, smallest depth and hops."""
+
+    id: int
+    standing: int
+    depth: int
+    hops: int
+
+
+class Catalogue:
+    """The URLs of a crawl. Buffers new rows until `flush`."""
+
+    def __init__(
+        self, connection: Connection, config: Config, origins: Origins, judge: Judge, run_id: int
+    ) -> None:
+        self._connection = connection
+        self._origins = origins
+        self._judge = judge
+        self._run_id = run_id
+        self._cap = config.scope.max_pages_per_host
+        self._max_hops = config.fetch.max_redirects
+        self._nofollow_counts = int(config.scope.follow_nofollow)
+        self._young: dict[int, Known] = {}
+        self._old: dict[int, Known] = {}
+        self._next_id: int = connection.execute("SELECT max(id) FROM urls").fetchone()[0] or 0
+        self._rows: list[tuple[object, ...]] = []
+        self._nearer: list[tuple[int, int, int]] = []
+        self.fresh: list[Entry] = []
+        self.now = ""
+
+    def __repr__(self) -> str:
+        return f"<Catalogue {self._next_id} urls, {len(self._young) + len(self._old)} in memory>"
+
+    def begin(self, now: str) -> None:
+        """Start a batch at this time."""
+        self.now = now
+        self.fresh = []
+
+    def forget(self) -> None:
+        """After a rollback: nothing in memory may be newer than the rows."""
+        self._young.clear()
+        self._old.clear()
+        self._rows.clear()
+        self._nearer.clear()
+        self.fresh = []
+        self._next_id = self._connection.execute("SELECT max(id) FROM urls").fetchone()[0] or 0
+
+    def recall(self, hashes: Iterable[int]) -> None:
+        """Load what is known of these URLs, so that `known` answers from memory."""
+        young, old = self._young, self._old
+        missing = []
+        for number in hashes:
+            if number not in young:
+                found = old.get(number)
+                if found is None:
+                    missing.append(number)
+                else:
+                    young[number] = found
+        for start in range(0, len(missing), LOOK_UP):
+            part = missing[start : start + LOOK_UP]
+            part += [-1] * (LOOK_UP - len(part))
+            for row in self._connection.execute(LOOK_UP_SQL, part):
+                young[row[0]] = Known(row[1], _standing(row[2], row[3], row[6]), row[4], row[5])
+
+    def known(self, number: int) -> Known | None:
+        """What is known of a URL that `recall` was asked for or that was found in this batch."""
+        return self._young.get(number)
+
+    def admit(
+        self,
+        target: Target,
+        kind: str,
+        depth: int,
+        *,
+        hops: int = 0,
+        source_id: int | None = None,
+        nofollow: bool = False,
+        fetch_kind: str = "page",
+    ) -> int:
+        """Take notice of a link and return the id of its target.
+
+        A URL seen first gets a row and a fate; one that is known gets a better fate when this link
+        is a better one. `nofollow` is False where the person chose to follow such links.
+        """
+        known = self._young.get(target.hash)
+        if known is None:
+            verdict = self._judge.verdict(target, kind, depth, nofollow=nofollow)
+            return self._add(target, kind, depth, hops, source_id, verdict, fetch_kind)
+        if known.standing == Standing.REFUSED and kind != "seed":
+            return known.id
+        if known.standing == Standing.ACCEPTED:
+            nearer = depth < known.depth or hops < known.hops
+            if nearer and kind in FOLLOWED and not nofollow:
+                self._nearer.append((known.id, depth, hops))
+            return known.id
+        verdict = self._judge.verdict(target, kind, depth, nofollow=nofollow)
+        better = verdict.standing > known.standing
+        if better or (verdict.standing == known.standing and depth < known.depth):
+            self._improve(known, target, kind, depth, hops, source_id, verdict, fetch_kind)
+        return known.id
+
+    def record_robots(self, target: Target) -> int:
+        """The row of a robots.txt; one that is new is no page until a page links to it."""
+        known = self._young.get(target.hash)
+        if known is not None:
+            return known.id
+        origin = self._origins.origin(target.origin)
+        self._next_id += 1
+        self._rows.append(
+            (
+                self._next_id, target.url, target.hash, origin.host.id, origin.id, "robots",
+                "failed", None, 0, 0, ORDINARY, "robots", None, self.now, self._run_id,
+            )
+        )  # fmt: skip
+        self._young[target.hash] = Known(self._next_id, Standing.RECORDED, 0, 0)
+        return self._next_id
+
+    def flush(self) -> None:
+        """Write new rows, then carry smaller depths on to what lies behind them."""
+        self._write()
+        while self._nearer:
+            self._bring_nearer(*self._nearer.pop())
+            self._write()
+        if len(self._young) > GENERATION:
+            self._old, self._young = self._young, {}
+
+    def drop(self, number: int) -> None:
+        """Forget one URL whose row was changed elsewhere."""
+        self._young.pop(number, None)
+        self._old.pop(number, None)
+
+    def _write(self) -> None:
+        self._connection.executemany(INSERT_URL, self._rows)
+        self._rows.clear()
+
+    def _add(
+        self,
+        target: Target,
+        kind: str,
+        depth: int,
+        hops: int,
+        source_id: int | None,
+        verdict: Verdict,
+        fetch_kind: str,
+    ) -> int:
+        self._next_id += 1
+        url_id = self._next_id
+        priority = FIRST if kind in ("seed", "redirect") else ORDINARY
+        what, state, reason, host_id, origin_id = self._fate(
+            url_id, target, depth, hops, priority, verdict, fetch_kind
+        )
+        self._rows.append(
+            (
+                url_id, target.url, target.hash, host_id, origin_id, what, state, reason, depth,
+                hops, priority, kind, source_id, self.now, self._run_id,
+            )
+        )  # fmt: skip
+        self._young[target.hash] = Known(url_id, verdict.standing, depth, hops)
+        return url_id
+
+    def _improve(
+        self,
+        known: Known,
+        target: Target,
+        kind: str,
+        depth: int,
+        hops: int,
+        source_id: int | None,
+        verdict: Verdict,
+        fetch_kind: str,
+    ) -> None:
+        """Give a known URL the fate of a better link; one queued for a check becomes a page."""
+        self._write()
+        priority = FIRST if kind in ("seed", "redirect") else ORDINARY
+        old = self._connection.execute(
+            "SELECT state, kind, host_id FROM urls WHERE id = ?", (known.id,)
+        ).fetchone()
+        self._young[target.hash] = Known(known.id, verdict.standing, depth, hops)
+        if old[1] == "check" and (verdict.check or verdict.reason is not None):
+            return
+        if old[0] == "queued" and target.origin:
+            self._origins.count(self._origins.origin(target.origin).host, queued=-1)
+            self.fresh = [entry for entry in self.fresh if entry.id != known.id]
+        what, state, reason, host_id, origin_id = self._fate(
+            known.id, target, depth, hops, priority, verdict, fetch_kind
+        )
+        if old[1] == "robots" and state == "skipped":
+            return
+        self._connection.execute(
+            """
+            UPDATE urls
+            SET kind = ?, state = ?, reason = ?, depth = ?, hops = ?, priority = ?, via = ?,
+                found_on_id = ?, host_id = ?, origin_id = ?, attempts = 0, not_before = NULL
+            WHERE id = ?
+            """,
+            (
+                what, state, reason, depth, hops, priority, kind, source_id, host_id, origin_id,
+                known.id,
+            ),
+        )  # fmt: skip
+
+    def _fate(
+        self,
+        url_id: int,
+        target: Target,
+        depth: int,
+        hops: int,
+        priority: int,
+        verdict: Verdict,
+        fetch_kind: str,
+    ) -> tuple[str, str, str | None, int | None, int | None]:
+        """kind, state, reason, host_id and origin_id of a URL with this verdict."""
+        if not target.origin:
+            return fetch_kind, "skipped", verdict.reason, None, None
+        origin = self._origins.origin(target.origin)
+        host = origin.host
+        if verdict.reason is not None:
+            return fetch_kind, "skipped", verdict.reason, host.id, origin.id
+        what = "check" if verdict.check else fetch_kind
+        if host.pages + host.queued >= self._cap:
+            return what, "skipped", "host_cap", host.id, origin.id
+        stop = self._origins.stop_reason(origin, target.url)
+        if stop is not None:
+            return what, stop.state, stop.reason, host.id, origin.id
+        self._origins.count(host, queued=1)
+        self.fresh.append(
+            Entry(
+                priority, depth, url_id, target.url, target.hash, what, 0, hops, host.id, origin.id
+            )
+        )
+        return what, "queued", None, host.id, origin.id
+
+    def _bring_nearer(self, url_id: int, depth: int, hops: int) -> None:
+        """A shorter way to an accepted URL was found: it and all behind it lie nearer."""
+        row = self._connection.execute(
+            """
+            SELECT urls.url, urls.hash, urls.depth, urls.hops, urls.state, urls.reason,
+                origins.origin, urls.kind, urls.priority
+            FROM urls
+            JOIN origins ON origins.id = urls.origin_id
+            WHERE urls.id = ?
+            """,
+            (url_id,),
+        ).fetchone()
+        url, number, old_depth, old_hops, state, reason, origin_name, kind, priority = row
+        new_depth, new_hops = min(depth, old_depth), min(hops, old_hops)
+        if (new_depth, new_hops) == (old_depth, old_hops):
+            return
+        self._connection.execute(
+            "UPDATE urls SET depth = ?, hops = ? WHERE id = ?", (new_depth, new_hops, url_id)
+        )
+        self._connection.execute("UPDATE pages SET depth = ? WHERE id = ?", (new_depth, url_id))
+        self._young[number] = Known(url_id, Standing.ACCEPTED, new_depth, new_hops)
+        if state == "failed" and reason in CHAIN_ERRORS and new_hops < old_hops:
+            self._requeue(url_id, url, number, kind, priority, new_depth, new_hops, origin_name)
+        if state != "queued":
+            self._bring_children_nearer(url_id, new_depth, new_hops)
+
+    def _requeue(
+        self,
+        url_id: int,
+        url: str,
+        number: int,
+        kind: str,
+        priority: int,
+        depth: int,
+        hops: int,
+        origin_name: str,
+    ) -> None:
+        """A chain that ended in an error has a shorter way now: try again."""
+        origin = self._origins.origin(origin_name)
+        self._origins.count(origin.host, queued=1, pages=-1)
+        self._connection.execute(
+            "UPDATE urls SET state = 'queued', reason = NULL, attempts = 0 WHERE id = ?", (url_id,)
+        )
+        self.fresh.append(
+            Entry(priority, depth, url_id, url, number, kind, 0, hops, origin.host.id, origin.id)
+        )
+
+    def _bring_children_nearer(self, url_id: int, depth: int, hops: int) -> None:
+        links = self._connection.execute(FOLLOWED_LINKS, (url_id, self._nofollow_counts))
+        for url, number, origin, kind in links.fetchall():
+            self._readmit(url, number, origin, kind, depth + 1, 0, url_id)
+        redirect = self._connection.execute(LAST_REDIRECT, (url_id,)).fetchone()
+        if redirect is not None and redirect[1] is not None and hops < self._max_hops:
+            url, number, origin = redirect
+            self._readmit(url, number, origin, "redirect", depth, hops + 1, url_id)
+
+    def _readmit(
+        self, url: str, number: int, origin: str, kind: str, depth: int, hops: int, source_id: int
+    ) -> None:
+        self.recall((number,))
+        self.admit(Target(url, number, origin), kind, depth, hops=hops, source_id=source_id)
+
+
+def _standing(state: str, reason: str | None, kind: str) -> int:
+    if kind in ("robots", "check"):
+        return Standing.RECORDED
+    if state != "skipped":
+        return Standing.ACCEPTED
+    return STANDINGS.get(reason or "", Standing.ACCEPTED)
+
+
+LOOK_UP_SQL = f"""
+    SELECT hash, id, state, reason, depth, hops, kind
+    FROM urls
+    WHERE hash IN ({",".join("?" * LOOK_UP)})
+"""
+
+INSERT_URL = """
+    INSERT INTO urls (
+        id, url, hash, host_id, origin_id, kind, state, reason, depth, hops, priority, via,
+        found_on_id, first_seen_at, run_id
+    ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+_KINDS = ", ".join(f"'{kind}'" for kind in sorted(FOLLOWED))
+FOLLOWED_LINKS = f"""
+    SELECT urls.url, urls.hash, origins.origin, links.kind
+    FROM links
+    JOIN urls ON urls.id = links.target_id
+    JOIN origins ON origins.id = urls.origin_id
+    WHERE links.source_id = ? AND links.nofollow <= ? AND links.kind IN ({_KINDS})
+"""
+
+LAST_REDIRECT = """
+    SELECT urls.url, urls.hash, origins.origin
+    FROM visits
+    JOIN urls ON urls.id = visits.redirect_to_id
+    JOIN origins ON origins.id = urls.origin_id
+    WHERE visits.id = (SELECT max(id) FROM visits WHERE url_id = ? AND kind <> 'robots')
+"""

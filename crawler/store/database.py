@@ -1,0 +1,217 @@
+"""Which SQLite is used, whose file is this, and who may write to it?
+
+The only module that imports SQLite. pysqlite3 brings its own, newer library (Debian 12's 3.40.1 has
+the WAL-reset bug, mended in 3.51.3); sqlite-utils picks the same one by itself, and two libraries
+in one process on one file lose data.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pysqlite3.dbapi2 as sqlite3
+import sqlite_utils
+from sqlite_utils import utils as sqlite_utils_library
+
+from crawler.errors import StorageError
+from crawler.store.schema import APPLICATION_ID, migrations
+
+Connection = Any
+"""A connection of `sqlite3` above (pysqlite3 has no types)."""
+
+LIBRARY_VERSION: str = sqlite3.sqlite_version
+DatabaseError: type[Exception] = sqlite3.DatabaseError
+SQLiteError: type[Exception] = sqlite3.Error
+MAGIC = b"SQLite format 3\x00"
+BUSY_TIMEOUT_MS = 60_000
+WAL_LIMIT_BYTES = 64 * 1024 * 1024
+"""The WAL is cut back to this size at a checkpoint."""
+
+_other: str = vars(sqlite_utils_library)["sqlite3"].sqlite_version
+if _other != LIBRARY_VERSION:
+    raise StorageError(
+        f"sqlite-utils uses SQLite {_other} and this crawler "
+        f"{LIBRARY_VERSION}: two libraries on one file lose data; reinstall pysqlite3"
+    )
+
+
+def open_for_writing(path: Path) -> Connection:
+    """Open or create a crawl's database and bring its schema up to date.
+
+    Raises StorageError: not a database, another program's, of a newer crawler, or not writable.
+    """
+    existing = path.exists() and path.stat().st_size > 0
+    if existing:
+        _refuse_foreign(path)
+    with storage_errors(path):
+        connection = sqlite3.connect(
+            str(path), isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        try:
+            if existing:
+                _refuse_unknown(connection, path)
+            _prepare(connection, path, existing=existing)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def open_for_reading(path: Path) -> Connection:
+    """Open a crawl's database without ever writing to it; it may be written at the same time.
+
+    Raises StorageError when there is no such file or it is not a crawl's.
+    """
+    if not path.exists():
+        raise StorageError(f"{path}: no such database; make one with: crawler crawl SEEDS --db ...")
+    _refuse_foreign(path)
+    with storage_errors(path):
+        uri = f"file:{_quoted(path)}?mode=ro"
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA busy_timeout = 5000")
+        _refuse_unknown(connection, path)
+    return connection
+
+
+def _prepare(connection: Connection, path: Path, *, existing: bool) -> None:
+    """Set the pragmas and apply what is missing of the schema, after a backup of an older file."""
+    database = sqlite_utils.Database(connection, execute_plugins=False)
+    if existing and migrations.pending(database):
+        _back_up(connection, path)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}")
+    connection.execute("PRAGMA cache_size = -32768")
+    connection.execute("PRAGMA wal_autocheckpoint = 4000")
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    migrations.apply(database)
+    # A write, so that a read-only place is found out before any request is made.
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(f"PRAGMA user_version = {len(migrations.applied(database))}")
+    connection.execute("COMMIT")
+
+
+def _back_up(connection: Connection, path: Path) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    copy = path.with_name(f"{path.name}.schema-{version}.bak")
+    if not copy.exists():
+        connection.execute("VACUUM INTO ?", (str(copy),))
+
+
+def _refuse_foreign(path: Path) -> None:
+    """Refuse what is not an SQLite file before SQLite touches it."""
+    if path.is_dir():
+        raise StorageError(f"{path}: is a folder, not a database")
+    try:
+        with path.open("rb") as file:
+            head = file.read(72)
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be read: {error.strerror}") from None
+    if not head.startswith(MAGIC):
+        raise StorageError(f"{path}: is not an SQLite database; name another file with --db")
+    if int.from_bytes(head[68:72], "big") not in (0, APPLICATION_ID):
+        raise StorageError(f"{path}: is another program's database; name another file with --db")
+
+
+def _refuse_unknown(connection: Connection, path: Path) -> None:
+    """Refuse a database that is not a crawl's, or one of a newer crawler."""
+    tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+    if not tables:
+        return
+    if "_sqlite_migrations" not in tables or "urls" not in tables:
+        raise StorageError(f"{path}: is another program's database; name another file with --db")
+    known = {migration.name for migration in migrations._migrations}
+    applied = connection.execute(
+        "SELECT name FROM _sqlite_migrations WHERE migration_set = ?", (migrations.name,)
+    )
+    newer = sorted({row[0] for row in applied} - known)
+    if newer:
+        raise StorageError(f"{path}: was written by a newer crawler ({newer[0]}); update crawler")
+
+
+def _quoted(path: Path) -> str:
+    return str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+
+
+@contextlib.contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Tell SQLite's errors as one line that names the file and what it lacks."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StorageError(f"{path}: {_remedy(error)}") from error
+    except OSError as error:
+        raise StorageError(f"{path}: {error.strerror or error}") from error
+
+
+REMEDIES = {
+    "SQLITE_FULL": "the disk is full; make room and run the same command again",
+    "SQLITE_READONLY": "the file or its folder is read-only",
+    "SQLITE_CANTOPEN": "cannot be opened; does the folder exist, and may you write there?",
+    "SQLITE_IOERR": "the disk gave an I/O error; run the same command again when it is well",
+    "SQLITE_CORRUPT": "the file is damaged; restore a copy",
+    "SQLITE_NOTADB": "is not an SQLite database; name another file with --db",
+    "SQLITE_BUSY": "another program holds a lock on the file",
+}
+
+
+def _remedy(error: Exception) -> str:
+    name = str(getattr(error, "sqlite_errorname", ""))
+    for prefix, remedy in REMEDIES.items():
+        if name.startswith(prefix):
+            return f"{remedy} ({error})"
+    return str(error)
+
+
+class WriterLock:
+    """One crawler a file: an advisory lock on ``FILE.lock`` that dies with the process.
+
+    Not on the database itself: closing any descriptor of that file would drop SQLite's own locks.
+    Raises StorageError naming the process that holds it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.with_name(f"{path.name}.lock")
+        self._file = self._take()
+
+    def __repr__(self) -> str:
+        return f"<WriterLock {self._path}>"
+
+    def _take(self) -> int:
+        for _ in range(10):
+            with storage_errors(self._path):
+                descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+                os.close(descriptor)
+                database = str(self._path).removesuffix(".lock")
+                raise StorageError(
+                    f"{database}: another crawler (pid {holder or 'unknown'}) is writing to it"
+                ) from None
+            if self._is_current(descriptor):
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+                return descriptor
+            os.close(descriptor)
+        raise StorageError(f"{self._path}: cannot be locked")
+
+    def _is_current(self, descriptor: int) -> bool:
+        """The file that was locked may have been removed by its former holder just before."""
+        try:
+            return os.stat(self._path).st_ino == os.fstat(descriptor).st_ino
+        except FileNotFoundError:
+            return False
+
+    def release(self) -> None:
+        """Remove the file and let go."""
+        with contextlib.suppress(OSError):
+            os.unlink(self._path)
+        os.close(self._file)

@@ -1,0 +1,271 @@
+"""Which hosts and origins are known, and what do their rules say?
+
+Lives on the writer's thread. A host has the pace, an origin (scheme, name and port) has the
+robots.txt. Both are kept in bounded memory; the rows are the truth.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from crawler.config import Config
+from crawler.policy import pace, urls
+from crawler.policy.robots import Rules
+from crawler.store.clock import epoch
+from crawler.store.database import Connection
+
+ORIGINS_KEPT = 20_000
+RULES_KEPT_BYTES = 16 * 1024 * 1024
+UNREACHABLE = "robots_unreachable"
+
+
+@dataclass(slots=True)
+class Host:
+    """A row of ``hosts``; the counters are written back once a batch."""
+
+    id: int
+    name: str
+    own: bool
+    queued: int
+    pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """No URL of this origin can be fetched: what becomes of each of them."""
+
+    state: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Origin:
+    """A row of ``origins``.
+
+    known_until: epoch seconds until which the rules hold; 0 when robots.txt was not fetched yet.
+    closure: set when robots.txt could not be had.
+    has_rules: a body is stored. rules: parsed when first needed.
+    """
+
+    id: int
+    name: str
+    host: Host
+    known_until: float = 0.0
+    closure: Closure | None = None
+    has_rules: bool = False
+    crawl_delay_s: float = 0.0
+    rules: Rules | None = None
+
+
+def closure_for(reason: str) -> Closure:
+    """What a robots.txt that could not be had means for the URLs that waited for it.
+
+    A server error leaves them skipped (RFC 9309, section 2.3.1.4); where there was no HTTP answer
+    they fail with that same error; our own refusal skips them by its name.
+    """
+    if reason.startswith("http_"):
+        return Closure("skipped", UNREACHABLE)
+    if reason in pace.SKIPPING:
+        return Closure("skipped", reason)
+    return Closure("failed", reason)
+
+
+@dataclass(slots=True)
+class Origins:
+    """The hosts and origins of a crawl. now: epoch seconds. queued: URLs of all hosts."""
+
+    connection: Connection
+    config: Config
+    agent: str
+    _by_name: OrderedDict[str, Origin] = field(default_factory=OrderedDict)
+    _by_id: dict[int, Origin] = field(default_factory=dict)
+    _hosts: dict[str, Host] = field(default_factory=dict)
+    _dirty: dict[int, Host] = field(default_factory=dict)
+    _rules_bytes: int = 0
+    now: float = 0.0
+    queued: int = 0
+
+    def __post_init__(self) -> None:
+        self._count_queued()
+
+    def __repr__(self) -> str:
+        return f"<Origins {len(self._by_name)} in memory, {self._rules_bytes} bytes of rules>"
+
+    def origin(self, name: str) -> Origin:
+        """The origin of this name; made when new."""
+        found = self._by_name.get(name)
+        if found is None:
+            found = self._load("origins.origin = ?", name) or self._create(name)
+            self._keep(found)
+        return found
+
+    def origin_by_id(self, origin_id: int) -> Origin:
+        """The origin of this row id. Raises KeyError when there is none."""
+        found = self._by_id.get(origin_id)
+        if found is None:
+            found = self._load("origins.id = ?", origin_id)
+            if found is None:
+                raise KeyError(origin_id)
+            self._keep(found)
+        return found
+
+    def _keep(self, origin: Origin) -> None:
+        self._by_name[origin.name] = origin
+        self._by_id[origin.id] = origin
+
+    def host(self, name: str) -> Host:
+        """The host of this name; made when new."""
+        host = self._hosts.get(name)
+        if host is None:
+            host = self._load_host(name) or self._create_host(name)
+            self._hosts[name] = host
+        return host
+
+    def count(self, host: Host, *, queued: int = 0, pages: int = 0) -> None:
+        """Change a host's counters; `flush` writes them."""
+        host.queued += queued
+        self.queued += queued
+        host.pages += pages
+        self._dirty[host.id] = host
+
+    def mark_own(self, host: Host) -> None:
+        """A seed names this private host: it is the person's own."""
+        if not host.own:
+            host.own = True
+            self.connection.execute("UPDATE hosts SET own = 1 WHERE id = ?", (host.id,))
+
+    def flush(self) -> None:
+        """Write counters, then drop what exceeds the memory kept."""
+        self.connection.executemany(
+            "UPDATE hosts SET queued = ?, pages = ? WHERE id = ?",
+            [(host.queued, host.pages, host.id) for host in self._dirty.values()],
+        )
+        self._dirty.clear()
+        while len(self._by_name) > ORIGINS_KEPT:
+            _, origin = self._by_name.popitem(last=False)
+            self._by_id.pop(origin.id, None)
+            self._hosts.pop(origin.host.name, None)
+        if self._rules_bytes > RULES_KEPT_BYTES:
+            for origin in self._by_name.values():
+                origin.rules = None
+            self._rules_bytes = 0
+
+    def forget(self) -> None:
+        """After a rollback: nothing in memory may be newer than the rows."""
+        self._by_name.clear()
+        self._by_id.clear()
+        self._hosts.clear()
+        self._dirty.clear()
+        self._rules_bytes = 0
+        self._count_queued()
+
+    def _count_queued(self) -> None:
+        row = self.connection.execute("SELECT sum(queued) FROM hosts").fetchone()
+        self.queued = int(row[0] or 0)
+
+    def rules(self, origin: Origin) -> Rules | None:
+        """The rules of an origin, or None where everything is allowed."""
+        if not self.config.robots.obey or not origin.has_rules:
+            return None
+        if origin.rules is None:
+            body = self.connection.execute(
+                "SELECT robots_body FROM origins WHERE id = ?", (origin.id,)
+            ).fetchone()[0]
+            origin.rules = Rules.parse(body, self.agent, max_bytes=self.config.robots.max_bytes)
+            self._rules_bytes += 20 * len(body) + 1000
+        return origin.rules
+
+    def stop_reason(self, origin: Origin, url: str) -> Closure | None:
+        """Why a URL of this origin may not be fetched, as far as is known yet."""
+        if not self.config.robots.obey:
+            return None
+        if origin.closure is not None and origin.known_until > self.now:
+            return origin.closure
+        rules = self.rules(origin)
+        if rules is not None and not rules.allows(url):
+            return Closure("skipped", "robots")
+        return None
+
+    def learn(
+        self,
+        origin: Origin,
+        *,
+        status: int | None,
+        body: bytes | None,
+        fetched_at: str,
+        error: str | None = None,
+    ) -> None:
+        """Store what robots.txt said, or why it could not be had (`error`)."""
+        kept = body if error is None and body else None
+        origin.closure = closure_for(error) if error is not None else None
+        origin.known_until = epoch(fetched_at) + self.config.robots.max_age_s
+        origin.has_rules = kept is not None
+        origin.rules = None
+        rules = self._parse(origin, kept)
+        delay = rules.crawl_delay if rules is not None else None
+        origin.crawl_delay_s = self._capped(delay)
+        self.connection.execute(
+            """
+            UPDATE origins
+            SET robots_status = ?, robots_error = ?, robots_fetched_at = ?, robots_body = ?,
+                crawl_delay = ?
+            WHERE id = ?
+            """,
+            (status, error, fetched_at, kept, delay, origin.id),
+        )
+
+    def _parse(self, origin: Origin, body: bytes | None) -> Rules | None:
+        if body is None:
+            return None
+        origin.rules = Rules.parse(body, self.agent, max_bytes=self.config.robots.max_bytes)
+        self._rules_bytes += 20 * len(body) + 1000
+        return origin.rules
+
+    def _capped(self, delay_s: float | None) -> float:
+        return min(delay_s or 0.0, self.config.robots.crawl_delay_max_s)
+
+    def _load(self, where: str, value: str | int) -> Origin | None:
+        row = self.connection.execute(
+            f"""
+            SELECT origins.id, origins.origin, hosts.host, robots_error, robots_fetched_at,
+                robots_body IS NOT NULL, crawl_delay
+            FROM origins
+            JOIN hosts ON hosts.id = origins.host_id
+            WHERE {where}
+            """,
+            (value,),
+        ).fetchone()
+        if row is None:
+            return None
+        origin_id, name, host, error, fetched_at, has_rules, delay = row
+        until = epoch(fetched_at) + self.config.robots.max_age_s if fetched_at else 0.0
+        return Origin(
+            origin_id,
+            name,
+            self.host(host),
+            known_until=until,
+            closure=closure_for(error) if error and fetched_at else None,
+            has_rules=bool(has_rules),
+            crawl_delay_s=self._capped(delay),
+        )
+
+    def _create(self, name: str) -> Origin:
+        host = self.host(urls.host_of(name))
+        row = self.connection.execute(
+            "INSERT INTO origins (origin, host_id) VALUES (?, ?) RETURNING id", (name, host.id)
+        ).fetchone()
+        return Origin(row[0], name, host)
+
+    def _load_host(self, name: str) -> Host | None:
+        row = self.connection.execute(
+            "SELECT id, host, own, queued, pages FROM hosts WHERE host = ?", (name,)
+        ).fetchone()
+        return Host(row[0], row[1], bool(row[2]), row[3], row[4]) if row else None
+
+    def _create_host(self, name: str) -> Host:
+        row = self.connection.execute(
+            "INSERT INTO hosts (host, registered_domain) VALUES (?, ?) RETURNING id",
+            (name, urls.registered_domain(name)),
+        ).fetchone()
+        return Host(row[0], name, own=False, queued=0, pages=0)

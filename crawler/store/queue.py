@@ -1,0 +1,220 @@
+"""Which URLs wait, host by host?
+
+Lives on the writer's thread. The frontier keeps a window of each queue in memory and comes here
+for more. What robots.txt forbids is settled on the way, so that a URL that comes out may be
+fetched.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from crawler.store.catalogue import Entry
+from crawler.store.clock import epoch, iso
+from crawler.store.database import Connection
+from crawler.store.origins import Closure, Origins
+
+Key = tuple[int, int, int]
+"""Where an entry stands in its queue: priority, depth, id."""
+FIRST_KEY: Key = (-1, -1, -1)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingOrigin:
+    """An origin that has something queued.
+
+    known_until: epoch seconds until which its robots.txt holds; 0 when it must be fetched.
+    closed: its robots.txt could not be had.
+    """
+
+    id: int
+    name: str
+    known_until: float
+    crawl_delay_s: float
+    closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingHost:
+    """A host that has something queued, as its row says. next_fetch_at: epoch seconds, or 0."""
+
+    id: int
+    name: str
+    domain: str
+    own: bool
+    ip: str | None
+    next_fetch_at: float
+    errors_in_row: int
+    origins: tuple[WaitingOrigin, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refill:
+    """The next entries of an origin's queue; `complete` when nothing lies behind them."""
+
+    origin_id: int
+    entries: list[Entry]
+    complete: bool
+    after: Key
+
+
+class Queue:
+    """Reads the queued URLs in their order."""
+
+    def __init__(self, connection: Connection, origins: Origins) -> None:
+        self._connection = connection
+        self._origins = origins
+
+    def __repr__(self) -> str:
+        return f"<Queue {self.size()} urls>"
+
+    def size(self) -> int:
+        """How many URLs wait."""
+        return self._origins.queued
+
+    def hosts(self, after_id: int, limit: int) -> list[WaitingHost]:
+        """Hosts with something queued whose id is greater, in order of their ids."""
+        rows = self._connection.execute(WAITING_HOSTS, (after_id, limit)).fetchall()
+        return [self._waiting(*row) for row in rows]
+
+    def host(self, host_id: int) -> WaitingHost:
+        """One host. Raises KeyError when there is none."""
+        row = self._connection.execute(ONE_HOST, (host_id,)).fetchone()
+        if row is None:
+            raise KeyError(host_id)
+        return self._waiting(*row)
+
+    def _waiting(
+        self, host_id: int, name: str, domain: str, own: int, ip: str | None, at: str | None,
+        errors: int,
+    ) -> WaitingHost:  # fmt: skip
+        rows = self._connection.execute(
+            "SELECT id FROM origins WHERE host_id = ? ORDER BY id", (host_id,)
+        ).fetchall()
+        origins = []
+        for (origin_id,) in rows:
+            origin = self._origins.origin_by_id(origin_id)
+            origins.append(
+                WaitingOrigin(
+                    origin_id,
+                    origin.name,
+                    origin.known_until,
+                    origin.crawl_delay_s,
+                    origin.closure is not None,
+                )
+            )
+        return WaitingHost(
+            host_id, name, domain, bool(own), ip, epoch(at) if at else 0.0, errors, tuple(origins)
+        )
+
+    def refill(
+        self, requests: Sequence[tuple[int, Key, int]], now: float
+    ) -> tuple[list[Refill], Counter[str]]:
+        """The next entries of several queues; what may not be fetched is settled and counted.
+
+        requests: origin id, the key behind which to go on, and how many at most.
+        """
+        stopped: Counter[str] = Counter()
+        refills = []
+        self._origins.now = now
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            for origin_id, after, limit in requests:
+                refills.append(self._refill(origin_id, after, limit, now, stopped))
+            self._origins.flush()
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            self._origins.forget()
+            raise
+        return refills, stopped
+
+    def _refill(
+        self, origin_id: int, after: Key, limit: int, now: float, stopped: Counter[str]
+    ) -> Refill:
+        origin = self._origins.origin_by_id(origin_id)
+        rows = self._connection.execute(
+            NEXT_ENTRIES, (origin_id, *after, iso(now), limit)
+        ).fetchall()
+        entries = []
+        stops: list[tuple[Closure, int]] = []
+        for row in rows:
+            stop = self._origins.stop_reason(origin, row[3])
+            if stop is None:
+                entries.append(Entry._make(row))
+            else:
+                stops.append((stop, row[2]))
+        if stops:
+            self._settle(stops, stopped)
+            self._origins.count(origin.host, queued=-len(stops))
+        last: Key = (rows[-1][0], rows[-1][1], rows[-1][2]) if rows else after
+        return Refill(origin_id, entries, len(rows) < limit, last)
+
+    def _settle(self, stops: Sequence[tuple[Closure, int]], stopped: Counter[str]) -> None:
+        self._connection.executemany(
+            "UPDATE urls SET state = ?, reason = ?, not_before = NULL WHERE id = ?",
+            [(stop.state, stop.reason, url_id) for stop, url_id in stops],
+        )
+        stopped.update(stop.reason for stop, _ in stops)
+
+    def due(self, now: float, limit: int) -> tuple[list[Entry], float | None]:
+        """Entries whose rest is over, and epoch seconds of the next one, None when there is none.
+
+        They are ordinary queued URLs from then on.
+        """
+        rows = self._connection.execute(DUE_ENTRIES, (iso(now), limit)).fetchall()
+        self._connection.executemany(
+            "UPDATE urls SET not_before = NULL WHERE id = ?", [(row[2],) for row in rows]
+        )
+        following = self._connection.execute(NEXT_DUE).fetchone()[0]
+        return [Entry._make(row) for row in rows], epoch(following) if following else None
+
+
+ENTRY_COLUMNS = """
+    urls.priority, urls.depth, urls.id, urls.url, urls.hash, urls.kind, urls.attempts, urls.hops,
+    urls.host_id, urls.origin_id, pages.etag, pages.last_modified
+"""
+
+NEXT_ENTRIES = f"""
+    SELECT {ENTRY_COLUMNS}
+    FROM urls INDEXED BY urls_queue
+    LEFT JOIN pages ON pages.id = urls.id
+    WHERE urls.state = 'queued'
+        AND urls.origin_id = ?
+        AND (urls.priority, urls.depth, urls.id) > (?, ?, ?)
+        AND (urls.not_before IS NULL OR urls.not_before <= ?)
+    ORDER BY urls.priority, urls.depth, urls.id
+    LIMIT ?
+"""
+
+DUE_ENTRIES = f"""
+    SELECT {ENTRY_COLUMNS}
+    FROM urls INDEXED BY urls_deferred
+    LEFT JOIN pages ON pages.id = urls.id
+    WHERE urls.state = 'queued' AND urls.not_before IS NOT NULL AND urls.not_before <= ?
+    ORDER BY urls.not_before
+    LIMIT ?
+"""
+
+NEXT_DUE = """
+    SELECT min(not_before)
+    FROM urls
+    WHERE state = 'queued' AND not_before IS NOT NULL
+"""
+
+WAITING_HOSTS = """
+    SELECT id, host, registered_domain, own, ip, next_fetch_at, errors_in_row
+    FROM hosts
+    WHERE queued > 0 AND id > ?
+    ORDER BY id
+    LIMIT ?
+"""
+
+ONE_HOST = """
+    SELECT id, host, registered_domain, own, ip, next_fetch_at, errors_in_row
+    FROM hosts
+    WHERE id = ?
+"""

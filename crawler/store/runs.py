@@ -1,0 +1,201 @@
+"""Does this invocation go on with a crawl, or start a new one?
+
+Lives on the writer's thread. An unfinished crawl goes on; a finished one is visited again.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import partial
+
+import msgspec
+
+from crawler.config import Config
+from crawler.model import Target
+from crawler.policy.scope import judging
+from crawler.store.archive import Archive
+from crawler.store.clock import iso
+from crawler.store.database import Connection
+
+REJUDGED = ("scope", "excluded", "depth", "nofollow", "not_followed", "trap", "host_cap")
+REJUDGED_ALSO = ("robots", "robots_unreachable", "url_too_long", "blocked_addr", "blocked_port")
+CHUNK = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How a run began.
+
+    mode: ``new`` (an empty file), ``resumed``, ``revisit`` (all in scope is queued again),
+        ``retry`` (only failures are).
+    queued: URLs that were queued again. rejudged: URLs whose verdict was looked at again.
+    """
+
+    run_id: int
+    mode: str
+    queued: int = 0
+    rejudged: int = 0
+
+
+def start(
+    connection: Connection, config: Config, *, seeds_file: str, version: str, pid: int, now: float
+) -> Start:
+    """Open a run: note it, and queue what this invocation is to fetch."""
+    rules = json.dumps(judging(config), sort_keys=True)
+    connection.execute("BEGIN IMMEDIATE")
+    previous = connection.execute(
+        "SELECT id, state, judging FROM runs ORDER BY id DESC LIMIT 1"
+    ).fetchone()
+    connection.execute(
+        """
+        UPDATE runs
+        SET state = 'interrupted', finish_reason = 'killed'
+        WHERE state = 'running'
+        """
+    )
+    run_id = connection.execute(
+        """
+        INSERT INTO runs (started_at, state, config, judging, seeds_file, version, pid)
+        VALUES (?, 'running', ?, ?, ?, ?, ?)
+        RETURNING id
+        """,
+        (iso(now), msgspec.json.encode(config).decode(), rules, seeds_file, version, pid),
+    ).fetchone()[0]
+    mode, queued = _mode(connection, config, previous)
+    connection.execute("COMMIT")
+    return Start(run_id, mode, queued)
+
+
+def judging_changed(connection: Connection, run_id: int) -> bool:
+    """Was the run before this one judged by other rules?"""
+    rows = connection.execute(
+        "SELECT judging FROM runs WHERE id <= ? ORDER BY id DESC LIMIT 2", (run_id,)
+    ).fetchall()
+    return len(rows) == 2 and rows[0][0] != rows[1][0]
+
+
+def _mode(
+    connection: Connection, config: Config, previous: tuple[int, str, str] | None
+) -> tuple[str, int]:
+    if previous is None:
+        return "new", 0
+    if config.run.retry_failed:
+        queued = _queue_again(connection, "state = 'failed' AND kind <> 'robots'")
+        return "retry", queued
+    waiting = connection.execute("SELECT 1 FROM urls WHERE state = 'queued' LIMIT 1").fetchone()
+    if waiting or previous[1] != "finished":
+        return "resumed", 0
+    queued = _queue_again(
+        connection,
+        """
+        kind <> 'robots'
+        AND (state IN ('done', 'failed')
+            OR reason IN ('robots', 'robots_unreachable', 'blocked_addr', 'host_cap'))
+        """,
+    )
+    return "revisit", queued
+
+
+def _queue_again(connection: Connection, which: str) -> int:
+    """Queue URLs again and ask for robots.txt anew."""
+    queued: int = connection.execute(
+        f"""
+        UPDATE urls
+        SET state = 'queued', reason = NULL, attempts = 0, not_before = NULL
+        WHERE state <> 'queued' AND origin_id IS NOT NULL AND {which}
+        """
+    ).rowcount
+    connection.execute("UPDATE origins SET robots_fetched_at = NULL WHERE robots_error IS NOT NULL")
+    _recount(connection)
+    return queued
+
+
+def _recount(connection: Connection) -> None:
+    """Bring the hosts' counters in line with their URLs."""
+    connection.execute(
+        """
+        UPDATE hosts
+        SET queued = 0, pages = 0, errors_in_row = 0, next_fetch_at = NULL, blocked_until = NULL,
+            block_reason = NULL
+        """
+    )
+    connection.execute(
+        """
+        UPDATE hosts
+        SET queued = counted.queued, pages = counted.pages
+        FROM (
+            SELECT host_id, sum(state = 'queued') AS queued,
+                sum(state IN ('done', 'failed') AND kind = 'page') AS pages
+            FROM urls
+            GROUP BY host_id
+        ) AS counted
+        WHERE counted.host_id = hosts.id
+        """
+    )
+
+
+def judge_again(connection: Connection, archive: Archive, now: float) -> int:
+    """Judge skipped and queued URLs by the present rules, in steps of one transaction each."""
+    reasons = ", ".join(f"'{reason}'" for reason in REJUDGED + REJUDGED_ALSO)
+    last, judged = 0, 0
+    while True:
+        rows = connection.execute(
+            f"""
+            SELECT urls.id, urls.url, urls.hash, origins.origin, urls.via, urls.depth, urls.hops,
+                urls.found_on_id, urls.kind, urls.reason
+            FROM urls
+            JOIN origins ON origins.id = urls.origin_id
+            WHERE urls.id > ? AND urls.kind <> 'robots'
+                AND (urls.state = 'queued'
+                    OR (urls.state = 'skipped' AND urls.reason IN ({reasons})))
+            ORDER BY urls.id
+            LIMIT {CHUNK}
+            """,
+            (last,),
+        ).fetchall()
+        if not rows:
+            break
+        archive.change(partial(_judge_rows, connection, archive, rows), now)
+        last, judged = rows[-1][0], judged + len(rows)
+    connection.execute("BEGIN IMMEDIATE")
+    _recount(connection)
+    connection.execute("COMMIT")
+    archive.origins.forget()
+    return judged
+
+
+def _judge_rows(connection: Connection, archive: Archive, rows: list[tuple[object, ...]]) -> None:
+    """Take each URL back to "never linked", then admit it by its best link again."""
+    connection.executemany(
+        """
+        UPDATE urls
+        SET state = 'skipped', reason = 'not_followed', not_before = NULL,
+            kind = iif(kind = 'check', 'page', kind)
+        WHERE id = ?
+        """,
+        [(row[0],) for row in rows],
+    )
+    for row in rows:
+        archive.catalogue.drop(int(str(row[2])))
+    archive.catalogue.recall([int(str(row[2])) for row in rows])
+    for row in rows:
+        _, url, number, origin, via, depth, hops, found_on, kind, reason = row
+        refusal = "url_too_long" if len(str(url).encode()) > archive.max_url_bytes else None
+        archive.catalogue.admit(
+            Target(str(url), int(str(number)), str(origin), refusal),
+            str(via),
+            int(str(depth)),
+            hops=int(str(hops)),
+            source_id=None if found_on is None else int(str(found_on)),
+            nofollow=reason == "nofollow",
+            fetch_kind="page" if kind == "check" else str(kind),
+        )
+
+
+def finish(connection: Connection, run_id: int, *, state: str, reason: str, now: float) -> None:
+    """Close a run: what ended it, and when."""
+    connection.execute(
+        "UPDATE runs SET state = ?, finish_reason = ?, finished_at = ? WHERE id = ?",
+        (state, reason, iso(now), run_id),
+    )

@@ -1,0 +1,125 @@
+"""On which thread does the database live?"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from gevent.threadpool import ThreadPool
+
+from crawler.config import Config
+from crawler.policy.seeds import Seed
+from crawler.store import runs
+from crawler.store.archive import Archive, Arrival, HostPace, Settled
+from crawler.store.database import (
+    Connection,
+    WriterLock,
+    open_for_writing,
+    storage_errors,
+)
+from crawler.store.queue import Queue
+from crawler.store.runs import Start
+
+Result = TypeVar("Result")
+
+
+class Writer:
+    """The one connection that writes, on the one thread that uses it.
+
+    Every method waits, cooperatively, until its change is committed. Raises StorageError when the
+    disk or the file does not let it.
+    """
+
+    def __init__(self, path: Path, config: Config, *, agent: str) -> None:
+        self.path = path
+        self._config = config
+        self._agent = agent
+        self._pool = ThreadPool(1)
+        self._lock: WriterLock | None = None
+        self._connection: Connection = None
+        self._archive: Archive
+        self._queue: Queue
+        self.run_id = 0
+
+    def __repr__(self) -> str:
+        return f"<Writer {self.path} run {self.run_id}>"
+
+    def open(self, *, seeds_file: str, version: str) -> Start:
+        """Lock and open the file, and begin a run."""
+        return self._on_thread(lambda: self._open(seeds_file, version))
+
+    def _open(self, seeds_file: str, version: str) -> Start:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = WriterLock(self.path)
+        try:
+            self._connection = open_for_writing(self.path)
+            start = runs.start(
+                self._connection, self._config, seeds_file=seeds_file, version=version,
+                pid=os.getpid(), now=time.time(),
+            )  # fmt: skip
+        except BaseException:
+            self._lock.release()
+            raise
+        self.run_id = start.run_id
+        self._archive = Archive(self._connection, self._config, start.run_id, self._agent)
+        self._queue = Queue(self._connection, self._archive.origins)
+        return start
+
+    def judge_again(self) -> int:
+        """Look again at every verdict, if the rules changed since the last run."""
+        return self._on_thread(self._judge_again)
+
+    def _judge_again(self) -> int:
+        if not runs.judging_changed(self._connection, self.run_id):
+            return 0
+        return runs.judge_again(self._connection, self._archive, time.time())
+
+    def load_seeds(self, seeds: Sequence[Seed]) -> Settled:
+        """Store lines of the seeds file."""
+        return self._on_thread(lambda: self._archive.load_seeds(seeds, time.time()))
+
+    def record(self, arrivals: Sequence[Arrival], paces: Sequence[HostPace]) -> Settled:
+        """Store visits and what follows from them, in one transaction."""
+        return self._on_thread(lambda: self._archive.record(arrivals, paces, time.time()))
+
+    def with_queue(self, read: Callable[[Queue], Result]) -> Result:
+        """Ask the queue on the writer's thread."""
+        return self._on_thread(lambda: read(self._queue))
+
+    def queued(self) -> int:
+        """URLs that wait."""
+        return self._archive.origins.queued
+
+    def finish(self, *, state: str, reason: str) -> None:
+        """Close the run's row."""
+        now = time.time()
+        self._on_thread(
+            lambda: runs.finish(self._connection, self.run_id, state=state, reason=reason, now=now)
+        )
+
+    def close(self) -> None:
+        """Bring the WAL into the file, close it, and let go of the lock."""
+        try:
+            if self._connection is not None:
+                self._on_thread(self._close)
+        finally:
+            if self._lock is not None:
+                self._lock.release()
+                self._lock = None
+            self._pool.kill()
+
+    def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        try:
+            connection.execute("PRAGMA optimize")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            connection.close()
+
+    def _on_thread(self, change: Callable[[], Result]) -> Result:
+        with storage_errors(self.path):
+            result: Result = self._pool.apply(change)
+            return result

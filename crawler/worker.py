@@ -1,0 +1,115 @@
+"""How does a job become a visit?
+
+A worker is stateless: jobs in, visits out. It owns a bounded JoinableQueue and a fixed pool of
+greenlets, each of which fetches, then parses.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import msgspec
+from gevent.pool import Pool
+from gevent.queue import JoinableQueue
+from isal import isal_zlib
+
+from crawler.config import Config
+from crawler.fetch import Fetcher
+from crawler.model import Document, Job, Reply, Visit
+from crawler.parse import parse
+
+Deliver = Callable[[Visit], None]
+Parsing = Callable[[Job | None], None]
+"""Told which job is being parsed, so that a stall can be laid at the right door."""
+
+ISAL_LEVEL = 1
+
+
+class Worker:
+    """A queue of jobs and a pool of greenlets that turn them into visits.
+
+    deliver: takes each visit; may block, which slows fetching down.
+    parsing: called with a job before it is parsed and with None afterwards.
+    """
+
+    def __init__(self, config: Config, deliver: Deliver, parsing: Parsing | None = None) -> None:
+        self._config = config
+        self._deliver = deliver
+        self._parsing = parsing or (lambda _: None)
+        self._fetcher = Fetcher(
+            config.fetch, robots=config.robots, allow_private=config.scope.allow_private
+        )
+        self._queue: JoinableQueue[Job] = JoinableQueue(maxsize=2 * config.run.concurrency)
+        self._pool = Pool(config.run.concurrency)
+        for _ in range(config.run.concurrency):
+            self._pool.spawn(self._work)
+
+    def __repr__(self) -> str:
+        return f"<Worker {self._queue.unfinished_tasks} jobs, {self._fetcher!r}>"
+
+    def put(self, job: Job) -> None:
+        """Take a job; blocks while the queue is full."""
+        self._queue.put(job)
+
+    def join(self, timeout_s: float | None = None) -> None:
+        """Wait until all jobs that were put have been delivered."""
+        self._queue.join(timeout=timeout_s)
+
+    def close(self) -> None:
+        """Stop at once; what is in flight is not delivered."""
+        self._pool.kill(block=False)
+        self._fetcher.close()
+
+    def _work(self) -> None:
+        while True:
+            job = self._queue.get()
+            try:
+                self._deliver(self.visit(job))
+            finally:
+                self._queue.task_done()
+
+    def visit(self, job: Job) -> Visit:
+        """Fetch and parse one job; whatever goes wrong is in the visit."""
+        started_at = _now()
+        reply = self._fetcher.fetch(job)
+        document = self._document(job, reply)
+        return _visit(job, reply, document, started_at, keep_body=self._config.store.bodies)
+
+    def _document(self, job: Job, reply: Reply) -> Document:
+        if not reply.body or job.kind == "check":
+            return Document()
+        self._parsing(job)
+        try:
+            return parse(
+                job, reply, self._config.parse, max_url_bytes=self._config.fetch.max_url_bytes
+            )
+        finally:
+            self._parsing(None)
+
+
+def _visit(
+    job: Job, reply: Reply, document: Document, started_at: str, *, keep_body: bool
+) -> Visit:
+    """All of an attempt; the body is hashed and packed, so that it need not travel whole."""
+    body = reply.body
+    bare = msgspec.structs.replace(reply, body=b"") if body else reply
+    if not body or job.kind == "check":
+        return Visit(job, bare, document, started_at)
+    return Visit(
+        job,
+        bare,
+        document,
+        started_at,
+        body_bytes=len(body),
+        body_sha256=hashlib.sha256(body).digest(),
+        body=isal_zlib.compress(body, ISAL_LEVEL) if keep_body else None,
+        robots_body=body if job.kind == "robots" else None,
+    )
+
+
+def _now() -> str:
+    moment = datetime.fromtimestamp(time.time(), UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
