@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any, Final
 
 import brotli
@@ -86,13 +87,27 @@ def _is_zlib(start: bytes) -> bool:
 
 
 def _inflated(engine: Any, data: bytes) -> Pieces:
-    try:
-        piece = engine.decompress(data, PIECE)
-        while piece:
-            yield piece
-            piece = engine.decompress(engine.unconsumed_tail, PIECE)
-    except zlib.error as failure:
-        raise Garbled(str(failure)) from failure
+    while True:
+        before = engine.copy()
+        try:
+            piece = engine.decompress(data, PIECE)
+        except zlib.error as failure:
+            yield from _salvaged(before, data)
+            raise Garbled(str(failure)) from failure
+        if not piece:
+            return
+        yield piece
+        data = engine.unconsumed_tail
+
+
+def _salvaged(engine: Any, data: bytes) -> Pieces:
+    """What a call that failed had decoded and lost: a page with a bad checksum is still a page."""
+    found = bytearray()
+    with suppress(zlib.error):
+        for at in range(len(data)):
+            found += engine.decompress(data[at : at + 1], PIECE)
+    if found:
+        yield bytes(found)
 
 
 def unbrotli(chunks: Pieces) -> Pieces:

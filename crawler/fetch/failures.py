@@ -67,6 +67,8 @@ def of_connecting(failure: OSError) -> Failure:
 
 def of_talking(failure: OSError) -> Failure:
     """The failure of a read or write on a connection that stood."""
+    if isinstance(failure, Failure):  # like all exceptions of requests, an OSError too
+        return failure
     if isinstance(failure, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return Failure("conn_closed", "the connection was closed without notice")
     if isinstance(failure, ssl.SSLError):

@@ -24,7 +24,7 @@ MAX_LENGTH: Final = 2**62
 _STATUS_LINE: Final = re.compile(rb"HTTP/(\d)(?:\.(\d))?[ \t]+(\d{3})(?![^ \t])")
 _BLANK_LINE: Final = re.compile(rb"\n\r?\n")
 _START: Final = b"HTTP/"
-_NO_CODING: Final = (b"", b"identity")
+_CHUNKED: Final = frozenset({b"chunked", b"identity"})
 
 
 @dataclass(slots=True)
@@ -178,14 +178,14 @@ def _values(headers: RawHeaders, name: bytes) -> list[bytes]:
 
 def _frame(head: Head, method: str) -> None:
     """Decides how the body ends (RFC 9112, section 6.3), and whether to trust what follows it."""
-    codings = [c for c in _values(head.headers, b"transfer-encoding") if c not in _NO_CODING]
+    codings = [c for c in _values(head.headers, b"transfer-encoding") if c]
     lengths = _values(head.headers, b"content-length")
     usual = len(lengths) <= 1 and not (codings and lengths)
     head.keep_alive = usual and keeps_alive(head.version, head.headers)
     if method == "HEAD" or head.status in (204, 304):
         head.framing = "none"
-    elif codings:
-        if codings != [b"chunked"] * len(codings):
+    elif any(coding != b"identity" for coding in codings):
+        if codings[-1] != b"chunked" or not _CHUNKED.issuperset(codings):
             shown = b", ".join(codings).decode("latin-1")
             raise Failure("proto_error", f"transfer coding {shown}")
         head.framing = "chunked"
@@ -196,11 +196,11 @@ def _frame(head: Head, method: str) -> None:
 
 
 def _measure(head: Head, lengths: list[bytes]) -> None:
-    numbers = {_number(text) for text in lengths if text.isdigit()}
-    if len(numbers) > 1:
+    """Reads Content-Length as https://fetch.spec.whatwg.org/#header-list-extract-a-length does."""
+    if len(set(lengths)) > 1:
         raise Failure("proto_error", "Content-Length headers that contradict each other")
-    if numbers and all(text.isdigit() for text in lengths):
-        head.framing, head.length = "length", numbers.pop()
+    if lengths and lengths[0].isdigit():
+        head.framing, head.length = "length", _number(lengths[0])
 
 
 def _number(digits: bytes) -> int:
