@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from crawler.channels.contract import Channel, Returned
 from crawler.channels.local import LocalChannel
+from crawler.channels.processes import ProcessChannel
 from crawler.config import Config
 
 __all__ = ["Channel", "Returned", "open_channel"]
@@ -15,4 +16,6 @@ __all__ = ["Channel", "Returned", "open_channel"]
 
 def open_channel(config: Config, workers: int) -> Channel:
     """The channel for so many worker processes; 0 is the conductor's own process."""
-    return LocalChannel(config)
+    if workers == 0:
+        return LocalChannel(config)
+    return ProcessChannel(config, workers)

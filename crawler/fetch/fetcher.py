@@ -222,7 +222,7 @@ class Attempt:
         """All values of a header by its lower-case name, latin-1 decoded, stripped."""
         wanted, size = name.encode("ascii"), len(name)
         return [
-            value.decode("latin-1").strip()
+            value.strip(b" \t").decode("latin-1")
             for key, value in self._raw_headers
             if len(key) == size and key.lower() == wanted
         ]
@@ -322,7 +322,10 @@ class Attempt:
             wire_bytes=raw.wire_bytes if isinstance(raw, Incoming) else self._wire,
             truncated=self._truncated,
             headers=tuple(
-                (printable(name.decode("latin-1")), printable(value.decode("latin-1").strip()))
+                (
+                    printable(name.decode("latin-1")),
+                    printable(value.strip(b" \t").decode("latin-1")),
+                )
                 for name, value in self._raw_headers
             ),
             redirect=self.redirect,

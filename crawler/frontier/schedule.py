@@ -348,7 +348,7 @@ class Schedule:
         host.penalty_s = pace.penalty_after(reply.status, host.penalty_s, config)
         if host.blocked_until <= now:
             host.blocked_until, host.block_reason = 0.0, None
-        if reply.status is None and reply.error not in pace.SKIPPING:
+        if reply.status is None and reply.error not in pace.BLAMELESS:
             host.errors_in_row += 1
             if host.errors_in_row % config.park_after == 0:
                 self._block(host, now + config.park_s, f"parked: {reply.error}")

@@ -12,6 +12,9 @@ from crawler.config import PaceConfig
 SKIPPING = frozenset({"blocked_addr", "blocked_port"})
 """Errors that are our own refusal, not the site's failure."""
 
+BLAMELESS = SKIPPING | {"parse_timeout", "worker_lost", "cancelled", "bad_redirect"}
+"""Errors that say nothing of how well the host is."""
+
 TRIES = {
     # kind: (tries at most, first rest as a multiple of pace.retry_base_s)
     "dns_fail": (2, 1.0),

@@ -195,10 +195,10 @@ def port_of(url: str) -> int:
 
 def path_of(url: str) -> str:
     """Path and query of a URL, as robots.txt rules see them; at least ``/``."""
-    after = url.partition("://")[2].partition("#")[0]
-    start = min((at for at in (after.find("/"), after.find("?")) if at >= 0), default=len(after))
-    rest = after[start:]
-    return rest if rest.startswith("/") else "/" + rest
+    host, slash, rest = url.partition("#")[0].partition("://")[2].partition("/")
+    if "?" in host:  # never in an href, whose path is never empty
+        return "/?" + host.partition("?")[2] + slash + rest
+    return "/" + rest
 
 
 def fold_host(host: str) -> str:

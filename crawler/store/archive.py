@@ -29,7 +29,7 @@ MAX_ROBOTS_HOPS = 5
 UNCONNECTED = frozenset(
     {"connect_refused", "connect_timeout", "conn_reset", "conn_closed", "tls_proto", "timeout"}
 )
-"""https "cannot connect" where one of these is all it answers; http is then tried for a bare seed."""
+"""https cannot connect: http is tried for a seed that was written without a scheme."""
 KEPT_WITH_ERROR = frozenset({"too_large", "timeout_total"})
 
 
@@ -63,7 +63,8 @@ class HostPace:
 class RobotsOutcome:
     """What a fetch of robots.txt means for its origin.
 
-    origin_id: whose rules. asked: what was fetched. open: its URLs may be fetched (as far as the rules allow).
+    origin_id: whose rules. asked: what was fetched. open: its URLs may be fetched as far as the
+    rules allow.
     known_until: epoch seconds; 0 when there is more to do.
     crawl_delay_s: capped. retry_in_s: rest before the next try, None for none.
     next_url, next_host_id, next_origin_id: where a redirect leads.
@@ -362,9 +363,9 @@ class Archive:
             chance=self._chance.random(),
         )
         origin = self.origins.origin_by_id(entry.origin_id)
-        if fate.reason in UNCONNECTED and entry.priority == 0 and not self._config.robots.obey:
-            if self._fall_back_to_http(origin):
-                fate = pace.Fate("failed", fate.reason)
+        is_unasked_seed = entry.priority == 0 and not self._config.robots.obey
+        if fate.reason in UNCONNECTED and is_unasked_seed and self._fall_back_to_http(origin):
+            fate = pace.Fate("failed", fate.reason)
         self._settle(entry, reply, fate, origin, now)
         body_id = self._body_id(visit)
         self._add_visit(visit, entry.id, error, redirect_to, body_id)
@@ -627,7 +628,11 @@ class Archive:
     def _count_run(self) -> None:
         settled = self._settled
         self._connection.execute(
-            "UPDATE runs SET pages = pages + ?, errors = errors + ?, bytes = bytes + ? WHERE id = ?",
+            """
+            UPDATE runs
+            SET pages = pages + ?, errors = errors + ?, bytes = bytes + ?
+            WHERE id = ?
+            """,
             (settled.pages, settled.errors, settled.bytes, self._run_id),
         )
 

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from crawler.config import Config
-from crawler.policy import pace, urls
+from crawler.policy import pace, robots, urls
 from crawler.policy.robots import Rules
 from crawler.store.clock import epoch
 from crawler.store.database import Connection
@@ -172,7 +172,7 @@ class Origins:
             body = self.connection.execute(
                 "SELECT robots_body FROM origins WHERE id = ?", (origin.id,)
             ).fetchone()[0]
-            origin.rules = Rules.parse(body, self.agent, max_bytes=self.config.robots.max_bytes)
+            origin.rules = robots.parse(body, self.agent, max_bytes=self.config.robots.max_bytes)
             self._rules_bytes += 20 * len(body) + 1000
         return origin.rules
 
@@ -218,7 +218,7 @@ class Origins:
     def _parse(self, origin: Origin, body: bytes | None) -> Rules | None:
         if body is None:
             return None
-        origin.rules = Rules.parse(body, self.agent, max_bytes=self.config.robots.max_bytes)
+        origin.rules = robots.parse(body, self.agent, max_bytes=self.config.robots.max_bytes)
         self._rules_bytes += 20 * len(body) + 1000
         return origin.rules
 

@@ -1,0 +1,119 @@
+"""What does a worker process do?
+
+It reads jobs from its socket, works, and writes visits back. It ends when the socket closes, or
+with its parent, whichever comes first; the terminal's Ctrl-C is the conductor's business.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import sys
+import time
+from collections import deque
+
+import gevent
+import msgspec
+from gevent.event import Event
+
+from crawler.channels.frames import Cell, read_frame, write_frame
+from crawler.config import Config
+from crawler.model import Job, Visit
+from crawler.worker import Worker
+
+BEAT_S = 0.1
+GATHER_S = 0.002
+"""Visits that come within this time share a frame."""
+FRAME_VISITS = 64
+OUTBOX_BYTES = 8 * 1024 * 1024
+PR_SET_PDEATHSIG = 1
+
+
+def serve(arguments: list[str]) -> None:
+    """Work for the conductor at the other end of an inherited socket.
+
+    arguments: the numbers of the socket, of the cell, and of the parent process.
+    """
+    link_number, cell_number, parent = (int(argument) for argument in arguments)
+    _end_with_parent(parent)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    link = socket.socket(fileno=link_number)
+    config = msgspec.msgpack.decode(read_frame(link) or b"", type=Config)
+    Child(link, Cell(cell_number), config).run()
+
+
+def _end_with_parent(parent: int) -> None:
+    """Ask the kernel to kill this process when its parent dies, however that comes about."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(0)
+
+
+class Child:
+    """The worker's side of a channel."""
+
+    def __init__(self, link: socket.socket, cell: Cell, config: Config) -> None:
+        self._link = link
+        self._cell = cell
+        self._outbox: deque[Visit] = deque()
+        self._outbox_bytes = 0
+        self._filled = Event()
+        self._room = Event()
+        self._room.set()
+        self._parsing = (0, 0.0)
+        self._worker = Worker(config, self._deliver, self._note_parsing)
+
+    def __repr__(self) -> str:
+        return f"<Child {len(self._outbox)} visits to send, {self._worker!r}>"
+
+    def run(self) -> None:
+        """Until the conductor closes the socket; does not return."""
+        gevent.spawn(self._send)
+        gevent.spawn(self._beat)
+        decode = msgspec.msgpack.Decoder(list[Job]).decode
+        while (frame := read_frame(self._link)) is not None:
+            for job in decode(frame):
+                self._worker.put(job)
+        sys.stdout.flush()
+        os._exit(0)
+
+    def _deliver(self, visit: Visit) -> None:
+        self._room.wait()
+        self._outbox.append(visit)
+        self._outbox_bytes += _weight(visit)
+        if self._outbox_bytes > OUTBOX_BYTES:
+            self._room.clear()
+        self._filled.set()
+
+    def _send(self) -> None:
+        while True:
+            self._filled.wait()
+            gevent.sleep(GATHER_S)
+            self._filled.clear()
+            while self._outbox:
+                size = min(len(self._outbox), FRAME_VISITS)
+                frame = [self._outbox.popleft() for _ in range(size)]
+                try:
+                    write_frame(self._link, frame)
+                except OSError:
+                    os._exit(0)
+                self._outbox_bytes -= sum(_weight(visit) for visit in frame)
+                if self._outbox_bytes <= OUTBOX_BYTES:
+                    self._room.set()
+
+    def _beat(self) -> None:
+        while True:
+            self._cell.write(time.monotonic(), *self._parsing)
+            gevent.sleep(BEAT_S)
+
+    def _note_parsing(self, job: Job | None) -> None:
+        now = time.monotonic()
+        self._parsing = (job.token, now) if job is not None else (0, 0.0)
+        self._cell.write(now, *self._parsing)
+
+
+def _weight(visit: Visit) -> int:
+    return len(visit.body or b"") + len(visit.document.text or "") + 200 * len(visit.document.links)

@@ -1,0 +1,225 @@
+"""How do jobs reach workers in processes of their own?
+
+One child per core, over a socketpair. A page that burns seconds in the parser, or kills it, costs
+one child and blames one job: a cell of shared memory tells which job is being parsed. All others
+that were out come back as `Returned`, their tries unchanged.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from zlib import crc32
+
+import gevent
+import msgspec
+from gevent import subprocess
+from gevent.event import Event
+from gevent.queue import Queue
+
+from crawler.channels.contract import Returned
+from crawler.channels.frames import Cell, read_frame, write_frame
+from crawler.config import Config
+from crawler.errors import CrawlError
+from crawler.model import Document, Job, Reply, Visit
+from crawler.policy import urls
+
+WATCH_S = 0.25
+DEAF_S = 60.0
+"""A worker that gives no sign of life for so long, and is not parsing, is replaced."""
+FRAMES_KEPT = 4
+SOCKET_BYTES = 1024 * 1024
+DEATHS = 20
+DEATHS_WITHIN_S = 10.0
+FAVOUR = 16
+"""A host stays with its worker until that one has so many more jobs than another."""
+CLOSE_S = 2.0
+
+
+class _Child:
+    """One process, its socket, its cell, and the jobs that are out to it."""
+
+    def __init__(self, config: Config, number: int) -> None:
+        ours, theirs = socket.socketpair()
+        for end in (ours, theirs):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BYTES)
+        self.number = number
+        self.link = ours
+        self.cell = Cell.create()
+        self.out: dict[int, Job] = {}
+        self.outbox: deque[Job] = deque()
+        self.filled = Event()
+        self.stalled_s = 0.0
+        self.seen: tuple[int, float] = (0, 0.0)
+        self.condemned = False
+        descriptors = (theirs.fileno(), self.cell.descriptor)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "crawler", "_worker", *map(str, descriptors), str(os.getpid())],
+            pass_fds=descriptors,
+            stdin=subprocess.DEVNULL,
+        )
+        theirs.close()
+        write_frame(ours, config)
+
+    def __repr__(self) -> str:
+        return f"<worker {self.number} pid {self.process.pid}, {len(self.out)} jobs out>"
+
+    def end(self) -> None:
+        """Close the socket and make sure that the process is gone."""
+        self.link.close()
+        try:
+            self.process.wait(CLOSE_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.cell.close()
+
+
+class ProcessChannel:
+    """Workers in child processes, spawned and watched from here."""
+
+    def __init__(self, config: Config, workers: int) -> None:
+        self._config = config
+        self.workers = workers
+        self._children: list[_Child] = []
+        self._arrivals: Queue[list[Visit | Returned] | CrawlError] = Queue(maxsize=FRAMES_KEPT)
+        self._deaths: deque[float] = deque()
+        self._closed = False
+        self._decode = msgspec.msgpack.Decoder(list[Visit]).decode
+        self._greenlets: list[gevent.Greenlet] = []
+
+    def __repr__(self) -> str:
+        return f"<ProcessChannel {self._children!r}>"
+
+    @property
+    def free(self) -> int:
+        """How many more jobs may be sent now."""
+        limit = self._config.run.concurrency
+        return sum(max(0, limit - len(child.out)) for child in self._children)
+
+    def start(self) -> None:
+        """Spawn the workers."""
+        self._children = [self._spawn(number) for number in range(self.workers)]
+        self._greenlets.append(gevent.spawn(self._watch))
+
+    def send(self, job: Job) -> None:
+        """Hand a job to the worker that knows its host, unless another has much less to do."""
+        child = self._choose(job)
+        child.out[job.token] = job
+        child.outbox.append(job)
+        child.filled.set()
+
+    def arrivals(self) -> Iterator[Visit | Returned]:
+        """What comes back, until the channel is closed. Raises CrawlError when workers keep
+        dying as soon as they start."""
+        while True:
+            batch = self._arrivals.get()
+            if isinstance(batch, CrawlError):
+                raise batch
+            if not batch:
+                return
+            yield from batch
+
+    def close(self) -> None:
+        """End all workers; what is in flight is lost."""
+        if self._closed:
+            return
+        self._closed = True
+        gevent.killall(self._greenlets, block=False)
+        gevent.joinall([gevent.spawn(child.end) for child in self._children])
+        gevent.spawn(self._arrivals.put, [])
+
+    def _choose(self, job: Job) -> _Child:
+        least = min(self._children, key=lambda child: len(child.out))
+        favourite = self._children[crc32(urls.host_of(job.url).encode()) % self.workers]
+        return favourite if len(favourite.out) < len(least.out) + FAVOUR else least
+
+    def _spawn(self, number: int) -> _Child:
+        child = _Child(self._config, number)
+        self._greenlets.append(gevent.spawn(self._send_jobs, child))
+        self._greenlets.append(gevent.spawn(self._read_visits, child))
+        return child
+
+    def _send_jobs(self, child: _Child) -> None:
+        while True:
+            child.filled.wait()
+            child.filled.clear()
+            jobs = list(child.outbox)
+            child.outbox.clear()
+            try:
+                write_frame(child.link, jobs)
+            except OSError:
+                return
+
+    def _read_visits(self, child: _Child) -> None:
+        """Pass on what the child sends; when it is gone, account for what was out."""
+        while (frame := read_frame(child.link)) is not None:
+            visits = self._decode(frame)
+            for visit in visits:
+                child.out.pop(visit.job.token, None)
+            self._arrivals.put(visits)
+        if not self._closed:
+            self._replace(child)
+
+    def _replace(self, child: _Child) -> None:
+        _, parsing, _ = child.cell.read()
+        child.process.kill()
+        child.end()
+        lost: list[Visit | Returned] = []
+        for token, job in child.out.items():
+            lost.append(_blame(child, job) if token == parsing else Returned(token))
+        child.out.clear()
+        self._children[child.number] = self._spawn(child.number)
+        if lost:
+            self._arrivals.put(lost)
+        self._count_death(child)
+
+    def _count_death(self, child: _Child) -> None:
+        now = time.monotonic()
+        self._deaths.append(now)
+        while self._deaths[0] < now - DEATHS_WITHIN_S:
+            self._deaths.popleft()
+        if len(self._deaths) >= DEATHS:
+            status = child.process.returncode
+            self._arrivals.put(
+                CrawlError(f"workers end as soon as they start (exit status {status})")
+            )
+
+    def _watch(self) -> None:
+        """Find workers that stall. What counts is time during which this process ran too, so that
+        stopping everything for a while condemns nobody."""
+        before = time.monotonic()
+        while True:
+            gevent.sleep(WATCH_S)
+            now = time.monotonic()
+            step = min(now - before, 2 * WATCH_S)
+            before = now
+            for child in self._children:
+                self._look_at(child, step)
+
+    def _look_at(self, child: _Child, step: float) -> None:
+        beat, token, since = child.cell.read()
+        sign = (token, since if token else beat)
+        child.stalled_s = child.stalled_s + step if sign == child.seen else 0.0
+        child.seen = sign
+        limit = self._config.parse.max_seconds if token else DEAF_S
+        if child.stalled_s > limit and beat and not child.condemned:
+            child.condemned = True
+            child.process.kill()
+
+
+def _blame(child: _Child, job: Job) -> Visit:
+    """The visit of a job whose parsing stalled its worker, or took it along."""
+    error = "parse_timeout" if child.condemned else "worker_lost"
+    detail = (
+        f"parsing took over {child.stalled_s:.0f} s"
+        if child.condemned
+        else f"the worker died while parsing (exit status {child.process.returncode})"
+    )
+    moment = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return Visit(job, Reply(error=error, error_detail=detail), Document(), moment)
