@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import gevent
+from gevent.pool import Pool
 from gevent.server import StreamServer
 from gevent.ssl import SSLContext
 
@@ -41,7 +42,7 @@ class Stage:
         self.requests: list[str] = []
         self._play = play
         options = {"ssl_context": context} if context else {}
-        self.server = StreamServer((host, 0), self._meet, **options)
+        self.server = StreamServer((host, 0), self._meet, spawn=Pool(), **options)
         self.server._log_error = lambda *_, **__: None  # broken handshakes are what tests want
         self.server.start()
         self.port = self.server.server_port

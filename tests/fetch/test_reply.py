@@ -1,0 +1,244 @@
+"""What does a Reply tell of an answer?"""
+
+from __future__ import annotations
+
+import gevent
+import pytest
+from requests import Response
+from requests.adapters import BaseAdapter
+
+from crawler.config import FetchConfig
+from crawler.errors import UsageError
+from crawler.fetch import Fetcher
+from crawler.fetch.fetcher import retry_after
+from crawler.model import Job
+from tests.fetch.stage import QUICK, Recorded, fetch, fetcher, job, ok, serving, stage, whole
+
+
+def redirecting(location: bytes, more: bytes = b"") -> bytes:
+    return (
+        b"HTTP/1.1 301 M\r\nLocation: " + location + b"\r\n" + more + b"Content-Length: 0\r\n\r\n"
+    )
+
+
+def test_headers_keep_their_order_and_repeat_and_lose_their_control_characters() -> None:
+    answer = ok(b"", b"B: 1", b"A: \0x\x1b[0m\x85", b"B: caf\xe9", b"T: a\tb")
+    with stage(whole(answer)) as server:
+        reply = fetch(server.url())
+    assert reply.headers == (
+        ("B", "1"),
+        ("A", "\ufffdx\\x1b[0m\\x85"),
+        ("B", "caf\xe9"),
+        ("T", "a b"),
+        ("Content-Length", "0"),
+    )
+    assert reply.header("b") == "caf\xe9"
+
+
+def test_lines_behind_one_without_a_colon_are_kept_and_folded_lines_joined() -> None:
+    with stage(whole(ok(b"", b"nonsense", b"A: 1", b"  2"))) as server:
+        reply = fetch(server.url())
+    assert reply.headers == (("A", "1 2"), ("Content-Length", "0"))
+
+
+def test_an_answer_tells_how_long_each_phase_took_and_where_it_came_from() -> None:
+    with stage(serving(ok(b"hello"))) as server:
+        one = fetcher()
+        first, second = one.fetch(job(server.url())), one.fetch(job(server.url()))
+        one.close()
+    assert (first.ip, first.http_version, first.wire_bytes) == ("127.0.0.1", "1.1", 5)
+    assert None not in (first.dns_ms, first.connect_ms, first.ttfb_ms, first.total_ms)
+    assert first.tls_ms is None
+    assert (second.dns_ms, second.connect_ms) == (None, None)
+    assert second.ttfb_ms is not None
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize(
+    ("location", "url", "fragment"),
+    [
+        (b"/b", "http://h.test/b", None),
+        (b"b?c#d", "http://h.test/a/b?c", "d"),
+        (b"//other.test/", "http://other.test/", None),
+        (b"https://h.test/", "https://h.test/", None),  # case 84 turned round
+        (b"/caf\xe9", "http://h.test/caf%E9", None),  # case 76: latin-1
+        (b"/caf\xc3\xa9", "http://h.test/caf%C3%A9", None),
+        (b"http://u:p@h.test/", "http://h.test/", None),
+        (b"/a/x", "http://h.test/a/x", None),  # case 71: itself; judged elsewhere
+    ],
+)
+def test_a_redirect_says_where_it_points(location: bytes, url: str, fragment: str | None) -> None:
+    with stage(whole(redirecting(location))) as server:
+        one = fetcher(ask=lambda host: ["127.0.0.1"])
+        reply = one.fetch(job(f"http://h.test:{server.port}/a/x"))
+    assert reply.redirect is not None
+    assert (reply.status, reply.error) == (301, None)
+    assert reply.redirect.url.replace(f":{server.port}", "") == url
+    assert reply.redirect_fragment == fragment
+    assert reply.redirect.refusal is None
+
+
+@pytest.mark.parametrize(
+    ("location", "refusal"),
+    [(b"/" + b"x" * 60_000, "url_too_long"), (b"http://h.test:6379/", "blocked_port")],  # 85, 21
+)
+def test_a_redirect_to_what_is_never_fetched_carries_that_refusal(
+    location: bytes, refusal: str
+) -> None:
+    with stage(whole(redirecting(location))) as server:
+        reply = fetch(server.url())
+    assert reply.redirect is not None
+    assert (reply.status, reply.error, reply.redirect.refusal) == (301, None, refusal)
+
+
+def test_two_equal_locations_are_one() -> None:
+    with stage(whole(redirecting(b"/b", b"Location: /b\r\n"))) as server:
+        assert fetch(server.url()).redirect is not None
+
+
+def test_the_body_of_a_redirect_is_not_read() -> None:
+    """Case 80; requests reads it to the end even with stream=True."""
+    sent = 0
+
+    def play(peer: Recorded) -> None:
+        nonlocal sent
+        peer.request()
+        peer.say(b"HTTP/1.1 302 F\r\nLocation: /b\r\nContent-Length: 300000000\r\n\r\n")
+        for _ in range(300):
+            peer.say(bytes(1_000_000))
+            sent += 1_000_000
+
+    with stage(play) as server:
+        reply = fetch(server.url())
+        gevent.sleep(0.05)
+    assert (reply.status, reply.error, reply.body) == (302, None, b"")
+    assert sent < 20_000_000, "the connection was dropped"
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("120", 120.0),
+        ("0", 0.0),
+        ("1e12", 3600.0),  # case 69
+        ("-5", 0.0),
+        ("nan", None),
+        ("soon", None),
+        ("", None),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 3600.0),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
+        ("Wed, 21 Oct 2015 07:28:30 GMT", 30.0),
+        ("Wed, 99 Oct 2015 07:28:30 GMT", None),
+    ],
+)
+def test_retry_after_is_read_in_both_forms_and_clamped(value: str, seconds: float | None) -> None:
+    now = 1445412480.0  # Wed, 21 Oct 2015 07:28:00 GMT
+    assert retry_after(value, [], now) == seconds
+
+
+def test_retry_after_is_measured_from_the_servers_own_clock() -> None:
+    dates = ["Wed, 21 Oct 2015 07:28:00 GMT"]
+    assert retry_after("Wed, 21 Oct 2015 07:28:30 GMT", dates, now=0.0) == 30.0
+
+
+def test_a_request_says_who_asks_and_nothing_that_it_need_not() -> None:
+    config = FetchConfig(contact="https://example.org/bot", accept_language="en")
+    with stage(whole(ok(b""))) as server:
+        fetch(
+            server.url("/p?q"), config, etag='"v1"', last_modified="Wed, 21 Oct 2015 07:28:00 GMT"
+        )
+    first, *lines = server.requests[0].split("\r\n")
+    sent = dict(line.split(": ", 1) for line in lines if line)
+    assert first == "GET /p?q HTTP/1.1"
+    assert sent.pop("Accept").startswith("text/html")
+    assert sent == {
+        "Host": f"127.0.0.1:{server.port}",
+        "User-Agent": "crawler/0.1.0 (+https://example.org/bot)",
+        "Accept-Encoding": "gzip, deflate, br, zstd",
+        "Accept-Language": "en",
+        "Connection": "keep-alive",
+        "If-None-Match": '"v1"',
+        "If-Modified-Since": "Wed, 21 Oct 2015 07:28:00 GMT",
+    }
+
+
+def test_neither_cookies_nor_passwords_travel(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pytest.TempPathFactory
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password secret\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    with stage(serving(ok(b"", b"Set-Cookie: a=b"))) as server:
+        one = fetcher()
+        for _ in range(2):
+            assert one.fetch(job(server.url())).status == 200
+        assert one.fetch(job(server.url(host="me:secret@127.0.0.1"))).status == 200
+    text = "".join(server.requests).lower()
+    assert "cookie" not in text
+    assert "authorization" not in text
+    assert "secret" not in text
+
+
+def test_a_validator_cannot_smuggle_a_header() -> None:
+    with stage(whole(ok(b""))) as server:
+        fetch(server.url(), etag='"a"\r\nX-Evil: 1')
+    assert "X-Evil" not in server.requests[0]
+
+
+@pytest.mark.parametrize("fields", [{"user_agent": "a\nb"}, {"contact": "a\r\nX: y"}])
+def test_a_user_agent_with_a_line_break_is_refused(fields: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match="user_agent"):
+        Fetcher(FetchConfig(**fields))
+
+
+@pytest.mark.parametrize(
+    "url", ["http://h.test/a b", "http://h.test/\r\nX: y", "ftp://h.test/", "http://", "nonsense"]
+)
+def test_what_is_no_encoded_url_is_never_sent(url: str) -> None:
+    one = fetcher(ask=lambda host: ["127.0.0.1"])
+    reply = one.fetch(job(url))
+    assert (reply.status, reply.error) == (None, "proto_error")
+    assert one.stats().transport.opened == 0
+
+
+class Web(BaseAdapter):
+    """A web that is a dict, as anybody may mount it."""
+
+    def __init__(self, pages: dict[str, bytes]) -> None:
+        super().__init__()
+        self.pages = pages
+
+    def send(self, request, **_):  # type: ignore[no-untyped-def]
+        from io import BytesIO
+
+        answer = Response()
+        answer.status_code = 200 if request.url in self.pages else 404
+        answer.raw = BytesIO(self.pages.get(request.url, b""))
+        answer.headers["Content-Type"] = "text/html"
+        return answer
+
+    def close(self) -> None:
+        pass
+
+
+def test_the_transport_can_be_replaced() -> None:
+    one = fetcher()
+    one.session.mount("http://", Web({"http://h.test/": b"x" * 200_000}))
+    reply = one.fetch(Job(1, 1, "http://h.test/"))
+    assert (reply.status, reply.error, len(reply.body)) == (200, "too_large", QUICK.max_body_bytes)
+    assert reply.headers == (("Content-Type", "text/html"),)
+    assert one.fetch(Job(1, 1, "http://h.test/none")).status == 404
+
+
+def test_it_works_on_the_stock_adapter_of_requests_too() -> None:
+    from requests.adapters import HTTPAdapter
+
+    with stage(serving(ok(b"hello"))) as server:
+        one = fetcher()
+        one.session.mount("http://", HTTPAdapter())
+        reply = one.fetch(job(server.url()))
+        assert (reply.status, reply.error, reply.body) == (200, None, b"hello")
+        one.close()
+    refused = one.fetch(job(server.url()))
+    assert (refused.status, refused.error) == (None, "connect_refused")
