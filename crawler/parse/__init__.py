@@ -1,0 +1,26 @@
+"""What does a reply mean?
+
+`parse` turns a `Reply` into a `Document`: it decides what the bytes are (`media_type`), which
+characters they mean (`charset`), and reads pages (`html`, `text`), sitemaps and feeds
+(`sitemaps`). Pure: no network, no disk, no clock, nothing remembered between two replies.
+"""
+
+from __future__ import annotations
+
+from crawler.config import ParseConfig
+from crawler.model import Document, Job, Reply
+from crawler.parse.dispatch import read
+
+__all__ = ["parse"]
+
+
+def parse(job: Job, reply: Reply, config: ParseConfig, *, max_url_bytes: int = 2083) -> Document:
+    """The meaning of a reply; never raises.
+
+    What cannot be read is a document without facts, ``truncated = parse``: one page that breaks
+    the parser must not cost its visit, nor the visits that share its batch.
+    """
+    try:
+        return read(job, reply, config, max_url_bytes=max_url_bytes)
+    except Exception:
+        return Document(truncated="parse")
