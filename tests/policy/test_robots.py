@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from crawler.policy import robots
 from crawler.policy.robots import ALLOW_ALL, DISALLOW_ALL, Rules, parse
 
-CORPORA = Path(os.environ.get("CRAWLER_CORPORA", "../shared/corpora"))
+ROOT = Path(__file__).parents[2]
+CORPORA = Path(os.environ.get("CRAWLER_CORPORA", ROOT / "../shared/corpora"))
 GOOGLE = CORPORA / "robotstxt-spec-test" / "src" / "main" / "resources" / "CTC"
 
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from crawler.policy import urls
 from crawler.policy.urls import Resolver, resolve
 
-CORPORA = Path(os.environ.get("CRAWLER_CORPORA", "../shared/corpora"))
+ROOT = Path(__file__).parents[2]
+CORPORA = Path(os.environ.get("CRAWLER_CORPORA", ROOT / "../shared/corpora"))
 WPT = CORPORA / "wpt-url-via-ada" / "tests" / "wpt" / "urltestdata.json"
 
 # Cases of the web platform tests that are URLs, but that no crawler could fetch: the rule which
