@@ -6,9 +6,20 @@ One frozen section per room. Every default of the program stands here and nowher
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import difflib
+import inspect
+import json
+import re
+import textwrap
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import msgspec
+
+from crawler.errors import UsageError
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
@@ -176,3 +187,238 @@ class Config(Section, frozen=True):
     parse: ParseConfig = ParseConfig()
     store: StoreConfig = StoreConfig()
     run: RunConfig = RunConfig()
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One value that a person gave.
+
+    source: the file or flag that gave it. key: ``section.name``. value: as TOML means it.
+    """
+
+    source: str
+    key: str
+    value: Any
+
+
+SECTIONS: dict[str, type[Section]] = {
+    field.name: field.type for field in msgspec.structs.fields(Config)
+}
+SET = "--set"
+HEADER_KEYS = frozenset({"fetch.user_agent", "fetch.contact", "fetch.accept_language"})
+"""Texts that are sent as a header."""
+PATTERN_KEYS = frozenset({"scope.include", "scope.exclude"})
+"""Lists of regular expressions."""
+SHOWN = 60
+"""Characters of a wrong value that a message repeats."""
+
+
+def load(path: Path | None, overrides: Sequence[str] = (), flags: Sequence[Setting] = ()) -> Config:
+    """The defaults, changed by a TOML file, then by ``section.key=value`` texts, then by flags.
+
+    A value replaces an earlier one of the same key, lists too. Raises UsageError, one line that
+    names the file or flag and the key.
+    """
+    settings = [
+        *([] if path is None else _of_file(path)),
+        *(_of_override(text) for text in overrides),
+        *flags,
+    ]
+    given: dict[str, dict[str, Any]] = {name: {} for name in SECTIONS}
+    for setting in settings:
+        section, name = _known(setting)
+        given[section][name] = _value(setting, _fields(section)[name].type)
+    config = msgspec.convert(given, Config)
+    # Once more, so that 60 and 60.0 are the same wherever a number may have a fraction.
+    return msgspec.convert(msgspec.to_builtins(config), Config)
+
+
+def _of_file(path: Path) -> list[Setting]:
+    try:
+        tree = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such file") from None
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path}: is not UTF-8 text") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise UsageError(f"{path}: is not TOML: {error}") from None
+    source = str(path)
+    sections = [name for name, values in tree.items() if _is_section(name, values)]
+    return [
+        *(Setting(source, name, tree[name]) for name in tree if name not in sections),
+        *(
+            Setting(source, f"{name}.{key}", tree[name][key])
+            for name in sections
+            for key in tree[name]
+        ),
+    ]
+
+
+def _is_section(name: str, values: object) -> bool:
+    return name in SECTIONS and isinstance(values, dict)
+
+
+def _of_override(text: str) -> Setting:
+    """A ``section.key=value``: the value as TOML, else as it stands."""
+    key, equals, raw = text.partition("=")
+    key, raw = key.strip(), raw.strip()
+    if not equals:
+        raise UsageError(f"{SET} {_shown(text)}: write section.key=value")
+    section, name = _known(Setting(SET, key, raw))
+    kind = msgspec.inspect.type_info(_fields(section)[name].type)
+    value = _as_toml(raw)
+    if isinstance(kind, STR_LIKE) and not isinstance(value, str):
+        value = raw
+    if isinstance(kind, msgspec.inspect.VarTupleType) and not isinstance(value, list):
+        value = [value if isinstance(value, str) else raw]
+    return Setting(SET, key, value)
+
+
+def _as_toml(raw: str) -> Any:
+    try:
+        parsed = tomllib.loads(f"value = {raw}")
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return raw
+    return parsed["value"] if len(parsed) == 1 else raw
+
+
+def _known(setting: Setting) -> tuple[str, str]:
+    """The section and name of a key; an unknown one is refused with the nearest that exists."""
+    section, _, name = setting.key.partition(".")
+    if name in _fields(section):
+        return section, name
+    if section in SECTIONS and not name:
+        raise UsageError(f"{setting.source}: {section} is a section; set one of its keys")
+    near = _nearest(setting.key)
+    known = f"there are: {', '.join(_fields(section) or SECTIONS)}"
+    hint = f'did you mean "{near}"?' if near else known
+    what = "key" if section in SECTIONS or "." in near else "section"
+    shown = _shown(setting.key if section in SECTIONS else section)
+    raise UsageError(f"{setting.source}: unknown {what} {shown} ({hint})")
+
+
+def _nearest(key: str) -> str:
+    """The key, or the section, that was most likely meant; empty when none is near."""
+    section, _, name = key.partition(".")
+    known = [f"{section}.{name}" for section in SECTIONS for name in _fields(section)]
+    homes = [other for other in known if other.partition(".")[2] == (name or section)]
+    if homes:
+        return homes[0]
+    if section in SECTIONS:
+        known = [other for other in known if other.startswith(f"{section}.")]
+        return next(iter(difflib.get_close_matches(key, known, 1)), "")
+    return next(iter(difflib.get_close_matches(section, SECTIONS, 1)), "")
+
+
+def _fields(section: str) -> dict[str, msgspec.structs.FieldInfo]:
+    kind = SECTIONS.get(section)
+    return {} if kind is None else {field.name: field for field in msgspec.structs.fields(kind)}
+
+
+def _value(setting: Setting, kind: Any) -> Any:
+    """The value of a setting in its own type."""
+    value = setting.value
+    fault = "" if _is_finite(value) else "a finite number"
+    if not fault:
+        try:
+            value = msgspec.convert(value, kind)
+        except (msgspec.ValidationError, OverflowError):
+            fault = expected(msgspec.inspect.type_info(kind))
+    if not fault and setting.key in HEADER_KEYS and not (value.isascii() and value.isprintable()):
+        fault = "one line of ASCII without control characters"
+    if fault:
+        raise UsageError(
+            f"{setting.source}: {setting.key}: expected {fault}, got {_shown(setting.value)}"
+        )
+    if setting.key in PATTERN_KEYS:
+        _compile(setting, value)
+    return value
+
+
+def _is_finite(value: Any) -> bool:
+    return not isinstance(value, (int, float)) or abs(value) < 2**63
+
+
+def _compile(setting: Setting, patterns: tuple[str, ...]) -> None:
+    for pattern in patterns:
+        try:
+            re.compile(pattern)
+        except (re.error, RecursionError, OverflowError) as error:
+            raise UsageError(
+                f"{setting.source}: {setting.key}: {_shown(pattern)} is not a regular expression: "
+                f"{error}"
+            ) from None
+
+
+def _shown(value: Any) -> str:
+    """A value as a message repeats it: quoted, one line, not too long, no control characters."""
+    text = json.dumps(value, default=str)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+
+
+STR_LIKE = (msgspec.inspect.StrType, msgspec.inspect.LiteralType)
+KINDS: dict[type, str] = {
+    msgspec.inspect.BoolType: "true or false",
+    msgspec.inspect.StrType: "a text",
+    msgspec.inspect.IntType: "a whole number",
+    msgspec.inspect.FloatType: "a number",
+}
+BOUNDS = (("gt", ">"), ("ge", ">="), ("lt", "<"), ("le", "<="))
+
+
+def expected(kind: msgspec.inspect.Type) -> str:
+    """What may stand where a type is asked for, in words: ``a number > 0``."""
+    if isinstance(kind, msgspec.inspect.VarTupleType):
+        return f"a list, each {expected(kind.item_type)}"
+    if isinstance(kind, msgspec.inspect.LiteralType):
+        return "one of " + ", ".join(f'"{value}"' for value in kind.values)
+    bounds = [(sign, getattr(kind, name, None)) for name, sign in BOUNDS]
+    limits = " and ".join(f"{sign} {bound:g}" for sign, bound in bounds if bound is not None)
+    return f"{KINDS[type(kind)]} {limits}".strip()
+
+
+HEAD = """\
+# Every setting with its default; what is left out keeps it. Give this file, or one with only the
+# lines that differ, with --config. One setting: --set section.key=value
+"""
+
+
+def default_toml() -> str:
+    """The text of ``config/crawl.toml``: every key with its default under what it means."""
+    return HEAD + "".join(_section_toml(name, kind) for name, kind in SECTIONS.items())
+
+
+def _section_toml(section: str, kind: type[Section]) -> str:
+    question, notes = _explained(kind)
+    lines = ["", f"[{section}]", f"# {question}"]
+    last = ""
+    for field in msgspec.structs.fields(kind):
+        note = next(note for note in notes if re.search(rf"\b{field.name}\b[^:;.]*:", note))
+        if note != last:
+            lines += ["", *_comment(note)]
+            last = note
+        lines.append(f"{field.name} = {_as_written(field.default)}")
+    return "\n".join(lines) + "\n"
+
+
+def _explained(kind: type[Section]) -> tuple[str, list[str]]:
+    """A section's question, and its notes: each says what one or more keys mean."""
+    question, _, rest = inspect.cleandoc(kind.__doc__ or "").partition("\n\n")
+    notes: list[str] = []
+    for line in rest.splitlines():
+        if line.startswith(" ") and notes:
+            notes[-1] += " " + line.strip()
+        else:
+            notes.append(line)
+    return question, [note.replace("``", "`") for note in notes]
+
+
+def _comment(note: str) -> list[str]:
+    return textwrap.wrap(note, 100, initial_indent="# ", subsequent_indent="#     ")
+
+
+def _as_written(value: object) -> str:
+    """A default as TOML: JSON's notation is TOML's for what stands here."""
+    return json.dumps(list(value) if isinstance(value, tuple) else value)

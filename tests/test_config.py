@@ -1,0 +1,174 @@
+"""Is what the person asked for what holds, and is every slip named?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from crawler.config import SECTIONS, Config, Setting, default_toml, load
+from crawler.errors import UsageError
+
+ROOT = Path(__file__).parent.parent
+Written = Callable[[str], Path]
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Written:
+    """Writes a configuration file and gives its path."""
+
+    def write(text: str) -> Path:
+        path = tmp_path / "site.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def refusal(path: Path | None, *overrides: str) -> str:
+    """The one line with which a configuration is refused."""
+    with pytest.raises(UsageError) as caught:
+        load(path, overrides)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_nothing_said_means_the_defaults() -> None:
+    assert load(None) == Config()
+
+
+def test_the_shipped_file_is_the_defaults_as_they_stand_in_the_source() -> None:
+    path = ROOT / "config" / "crawl.toml"
+    assert path.read_text(encoding="utf-8") == default_toml(), (
+        "config/crawl.toml is out of date; write what crawler.config.default_toml() gives into it"
+    )
+    assert load(path) == Config()
+
+
+def test_every_setting_stands_in_the_shipped_file_under_a_comment_that_names_it() -> None:
+    text = default_toml()
+    for section, kind in SECTIONS.items():
+        part = text.split(f"[{section}]\n")[1].split("\n[")[0]
+        for field in msgspec.structs.fields(kind):
+            assert re.search(rf"^# .*\b{field.name}\b.*:(.|\n)*^{field.name} = ", part, re.M)
+
+
+def test_a_whole_number_and_the_same_with_a_point_are_one_configuration(written: Written) -> None:
+    path = written("[robots]\ncrawl_delay_max_s = 60\n")
+    assert msgspec.json.encode(load(path)) == msgspec.json.encode(load(None))
+
+
+def test_flags_win_over_overrides_and_those_over_the_file(written: Written) -> None:
+    path = written("[run]\nmax_pages = 1\nconcurrency = 2\nworkers = 3\n")
+    flags = [Setting("--workers", "run.workers", 9)]
+    config = load(path, ["run.concurrency=8", "run.workers=8"], flags)
+    assert (config.run.max_pages, config.run.concurrency, config.run.workers) == (1, 8, 9)
+
+
+def test_a_byte_order_mark_before_the_file_does_no_harm(written: Written) -> None:
+    assert load(written("\ufeff[run]\nmax_pages = 4\n")).run.max_pages == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[fetch]\ntotal_s = "abc"', 'fetch.total_s: expected a number > 0, got "abc"'),
+        ("[fetch]\ntotal_s = -1", "fetch.total_s: expected a number > 0, got -1"),
+        ("[pace]\ngap_s = -0.5", "pace.gap_s: expected a number >= 0, got -0.5"),
+        ("[pace]\ngap_s = nan", "pace.gap_s: expected a finite number, got NaN"),
+        ("[run]\nmax_pages = 1.5", "run.max_pages: expected a whole number >= 0, got 1.5"),
+        ("[run]\nmax_pages = true", "run.max_pages: expected a whole number >= 0, got true"),
+        ("[robots]\nobey = 1", "robots.obey: expected true or false, got 1"),
+        (
+            '[scope]\nmode = "hots"',
+            'scope.mode: expected one of "any", "domain", "host", "page", "prefix", got "hots"',
+        ),
+        ('[scope]\ninclude = "a"', 'scope.include: expected a list, each a text, got "a"'),
+        (
+            '[scope]\ncheck = ["images"]',
+            'scope.check: expected a list, each one of "assets", "external", got ["images"]',
+        ),
+        ("[fetch]\ntotal_ss = 1", 'unknown key "fetch.total_ss" (did you mean "fetch.total_s"?)'),
+        ("[fetsh]\ntotal_s = 1", 'unknown section "fetsh" (did you mean "fetch"?)'),
+        ("max_pages = 1", 'unknown key "max_pages" (did you mean "run.max_pages"?)'),
+        ("[scope]\nmax_pages = 1", 'unknown key "scope.max_pages" (did you mean "run.max_pages"?)'),
+        (
+            "[parse]\nzzz = 1",
+            'unknown key "parse.zzz" (there are: max_links, max_seconds)',
+        ),
+        ("fetch = 1", "fetch is a section; set one of its keys"),
+    ],
+)
+def test_a_wrong_setting_names_file_and_key(written: Written, text: str, message: str) -> None:
+    path = written(text)
+    assert refusal(path) == f"{path}: {message}"
+
+
+@pytest.mark.parametrize("key", ["user_agent", "contact", "accept_language"])
+@pytest.mark.parametrize("value", ["a\\nX-Admin: 1", "a\\u001b[2J", "caf\\u0444"])
+def test_what_becomes_a_header_cannot_break_out_of_it(
+    written: Written, key: str, value: str
+) -> None:
+    path = written(f'[fetch]\n{key} = "{value}"\n')
+    message = refusal(path)
+    assert message.startswith(f"{path}: fetch.{key}: expected one line of ASCII")
+    assert message.isprintable()
+
+
+def test_a_pattern_that_is_none_is_refused_before_the_crawl(written: Written) -> None:
+    path = written('[scope]\nexclude = ["(unclosed"]\n')
+    message = refusal(path)
+    assert message.startswith(f'{path}: scope.exclude: "(unclosed" is not a regular expression')
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, written: Written) -> None:
+    missing = tmp_path / "none.toml"
+    assert refusal(missing) == f"{missing}: no such file"
+    assert refusal(tmp_path).startswith(f"{tmp_path}: cannot be read")
+    assert "is not TOML" in refusal(written("[run]\nmax_pages ="))
+    binary = tmp_path / "binary.toml"
+    binary.write_bytes(b"\xff\xfe")
+    assert refusal(binary) == f"{binary}: is not UTF-8 text"
+
+
+@pytest.mark.parametrize(
+    ("override", "section", "name", "value"),
+    [
+        ("run.max_pages=5", "run", "max_pages", 5),
+        ("fetch.total_s = 2.5", "fetch", "total_s", 2.5),
+        ("robots.obey=false", "robots", "obey", False),
+        ("scope.mode=domain", "scope", "mode", "domain"),
+        ('scope.mode="domain"', "scope", "mode", "domain"),
+        ("fetch.contact=me@example.org", "fetch", "contact", "me@example.org"),
+        ("fetch.contact=2024", "fetch", "contact", "2024"),
+        ("fetch.contact=", "fetch", "contact", ""),
+        ('scope.include=["/a", "/b"]', "scope", "include", ("/a", "/b")),
+        (r"scope.exclude=\.pdf$", "scope", "exclude", (r"\.pdf$",)),
+        ("scope.exclude=2024", "scope", "exclude", ("2024",)),
+    ],
+)
+def test_one_setting_on_the_command_line(
+    override: str, section: str, name: str, value: object
+) -> None:
+    assert getattr(getattr(load(None, [override]), section), name) == value
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("run.max_pages=abc", '--set: run.max_pages: expected a whole number >= 0, got "abc"'),
+        ("run.max_pages=", '--set: run.max_pages: expected a whole number >= 0, got ""'),
+        ("run.max_page=3", '--set: unknown key "run.max_page" (did you mean "run.max_pages"?)'),
+        ("run.max_pages", '--set "run.max_pages": write section.key=value'),
+        (
+            "fetch.read_s=1\ntotal_s=2",
+            '--set: fetch.read_s: expected a number > 0, got "1\\ntotal_s=2"',
+        ),
+    ],
+)
+def test_a_wrong_setting_on_the_command_line_is_named(override: str, message: str) -> None:
+    assert refusal(None, override) == message
