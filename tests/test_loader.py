@@ -1,0 +1,150 @@
+"""Is every line of a seeds file read as the person meant it, and none lost?"""
+
+from __future__ import annotations
+
+import os
+import tracemalloc
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import gevent
+import pytest
+
+from crawler.errors import UsageError
+from crawler.loader import MAX_LINE, read_seeds
+
+Written = Callable[[bytes], str]
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Written:
+    """Writes a seeds file and gives its path."""
+
+    def write(content: bytes) -> str:
+        path = tmp_path / "seeds.txt"
+        path.write_bytes(content)
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def stdin() -> Iterator[int]:
+    """The end of a pipe whose other end is the standard input."""
+    saved = os.dup(0)
+    reading, writing = os.pipe()
+    os.dup2(reading, 0)
+    os.close(reading)
+    yield writing
+    os.dup2(saved, 0)
+    os.close(saved)
+
+
+def found(source: str) -> list[tuple[int, str]]:
+    """The seeds that can be crawled: line and URL."""
+    return [(seed.line, seed.target.url) for seed in read_seeds(source) if seed.error is None]
+
+
+def refusal(source: str) -> str:
+    """The one line with which a source is refused, before anything of it is used."""
+    with pytest.raises(UsageError) as caught:
+        read_seeds(source)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_blank_lines_comments_and_a_byte_order_mark_are_no_seeds(written: Written) -> None:
+    path = written(b"\xef\xbb\xbfhttp://a.example/\n\n# a comment\n  http://b.example/  # mine\n")
+    assert found(path) == [(1, "http://a.example/"), (4, "http://b.example/")]
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_every_kind_of_line_end_counts_lines(written: Written, end: bytes) -> None:
+    path = written(end.join([b"http://a.example/", b"", b"http://b.example/"]))
+    assert found(path) == [(1, "http://a.example/"), (3, "http://b.example/")]
+
+
+def test_a_line_end_cut_by_a_chunk_is_one_line_end(written: Written) -> None:
+    lines = b"".join(b"http://a.example/%05d\r\n" % number for number in range(20_000))
+    assert [line for line, _ in found(written(lines))] == list(range(1, 20_001))
+
+
+def test_a_bad_line_is_told_by_its_number_and_the_rest_is_read(written: Written) -> None:
+    seeds = list(read_seeds(written(b"http://a.example/\nftp://b.example/\nhttp://[\nc.example\n")))
+    assert [(seed.line, seed.error is None) for seed in seeds] == [
+        (1, True),
+        (2, False),
+        (3, False),
+        (4, True),
+    ]
+
+
+def test_bytes_that_are_not_utf8_spoil_only_their_line(written: Written) -> None:
+    path = written(b"http://a.example/\n\xff\xfe\xe9 latin\nhttp://b.example/\n")
+    assert [line for line, _ in found(path)] == [1, 3]
+
+
+@pytest.mark.parametrize("beginning", [b"http://a.example/", b" "])
+def test_an_overlong_line_is_an_error_and_no_more(written: Written, beginning: bytes) -> None:
+    path = written(beginning.ljust(MAX_LINE + 1, b" ") + b"x\nhttp://b.example/\n")
+    first, second = read_seeds(path)
+    assert first.error == "the line is longer than 65,536 characters"
+    assert (second.line, second.target.url) == (2, "http://b.example/")
+
+
+def test_an_overlong_comment_is_a_comment(written: Written) -> None:
+    path = written(b"#".ljust(3 * MAX_LINE, b"x") + b"\nhttp://b.example/\n")
+    assert found(path) == [(2, "http://b.example/")]
+
+
+def test_a_file_is_never_held_whole(written: Written) -> None:
+    path = written(b"x" * 8_000_000 + b"\n" + b"http://a.example/\n" * 20_000)
+    tracemalloc.start()
+    count = sum(1 for _ in read_seeds(path))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert count == 20_001
+    assert peak < 4_000_000
+
+
+def test_what_is_no_seeds_file_is_refused_in_one_line(tmp_path: Path, written: Written) -> None:
+    assert refusal(str(tmp_path / "none.txt")) == f"{tmp_path / 'none.txt'}: no such file"
+    assert refusal(str(tmp_path)) == f"{tmp_path}: cannot be read: Is a directory"
+    path = written(b"")
+    assert refusal(path) == f"{path}: no seeds in it; write one address a line"
+    assert "no seeds in it" in refusal(written(b"\n# only a comment\n\n"))
+    assert "is not a text file" in refusal(written(b"\x7fELF\x02\x01\x01\x00\x00"))
+    assert "save it as UTF-8" in refusal(written("http://a.example/\n".encode("utf-16")))
+    assert "a\0b: cannot be read" in refusal("a\0b")
+
+
+def test_an_address_in_place_of_a_file_is_answered_with_how_to_give_it() -> None:
+    assert "echo ADDRESS | crawler crawl -" in refusal("https://example.org/")
+
+
+def test_the_standard_input_is_read_while_others_work(stdin: int) -> None:
+    ticks: list[float] = []
+
+    def write() -> None:
+        for text in (b"http://a.exam", b"ple/\nhttp://b.example/\n"):
+            gevent.sleep(0.05)
+            os.write(stdin, text)
+        os.close(stdin)
+
+    def tick() -> None:
+        while True:
+            ticks.append(0.0)
+            gevent.sleep(0.01)
+
+    writing, ticking = gevent.spawn(write), gevent.spawn(tick)
+    try:
+        assert found("-") == [(1, "http://a.example/"), (2, "http://b.example/")]
+    finally:
+        gevent.killall([writing, ticking])
+    assert len(ticks) >= 5
+
+
+def test_an_empty_standard_input_is_refused(stdin: int) -> None:
+    os.close(stdin)
+    assert refusal("-") == "standard input: no seeds in it; write one address a line"
