@@ -12,7 +12,7 @@ import socket
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from zlib import crc32
 
@@ -87,11 +87,11 @@ class ProcessChannel:
         self._config = config
         self.workers = workers
         self._children: list[_Child] = []
-        self._arrivals: Queue[list[Visit | Returned] | CrawlError] = Queue(maxsize=FRAMES_KEPT)
+        self._arrivals: Queue[Sequence[Visit | Returned] | CrawlError] = Queue(maxsize=FRAMES_KEPT)
         self._deaths: deque[float] = deque()
         self._closed = False
         self._decode = msgspec.msgpack.Decoder(list[Visit]).decode
-        self._greenlets: list[gevent.Greenlet] = []
+        self._greenlets: list[gevent.Greenlet[..., object]] = []
 
     def __repr__(self) -> str:
         return f"<ProcessChannel {self._children!r}>"

@@ -10,6 +10,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -491,13 +492,19 @@ class Archive:
         if again:
             self._connection.execute("DELETE FROM links WHERE source_id = ?", (entry.id,))
         ids = self._admit_targets(entry, document, depth)
+        source_id = entry.id
         self._link_rows.extend(
             [
                 (
-                    entry.id, position, ids[link.target], link.kind, link.anchor, link.rel,
-                    link.nofollow, link.fragment, link.region,
+                    source_id, position, ids[target], kind,
+                    NOTHING if anchor is None else anchor,
+                    NOTHING if rel is None else rel,
+                    1 if nofollow else 0,
+                    NOTHING if fragment is None else fragment,
+                    NOTHING if region is None else region,
                 )
-                for position, link in enumerate(document.links)
+                for position, (target, kind, anchor, rel, nofollow, fragment, region)
+                in enumerate(map(LINK_FIELDS, document.links))
             ]
         )  # fmt: skip
         return len(document.links)
@@ -715,10 +722,19 @@ INSERT_VISIT = f"""
     ) VALUES ({",".join("?" * 29)})
 """
 
+NOTHING = "\0"
+"""Stands for NULL in a row of links: binding None costs pysqlite3 0.9 us, three of them a link made
+up two thirds of the cost of storing it (4.1 us against 1.7 us). No text of a page holds a NUL."""
+
+LINK_FIELDS = attrgetter("target", "kind", "anchor", "rel", "nofollow", "fragment", "region")
+
 INSERT_LINK = """
     INSERT INTO links (
         source_id, position, target_id, kind, anchor, rel, nofollow, fragment, region
-    ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ) VALUES (
+        ?, ?, ?, ?, nullif(?, char(0)), nullif(?, char(0)), ?, nullif(?, char(0)),
+        nullif(?, char(0))
+    )
 """
 
 INSERT_SITEMAP_ENTRY = """
