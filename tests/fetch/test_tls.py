@@ -1,0 +1,215 @@
+"""Is every doubtful certificate refused, and told why?"""
+
+from __future__ import annotations
+
+import datetime
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import gevent
+import pytest
+import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from gevent.ssl import SSLContext
+
+from crawler.fetch import Fetcher, tls
+from crawler.model import Reply
+from tests.fetch.stage import QUICK, Play, fetcher, job, ok, serving, stage
+
+CA = trustme.CA()
+
+
+@pytest.fixture(scope="module")
+def authorities(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    path = tmp_path_factory.mktemp("tls") / "ca.pem"
+    CA.cert_pem.write_to_path(str(path))
+    yield str(path)
+    tls.context.cache_clear()
+
+
+def serves(certificate: trustme.LeafCert) -> SSLContext:
+    context = SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(context)
+    return context
+
+
+def asked(
+    context: SSLContext | None,
+    authorities: str | bool,
+    host: str = "good.test",
+    play: Play | None = None,
+) -> tuple[Reply, int]:
+    """What a fetch of https://host/ came to, and how many requests the server saw."""
+    one = Fetcher(QUICK, verify=authorities, ask=lambda name: ["127.0.0.1"])
+    with stage(play or serving(ok(b"hello")), context=context) as server:
+        reply = one.fetch(job(f"https://{host}:{server.port}/"))
+    one.close()
+    return reply, len(server.requests)
+
+
+@pytest.mark.parametrize("host", ["good.test", "good.test.", "www.good.test", "127.0.0.1"])
+def test_a_good_certificate_is_believed(authorities: str, host: str) -> None:
+    leaf = CA.issue_cert("good.test", "*.good.test", "127.0.0.1")
+    reply, _ = asked(serves(leaf), authorities, host)
+    assert (reply.status, reply.error, reply.body) == (200, None, b"hello"), reply.error_detail
+    assert reply.tls_ms is not None
+
+
+def _expired() -> SSLContext:
+    long_ago = datetime.datetime(2020, 1, 2, tzinfo=datetime.UTC)
+    return serves(CA.issue_cert("good.test", not_after=long_ago))
+
+
+def _without_intermediate() -> SSLContext:
+    leaf = CA.create_child_ca().issue_cert("good.test")
+    context = SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with leaf.private_key_pem.tempfile() as key, leaf.cert_chain_pems[0].tempfile() as chain:
+        context.load_cert_chain(chain, key)
+    return context
+
+
+def _with_nul(folder: Path) -> SSLContext:
+    """``good.test\\0.evil.test``: what a careless comparison takes for good.test."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "evil")])
+    day = datetime.timedelta(days=1)
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - day)
+        .not_valid_after(now + day)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.DNSName("good.test\0.evil.test")]), critical=False
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "nul.key").write_bytes(text)
+    (folder / "nul.pem").write_bytes(made.public_bytes(Encoding.PEM))
+    context = SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(str(folder / "nul.pem"), str(folder / "nul.key"))
+    return context
+
+
+def test_a_certificate_of_an_unknown_authority_is_refused(authorities: str) -> None:
+    """Case 23."""
+    leaf = trustme.CA().issue_cert("good.test")
+    reply, requests = asked(serves(leaf), authorities)
+    assert (reply.status, reply.error, requests) == (None, "tls_verify", 0)
+    detail = str(reply.error_detail)
+    assert "names: good.test" in detail
+    assert "Testing CA" in detail
+    assert "valid until" in detail
+
+
+def test_an_expired_certificate_is_refused_and_its_date_told(authorities: str) -> None:
+    """Case 24."""
+    reply, requests = asked(_expired(), authorities)
+    assert (reply.error, requests) == ("tls_verify", 0)
+    assert "expired" in str(reply.error_detail)
+    assert "Jan  2 00:00:00 2020" in str(reply.error_detail)
+
+
+def test_a_certificate_for_another_name_is_refused(authorities: str) -> None:
+    """Case 25."""
+    reply, requests = asked(serves(CA.issue_cert("other.test")), authorities)
+    assert (reply.error, requests) == ("tls_verify", 0)
+    assert "names: other.test" in str(reply.error_detail)
+
+
+def test_a_missing_intermediate_is_refused(authorities: str) -> None:
+    """Case 29."""
+    assert asked(_without_intermediate(), authorities)[0].error == "tls_verify"
+
+
+def test_a_nul_in_a_name_does_not_end_it(tmp_path: Path) -> None:
+    """Case 31; its signer is trusted here, so that only the name can be what is refused."""
+    context = _with_nul(tmp_path)
+    reply, requests = asked(context, str(tmp_path / "nul.pem"))
+    assert (reply.error, requests) == ("tls_verify", 0)
+    assert "\0" not in str(reply.error_detail)
+
+
+def test_a_stalled_handshake_is_a_timeout(authorities: str) -> None:
+    """Case 26."""
+    reply, _ = asked(None, authorities, play=lambda peer: gevent.sleep(3))
+    assert (reply.status, reply.error) == (None, "timeout")
+
+
+def test_plain_http_where_tls_was_asked_for_is_told(authorities: str) -> None:
+    """Case 27."""
+    reply, _ = asked(None, authorities, play=lambda peer: peer.say(b"HTTP/1.1 400 Bad\r\n\r\n"))
+    assert (reply.status, reply.error) == (None, "tls_proto")
+
+
+def test_a_close_during_the_handshake_is_a_close(authorities: str) -> None:
+    reply, _ = asked(None, authorities, play=lambda peer: peer.sock.recv(9999) and None)
+    assert (reply.status, reply.error) == (None, "conn_closed")
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1 is deprecated")
+def test_tls_1_0_is_refused(authorities: str) -> None:
+    """Case 28."""
+    context = serves(CA.issue_cert("good.test"))
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.minimum_version = ssl.TLSVersion.TLSv1
+    context.maximum_version = ssl.TLSVersion.TLSv1
+    reply, requests = asked(context, authorities)
+    assert (reply.error, requests) == ("tls_proto", 0)
+
+
+@pytest.mark.parametrize(
+    ("head", "error", "truncated"),
+    [
+        (b"HTTP/1.1 200 OK\r\n\r\n", None, None),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", None, None),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", "conn_closed", "disconnect"),
+    ],
+)
+def test_without_close_notify_the_length_decides(
+    authorities: str, head: bytes, error: str | None, truncated: str | None
+) -> None:
+    """Case 30."""
+
+    def play(peer: object) -> None:
+        peer.request()
+        peer.say(head + b"hello")
+        peer.sock._sock.close()  # the socket under TLS, so that no notice is sent
+
+    reply, _ = asked(serves(CA.issue_cert("good.test")), authorities, play=play)
+    assert (reply.error, reply.truncated, reply.body) == (error, truncated, b"hello")
+
+
+def test_an_insecure_fetcher_shares_nothing_with_a_secure_one(authorities: str) -> None:
+    """requests GHSA-9wx4-h78v-vm56: one verify=False must not stick to a pool."""
+    with stage(serving(ok(b"hello")), context=serves(trustme.CA().issue_cert("x.test"))) as server:
+        careless, careful = fetcher(verify=False), fetcher(verify=authorities)
+        assert careless.fetch(job(server.url())).status == 200
+        assert careful.fetch(job(server.url())).error == "tls_verify"
+        assert careless.fetch(job(server.url())).connect_ms is None
+
+
+def test_a_policy_has_one_context() -> None:
+    """Loading the authorities costs 18 ms each time."""
+    assert tls.context(True) is tls.context(True)
+    assert tls.context(True) is not tls.context(False)
+
+
+def test_a_kept_tls_connection_is_used_again(authorities: str) -> None:
+    leaf = serves(CA.issue_cert("127.0.0.1"))
+    with stage(serving(ok(b"hello")), context=leaf) as server:
+        one = fetcher(verify=authorities)
+        for _ in range(3):
+            assert one.fetch(job(server.url())).status == 200
+    assert server.connections == 1
