@@ -8,6 +8,7 @@ that no parser behind it meets an encoding it does not know.
 
 from __future__ import annotations
 
+import codecs
 import re
 from typing import Final, NamedTuple
 
@@ -120,6 +121,14 @@ _ENCODINGS: Final = (
 )
 _NAMES: Final = {label: name for name, _, labels in _ENCODINGS for label in (name, *labels.split())}
 _CODECS: Final = {name: codec for name, codec, _ in _ENCODINGS}
+_BY_CODEC: Final = {
+    **{codecs.lookup(codec).name: name for name, codec, _ in _ENCODINGS},
+    "gbk": "gbk",
+    "gb2312": "gbk",
+    "big5": "big5",
+    "euc_kr": "euc-kr",
+    "shift_jis": "shift_jis",
+}
 _BOMS: Final = (
     (b"\xef\xbb\xbf", "utf-8"),
     (b"\xff\xfe", "utf-16le"),
@@ -198,8 +207,17 @@ def utf16_without_mark(body: bytes) -> str | None:
 
 def guessed(body: bytes) -> str:
     """The likeliest encoding of bytes that declare none and are not UTF-8."""
-    name = named(detect_encoding(body, html5_compatible=False))
+    # html5_compatible would turn Korean into UTF-8; codecs come under Python's names.
+    codec = detect_encoding(body, html5_compatible=False) or FALLBACK
+    name = named(codec) or _BY_CODEC.get(_codec_name(codec))
     return FALLBACK if name is None or name.startswith("utf-") else name
+
+
+def _codec_name(codec: str) -> str:
+    try:
+        return codecs.lookup(codec).name
+    except LookupError:
+        return ""
 
 
 def _as_utf8(body: bytes, name: str) -> Decoded:

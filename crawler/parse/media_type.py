@@ -90,19 +90,31 @@ def root_name(data: bytes) -> bytes:
 
     Comments, declarations and instructions before it are skipped.
     """
-    at = 0
-    while True:
-        at = _skip_space(data, at)
-        for opening, closing in ((b"<!--", b"-->"), (b"<?", b"?>"), (b"<!", b">")):
-            if data.startswith(opening, at):
-                end = data.find(closing, at + len(opening))
-                if end < 0:
-                    return b""
-                at = end + len(closing)
-                break
-        else:
-            found = _ROOT.match(data, at)
-            return found[1].lower() if found else b""
+    at = _skip_space(data, 0)
+    while data.startswith((b"<!", b"<?"), at):
+        end = _end_of_declaration(data, at)
+        if end < 0:
+            return b""
+        at = _skip_space(data, end)
+    found = _ROOT.match(data, at)
+    return found[1].lower() if found else b""
+
+
+def _end_of_declaration(data: bytes, at: int) -> int:
+    if data.startswith(b"<!--", at):
+        return _behind(data, b"-->", at + 4)
+    if data.startswith(b"<?", at):
+        return _behind(data, b"?>", at + 2)
+    end = _behind(data, b">", at)
+    if b"[" in data[at:end]:  # a DOCTYPE with declarations of its own
+        end = _behind(data, b">", _behind(data, b"]", at))
+    return end
+
+
+def _behind(data: bytes, mark: bytes, at: int) -> int:
+    """The index behind the next mark, or -1."""
+    end = data.find(mark, at) if at >= 0 else -1
+    return end + len(mark) if end >= 0 else -1
 
 
 def _skip_space(data: bytes, at: int) -> int:
