@@ -66,12 +66,14 @@ class RobotsConfig(Section, frozen=True):
     max_age_s: rules older than this are fetched again.
     max_bytes: of a rules file, what lies beyond is ignored (RFC 9309, section 2.5).
     crawl_delay_max_s: a Crawl-delay above this counts as this.
+    sitemaps: read the sitemaps that robots.txt names, or /sitemap.xml where it names none.
     """
 
     obey: bool = True
     max_age_s: Positive = 86_400
     max_bytes: AtLeastOne = 500 * 1024
     crawl_delay_max_s: NotNegative = 60
+    sitemaps: bool = True
 
 
 class PaceConfig(Section, frozen=True):

@@ -28,6 +28,7 @@ FOLLOWED = frozenset(
         "next",
         "prev",
         "sitemap",
+        "robots",
         "feed",
     }
 )

@@ -29,7 +29,9 @@ class Standing(IntEnum):
     """By a link to follow, but the URL itself is not wanted; more links change nothing."""
     DEEP = 3
     """By a link to follow, but too many clicks from a seed."""
-    ACCEPTED = 4
+    SITEMAP = 4
+    """To be fetched, but only to be read as a sitemap."""
+    ACCEPTED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ class Verdict:
 
 
 ACCEPTED = Verdict(Standing.ACCEPTED)
-SEEDLIKE = frozenset({"seed"})
+SEEDLIKE = frozenset({"seed", "robots"})
+"""Kinds that need no seed to cover them: seeds, and sitemaps that robots.txt names on its host."""
 
 
 def scope_keys(url: str, mode: str) -> list[str]:

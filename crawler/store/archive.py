@@ -18,13 +18,17 @@ import msgspec
 from crawler.config import Config
 from crawler.model import FOLLOWED, Document, Reply, Target, Visit
 from crawler.policy import pace, seeds, urls
-from crawler.policy.scope import Judge, seed_key
+from crawler.policy.scope import Judge, Standing, seed_key
 from crawler.policy.seeds import Seed
 from crawler.store.catalogue import Catalogue, Entry
 from crawler.store.clock import iso
 from crawler.store.database import Connection, DatabaseError
 from crawler.store.origins import Origin, Origins
 
+MAX_SITEMAPS = 100
+"""Sitemaps of one robots.txt that are read."""
+MAX_SITEMAP_DEPTH = 3
+"""Sitemap indexes within indexes."""
 MAX_ROBOTS_HOPS = 5
 """RFC 9309, section 2.3.1.2: at least five consecutive redirects should be followed."""
 UNCONNECTED = frozenset(
@@ -288,6 +292,8 @@ class Archive:
         )
         if origin.closure is not None:
             self._close_waiting(origin)
+        else:
+            self._admit_sitemaps(origin)
         return RobotsOutcome(
             origin.id,
             entry,
@@ -295,6 +301,26 @@ class Archive:
             known_until=origin.known_until,
             crawl_delay_s=origin.crawl_delay_s,
         )
+
+    def _admit_sitemaps(self, origin: Origin) -> None:
+        """The sitemaps that robots.txt names, or the well-known place where it names none.
+
+        https://www.sitemaps.org/protocol.html#submit_robots
+        """
+        config = self._config
+        if not config.robots.sitemaps or config.scope.mode == "page":
+            return
+        rules = self.origins.rules(origin)
+        named = rules.sitemaps[:MAX_SITEMAPS] if rules is not None else ()
+        for place in named or ("/sitemap.xml",):
+            target, _ = urls.resolve(place, f"{origin.name}/", max_bytes=config.fetch.max_url_bytes)
+            at_home = urls.host_of(target.origin) == origin.host.name if target.origin else False
+            if not named and not self.judge.in_scope(f"{origin.name}/"):
+                return
+            self.catalogue.recall((target.hash,))
+            self.catalogue.admit(
+                target, "robots" if at_home else "sitemap", 0, fetch_kind="sitemap"
+            )
 
     def _close_waiting(self, origin: Origin) -> None:
         """The URLs that waited for a robots.txt that could not be had get its fate."""
@@ -367,7 +393,11 @@ class Archive:
         is_unasked_seed = entry.priority == 0 and not self._config.robots.obey
         if fate.reason in UNCONNECTED and is_unasked_seed and self._fall_back_to_http(origin):
             fate = pace.Fate("failed", fate.reason)
-        self._settle(entry, reply, fate, origin, now)
+        if known and known.standing == Standing.ACCEPTED and entry.kind in ("check", "sitemap"):
+            self.catalogue.requeue_as_page(entry, depth, hops)
+            fate = pace.Fate("queued")
+        else:
+            self._settle(entry, reply, fate, origin, now)
         body_id = self._body_id(visit)
         self._add_visit(visit, entry.id, error, redirect_to, body_id)
         if entry.kind == "page" and fate.state in ("done", "failed"):
@@ -521,11 +551,12 @@ class Archive:
             if held is None or rank > held[0]:
                 best[link.target] = (rank, link.kind)
         known = self.catalogue.known
+        accepted = Standing.ACCEPTED
         deeper = depth + 1
         ids = []
         for target, held in zip(document.targets, best, strict=True):
             seen = known(target.hash)
-            if seen is not None and seen.standing == 4 and seen.depth <= deeper and not seen.hops:
+            if seen is not None and seen[1] == accepted and seen[2] <= deeper and not seen[3]:
                 ids.append(seen.id)
                 continue
             rank, kind = held or (0, "link")
@@ -541,8 +572,11 @@ class Archive:
         for item in document.entries:
             target = document.targets[item.target]
             kind = "sitemap" if item.is_sitemap else "page"
+            depth = entry.depth + 1 if item.is_sitemap else 1
+            if item.is_sitemap and depth >= MAX_SITEMAP_DEPTH:
+                target = msgspec.structs.replace(target, refusal="depth")
             url_id = self.catalogue.admit(
-                target, "sitemap", entry.depth + 1, source_id=entry.id, fetch_kind=kind
+                target, "sitemap", depth, source_id=entry.id, fetch_kind=kind
             )
             self._sitemap_rows.append(
                 (entry.id, url_id, item.lastmod, item.priority, item.changefreq)

@@ -154,10 +154,15 @@ class Catalogue:
                 self._nearer.append((known.id, depth, hops))
             return known.id
         verdict = self._judge.verdict(target, kind, depth, nofollow=nofollow)
-        better = verdict.standing > known.standing
-        if better or (verdict.standing == known.standing and depth < known.depth):
+        better = standing_of(verdict, fetch_kind) > known.standing
+        if better or (standing_of(verdict, fetch_kind) == known.standing and depth < known.depth):
             self._improve(known, target, kind, depth, hops, source_id, verdict, fetch_kind)
         return known.id
+
+    def requeue_as_page(self, entry: Entry, depth: int, hops: int) -> None:
+        """A page links to what was out for a check or as a sitemap: it waits to be a page."""
+        self.fresh = [waiting for waiting in self.fresh if waiting.id != entry.id]
+        self.fresh.append(entry._replace(kind="page", attempts=0, depth=depth, hops=hops))
 
     def record_robots(self, target: Target) -> int:
         """The row of a robots.txt; one that is new is no page until a page links to it."""
@@ -215,7 +220,7 @@ class Catalogue:
                 hops, priority, kind, source_id, self.now, self._run_id,
             )
         )  # fmt: skip
-        self._young[target.hash] = Known(url_id, verdict.standing, depth, hops)
+        self._young[target.hash] = Known(url_id, standing_of(verdict, fetch_kind), depth, hops)
         return url_id
 
     def _improve(
@@ -235,7 +240,7 @@ class Catalogue:
         old = self._connection.execute(
             "SELECT state, kind, host_id FROM urls WHERE id = ?", (known.id,)
         ).fetchone()
-        self._young[target.hash] = Known(known.id, verdict.standing, depth, hops)
+        self._young[target.hash] = Known(known.id, standing_of(verdict, fetch_kind), depth, hops)
         if old[1] == "check" and (verdict.check or verdict.reason is not None):
             return
         if old[0] == "queued" and target.origin:
@@ -356,9 +361,15 @@ class Catalogue:
 def _standing(state: str, reason: str | None, kind: str) -> int:
     if kind in ("robots", "check"):
         return Standing.RECORDED
-    if state != "skipped":
-        return Standing.ACCEPTED
-    return STANDINGS.get(reason or "", Standing.ACCEPTED)
+    accepted = Standing.SITEMAP if kind == "sitemap" else Standing.ACCEPTED
+    return accepted if state != "skipped" else STANDINGS.get(reason or "", accepted)
+
+
+def standing_of(verdict: Verdict, fetch_kind: str) -> Standing:
+    """What a verdict is worth: a sitemap that a page links to as well becomes a page."""
+    if verdict.standing == Standing.ACCEPTED and fetch_kind == "sitemap":
+        return Standing.SITEMAP
+    return verdict.standing
 
 
 LOOK_UP_SQL = f"""
