@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import re
 import socket
 import ssl
@@ -12,6 +13,8 @@ from typing import Final
 from requests import exceptions as foreign
 
 from crawler.fetch.shortage import Shortage
+
+_log = logging.getLogger(__name__)
 
 DETAIL_MAX: Final = 300
 """Characters of a detail that are kept."""
@@ -132,4 +135,6 @@ def failure_of(caught: Exception) -> Failure:
             return make(caught)
     if isinstance(caught, OSError) and not isinstance(caught, foreign.RequestException):
         return of_talking(caught)
+    # Nobody foresaw this one: the crawl goes on, and whoever mends it finds where it came from.
+    _log.warning("unexpected failure of a fetch", exc_info=caught)
     return Failure("proto_error", f"{type(caught).__name__}: {caught}")

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from gevent import Timeout
 from requests import Response, Session
+from requests.structures import CaseInsensitiveDict
 
 from crawler import __version__
 from crawler.config import FetchConfig, RobotsConfig
@@ -48,6 +49,15 @@ WIRE_SLACK: Final = 64 * 1024
 
 _WANTED_EVEN_SO: Final = frozenset({"url_too_long", "blocked_port"})
 """Refusals of a redirect's target that belong to the target; others make the redirect bad."""
+
+_TRUNCATED: Final = {
+    "conn_closed": "disconnect",
+    "conn_reset": "disconnect",
+    "proto_error": "disconnect",
+    "tls_proto": "disconnect",
+    "timeout": "time",
+}
+"""What a body is when a failure ended it."""
 
 _BODILESS: Final = frozenset({204, 304})
 _HIGH_BYTE: Final = re.compile(rb"[\x80-\xff]")
@@ -101,7 +111,8 @@ class Fetcher:
             max_header_bytes=config.max_header_bytes,
         )
         self.session = _session(config, self._transport)
-        self._block = header_block(self.session.headers)
+        self._headers = CaseInsensitiveDict(_headers(config))
+        self._block = header_block(self._headers)
         self._jobs = self._in_flight = self._errors = self._bytes = 0
 
     def __repr__(self) -> str:
@@ -160,11 +171,14 @@ class Fetcher:
             attempt.read_body()
 
     def _request(self, job: Job) -> Request:
-        block = self._block
+        headers, block = self._headers, self._block
         if job.etag or job.last_modified:
-            block += header_block(_conditions(job))
+            conditions = _conditions(job)
+            headers = headers.copy()
+            headers.update(conditions)
+            block += header_block(conditions)
         request = Request(job.method, job.url, block, job.private_ok)
-        request.headers = self.session.headers  # type: ignore[assignment]  # read, never changed
+        request.headers = headers  # shared by requests; read, never changed
         return request
 
     def _read_head(self, job: Job, attempt: Attempt) -> None:
@@ -304,6 +318,7 @@ class Attempt:
             self._answer.close()
 
     def reply(self) -> Reply:
+        """All of it, as a value."""
         failure = self._failure
         answer = self._answer
         facts = self.asked.facts if self.asked else _NOTHING
@@ -335,25 +350,10 @@ class Attempt:
         )
 
 
-_TRUNCATED: Final = {
-    "conn_closed": "disconnect",
-    "conn_reset": "disconnect",
-    "proto_error": "disconnect",
-    "tls_proto": "disconnect",
-    "timeout": "time",
-}
-"""What a body is when a failure ended it."""
-
-
 def user_agent(config: FetchConfig) -> str:
-    """How the crawler names itself. Raises UsageError where a header cannot hold it."""
+    """How the crawler names itself."""
     contact = f" (+{config.contact})" if config.contact else ""
-    name = (config.user_agent or f"crawler/{__version__}") + contact
-    if not (name.isascii() and name.isprintable()):
-        raise UsageError(
-            "fetch.user_agent and fetch.contact: one line of ASCII without control characters"
-        )
-    return name
+    return (config.user_agent or f"crawler/{__version__}") + contact
 
 
 def _session(config: FetchConfig, transport: Transport) -> Session:
@@ -361,15 +361,26 @@ def _session(config: FetchConfig, transport: Transport) -> Session:
     session.trust_env = False  # no proxies and no passwords from the environment
     session.max_redirects = 0
     session.headers.clear()
-    session.headers["User-Agent"] = user_agent(config)
-    session.headers["Accept"] = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
-    session.headers["Accept-Encoding"] = decode.ACCEPTED
-    if config.accept_language:
-        session.headers["Accept-Language"] = config.accept_language
-    session.headers["Connection"] = "keep-alive"
+    session.headers.update(_headers(config))
     session.mount("https://", transport)
     session.mount("http://", transport)
     return session
+
+
+def _headers(config: FetchConfig) -> dict[str, str]:
+    """What every request says, whatever it asks for. Raises UsageError for what no header holds."""
+    for key in ("user_agent", "contact", "accept_language"):
+        text = getattr(config, key)
+        if not (text.isascii() and text.isprintable()):
+            raise UsageError(f"fetch.{key}: must be one line of ASCII without control characters")
+    asked = {
+        "User-Agent": user_agent(config),
+        "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+        "Accept-Encoding": decode.ACCEPTED,
+        "Accept-Language": config.accept_language,
+        "Connection": "keep-alive",
+    }
+    return {name: value for name, value in asked.items() if value}
 
 
 def _conditions(job: Job) -> dict[str, str]:

@@ -180,16 +180,29 @@ def test_neither_cookies_nor_passwords_travel(
     assert "secret" not in text
 
 
+def test_conditions_reach_any_adapter() -> None:
+    from requests.adapters import HTTPAdapter
+
+    with stage(serving(b"HTTP/1.1 304 N\r\n\r\n")) as server:
+        one = fetcher()
+        one.session.mount("http://", HTTPAdapter())
+        reply = one.fetch(job(server.url(), etag='"v1"'))
+    assert (reply.status, reply.error, reply.body) == (304, None, b"")
+    assert 'If-None-Match: "v1"' in server.requests[0]
+
+
 def test_a_validator_cannot_smuggle_a_header() -> None:
     with stage(whole(ok(b""))) as server:
         fetch(server.url(), etag='"a"\r\nX-Evil: 1')
     assert "X-Evil" not in server.requests[0]
 
 
-@pytest.mark.parametrize("fields", [{"user_agent": "a\nb"}, {"contact": "a\r\nX: y"}])
-def test_a_user_agent_with_a_line_break_is_refused(fields: dict[str, str]) -> None:
-    with pytest.raises(UsageError, match="user_agent"):
-        Fetcher(FetchConfig(**fields))
+@pytest.mark.parametrize("key", ["user_agent", "contact", "accept_language"])
+@pytest.mark.parametrize("text", ["a\nb", "a\r\nX: y", "a\0", "caf\xe9"])
+def test_a_setting_that_no_header_holds_is_refused_by_its_name(key: str, text: str) -> None:
+    """Case 171."""
+    with pytest.raises(UsageError, match=f"fetch.{key}"):
+        Fetcher(FetchConfig(**{key: text}))
 
 
 @pytest.mark.parametrize(
@@ -200,6 +213,26 @@ def test_what_is_no_encoded_url_is_never_sent(url: str) -> None:
     reply = one.fetch(job(url))
     assert (reply.status, reply.error) == (None, "proto_error")
     assert one.stats().transport.opened == 0
+
+
+def test_what_nobody_foresaw_is_a_reply_too_and_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Broken(BaseAdapter):
+        def send(self, request, **_):  # type: ignore[no-untyped-def]
+            raise ZeroDivisionError("never seen before")
+
+        def close(self) -> None:
+            pass
+
+    one = fetcher()
+    one.session.mount("http://", Broken())
+    reply = one.fetch(job("http://h.test/"))
+    assert (reply.error, reply.error_detail) == (
+        "proto_error",
+        "ZeroDivisionError: never seen before",
+    )
+    assert "never seen before" in caplog.text
 
 
 class Web(BaseAdapter):
