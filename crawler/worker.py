@@ -17,6 +17,7 @@ from gevent.queue import JoinableQueue
 from isal import isal_zlib
 
 from crawler.config import Config
+from crawler.disposable import DisposableParser, is_risky
 from crawler.fetch import Fetcher
 from crawler.model import Document, Job, Reply, Visit
 from crawler.parse import parse
@@ -26,6 +27,8 @@ Parsing = Callable[[Job | None], None]
 """Told which job is being parsed, so that a stall can be laid at the right door."""
 
 ISAL_LEVEL = 1
+UNREAD = frozenset({"check", "robots"})
+"""What is fetched for other reasons than to be parsed here."""
 
 
 class Worker:
@@ -41,6 +44,9 @@ class Worker:
         self._parsing = parsing or (lambda _: None)
         self._fetcher = Fetcher(
             config.fetch, robots=config.robots, allow_private=config.scope.allow_private
+        )
+        self._disposable = DisposableParser(
+            config.parse, max_url_bytes=config.fetch.max_url_bytes
         )
         self._queue: JoinableQueue[Job] = JoinableQueue(maxsize=2 * config.run.concurrency)
         self._pool = Pool(config.run.concurrency)
@@ -79,8 +85,10 @@ class Worker:
         return _visit(job, reply, document, started_at, keep_body=self._config.store.bodies)
 
     def _document(self, job: Job, reply: Reply) -> Document:
-        if not reply.body or job.kind == "check":
+        if not reply.body or job.kind in UNREAD:
             return Document()
+        if is_risky(reply.body):
+            return self._disposable.parse(job, reply)
         self._parsing(job)
         try:
             return parse(
