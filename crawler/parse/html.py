@@ -29,6 +29,8 @@ _SHOW_AS: Final = {
     **dict.fromkeys(HIDDEN, "nothing"),
     "img": "alt",
 }
+# No anchor holds another, though libxml2 leaves them so; the text is the inner one's.
+_SHOW_IN_ANCHOR: Final = {**_SHOW_AS, "a": "nothing"}
 _MAX_NESTING: Final = 200
 
 _REGIONS: Final = {"nav": "nav", "header": "header", "main": "main", "footer": "footer"}
@@ -137,7 +139,7 @@ def read_html(
         charset,
         title=survey.title,
         description=survey.description,
-        h1=None if survey.h1 is None else _shown(survey.h1, MAX_FACT),
+        h1=None if survey.h1 is None else _shown(survey.h1, _SHOW_AS, MAX_FACT),
         lang=_language(root) or said.language,
         canonical=canonical,
         meta_robots=", ".join(robots)[:MAX_FACT] or None,
@@ -224,16 +226,18 @@ def _links(survey: _Survey, targets: Targets, nofollow: bool) -> list[Link]:
     links: list[Link] = []
     add = links.append
     known = targets.known
-    place = targets.place
+    learn = targets.learn
     for (kind, href, element, anchor), region in zip(survey.found, _regions(survey), strict=True):
-        index, fragment = known.get(href) or place(href)
+        index, fragment = known.get(href) or learn(href)
         rel = None
         if kind in _WITH_REL:
             rel = element.get("rel")
             if rel is not None:
                 rel = fold(rel.lower())
             if kind == "a":
-                text = _shown(element, MAX_ANCHOR) if len(element) else element.text
+                text = (
+                    _shown(element, _SHOW_IN_ANCHOR, MAX_ANCHOR) if len(element) else element.text
+                )
                 anchor = " ".join(text.split())[:MAX_ANCHOR] if text else ""
         add(
             Link(
@@ -283,26 +287,28 @@ def _holds(landmark: etree._Element, element: etree._Element) -> bool:
     return landmark in element.iterancestors(str(landmark.tag))
 
 
-def _shown(element: etree._Element, limit: int) -> str:
+def _shown(element: etree._Element, show_as: dict[str, str], limit: int) -> str:
     """The visible text of a small part of a page, with the alt texts of its images."""
     parts = [element.text or ""]
-    _gather(element, parts, _MAX_NESTING)
+    _gather(element, show_as, parts, _MAX_NESTING)
     return fold("".join(parts))[:limit]
 
 
-def _gather(element: etree._Element, parts: list[str], levels: int) -> None:
+def _gather(
+    element: etree._Element, show_as: dict[str, str], parts: list[str], levels: int
+) -> None:
     for child in element:
         if len(parts) > _MAX_PARTS:
             return
-        show = _SHOW_AS.get(child.tag)  # type: ignore[arg-type]  # an element's tag is a str
+        show = show_as.get(child.tag)  # type: ignore[arg-type]  # an element's tag is a str
         if show is None:
             parts.append(child.text or "")
             if levels and len(child):
-                _gather(child, parts, levels - 1)
+                _gather(child, show_as, parts, levels - 1)
         elif show == "block":
             parts.append(f" {child.text or ''}")
             if levels:
-                _gather(child, parts, levels - 1)
+                _gather(child, show_as, parts, levels - 1)
             parts.append(" ")
         elif show == "alt":
             parts.append(f" {child.get('alt', '')} ")

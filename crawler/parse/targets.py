@@ -37,22 +37,33 @@ class Targets:
 
     def place(self, href: str) -> tuple[int, str | None]:
         """The index of a link's target, and its fragment."""
-        place = self.known.get(href) or (self._section(href) if "#" in href else None)
-        if place is None:
-            codec = self._codec
-            sent = href if codec is None or href.isascii() else _with_query_in(href, codec)
-            target, fragment = self._resolve(sent)
-            place = self.known[href] = self.index(target), fragment
+        return self.known.get(href) or self.learn(href)
+
+    def learn(self, href: str) -> tuple[int, str | None]:
+        """The same for a text that is not in `known`."""
+        section = "#" in href
+        if section:
+            place = self._section(href)
+            if place is not None:
+                return place
+        codec = self._codec
+        if codec is not None and not href.isascii():
+            target, fragment = self._resolve(_with_query_in(href, codec))
+        else:
+            target, fragment = self._resolve(href)
+        place = self.known[href] = self.index(target), fragment
+        if section and target.refusal is None:
             before = href.partition("#")[0]
-            if fragment is not None and target.refusal is None and _ends_plainly(before):
+            if _ends_plainly(before):
                 self.known[before] = place[0], None
         return place
 
     def index(self, target: Target) -> int:
         """The index of a target that has been read already."""
-        index = self._by_hash.setdefault(target.hash, len(self.found))
-        if index == len(self.found):
-            self.found.append(target)
+        found = self.found
+        index = self._by_hash.setdefault(target.hash, len(found))
+        if index == len(found):
+            found.append(target)
         return index
 
     def _section(self, href: str) -> tuple[int, str | None] | None:

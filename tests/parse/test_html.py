@@ -187,6 +187,18 @@ def test_a_region_is_the_nearest_landmark(markup: str, regions: list[str | None]
     assert [link.region for link in parsed(markup).links] == regions
 
 
+def test_a_heading_shows_its_links_and_an_anchor_no_other_anchor() -> None:
+    assert parsed("<h1>On <a href=x>this</a></h1>").h1 == "On this"
+    document = parsed("<a href=1>out <div>er <a href=2>inner</a></div></a>")
+    assert [link.anchor for link in document.links] == ["out er", "inner"]
+
+
+def test_anchors_without_end_cost_no_more_than_the_page() -> None:
+    started = time.process_time()
+    parsed("<a href=x><div>" * 900 + "w " * 4_000_000)
+    assert time.process_time() - started < 3
+
+
 def test_landmarks_without_end_cost_no_more_than_the_page() -> None:
     started = time.process_time()
     parsed("<nav><a href=x>t</a></nav>" * 30_000)
