@@ -27,6 +27,7 @@ CHATTER: Final = 100
 """Interim answers or trailer lines after which the other side is only read slowly."""
 SLOWLY_S: Final = 0.05
 
+_LINE_ENDS: Final = b"\r\n"
 _BLANK_LINE: Final = re.compile(rb"\n\r?\n")
 
 
@@ -39,6 +40,10 @@ class HeadTooLarge(Failure):
 
 class _Odd(Exception):
     """Raised inside llhttp to stop it: this head is for the tolerant reader."""
+
+
+class _Enough(Exception):
+    """Raised inside llhttp to stop it: what follows is no body."""
 
 
 class Exchange:
@@ -121,10 +126,15 @@ class Exchange:
         if self.head is None:
             self._feed_head(data)
         elif self.complete:
-            self.reusable = False  # more than was announced
+            self._surplus(data)
         elif self.broken is None:
             self._fed += len(data)
             self._parse(data)
+
+    def _surplus(self, data: bytes) -> None:
+        """More came than was announced; line ends do no harm (RFC 9112, section 2.2)."""
+        if data.strip(_LINE_ENDS):
+            self.reusable = False
 
     def eof(self) -> None:
         """The other side has closed. Raises Failure where that is too early."""
@@ -166,7 +176,8 @@ class Exchange:
             parser.feed_data(data)
         except httptools.HttpParserError as refused:
             if self.complete:
-                self.reusable = False
+                # Of an answer to HEAD the parser would read a body: it was stopped on purpose.
+                self.reusable = self.reusable and self._method == "HEAD"
             elif self.head is not None:
                 self._break(_reason(refused))
             else:
@@ -208,7 +219,7 @@ class Exchange:
         self.reusable = head.keep_alive
         self.until_close = head.framing == "close"
         if head.framing == "none":
-            self.reusable = self.reusable and not reader.rest
+            self._surplus(reader.rest)
             self._finish()
             return
         self._coded = head.framing == "chunked"
@@ -257,18 +268,25 @@ class Exchange:
         if bodiless:
             self.reusable = heads.keeps_alive(version, self._headers)
             self._coded = False
+            rest = self._behind_head() if self._method == "HEAD" else b""
             self._finish()
+            if self._method == "HEAD":
+                self._surplus(rest)
+                raise _Enough
             return
         self.reusable = parser.should_keep_alive()
         self.until_close = not (self._coded or self._length_seen)
         if self._coded:
-            seen = b"".join(self._kept)
-            end = _BLANK_LINE.search(seen, len(seen) - len(seen.lstrip(b"\r\n")))
-            self._fed = len(seen) - end.end() if end else 0
+            self._fed = len(self._behind_head())
+
+    def _behind_head(self) -> bytes:
+        """What has come of the body with the bytes that ended the head."""
+        seen = b"".join(self._kept).lstrip(_LINE_ENDS)
+        end = _BLANK_LINE.search(seen)
+        return seen[end.end() :] if end else b""
 
     def on_body(self, data: bytes) -> None:
         if self.complete:
-            self.reusable = False
             return
         self.wire_bytes += len(data)
         self._pieces.append(data)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from crawler.fetch.failures import Failure
@@ -50,6 +50,8 @@ STARTS = st.sampled_from(
 ENDS = st.sampled_from([b"\r\n", b"\n"])
 BODIES = st.sampled_from(
     [
+        b"\r",
+        b"\r\n\r\n",
         b"",
         b"hello",
         b"hello and more",
@@ -98,6 +100,8 @@ def cut(data: bytes, at: list[int]) -> list[bytes]:
     return [data[a:b] for a, b in pairwise(edges) if a < b]
 
 
+@example(b"HTTP/1.1 204 None\r\n\r\n\r", [19], "GET")
+@example(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n\r\n", [38], "HEAD")
 @settings(max_examples=400, deadline=None)
 @given(
     st.sampled_from(SHORT) | answers(),
