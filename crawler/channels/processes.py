@@ -39,6 +39,8 @@ DEATHS_WITHIN_S = 10.0
 FAVOUR = 16
 """A host stays with its worker until that one has so many more jobs than another."""
 CLOSE_S = 2.0
+ALLOCATOR = {"MALLOC_TRIM_THRESHOLD_": str(32 * 1024 * 1024)}
+"""A worker frees a tree after each page; giving it back to the kernel each time costs 6 %."""
 
 
 class _Child:
@@ -62,6 +64,7 @@ class _Child:
             [sys.executable, "-m", "crawler", "_worker", *map(str, descriptors), str(os.getpid())],
             pass_fds=descriptors,
             stdin=subprocess.DEVNULL,
+            env={**os.environ, **ALLOCATOR},
         )
         theirs.close()
         write_frame(ours, config)
