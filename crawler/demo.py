@@ -104,12 +104,12 @@ class Site:
 
 
 @contextmanager
-def serve(seed: int = SEED) -> Iterator[str]:
-    """Serve the site on a free port of 127.0.0.1; gives its address, ``http://127.0.0.1:PORT/``.
+def serve(seed: int = SEED, *, port: int = 0) -> Iterator[str]:
+    """Serve the site on a port of 127.0.0.1 (0: a free one) and give ``http://127.0.0.1:PORT/``.
 
     The server runs in this process: it answers whenever the caller yields to gevent's hub.
     """
-    server = WSGIServer(("127.0.0.1", 0), build(seed).application, log=None)
+    server = WSGIServer(("127.0.0.1", port), build(seed).application, log=None)
     server.start()
     # pywsgi sends head and body apart; without this each answer on a kept connection is 40 ms late
     server.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -1,0 +1,421 @@
+"""What can a person ask of the crawler?
+
+Words, flags and exit codes; what is done stands in the rooms below. A parameter with two
+underscores in its name is a setting: ``run__max_pages`` is ``run.max_pages``.
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO, TypeVar
+from urllib.parse import urlsplit
+
+import click
+import gevent
+
+from crawler import __version__, demo
+from crawler.conductor import Conductor, Outcome
+from crawler.config import Config, Setting, load
+from crawler.errors import CrawlError, Interrupted, NoSeedFetched, UsageError
+from crawler.fetch.fetcher import user_agent
+from crawler.loader import STDIN, read_seeds
+from crawler.policy.seeds import Seed, read_line
+from crawler.store import queries
+from crawler.views import progress, summary, table, wording
+from crawler.views.progress import Face
+from crawler.views.screen import Screen, Stream
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+DATA = Path("data")
+ROWS_SHOWN = 50
+MOST_SIGNALS = 2
+START_LOOK_S = 0.05
+FORMS = {"csv": table.write_csv, "json": table.write_json}
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+BEGUN = {
+    "new": "a new crawl",
+    "resumed": "going on where the last run stopped",
+    "revisit": "the last run was finished; everything in scope is visited again",
+    "retry": "only what failed is tried again",
+}
+DEMO = "demo"
+"""Stands for the seeds file in the runs of a demo."""
+EXAMPLES = """\b
+Examples:
+  crawler crawl seeds.txt
+  crawler crawl seeds.txt --max-pages 500 --exclude '\\.pdf$'
+  echo https://example.org/ | crawler crawl - --db data/example.db
+  crawler crawl seeds.txt --set pace.gap_s=2 --set fetch.contact=me@example.org
+"""
+QUERY_EXAMPLES = """\b
+Examples:
+  crawler query
+  crawler query broken_links --db data/example.db
+  crawler query skipped_urls --csv > skipped.csv
+"""
+EPILOG = """\b
+A first look, without internet:
+  crawler demo
+\b
+Exit codes:
+  0 finished   2 wrong usage, seeds or settings   3 storage
+  5 no seed could be fetched   130 interrupted   1 a bug
+"""
+
+
+class Front(click.Group):
+    """All commands; the one place where an error becomes a line and an exit code."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run under one name, however it was called."""
+        return super().main(*args, **{"prog_name": "crawler", **extra})
+
+    def invoke(self, ctx: click.Context) -> None:
+        """Run a command and end with the exit code that it gives; errors become exit codes."""
+        try:
+            code = super().invoke(ctx)
+            sys.stdout.flush()
+        except CrawlError as error:
+            _complain(f"crawler: {wording.plain(str(error))}")
+            ctx.exit(error.exit_code)
+        except click.UsageError as error:
+            path = error.ctx.command_path if error.ctx else "crawler"
+            _complain(f"{path}: {wording.plain(error.format_message())} See {path} --help")
+            ctx.exit(UsageError.exit_code)
+        except (click.ClickException, click.exceptions.Exit):
+            raise
+        except (KeyboardInterrupt, click.Abort):
+            ctx.exit(Interrupted.exit_code)
+        except BrokenPipeError:
+            _silence(sys.stdout)
+            ctx.exit(0)
+        except Exception:
+            _complain(
+                f"crawler: this is a bug in crawler {__version__}; please report it with all that "
+                f"follows\n{traceback.format_exc()}"
+            )
+            ctx.exit(CrawlError.exit_code)
+        ctx.exit(code or 0)
+
+
+def _complain(text: str) -> None:
+    try:
+        click.echo(text, err=True)
+    except OSError:
+        _silence(sys.stderr)
+
+
+def _silence(stream: TextIO) -> None:
+    """Nobody reads it any more: what is still held back goes nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+@click.group(cls=Front, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="crawler", message="%(prog)s %(version)s")
+def cli() -> None:
+    """A web crawler whose whole crawl is one SQLite file."""
+
+
+def db_option(help: str) -> Callable[[Command], Command]:
+    """``--db``, with what is used where it is not given."""
+    return click.option("--db", type=click.Path(path_type=Path), help=help)
+
+
+quiet_option = click.option("--quiet", is_flag=True, help="Show nothing but errors.")
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Write a JSON object a second to the standard output."
+)
+
+
+def setting_option(*names: str, help: str, **kinds: Any) -> Callable[[Command], Command]:
+    """A flag that is a setting; the configuration holds where it is not given."""
+    return click.option(*names, help=help, default=None, **kinds)
+
+
+@cli.command(epilog=EXAMPLES)
+@click.argument("seeds")
+@db_option("The database, made where it is not there.  [default: data/NAME.db for NAME.txt]")
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    help="Settings in TOML; config/crawl.toml shows all of them.",
+)
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="SECTION.KEY=VALUE",
+    help="One setting; may be given again.",
+)
+@setting_option(
+    "--workers", "run__workers", type=int, help="Processes; 0 for none.  [default: one per core]"
+)
+@setting_option("--concurrency", "run__concurrency", type=int, help="Fetches at once of a worker.")
+@setting_option("--max-pages", "run__max_pages", type=int, help="Stop after so many pages.")
+@setting_option("--max-depth", "scope__max_depth", type=int, help="Clicks from a seed.")
+@setting_option("--max-time", "run__max_seconds", type=float, help="Stop after so many seconds.")
+@setting_option(
+    "--scope",
+    "scope__mode",
+    metavar="[page|prefix|host|domain|any]",
+    help="What belongs to the crawl: the seeds alone, what is below their folders, their hosts, "
+    "their domains, everything.  [default: host]",
+)
+@setting_option(
+    "--include", "scope__include", multiple=True, metavar="RE", help="Only URLs that match."
+)
+@setting_option(
+    "--exclude", "scope__exclude", multiple=True, metavar="RE", help="No URLs that match."
+)
+@setting_option(
+    "--ignore-robots",
+    "robots__obey",
+    is_flag=True,
+    flag_value=False,
+    help="Do not ask for robots.txt. For your own sites.",
+)
+@setting_option(
+    "--allow-private",
+    "scope__allow_private",
+    multiple=True,
+    metavar="HOST|CIDR",
+    help="Fetch from this host or network though it is private or loopback.",
+)
+@setting_option(
+    "--check",
+    "scope__check",
+    metavar="assets,external",
+    callback=lambda _context, _option, value: value and value.split(","),
+    help="Also see whether images, scripts and so on, or links that leave, are there.",
+)
+@setting_option(
+    "--retry-failed",
+    "run__retry_failed",
+    is_flag=True,
+    flag_value=True,
+    help="Fetch only what failed before.",
+)
+@setting_option(
+    "--insecure",
+    "fetch__verify_tls",
+    is_flag=True,
+    flag_value=False,
+    help="Accept certificates that prove nothing.",
+)
+@quiet_option
+@json_option
+@click.pass_context
+def crawl(
+    context: click.Context,
+    /,
+    seeds: str,
+    db: Path | None,
+    config_file: Path | None,
+    overrides: Sequence[str],
+    quiet: bool,
+    as_json: bool,
+    **flags: Any,
+) -> int:
+    """Crawl the addresses in SEEDS, a file with one a line ("-" is the standard input).
+
+    Everything goes into one SQLite file. Run the same command again to go on with a crawl that was
+    stopped, or to visit a finished one again. Ctrl-C stops at any time; nothing is lost.
+    """
+    config = load(config_file, overrides, _settings(context, flags))
+    found = read_seeds(seeds, max_url_bytes=config.fetch.max_url_bytes)
+    path = db or DATA / f"{'stdin' if seeds == STDIN else Path(seeds).stem}.db"
+    face = _face(quiet=quiet, as_json=as_json)
+    if not config.fetch.contact:
+        face.say("Warning: sites cannot reach you: set fetch.contact (--set fetch.contact=...)")
+    return _crawl(Plan(config, path, found, seeds), face)
+
+
+@cli.command(name=DEMO)
+@db_option("The database; a second demo visits the same site again.  [default: data/demo.db]")
+@quiet_option
+@json_option
+def show_demo(db: Path | None, quiet: bool, as_json: bool) -> int:
+    """Crawl a small web made up on this machine, without internet.
+
+    It has the faults that real sites have: broken links, redirect chains, a loop, pages that
+    robots.txt forbids. Afterwards try: crawler query broken_links
+    """
+    path = db or DATA / "demo.db"
+    try:
+        with demo.serve(port=_demo_port(path)) as address:
+            seed = read_line(1, address)
+            seeds = iter([] if seed is None else [seed])
+            plan = Plan(load(None), path, seeds, DEMO)
+            return _crawl(plan, _face(quiet=quiet, as_json=as_json))
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+    raise UsageError(f"{path}: the port of that demo is taken; name another file with --db")
+
+
+def _demo_port(path: Path) -> int:
+    """The port on which a database's demo was served before; 0, for any, where there is none."""
+    if not path.exists():
+        return 0
+    with queries.reading(path) as connection:
+        run, seed = queries.last_run(connection), queries.first_seed(connection)
+    if run is not None and run.seeds_file != DEMO:
+        raise UsageError(f"{path}: is a crawl of your own; name another file with --db")
+    return 0 if seed is None else urlsplit(seed).port or 0
+
+
+@cli.command()
+@db_option("The database.  [default: the one in data/ that was written last]")
+def status(db: Path | None) -> None:
+    """Tell where a crawl is, also while it runs."""
+    path = db or queries.newest(DATA)
+    with queries.reading(path) as connection:
+        summary.show(summary.of_moment(connection, path), Screen(Stream(1)))
+
+
+@cli.command(epilog=QUERY_EXAMPLES)
+@click.argument("name", required=False)
+@db_option("The database.  [default: the one in data/ that was written last]")
+@click.option("--csv", "form", flag_value="csv", help="Write CSV.")
+@click.option("--json", "form", flag_value="json", help="Write a JSON object a row.")
+@click.option("--limit", type=click.IntRange(min=0), help="Rows.  [default: 50, all for a file]")
+def query(name: str | None, db: Path | None, form: str | None, limit: int | None) -> None:
+    """Answer a question by its NAME, such as broken_links; without one, list them all."""
+    path = db or queries.newest(DATA)
+    with queries.reading(path) as connection:
+        if name is None:
+            table.show_views(queries.views(connection), Screen(Stream(1)))
+            return
+        rows = queries.ask(connection, name)
+        if form is None:
+            shown = ROWS_SHOWN if limit is None else limit
+            if table.show_table(rows, shown, Screen(Stream(1))):
+                _complain(f"There are more than {shown} rows; --limit N shows more")
+            return
+        with open(1, "w", encoding="utf-8", errors="replace", newline="", closefd=False) as out:
+            FORMS[form](rows, limit, out)
+
+
+# How a crawl is run and shown
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be crawled, into which database, by which rules; seeds_file: its name."""
+
+    config: Config
+    path: Path
+    seeds: Iterator[Seed]
+    seeds_file: str
+
+
+def _settings(context: click.Context, flags: dict[str, Any]) -> list[Setting]:
+    """The settings that were given as flags."""
+    names = {parameter.name: parameter.opts[0] for parameter in context.command.params}
+    return [
+        Setting(
+            names[name],
+            name.replace("__", "."),
+            list(value) if isinstance(value, tuple) else value,
+        )
+        for name, value in flags.items()
+        if value is not None and value != ()
+    ]
+
+
+def _face(*, quiet: bool, as_json: bool) -> Face:
+    people = Screen(Stream(2))
+    people.quiet = quiet
+    if as_json:
+        return progress.JsonLines(Stream(1), people, only_the_end=quiet)
+    return progress.LivePanel(people) if people.is_terminal else progress.PlainLines(people)
+
+
+def _crawl(plan: Plan, face: Face) -> int:
+    """Crawl, show it, tell what came of it; gives the exit code. Raises NoSeedFetched."""
+    conductor = Conductor(
+        plan.config,
+        plan.path,
+        plan.seeds,
+        agent=user_agent(plan.config.fetch),
+        seeds_file=plan.seeds_file,
+        workers=_workers(plan.config),
+    )
+    outcome = _run(conductor, plan.path, face)
+    with queries.reading(plan.path) as connection:
+        face.end(summary.of_run(connection, plan.path))
+        seeds = queries.seed_count(connection, outcome.run_id)
+    if outcome.state == "interrupted":
+        return Interrupted.exit_code
+    if seeds.in_vain:
+        raise NoSeedFetched(f"no seed could be fetched, out of {seeds.seeds:,}")
+    return 0
+
+
+def _workers(config: Config) -> int:
+    """How many processes: as configured, or one per core that this process may use."""
+    return config.run.workers if config.run.workers >= 0 else len(os.sched_getaffinity(0))
+
+
+def _run(conductor: Conductor, path: Path, face: Face) -> Outcome:
+    """Run to the end, shown by a greenlet of its own, stopped by signals."""
+    watching = gevent.spawn(_watch, conductor, path, face)
+    try:
+        with _stopped_by_signals(conductor, face):
+            return conductor.run()
+    finally:
+        watching.kill()
+        face.close()
+
+
+def _watch(conductor: Conductor, path: Path, face: Face) -> None:
+    while conductor.start is None:
+        gevent.sleep(START_LOOK_S)
+    face.say(f"{path}: {BEGUN[conductor.start.mode]}")
+    try:
+        progress.watch(conductor.stats, face, gevent.sleep)
+    except BrokenPipeError:
+        conductor.stop()
+
+
+@contextmanager
+def _stopped_by_signals(conductor: Conductor, face: Face) -> Iterator[None]:
+    """The first signal lets finish what is in flight, the second ends it, the third kills."""
+
+    received = itertools.count(1)
+
+    def stop() -> None:
+        before = conductor.stats()
+        conductor.stop()
+        if next(received) > MOST_SIGNALS:
+            face.close()
+            os._exit(Interrupted.exit_code)
+        if before.phase == "draining":
+            face.say("Stopping at once: what is not stored yet will be fetched again")
+        else:
+            face.say(
+                f"Stopping: finishing {before.in_flight:,} in flight (Ctrl-C again to stop at once)"
+            )
+
+    watchers = [
+        gevent.signal_handler(number, stop)
+        for number in STOPPING
+        if signal.getsignal(number) is not signal.SIG_IGN
+    ]
+    try:
+        yield
+    finally:
+        for watcher in watchers:
+            watcher.cancel()

@@ -1,0 +1,335 @@
+"""What do the program's own faces ask of a crawl?
+
+Every read has a name. They take a connection of `reading`, which never writes, so that a crawl may
+be asked while it runs; what they give is frozen.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from crawler.errors import UsageError
+from crawler.store.clock import epoch, iso
+from crawler.store.database import Connection, open_for_reading, storage_errors
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run: a row of ``runs``. elapsed_s: until its end, or until now."""
+
+    id: int
+    state: str
+    reason: str | None
+    started_at: str
+    elapsed_s: float
+    seeds_file: str
+    pid: int
+    pages: int
+    errors: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """How many URLs share a state and a reason."""
+
+    state: str
+    reason: str | None
+    urls: int
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What went wrong (an error or ``HTTP 404``), for how many URLs, and one of them."""
+
+    what: str
+    urls: int
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class FailedSeed:
+    """A line of the seeds file that brought no page, and why."""
+
+    line: int
+    text: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeedCount:
+    """Lines of a run's seeds: all, those that were fetched, and those that wait."""
+
+    seeds: int
+    fetched: int
+    waiting: int
+
+    @property
+    def in_vain(self) -> bool:
+        """Not one could be fetched, and none waits."""
+        return self.seeds > 0 and self.fetched == self.waiting == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """URLs that wait: all, those that rest beyond now, and seconds until the first of these."""
+
+    queued: int
+    resting: int
+    next_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingHost:
+    """A host with URLs that wait: how many, and for how many seconds it still rests, and why."""
+
+    host: str
+    queued: int
+    rest_s: float
+    why: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A question that the database answers by name."""
+
+    name: str
+    question: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What a view gives, read as it is asked for."""
+
+    columns: tuple[str, ...]
+    rows: Iterator[tuple[Any, ...]]
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[Connection]:
+    """A connection to ask with. Raises StorageError for whatever SQLite cannot do."""
+    connection = open_for_reading(path)
+    try:
+        with storage_errors(path):
+            yield connection
+    finally:
+        connection.close()
+
+
+def newest(folder: Path) -> Path:
+    """The database in a folder that was written last. Raises UsageError when there is none."""
+    found = [path for path in folder.glob("*.db") if path.is_file()]
+    if not found:
+        raise UsageError(f"no database in {folder}/; name one with --db")
+    return max(found, key=lambda path: path.stat().st_mtime)
+
+
+def last_run(connection: Connection) -> Run | None:
+    """The run that began last; None when there was none yet."""
+    row = connection.execute(
+        """
+        SELECT id, state, finish_reason, started_at, finished_at, coalesce(seeds_file, ''),
+            coalesce(pid, 0), pages, errors, bytes
+        FROM runs
+        ORDER BY id DESC
+        LIMIT 1
+        """
+    ).fetchone()
+    if row is None:
+        return None
+    number, state, reason, started_at, finished_at, *rest = row
+    until = time.time() if finished_at is None else epoch(finished_at)
+    return Run(number, state, reason, started_at, max(0.0, until - epoch(started_at)), *rest)
+
+
+def first_seed(connection: Connection) -> str | None:
+    """The seed that a database began with."""
+    row = connection.execute(
+        """
+        SELECT text
+        FROM seeds
+        ORDER BY id
+        LIMIT 1
+        """
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
+def fates(connection: Connection, limit: int) -> list[Fate]:
+    """URLs by state and reason, the most frequent first."""
+    rows = connection.execute(
+        """
+        SELECT state, reason, urls
+        FROM crawl_summary
+        ORDER BY urls DESC, state, reason
+        LIMIT ?
+        """,
+        (limit,),
+    )
+    return [Fate(*row) for row in rows]
+
+
+def problems(connection: Connection, limit: int) -> list[Problem]:
+    """What went wrong, the most frequent first."""
+    rows = connection.execute(
+        """
+        SELECT coalesce(reason, 'HTTP ' || status) AS what, count(*) AS urls, min(url)
+        FROM urls
+        WHERE state = 'failed' OR (state = 'done' AND status >= 400)
+        GROUP BY what
+        ORDER BY urls DESC, what
+        LIMIT ?
+        """,
+        (limit,),
+    )
+    return [Problem(*row) for row in rows]
+
+
+def failed_seeds(connection: Connection, run_id: int, limit: int) -> list[FailedSeed]:
+    """The first seeds of a run that brought no page."""
+    rows = connection.execute(
+        """
+        SELECT seeds.line, seeds.text,
+            coalesce(seeds.error, urls.reason, 'HTTP ' || urls.status, 'unknown')
+        FROM seeds
+        LEFT JOIN urls ON urls.id = seeds.url_id
+        WHERE seeds.run_id = ?
+            AND (urls.id IS NULL OR urls.state IN ('failed', 'skipped') OR urls.status >= 400)
+        ORDER BY seeds.line
+        LIMIT ?
+        """,
+        (run_id, limit),
+    )
+    return [FailedSeed(*row) for row in rows]
+
+
+def seed_count(connection: Connection, run_id: int) -> SeedCount:
+    """What became of a run's seeds."""
+    row = connection.execute(
+        """
+        SELECT count(*), coalesce(sum(urls.state = 'done'), 0),
+            coalesce(sum(urls.state = 'queued'), 0)
+        FROM seeds
+        LEFT JOIN urls ON urls.id = seeds.url_id
+        WHERE seeds.run_id = ?
+        """,
+        (run_id,),
+    ).fetchone()
+    return SeedCount(*row)
+
+
+def left(connection: Connection) -> Left:
+    """What waits, and how much of it may not be fetched yet."""
+    now = time.time()
+    queued, resting, next_at = connection.execute(
+        """
+        SELECT count(*), count(iif(not_before > :now, 1, NULL)),
+            min(iif(not_before > :now, not_before, NULL))
+        FROM urls
+        WHERE state = 'queued'
+        """,
+        {"now": iso(now)},
+    ).fetchone()
+    return Left(queued, resting, None if next_at is None else epoch(next_at) - now)
+
+
+def waiting_hosts(connection: Connection, limit: int) -> list[WaitingHost]:
+    """Hosts with URLs that wait, those with the most first."""
+    now = time.time()
+    rows = connection.execute(
+        """
+        SELECT host, queued, max(coalesce(next_fetch_at, ''), coalesce(blocked_until, '')),
+            block_reason
+        FROM hosts
+        WHERE queued > 0
+        ORDER BY queued DESC, host
+        LIMIT ?
+        """,
+        (limit,),
+    )
+    return [
+        WaitingHost(host, queued, max(0.0, epoch(until) - now) if until else 0.0, why)
+        for host, queued, until, why in rows
+    ]
+
+
+def views(connection: Connection) -> list[View]:
+    """Every question that the database answers by name, also those that people added."""
+    rows = connection.execute(
+        """
+        SELECT name, sql
+        FROM sqlite_master
+        WHERE type = 'view'
+        ORDER BY name
+        """
+    )
+    return [View(name, _first_comment(sql)) for name, sql in rows]
+
+
+def _first_comment(sql: str) -> str:
+    _, dashes, rest = sql.partition("--")
+    return rest.partition("\n")[0].strip() if dashes else ""
+
+
+def ask(connection: Connection, name: str) -> Rows:
+    """All rows of a view. Raises UsageError for an unknown one, with the nearest that exists."""
+    known = [view.name for view in views(connection)]
+    if name not in known:
+        near = get_close_matches(name, known, 1)
+        hint = f'did you mean "{near[0]}"? ' if near else ""
+        raise UsageError(f'no view "{name}" ({hint}there are: {", ".join(known)})')
+    quoted = name.replace('"', '""')
+    cursor = connection.execute(f'SELECT * FROM "{quoted}"')
+    return Rows(tuple(column[0] for column in cursor.description), iter(cursor))
+
+
+PROPOSALS = (
+    (
+        "SELECT 1 FROM broken_links",
+        "SELECT page, link, anchor FROM broken_links LIMIT 20",
+    ),
+    (
+        "SELECT 1 FROM seed_summary WHERE state IN ('failed', 'skipped', 'refused')",
+        "SELECT line, text, state, reason FROM seed_summary WHERE state <> 'done'",
+    ),
+    (
+        "SELECT 1 FROM urls WHERE state = 'failed'",
+        "SELECT url, reason FROM urls WHERE state = 'failed' LIMIT 20",
+    ),
+    (
+        "SELECT 1 FROM duplicate_titles",
+        "SELECT title, pages, example FROM duplicate_titles LIMIT 20",
+    ),
+    (
+        "SELECT 1 FROM urls WHERE state = 'skipped'",
+        "SELECT reason, count(*) AS urls FROM skipped_urls GROUP BY reason",
+    ),
+    (
+        "SELECT 1 FROM pages WHERE ttfb_ms IS NOT NULL",
+        "SELECT url, ttfb_ms FROM slow_pages LIMIT 20",
+    ),
+    ("SELECT 1", "SELECT state, reason, urls FROM crawl_summary"),
+    ("SELECT 1", "SELECT line, text, state, reason FROM seed_summary"),
+    ("SELECT 1", "SELECT url, status, title FROM pages LIMIT 20"),
+)
+"""What is worth asking, the most telling first: when it has an answer, and how it is asked.
+
+None has a character that a shell reads within double quotes.
+"""
+
+
+def proposals(connection: Connection, count: int) -> list[str]:
+    """So many SQL statements that have something to say of this crawl."""
+    found = []
+    for worth, statement in PROPOSALS:
+        if connection.execute(f"SELECT EXISTS ({worth})").fetchone()[0]:
+            found.append(statement)
+        if len(found) == count:
+            break
+    return found

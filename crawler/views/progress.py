@@ -1,0 +1,218 @@
+"""What does a person see while the crawl goes on?
+
+Three faces of one snapshot, all told by `watch`: a panel that is drawn anew on a terminal, plain
+lines where there is none, JSON lines for programs. A quiet screen makes each of them silent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import msgspec
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from crawler.model import Stats
+from crawler.views import summary, wording
+from crawler.views.screen import Screen, Stream
+from crawler.views.summary import Summary
+
+STATUSES_SHOWN = 8
+RESTING_SHOWN = 4
+PHASES = {
+    "loading": "loading",
+    "crawling": "crawling",
+    "draining": "finishing what is in flight",
+    "finishing": "closing the database",
+}
+
+
+class Face(Protocol):
+    """Shows a run. every_s: seconds between two snapshots."""
+
+    every_s: float
+
+    def show(self, stats: Stats) -> None:
+        """Show a snapshot."""
+
+    def say(self, text: str) -> None:
+        """One line for the person, at once."""
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+
+    def end(self, told: Summary) -> None:
+        """Tell what the run came to."""
+
+
+def watch(stats: Callable[[], Stats], face: Face, sleep: Callable[[float], object]) -> None:
+    """Show snapshots until the caller ends it."""
+    while True:
+        sleep(face.every_s)
+        face.show(stats())
+
+
+class LivePanel:
+    """A panel on a terminal, drawn anew four times a second."""
+
+    every_s = 0.25
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        # No thread of its own, and nobody else's output taken away.
+        self._live = Live(
+            console=screen,
+            auto_refresh=False,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+
+    def show(self, stats: Stats) -> None:
+        """Draw the panel."""
+        if not self._live.is_started:
+            self._live.start()
+        self._live.update(panel(stats), refresh=True)
+
+    def say(self, text: str) -> None:
+        """Print above the panel."""
+        self._screen.print(wording.plain(text))
+
+    def close(self) -> None:
+        """Take the panel away."""
+        self._live.stop()
+
+    def end(self, told: Summary) -> None:
+        """Print the summary."""
+        summary.show(told, self._screen)
+
+
+class PlainLines:
+    """A line now and then, where no terminal is."""
+
+    every_s = 10.0
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+
+    def show(self, stats: Stats) -> None:
+        """Print a line."""
+        self.say(line(stats))
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        self._screen.print(wording.plain(text), soft_wrap=True)
+
+    def close(self) -> None:
+        """Nothing to leave."""
+
+    def end(self, told: Summary) -> None:
+        """Print the summary."""
+        summary.show(told, self._screen)
+
+
+class JsonLines:
+    """A JSON object a second on one stream; words for people go to another."""
+
+    every_s = 1.0
+
+    def __init__(self, stream: Stream, people: Screen, *, only_the_end: bool = False) -> None:
+        self._stream = stream
+        self._words = PlainLines(people)
+        self._only_the_end = only_the_end
+
+    def show(self, stats: Stats) -> None:
+        """Write a line of the snapshot. Raises BrokenPipeError when nobody reads any more."""
+        if not self._only_the_end:
+            self._stream.write(json_line("stats", msgspec.to_builtins(stats)))
+
+    def say(self, text: str) -> None:
+        """Print a line for people."""
+        self._words.say(text)
+
+    def close(self) -> None:
+        """Nothing to leave."""
+
+    def end(self, told: Summary) -> None:
+        """Write the last line."""
+        with contextlib.suppress(BrokenPipeError):
+            self._stream.write(json_line("outcome", summary.facts(told)))
+
+
+def json_line(event: str, facts: dict[str, Any]) -> str:
+    """One line of ``--json``: ASCII, so that no text of a stranger's can command a terminal."""
+    return json.dumps({"event": event, **facts}) + "\n"
+
+
+def line(stats: Stats) -> str:
+    """A snapshot as one line."""
+    parts = [
+        f"{wording.count(stats.pages, 'page')} in {wording.span(stats.elapsed_s)}",
+        f"{wording.rate(stats.pages_per_s)} now",
+        f"{wording.rate(stats.pages_per_s_average)} average",
+        f"{stats.queued:,} queued",
+        f"{stats.in_flight:,} in flight",
+        wording.size(stats.bytes),
+        wording.count(stats.errors, "error"),
+        f"{wording.count(stats.hosts_due, 'host')} due",
+        waiting(stats),
+        remaining(stats),
+    ]
+    phase = "" if stats.phase == "crawling" else f"{PHASES.get(stats.phase, stats.phase)}: "
+    return phase + ", ".join(part for part in parts if part)
+
+
+def waiting(stats: Stats) -> str:
+    """Why nothing goes on at the moment; empty when something does."""
+    if stats.in_flight or stats.hosts_due or not stats.next_due_s:
+        return ""
+    return ", ".join([f"waiting {wording.span(stats.next_due_s)}", *_resting(stats, 1)])
+
+
+def _resting(stats: Stats, limit: int) -> list[str]:
+    return [
+        f"{wording.plain(host)} rests {wording.span(seconds)} ({wording.plain(why)})"
+        for host, seconds, why in stats.resting[:limit]
+    ]
+
+
+def remaining(stats: Stats) -> str:
+    """When the limit of pages will be reached at the present rate; empty where there is none."""
+    rate = stats.pages_per_s or stats.pages_per_s_average
+    left = stats.max_pages - stats.pages
+    return f"done in about {wording.span(left / rate)}" if left > 0 and rate > 0 else ""
+
+
+def panel(stats: Stats) -> Panel:
+    """A snapshot as a panel."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, told in _facts(stats):
+        if told:
+            grid.add_row(name, Text(told))
+    title = f"{PHASES.get(stats.phase, stats.phase)}, {wording.span(stats.elapsed_s)}"
+    return Panel(grid, title=Text(title), title_align="left", border_style="dim")
+
+
+def _facts(stats: Stats) -> list[tuple[str, str]]:
+    rates = f"{wording.rate(stats.pages_per_s)} now, {wording.rate(stats.pages_per_s_average)}"
+    limit = f" of {stats.max_pages:,}" if stats.max_pages else ""
+    statuses = [
+        f"{wording.plain(status)}: {many:,}" for status, many in stats.statuses[:STATUSES_SHOWN]
+    ]
+    return [
+        ("pages", f"{stats.pages:,}{limit}   {rates} on average"),
+        ("", remaining(stats)),
+        ("queued", f"{stats.queued:,}   {wording.count(stats.hosts_due, 'host')} due"),
+        ("in flight", f"{stats.in_flight:,}   {stats.storing:,} being stored"),
+        ("received", wording.size(stats.bytes)),
+        ("errors", f"{stats.errors:,}"),
+        ("answers", "   ".join(statuses)),
+        ("resting", "\n".join(_resting(stats, RESTING_SHOWN))),
+    ]

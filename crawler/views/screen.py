@@ -1,0 +1,76 @@
+"""How does text reach a terminal or a pipe without holding anybody up?"""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TextIO, cast
+
+from gevent.socket import wait_write
+from rich.console import Console
+
+PIECE_BYTES = 4096
+"""A pipe that can be written to takes at least so much (PIPE_BUF) without waiting."""
+WIDE = 1000
+"""Columns where nobody looks at a window: nothing is folded or cut."""
+GONE = frozenset({errno.EPIPE, errno.EIO, errno.EBADF})
+"""Nobody reads any more: a pipe, a terminal, a descriptor that was closed."""
+
+
+class Stream:
+    """A text stream on a descriptor; a slow reader delays only the greenlet that writes.
+
+    Raises BrokenPipeError when the reader is gone.
+    """
+
+    encoding = "utf-8"
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def __repr__(self) -> str:
+        return f"<Stream {self._descriptor}>"
+
+    def write(self, text: str) -> int:
+        """Write at once; what has no UTF-8 is replaced."""
+        data = memoryview(text.encode("utf-8", "replace"))
+        while data:
+            data = data[self._write(data[:PIECE_BYTES]) :]
+        return len(text)
+
+    def _write(self, piece: memoryview) -> int:
+        try:
+            wait_write(self._descriptor)
+            return os.write(self._descriptor, piece)
+        except OSError as error:
+            if error.errno in GONE:
+                raise BrokenPipeError(error.errno, error.strerror) from None
+            raise
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def isatty(self) -> bool:
+        """Does somebody look at it?"""
+        return os.isatty(self._descriptor)
+
+    def fileno(self) -> int:
+        """The descriptor."""
+        return self._descriptor
+
+
+class Screen(Console):
+    """A console on a descriptor; one whose reader is gone stays silent."""
+
+    def __init__(self, stream: Stream) -> None:
+        super().__init__(
+            file=cast(TextIO, stream),
+            markup=False,
+            highlight=False,
+            emoji=False,
+            width=None if stream.isatty() else WIDE,
+        )
+
+    def on_broken_pipe(self) -> None:
+        """The reader has gone: say nothing more."""
+        self.quiet = True

@@ -1,0 +1,192 @@
+"""What did a run come to, and what is worth asking now?"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from crawler.store import queries
+from crawler.store.database import Connection
+from crawler.store.queries import FailedSeed, Fate, Left, Problem, Run, WaitingHost
+from crawler.views import wording
+from crawler.views.screen import Screen
+
+FATES_SHOWN = 8
+PROBLEMS_SHOWN = 5
+SEEDS_SHOWN = 5
+HOSTS_SHOWN = 10
+PROPOSALS = 3
+AGAIN = "run the same command again to go on"
+REASONS = {
+    "finished": "nothing is left to fetch",
+    "max_pages": f"the limit of pages was reached; {AGAIN}",
+    "max_time": f"the time was up; {AGAIN}",
+    "deferred": "what is left may only be fetched later; run the same command again then",
+    "signal": AGAIN,
+    "killed": f"it was killed, and nothing that was stored is lost; {AGAIN}",
+}
+"""A run's finish_reason, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """All that is told of the last run of a database."""
+
+    path: Path
+    size_bytes: int
+    run: Run | None
+    fates: Sequence[Fate]
+    problems: Sequence[Problem]
+    failed_seeds: Sequence[FailedSeed]
+    left: Left
+    proposals: Sequence[str]
+    waiting_hosts: Sequence[WaitingHost] = ()
+
+
+def of_run(connection: Connection, path: Path) -> Summary:
+    """What the last run came to."""
+    run = queries.last_run(connection)
+    deferred = run is not None and run.reason == "deferred"
+    return Summary(
+        path=path,
+        size_bytes=_size(path),
+        run=run,
+        fates=queries.fates(connection, FATES_SHOWN),
+        problems=queries.problems(connection, PROBLEMS_SHOWN),
+        failed_seeds=queries.failed_seeds(connection, run.id, SEEDS_SHOWN) if run else (),
+        left=queries.left(connection),
+        proposals=queries.proposals(connection, PROPOSALS),
+        waiting_hosts=queries.waiting_hosts(connection, HOSTS_SHOWN) if deferred else (),
+    )
+
+
+def of_moment(connection: Connection, path: Path) -> Summary:
+    """Where the crawl is now, also while it runs."""
+    return Summary(
+        path=path,
+        size_bytes=_size(path),
+        run=queries.last_run(connection),
+        fates=queries.fates(connection, FATES_SHOWN),
+        problems=(),
+        failed_seeds=(),
+        left=queries.left(connection),
+        proposals=(),
+        waiting_hosts=queries.waiting_hosts(connection, HOSTS_SHOWN),
+    )
+
+
+def show(summary: Summary, screen: Screen) -> None:
+    """Print a summary."""
+    screen.print(Text(wording.plain(ending(summary.run)), style="bold"), soft_wrap=True)
+    screen.print(_table(summary))
+    screen.print()
+    screen.print(f"{shown_path(summary.path)}, {wording.size(summary.size_bytes)}", soft_wrap=True)
+    for statement in summary.proposals:
+        screen.print(f"  {command(summary.path, statement)}", soft_wrap=True)
+
+
+def facts(summary: Summary) -> dict[str, Any]:
+    """A summary as one flat object for programs."""
+    run = {} if summary.run is None else asdict(summary.run)
+    return {
+        **run,
+        "database": str(summary.path),
+        "database_bytes": summary.size_bytes,
+        "queued": summary.left.queued,
+        "deferred": summary.left.resting,
+    }
+
+
+def ending(run: Run | None) -> str:
+    """How a run ended, in words."""
+    if run is None:
+        return "No run yet"
+    state, reason = run.state, run.reason or ""
+    if state == "running":
+        if is_alive(run.pid):
+            return f"Run {run.id} is going on, begun {run.started_at}"
+        state, reason = "interrupted", "killed"
+    return f"Run {run.id} {state}: {REASONS.get(reason, reason)}"
+
+
+def is_alive(pid: int) -> bool:
+    """Is there a process of this number on this machine?"""
+    if pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def command(path: Path, statement: str) -> str:
+    """A line for a shell that asks plain sqlite3."""
+    return f'sqlite3 {shown_path(path)} "{statement}"'
+
+
+def shown_path(path: Path) -> str:
+    """A path as a shell reads it; never taken for an option."""
+    text = str(path)
+    return shlex.quote(f"./{text}" if text.startswith("-") else text)
+
+
+def _size(path: Path) -> int:
+    """Bytes on the disk, with what waits in the write-ahead log."""
+    log = path.with_name(f"{path.name}-wal")
+    return sum(file.stat().st_size for file in (path, log) if file.exists())
+
+
+def _table(summary: Summary) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(justify="right", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for title, rows in _parts(summary):
+        for at, (figure, told) in enumerate(rows):
+            grid.add_row("" if at else title, Text(figure), Text(wording.plain(told)))
+    return grid
+
+
+def _parts(summary: Summary) -> Iterable[tuple[str, list[tuple[str, str]]]]:
+    """The table: a title, then rows of a figure and what it counts."""
+    run = summary.run
+    if run is not None:
+        rate = wording.rate(run.pages / run.elapsed_s) if run.elapsed_s else "-"
+        yield "pages", [(f"{run.pages:,}", f"in {wording.span(run.elapsed_s)}, {rate} on average")]
+        yield "errors", [(f"{run.errors:,}", "")]
+        yield "received", [(wording.size(run.bytes), "")]
+    yield "URLs", [(f"{fate.urls:,}", _fate(fate)) for fate in summary.fates]
+    yield "wrong", [(f"{one.urls:,}", f"{one.what}: {one.example}") for one in summary.problems]
+    seeds = [(f"line {seed.line:,}", f"{seed.text}: {seed.why}") for seed in summary.failed_seeds]
+    yield "failed seeds", seeds
+    yield "left", _left(summary.left)
+    yield "hosts", [(f"{host.queued:,}", _host(host)) for host in summary.waiting_hosts]
+
+
+def _fate(fate: Fate) -> str:
+    return f"{fate.state}: {fate.reason}" if fate.reason else fate.state
+
+
+def _left(left: Left) -> list[tuple[str, str]]:
+    rows = [(f"{left.queued:,}", "queued")] if left.queued else []
+    if left.next_s is not None:
+        soon = wording.span(max(left.next_s, 0.0))
+        rows.append((f"{left.resting:,}", f"of these wait for another try, the first for {soon}"))
+    return rows
+
+
+def _host(host: WaitingHost) -> str:
+    if not host.rest_s:
+        return host.host
+    why = f" ({host.why})" if host.why else ""
+    return f"{host.host} rests {wording.span(host.rest_s)}{why}"

@@ -1,0 +1,61 @@
+"""How does a number, a time or a stranger's text read?"""
+
+from __future__ import annotations
+
+import re
+
+UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
+"""What a terminal obeys instead of showing: controls, marks of direction, marks without width."""
+UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+def plain(text: str) -> str:
+    """One line that shows everything and commands nothing: ESC becomes ``\\x1b``."""
+    return UNSEEN.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return ascii(found[0])[1:-1]
+
+
+def number(value: float) -> str:
+    """``1,204``."""
+    return f"{value:,.0f}"
+
+
+def count(value: int, noun: str) -> str:
+    """``1 page``, ``1,204 pages``."""
+    return f"{value:,} {noun}{'' if value == 1 else 's'}"
+
+
+def size(size_bytes: float) -> str:
+    """``310.6 kB``; a kB is 1,000 bytes."""
+    at = 0
+    while size_bytes >= 999.95 and at < len(UNITS) - 1:
+        size_bytes /= 1000
+        at += 1
+    return f"{size_bytes:.1f} {UNITS[at]}" if at else f"{size_bytes:.0f} B"
+
+
+def span(seconds: float) -> str:
+    """``0.4 s``, ``42 s``, ``3 min 20 s``, ``2 h 5 min``, ``4 d 3 h``."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    minutes = round(seconds / 60)
+    if minutes < 24 * 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    hours = round(seconds / 3600)
+    return f"{hours // 24} d {hours % 24} h"
+
+
+def rate(per_s: float) -> str:
+    """``0.3/s``, ``60/s``."""
+    return f"{per_s:.1f}/s" if per_s < 10 else f"{per_s:,.0f}/s"
