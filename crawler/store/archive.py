@@ -25,6 +25,8 @@ from crawler.store.clock import iso
 from crawler.store.database import Connection, DatabaseError
 from crawler.store.origins import Origin, Origins
 
+MAX_LOOP = 64
+"""Redirects in a loop that is found out."""
 MAX_SITEMAPS = 100
 """Sitemaps of one robots.txt that are read."""
 MAX_SITEMAP_DEPTH = 3
@@ -162,8 +164,10 @@ class Archive:
             self.origins.now = now
             self._settled = Settled()
             change()
-            self.catalogue.flush()
+            self.catalogue.write()
             self._write()
+            self._settle_redirects()
+            self.catalogue.age()
             self.origins.flush()
             self._count_run()
             self._connection.execute("COMMIT")
@@ -216,14 +220,30 @@ class Archive:
                 self.origins.mark_own(self.origins.host(host))
         return self.catalogue.admit(target, "seed", 0)
 
-    def _join_scope(self, url: str) -> bool:
-        """Add a seed's key to the scope; True when it is new."""
+    def _join_scope(self, url: str) -> None:
+        """Add a seed's key to the scope; what was out of scope there is judged again."""
         key = seed_key(url, self._config.scope.mode)
         if key is None or self._covers(key):
-            return False
+            return
         self._connection.execute("INSERT OR IGNORE INTO scopes (key) VALUES (?)", (key,))
         self._keys[key] = True
-        return True
+        self.catalogue.write()
+        name = urls.fold_host(urls.host_of(urls.resolve(url)[0].origin))
+        hosts = (name, f"www.{name}", urls.registered_domain(name), self._config.scope.mode)
+        rows = self._connection.execute(SKIPPED_BY_SCOPE, hosts).fetchall()
+        for row in rows:
+            self._readmit(*row)
+
+    def _readmit(
+        self, url_id: int, url: str, number: int, origin: str, via: str, depth: int, hops: int,
+        found_on: int | None,
+    ) -> None:  # fmt: skip
+        """Take a URL back to "never linked", then admit it by its best link again."""
+        self._connection.execute("UPDATE urls SET reason = 'not_followed' WHERE id = ?", (url_id,))
+        self.catalogue.drop(number)
+        self.catalogue.recall((number,))
+        target = Target(url, number, origin)
+        self.catalogue.admit(target, via, depth, hops=hops, source_id=found_on)
 
     def _covers(self, key: str) -> bool:
         known = self._keys.get(key)
@@ -324,7 +344,7 @@ class Archive:
 
     def _close_waiting(self, origin: Origin) -> None:
         """The URLs that waited for a robots.txt that could not be had get its fate."""
-        self.catalogue.flush()
+        self.catalogue.write()
         closure = origin.closure
         assert closure is not None
         changed = self._connection.execute(
@@ -347,7 +367,7 @@ class Archive:
         """Seeds written without a scheme are tried over http where https cannot connect."""
         if not origin.name.startswith("https:"):
             return False
-        self.catalogue.flush()
+        self.catalogue.write()
         rows = self._connection.execute(
             """
             SELECT seeds.id, urls.url
@@ -363,7 +383,7 @@ class Archive:
             target = seeds.over_http(secure, max_url_bytes=self._config.fetch.max_url_bytes)
             self.catalogue.recall((target.hash,))
             url_id = self._admit_seed(target)
-            self.catalogue.flush()
+            self.catalogue.write()
             self._connection.execute(
                 "UPDATE seeds SET url_id = ?, scheme_assumed = 0 WHERE id = ?", (url_id, seed_id)
             )
@@ -416,30 +436,33 @@ class Archive:
             settled.retry(at)
         else:
             is_page = entry.kind == "page"
-            self.origins.count(origin.host, queued=-1, pages=int(is_page))
+            self.origins.count(origin.host, pages=int(is_page))
             settled.pages += is_page
             settled.errors += fate.state == "failed"
             settled.statuses[str(reply.status) if fate.state == "done" else fate.reason or ""] += 1
         settled.bytes += reply.wire_bytes
-        self._fates.append(
-            (fate.state, fate.reason, reply.status, entry.attempts + 1, not_before, entry.id)
+        # A robots.txt that was asked for again may have closed the origin while this was out.
+        waited = origin.closure is None or self._is_queued(entry.id)
+        self.origins.count(origin.host, queued=int(fate.state == "queued") - int(waited))
+        self._connection.execute(
+            UPDATE_FATE,
+            (fate.state, fate.reason, reply.status, entry.attempts + 1, not_before, entry.id),
         )
 
+    def _is_queued(self, url_id: int) -> bool:
+        row = self._connection.execute("SELECT state FROM urls WHERE id = ?", (url_id,)).fetchone()
+        return row is not None and row[0] == "queued"
+
     def _chain_error(self, entry: Entry, target: Target, hops: int) -> str | None:
-        """Why a redirect cannot be followed: back into its own chain, or too long a chain."""
+        """Why a redirect cannot be followed: to itself, or too long a chain.
+
+        Longer loops are found by `_settle_redirects`.
+        """
         if target.hash == entry.hash:
             return "redirect_loop"
         if hops >= self._config.fetch.max_redirects:
             return "too_many_redirects"
-        if hops > 0 and target.hash in self._chain(entry.id):
-            return "redirect_loop"
         return None
-
-    def _chain(self, url_id: int) -> set[int]:
-        """Hashes of the URLs whose redirects led here."""
-        self.catalogue.flush()
-        rows = self._connection.execute(CHAIN, (url_id, self._config.fetch.max_redirects + 1))
-        return {row[0] for row in rows}
 
     def _admit_redirect(
         self, entry: Entry, target: Target, depth: int, hops: int, error: str | None
@@ -449,39 +472,77 @@ class Archive:
             return known.id if known else None
         if error is not None:
             return None
-        if entry.depth == 0 and target.refusal is None and self._is_seed(entry.id):
-            self._widen_scope(target)
+        self._redirected.add(entry.id)
+        if depth == 0 and entry.kind == "page" and target.refusal is None:
+            self._join_scope(target.url)
         fetch_kind = entry.kind if entry.kind in ("sitemap", "feed", "check") else "page"
         return self.catalogue.admit(
             target, "redirect", depth, hops=hops + 1, source_id=entry.id, fetch_kind=fetch_kind
         )
 
-    def _is_seed(self, url_id: int) -> bool:
-        """Is this a seed, or what a seed's redirects led to?"""
-        self.catalogue.flush()
-        first = self._connection.execute(CHAIN_START, (url_id,)).fetchone()
-        return first is not None and first[0] == "seed"
+    def _settle_redirects(self) -> None:
+        """What redirects mean beyond their own hop, once the batch is written.
 
-    def _widen_scope(self, target: Target) -> None:
-        """A seed's redirect target joins the scope; what was out of scope there is judged again."""
-        if not self._join_scope(target.url):
+        A seed's redirect target joins the scope, however late it turned out to be a seed's. A
+        redirect on a loop that leads no further (to no greater number of hops) is an error, so
+        that the end does not depend on which of the loop came first.
+        """
+        redirected = set(self._redirected)
+        self._redirected.clear()
+        while nearer := self.catalogue.carry_depths():
+            redirected |= nearer
+            for url_id in nearer:
+                row = self._connection.execute(SEED_REDIRECT, (url_id,)).fetchone()
+                if row is not None:
+                    self._join_scope(row[0])
+        seen: set[int] = set()
+        for url_id in redirected:
+            loop = [] if url_id in seen else self._loop(url_id)
+            seen.update(loop)
+            for place, member in enumerate(loop):
+                self._settle_on_loop(member, loop[(place + 1) % len(loop)])
+
+    def _loop(self, url_id: int) -> list[int]:
+        """The redirects that lead from this URL back to it, in order; empty when none do."""
+        loop = [url_id]
+        for _ in range(MAX_LOOP):
+            row = self._connection.execute(NEXT_HOP, (loop[-1],)).fetchone()
+            if row is None or row[0] is None or row[0] in loop[1:]:
+                return []
+            if row[0] == url_id:
+                return loop if len(loop) > 1 else []
+            loop.append(row[0])
+        return []
+
+    def _settle_on_loop(self, url_id: int, target_id: int) -> None:
+        hops, reason, target_hops = self._connection.execute(
+            """
+            SELECT urls.hops, urls.reason, target.hops
+            FROM urls
+            JOIN urls AS target ON target.id = ?
+            WHERE urls.id = ?
+            """,
+            (target_id, url_id),
+        ).fetchone()
+        fails, failed = target_hops <= hops, reason == "redirect_loop"
+        if fails == failed:
             return
-        self.catalogue.flush()
-        host = self.origins.host(urls.host_of(target.origin))
-        rows = self._connection.execute(SKIPPED_BY_SCOPE, (host.id,)).fetchall()
-        for url_id, number in rows:
-            self._connection.execute(
-                "UPDATE urls SET reason = 'not_followed' WHERE id = ?", (url_id,)
-            )
-            self.catalogue.drop(number)
-        for url_id, number in rows:
-            url, origin, via, depth, hops, found_on = self._connection.execute(
-                READMISSION, (url_id,)
-            ).fetchone()
-            self.catalogue.recall((number,))
-            self.catalogue.admit(
-                Target(url, number, origin), via, depth, hops=hops, source_id=found_on
-            )
+        error = "redirect_loop" if fails else None
+        execute = self._connection.execute
+        execute(
+            "UPDATE urls SET state = ?, reason = ? WHERE id = ?",
+            ("failed" if fails else "done", error, url_id),
+        )
+        execute("UPDATE pages SET error = ? WHERE id = ?", (error, url_id))
+        execute(
+            """
+            UPDATE visits
+            SET error = ?
+            WHERE id = (SELECT max(id) FROM visits WHERE url_id = ? AND kind <> 'robots')
+            """,
+            (error, url_id),
+        )
+        self._settled.errors += 1 if fails else -1
 
     def _record_page(
         self, arrival: Arrival, error: str | None, depth: int, body_id: int | None
@@ -629,7 +690,7 @@ class Archive:
         self._link_rows: list[tuple[object, ...]] = []
         self._text_rows: list[tuple[object, ...]] = []
         self._sitemap_rows: list[tuple[object, ...]] = []
-        self._fates: list[tuple[object, ...]] = []
+        self._redirected: set[int] = set()
         self._robots_fates: list[tuple[object, ...]] = []
 
     def _write(self) -> None:
@@ -638,12 +699,11 @@ class Archive:
         many("INSERT OR IGNORE INTO texts (body_id, text) VALUES (?, ?)", self._text_rows)
         many(INSERT_LINK, self._link_rows)
         many(INSERT_SITEMAP_ENTRY, self._sitemap_rows)
-        many(UPDATE_FATE, self._fates)
         many(UPDATE_ROBOTS_FATE, self._robots_fates)
         self._write_pages()
-        settled = self._settled
+        settled, redirected = self._settled, self._redirected
         self._clear()
-        self._settled = settled
+        self._settled, self._redirected = settled, redirected
 
     def _write_pages(self) -> None:
         self._connection.executemany(UPSERT_PAGE, self._page_rows)
@@ -821,47 +881,32 @@ UPSERT_PAGE = f"""
         outlinks = excluded.outlinks
 """
 
-CHAIN = """
-    WITH RECURSIVE chain(id, hash, via, found_on_id, hop) AS (
-        SELECT id, hash, via, found_on_id, 0
-        FROM urls
-        WHERE id = ?
-        UNION ALL
-        SELECT urls.id, urls.hash, urls.via, urls.found_on_id, chain.hop + 1
-        FROM chain
-        JOIN urls ON urls.id = chain.found_on_id
-        WHERE chain.via = 'redirect' AND chain.hop < ?
+NEXT_HOP = """
+    SELECT visits.redirect_to_id
+    FROM urls
+    JOIN visits ON visits.id = (
+        SELECT max(id) FROM visits WHERE url_id = urls.id AND kind <> 'robots'
     )
-    SELECT hash
-    FROM chain
+    WHERE urls.id = ? AND urls.state <> 'queued'
 """
 
-CHAIN_START = """
-    WITH RECURSIVE chain(id, via, found_on_id, hop) AS (
-        SELECT id, via, found_on_id, 0
-        FROM urls
-        WHERE id = ?
-        UNION ALL
-        SELECT urls.id, urls.via, urls.found_on_id, chain.hop + 1
-        FROM chain
-        JOIN urls ON urls.id = chain.found_on_id
-        WHERE chain.via = 'redirect' AND chain.hop < 32
+SEED_REDIRECT = """
+    SELECT target.url
+    FROM urls
+    JOIN visits ON visits.id = (
+        SELECT max(id) FROM visits WHERE url_id = urls.id AND kind = 'page'
     )
-    SELECT via
-    FROM chain
-    ORDER BY hop DESC
-    LIMIT 1
+    JOIN urls AS target ON target.id = visits.redirect_to_id
+    WHERE urls.id = ? AND urls.depth = 0 AND target.origin_id IS NOT NULL
 """
 
 SKIPPED_BY_SCOPE = """
-    SELECT id, hash
-    FROM urls
-    WHERE host_id = ? AND state = 'skipped' AND reason = 'scope'
-"""
-
-READMISSION = """
-    SELECT urls.url, origins.origin, urls.via, urls.depth, urls.hops, urls.found_on_id
-    FROM urls
+    SELECT urls.id, urls.url, urls.hash, origins.origin, urls.via, urls.depth, urls.hops,
+        urls.found_on_id
+    FROM hosts
+    JOIN urls ON urls.host_id = hosts.id
     JOIN origins ON origins.id = urls.origin_id
-    WHERE urls.id = ?
+    WHERE (hosts.host IN (?1, ?2) OR (hosts.registered_domain = ?3 AND ?4 = 'domain'))
+        AND urls.state = 'skipped'
+        AND urls.reason = 'scope'
 """

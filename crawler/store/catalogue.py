@@ -7,6 +7,7 @@ look-up and no SQL.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -34,7 +35,8 @@ STANDINGS = {
 }
 """What a skipped URL's reason says of its best link; every other reason came after acceptance."""
 
-CHAIN_ERRORS = frozenset({"redirect_loop", "too_many_redirects"})
+OF_THE_URL = frozenset({"scheme", "url_invalid", "url_too_long", "blocked_port"})
+"""Reasons that are refusals of the URL itself."""
 
 
 class Entry(NamedTuple):
@@ -79,12 +81,13 @@ class Catalogue:
         self._run_id = run_id
         self._cap = config.scope.max_pages_per_host
         self._max_hops = config.fetch.max_redirects
-        self._nofollow_counts = int(config.scope.follow_nofollow)
+        self._nofollow_counts = config.scope.follow_nofollow
         self._young: dict[int, Known] = {}
         self._old: dict[int, Known] = {}
         self._next_id: int = connection.execute("SELECT max(id) FROM urls").fetchone()[0] or 0
         self._rows: list[tuple[object, ...]] = []
         self._nearer: list[tuple[int, int, int]] = []
+        self._redirecting: set[int] = set()
         self.fresh: list[Entry] = []
         self.now = ""
 
@@ -102,6 +105,7 @@ class Catalogue:
         self._old.clear()
         self._rows.clear()
         self._nearer.clear()
+        self._redirecting.clear()
         self.fresh = []
         self._next_id = self._connection.execute("SELECT max(id) FROM urls").fetchone()[0] or 0
 
@@ -146,12 +150,12 @@ class Catalogue:
         if known is None:
             verdict = self._judge.verdict(target, kind, depth, nofollow=nofollow)
             return self._add(target, kind, depth, hops, source_id, verdict, fetch_kind)
-        if known.standing == Standing.REFUSED and kind != "seed":
+        if known.standing == Standing.REFUSED and kind != "seed" and depth >= known.depth:
             return known.id
         if known.standing == Standing.ACCEPTED:
             nearer = depth < known.depth or hops < known.hops
             if nearer and kind in FOLLOWED and not nofollow:
-                self._nearer.append((known.id, depth, hops))
+                heapq.heappush(self._nearer, (depth, hops, known.id))
             return known.id
         verdict = self._judge.verdict(target, kind, depth, nofollow=nofollow)
         better = standing_of(verdict, fetch_kind) > known.standing
@@ -180,12 +184,21 @@ class Catalogue:
         self._young[target.hash] = Known(self._next_id, Standing.RECORDED, 0, 0)
         return self._next_id
 
-    def flush(self) -> None:
-        """Write new rows, then carry smaller depths on to what lies behind them."""
-        self._write()
+    def carry_depths(self) -> set[int]:
+        """Carry smaller depths on to what lies behind, once all else of the batch is written.
+
+        Returns the ids of redirecting URLs that came nearer.
+        """
+        self.write()
         while self._nearer:
-            self._bring_nearer(*self._nearer.pop())
-            self._write()
+            depth, hops, url_id = heapq.heappop(self._nearer)
+            self._bring_nearer(url_id, depth, hops)
+            self.write()
+        redirecting, self._redirecting = self._redirecting, set()
+        return redirecting
+
+    def age(self) -> None:
+        """Forget what was not asked for lately, when there is much of it."""
         if len(self._young) > GENERATION:
             self._old, self._young = self._young, {}
 
@@ -194,7 +207,8 @@ class Catalogue:
         self._young.pop(number, None)
         self._old.pop(number, None)
 
-    def _write(self) -> None:
+    def write(self) -> None:
+        """Write new rows."""
         self._connection.executemany(INSERT_URL, self._rows)
         self._rows.clear()
 
@@ -235,13 +249,16 @@ class Catalogue:
         fetch_kind: str,
     ) -> None:
         """Give a known URL the fate of a better link; one queued for a check becomes a page."""
-        self._write()
+        self.write()
         priority = FIRST if kind in ("seed", "redirect") else ORDINARY
         old = self._connection.execute(
             "SELECT state, kind, host_id FROM urls WHERE id = ?", (known.id,)
         ).fetchone()
         self._young[target.hash] = Known(known.id, standing_of(verdict, fetch_kind), depth, hops)
         if old[1] == "check" and (verdict.check or verdict.reason is not None):
+            self._connection.execute(
+                "UPDATE urls SET depth = min(depth, ?) WHERE id = ?", (depth, known.id)
+            )
             return
         if old[0] == "queued" and target.origin:
             self._origins.count(self._origins.origin(target.origin).host, queued=-1)
@@ -316,7 +333,7 @@ class Catalogue:
         )
         self._connection.execute("UPDATE pages SET depth = ? WHERE id = ?", (new_depth, url_id))
         self._young[number] = Known(url_id, Standing.ACCEPTED, new_depth, new_hops)
-        if state == "failed" and reason in CHAIN_ERRORS and new_hops < old_hops:
+        if reason == "too_many_redirects" and new_hops < old_hops:
             self._requeue(url_id, url, number, kind, priority, new_depth, new_hops, origin_name)
         if state != "queued":
             self._bring_children_nearer(url_id, new_depth, new_hops)
@@ -343,19 +360,23 @@ class Catalogue:
         )
 
     def _bring_children_nearer(self, url_id: int, depth: int, hops: int) -> None:
-        links = self._connection.execute(FOLLOWED_LINKS, (url_id, self._nofollow_counts))
-        for url, number, origin, kind in links.fetchall():
-            self._readmit(url, number, origin, kind, depth + 1, 0, url_id)
+        links = self._connection.execute(LINKS_OF, (url_id,)).fetchall()
+        self.recall([link[1] for link in links])
+        for url, number, origin, reason, kind, nofollow in links:
+            refusal = reason if reason in OF_THE_URL else None
+            target = Target(url, number, origin or "", refusal)
+            shy = bool(nofollow) and not self._nofollow_counts
+            self.admit(target, kind, depth + 1, source_id=url_id, nofollow=shy)
         redirect = self._connection.execute(LAST_REDIRECT, (url_id,)).fetchone()
-        if redirect is not None and redirect[1] is not None and hops < self._max_hops:
-            url, number, origin = redirect
-            self._readmit(url, number, origin, "redirect", depth, hops + 1, url_id)
-
-    def _readmit(
-        self, url: str, number: int, origin: str, kind: str, depth: int, hops: int, source_id: int
-    ) -> None:
-        self.recall((number,))
-        self.admit(Target(url, number, origin), kind, depth, hops=hops, source_id=source_id)
+        if redirect is None:
+            return
+        self._redirecting.add(url_id)
+        if hops < self._max_hops:
+            url, number, origin, reason = redirect
+            self.recall((number,))
+            refusal = reason if reason in OF_THE_URL else None
+            target = Target(url, number, origin or "", refusal)
+            self.admit(target, "redirect", depth, hops=hops + 1, source_id=url_id)
 
 
 def _standing(state: str, reason: str | None, kind: str) -> int:
@@ -385,19 +406,18 @@ INSERT_URL = """
     ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
-_KINDS = ", ".join(f"'{kind}'" for kind in sorted(FOLLOWED))
-FOLLOWED_LINKS = f"""
-    SELECT urls.url, urls.hash, origins.origin, links.kind
+LINKS_OF = """
+    SELECT urls.url, urls.hash, origins.origin, urls.reason, links.kind, links.nofollow
     FROM links
     JOIN urls ON urls.id = links.target_id
-    JOIN origins ON origins.id = urls.origin_id
-    WHERE links.source_id = ? AND links.nofollow <= ? AND links.kind IN ({_KINDS})
+    LEFT JOIN origins ON origins.id = urls.origin_id
+    WHERE links.source_id = ?
 """
 
 LAST_REDIRECT = """
-    SELECT urls.url, urls.hash, origins.origin
+    SELECT urls.url, urls.hash, origins.origin, urls.reason
     FROM visits
     JOIN urls ON urls.id = visits.redirect_to_id
-    JOIN origins ON origins.id = urls.origin_id
+    LEFT JOIN origins ON origins.id = urls.origin_id
     WHERE visits.id = (SELECT max(id) FROM visits WHERE url_id = ? AND kind <> 'robots')
 """

@@ -105,6 +105,10 @@ TABLES = (
     WHERE state = 'queued' AND not_before IS NOT NULL
     """,
     """
+    CREATE INDEX urls_out_of_scope ON urls(host_id)
+    WHERE state = 'skipped' AND reason = 'scope'
+    """,
+    """
     CREATE TABLE scopes (
         key TEXT PRIMARY KEY
     ) STRICT, WITHOUT ROWID
