@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import ada_url
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -372,3 +373,21 @@ def test_the_parts_of_any_text_are_read_without_an_error(text: str) -> None:
         urls.fold_host(name)
         urls.registered_domain(name)
         urls.is_private_literal(name)
+
+
+BASES = (
+    "http://example.org/a/b.html?c#d",
+    "https://example.org:8443/",
+    "http://user:word@example.org/a/",
+    "https://xn--bcher-kva.example/x/y/z",
+)
+
+
+@given(
+    st.text(alphabet="aZ09_~-./", max_size=20) | st.from_regex(urls._PLAIN, fullmatch=True),
+    st.sampled_from(BASES),
+)
+@settings(max_examples=500)
+def test_a_plain_path_means_what_the_exact_parser_says(path: str, base: str) -> None:
+    exact = ada_url.join_url(base.replace("user:word@", ""), path)
+    assert resolve(path, base)[0].url == exact.partition("#")[0]
