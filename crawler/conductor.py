@@ -17,7 +17,7 @@ import gevent
 from gevent.event import Event
 from gevent.pool import Group
 
-from crawler import __version__
+from crawler import __version__, failpoints
 from crawler.channels import Channel, Returned, open_channel
 from crawler.config import Config
 from crawler.errors import CrawlError, StorageError
@@ -290,6 +290,7 @@ class Conductor:
         if self._seed_batches:
             batch = self._seed_batches[0]
             self._settle([], self._writer.load_seeds(batch))
+            failpoints.reached("seeds-stored")
             self._seed_batches.popleft()
             worked = True
         needs = self._frontier.needs(time.time())
@@ -329,6 +330,8 @@ class Conductor:
             self._unsettled_pages -= arrival.entry.kind == "page"
         self._oldest_arrival = time.monotonic()
         self._settle(batch, settled)
+        if failpoints.armed:
+            _die_where_asked(batch, settled)
 
     def _settle(self, batch: list[Arrival], settled: Settled) -> None:
         self._pages += settled.pages
@@ -374,6 +377,7 @@ class Conductor:
             state = "interrupted"
         try:
             self._writer.finish(state=state, reason=reason)
+            failpoints.reached("finished")
         except CrawlError:
             if error is None:
                 raise
@@ -386,6 +390,13 @@ class Conductor:
             self._writer.load_seeds(self._seed_batches.popleft())
         while self._arrivals:
             self._record_batch()
+
+
+def _die_where_asked(batch: list[Arrival], settled: Settled) -> None:
+    if settled.robots:
+        failpoints.reached("robots-stored")
+    if any(arrival.visit.reply.redirect is not None for arrival in batch):
+        failpoints.reached("hop-stored")
 
 
 def weight(visit: Visit) -> int:

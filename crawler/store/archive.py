@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from crawler import failpoints
 from crawler.config import Config
 from crawler.model import FOLLOWED, Document, Reply, Target, Visit
 from crawler.policy import pace, seeds, urls
@@ -170,7 +171,9 @@ class Archive:
             self.catalogue.age()
             self.origins.flush()
             self._count_run()
+            failpoints.reached("before-commit")
             self._connection.execute("COMMIT")
+            failpoints.reached("after-commit")
         except BaseException:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")

@@ -11,6 +11,7 @@ from functools import partial
 
 import msgspec
 
+from crawler import failpoints
 from crawler.config import Config
 from crawler.model import Target
 from crawler.policy.scope import judging
@@ -157,6 +158,7 @@ def judge_again(connection: Connection, archive: Archive, now: float) -> int:
         if not rows:
             break
         archive.change(partial(_judge_rows, connection, archive, rows), now)
+        failpoints.reached("judging")
         last, judged = rows[-1][0], judged + len(rows)
     connection.execute("BEGIN IMMEDIATE")
     _recount(connection)

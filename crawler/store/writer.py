@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from gevent.threadpool import ThreadPool
 
+from crawler import failpoints
 from crawler.config import Config
 from crawler.policy.seeds import Seed
 from crawler.store import runs
@@ -56,6 +57,7 @@ class Writer:
         self._lock = WriterLock(self.path)
         try:
             self._connection = open_for_writing(self.path)
+            failpoints.reached("opened")
             start = runs.start(
                 self._connection, self._config, seeds_file=seeds_file, version=version,
                 pid=os.getpid(), now=time.time(),
@@ -63,6 +65,7 @@ class Writer:
         except BaseException:
             self._lock.release()
             raise
+        failpoints.reached("run-begun")
         self.run_id = start.run_id
         self._archive = Archive(self._connection, self._config, start.run_id, self._agent)
         self._queue = Queue(self._connection, self._archive.origins)
@@ -83,7 +86,13 @@ class Writer:
 
     def record(self, arrivals: Sequence[Arrival], paces: Sequence[HostPace]) -> Settled:
         """Store visits and what follows from them, in one transaction."""
-        return self._on_thread(lambda: self._archive.record(arrivals, paces, time.time()))
+        return self._on_thread(lambda: self._record(arrivals, paces))
+
+    def _record(self, arrivals: Sequence[Arrival], paces: Sequence[HostPace]) -> Settled:
+        settled = self._archive.record(arrivals, paces, time.time())
+        if failpoints.growth_forbidden("checkpoint", self.path):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return settled
 
     def with_queue(self, read: Callable[[Queue], Result]) -> Result:
         """Ask the queue on the writer's thread."""
