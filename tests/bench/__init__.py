@@ -1,0 +1,1 @@
+"""How fast is this crawler, next to others and under load?"""

@@ -1,0 +1,88 @@
+"""How are the figures shown?"""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from tests.bench.loads import Figure
+from tests.bench.race import Course, Placing
+
+WIDTH = 150
+FUNCTIONS = 25
+
+
+def console() -> Console:
+    """Where tables go: as wide as they need when nobody watches."""
+    return Console(width=None if os.isatty(1) else WIDTH, highlight=False)
+
+
+def machine() -> str:
+    """The machine, on one line."""
+    load = os.getloadavg()[0]
+    python = platform.python_version()
+    return f"{os.cpu_count()} cores, load {load:.1f}, Linux {platform.release()}, Python {python}"
+
+
+def of_race(course: Course, placings: Sequence[Placing], runs: int) -> Table:
+    """A line for each contestant."""
+    table = _table(f"{course.name}: {course.about}; medians of {runs} runs taken in turn")
+    columns = ("pages/s", "crawler is", "spread", "CPU s/1,000 pages", "peak MB", "kept B/page")
+    table.add_column("")
+    for name in (*columns, "pages", "requests"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("keeps")
+    for one in placings:
+        table.add_row(one.name, *_figures(one), one.keeps)
+    remarks = [f"{one.name}: {one.remark}" for one in placings if one.remark]
+    table.caption = "\n".join(remarks) or None
+    return table
+
+
+def _figures(one: Placing) -> Iterable[str]:
+    if not one.pages_per_s:
+        return ["-"] * 8
+    return (
+        f"{one.pages_per_s:,.0f}",
+        f"{one.ours:.2f} x" if one.ours else "-",
+        f"{one.spread:.2f}",
+        f"{one.cpu_s:.2f}",
+        f"{one.peak_bytes / 1e6:,.0f}",
+        f"{one.bytes_per_page:,.0f}" if one.bytes_per_page else "-",
+        f"{one.pages:,}" + (" !" if one.remark else ""),
+        f"{one.requests:,}",
+    )
+
+
+def of_load(name: str, about: str, figures: Sequence[Figure]) -> Table:
+    """A line for each figure."""
+    table = _table(f"{name}: {about}")
+    table.add_column("")
+    table.add_column("measured", justify="right")
+    table.add_column("of", justify="right")
+    for one in figures:
+        table.add_row(one.what, one.value, one.against)
+    return table
+
+
+def of_samples(name: str, samples: Counter[str]) -> Table:
+    """The functions in which most samples were taken."""
+    whole = samples.total()
+    table = _table(f"{name}: {whole:,} samples by innermost function")
+    table.add_column("share", justify="right")
+    table.add_column("function")
+    for function, count in samples.most_common(FUNCTIONS):
+        table.add_row(f"{count / whole:.1%}", function)
+    return table
+
+
+def _table(title: str) -> Table:
+    return Table(
+        title=title, title_justify="left", caption_justify="left", box=SIMPLE_HEAD, pad_edge=False
+    )
