@@ -45,9 +45,7 @@ class Worker:
         self._fetcher = Fetcher(
             config.fetch, robots=config.robots, allow_private=config.scope.allow_private
         )
-        self._disposable = DisposableParser(
-            config.parse, max_url_bytes=config.fetch.max_url_bytes
-        )
+        self._disposable = DisposableParser(config.parse, max_url_bytes=config.fetch.max_url_bytes)
         self._queue: JoinableQueue[Job] = JoinableQueue(maxsize=2 * config.run.concurrency)
         self._pool = Pool(config.run.concurrency)
         for _ in range(config.run.concurrency):

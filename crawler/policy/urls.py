@@ -158,7 +158,8 @@ class Resolver:
             whole: str = can_ada.parse(href).href if base is None else (base + href).href
         except (ValueError, TypeError):
             return _exact_href(href, self._href)
-        if "^" in whole or " " in whole:
+        # can_ada 3.0.0 leaves the last dot of ``/.a/.`` standing.
+        if "^" in whole or " " in whole or "/." in whole:
             return _exact_href(href, self._href)
         # The base was read exactly, so its own host needs no second opinion.
         if ("%" in href or "xn--" in whole) and not whole.startswith(self._prefix):
