@@ -75,6 +75,7 @@ class Conductor:
         self._writer = Writer(database, config, agent=agent)
         self._frontier = Frontier(config)
         self._channel = channel or open_channel(config, workers)
+        self._room = config.run.concurrency * max(1, self._channel.workers)
         self._wake_dispatcher = Event()
         self._wake_writer = Event()
         self._ended = Event()
@@ -115,12 +116,16 @@ class Conductor:
             self._started = time.monotonic()
             self._phase = "crawling"
             self._channel.start()
-            for part in (self._load, self._dispatch, self._receive, self._write, self._tick):
+            for part in (self._load, self._dispatch, self._receive, self._tick):
                 greenlets.start(gevent.Greenlet(self._guarded, part))
+            writing = gevent.spawn(self._guarded, self._write)
             self._ended.wait()
             self._phase = "finishing"
             self._channel.close()
             greenlets.kill()
+            # Never killed: what it commits now must not be stored a second time.
+            self._wake_writer.set()
+            writing.join()
             return self._finish()
         finally:
             greenlets.kill()
@@ -144,7 +149,7 @@ class Conductor:
         """What is going on, now."""
         now = time.monotonic()
         elapsed = max(now - self._started, 1e-6)
-        resting = self._frontier.resting(now, 5) if self._phase == "crawling" else []
+        resting = self._frontier.resting(now, time.time(), 5) if self._phase == "crawling" else []
         due = self._frontier.next_due(now, time.time())
         return Stats(
             phase=self._phase,
@@ -197,7 +202,8 @@ class Conductor:
             self._wake_dispatcher.clear()
             now = time.monotonic()
             self._send_due(now)
-            if self._frontier.needs_supplies or self._frontier.starving:
+            hurry = self._frontier.starving and bool(self._arrivals)
+            if hurry or self._frontier.needs_supplies(time.time()):
                 self._wake_writer.set()
             wait = self._until_next(now)
             if wait is None:
@@ -209,13 +215,17 @@ class Conductor:
         if self._stop_reason is not None:
             return
         while self._channel.free > 0 and self._backlog_bytes < self._config.store.backlog_bytes:
-            if not self._pages_left():
+            if not self._pages_left() or self._unsettled() >= self._room:
                 return
-            lease = self._frontier.lease(now)
+            lease = self._frontier.lease(now, self._channel.free)
             if lease is None:
                 return
             self._unsettled_pages += lease.entry.kind == "page"
             self._channel.send(_job(lease))
+
+    def _unsettled(self) -> int:
+        """Fetches that would be repeated if this process died now."""
+        return self._frontier.leased + len(self._arrivals)
 
     def _pages_left(self) -> bool:
         limit = self._config.run.max_pages
@@ -276,13 +286,14 @@ class Conductor:
 
     def _write(self) -> None:
         """The one writer: seeds, what the frontier lacks, and visits, each in its transaction."""
-        while True:
+        while not self._ended.is_set():
             self._wake_writer.clear()
             self._writing = True
             worked = self._write_once()
             self._writing = False
-            self._wake_dispatcher.set()
-            if not worked:
+            if worked:
+                self._wake_dispatcher.set()
+            else:
                 self._wake_writer.wait(self._until_batch())
 
     def _write_once(self) -> bool:
@@ -307,7 +318,8 @@ class Conductor:
     def _batch_is_ready(self) -> bool:
         waited = time.monotonic() - self._oldest_arrival
         store = self._config.store
-        if len(self._arrivals) >= store.batch or waited >= store.batch_s:
+        enough = min(store.batch, max(1, self._room // 2))
+        if len(self._arrivals) >= enough or waited >= store.batch_s:
             return True
         return self._frontier.starving and waited >= STARVING_PAUSE_S
 

@@ -23,7 +23,7 @@ from crawler.policy.scope import Judge, Standing, seed_key
 from crawler.policy.seeds import Seed
 from crawler.store.catalogue import Catalogue, Entry
 from crawler.store.clock import iso
-from crawler.store.database import Connection, DatabaseError
+from crawler.store.database import UNFIT, Connection, DatabaseError
 from crawler.store.origins import Origin, Origins
 
 MAX_LOOP = 64
@@ -93,23 +93,23 @@ class RobotsOutcome:
 class Settled:
     """What the conductor must know of a transaction that has been committed.
 
-    fresh: URLs that are queued now. robots: what was learnt of origins. retry_at: epoch seconds of
-    the earliest new retry. pages, errors, bytes: to add to the run's. statuses: count by status or
-    error. queued: URLs that wait now.
+    fresh: URLs that are queued now. robots: what was learnt of origins. retries: by host, epoch
+    seconds of its earliest new retry. pages, errors, bytes: to add to the run's. statuses: count by
+    status or error. queued: URLs that wait now.
     """
 
     fresh: list[Entry] = field(default_factory=list)
     robots: list[RobotsOutcome] = field(default_factory=list)
-    retry_at: float | None = None
+    retries: dict[str, float] = field(default_factory=dict)
     pages: int = 0
     errors: int = 0
     bytes: int = 0
     statuses: Counter[str] = field(default_factory=Counter)
     queued: int = 0
 
-    def retry(self, at: float) -> None:
-        """Remember the earliest retry."""
-        self.retry_at = at if self.retry_at is None else min(at, self.retry_at)
+    def retry(self, host: str, at: float) -> None:
+        """Remember a host's earliest retry."""
+        self.retries[host] = min(at, self.retries.get(host, at))
 
 
 class Archive:
@@ -135,14 +135,17 @@ class Archive:
         """Store a batch in one transaction; one that cannot be stored spoils no other."""
         try:
             return self._transaction(lambda: self._record(arrivals, paces, now), now)
-        except DatabaseError:
-            raise
-        except Exception:
+        except Exception as error:
+            of_the_disk = isinstance(error, DatabaseError) and not isinstance(error, UNFIT)
+            if of_the_disk or not arrivals:
+                raise
             if len(arrivals) == 1:
                 return self._transaction(
                     lambda: self._record([_without_document(arrivals[0])], paces, now), now
                 )
-        settled = [self.record([arrival], (), now) for arrival in arrivals]
+        first, *others = arrivals
+        settled = [self.record([first], paces, now)]
+        settled += [self.record([arrival], (), now) for arrival in others]
         return _sum(settled)
 
     def load_seeds(self, batch: Sequence[Seed], now: float) -> Settled:
@@ -436,7 +439,7 @@ class Archive:
         if fate.state == "queued":
             at = now + (fate.retry_in_s or 0.0)
             not_before = iso(at)
-            settled.retry(at)
+            settled.retry(origin.host.name, at)
         else:
             is_page = entry.kind == "page"
             self.origins.count(origin.host, pages=int(is_page))
@@ -805,8 +808,8 @@ def _sum(parts: Iterable[Settled]) -> Settled:
         whole.bytes += part.bytes
         whole.statuses += part.statuses
         whole.queued = part.queued
-        if part.retry_at is not None:
-            whole.retry(part.retry_at)
+        for host, at in part.retries.items():
+            whole.retry(host, at)
     return whole
 
 

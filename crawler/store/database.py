@@ -27,6 +27,8 @@ Connection = Any
 LIBRARY_VERSION: str = sqlite3.sqlite_version
 DatabaseError: type[Exception] = sqlite3.DatabaseError
 SQLiteError: type[Exception] = sqlite3.Error
+UNFIT: tuple[type[Exception], ...] = (sqlite3.IntegrityError, sqlite3.DataError)
+"""Errors of a value that the tables do not take, which no disk or lock is to blame for."""
 MAGIC = b"SQLite format 3\x00"
 BUSY_TIMEOUT_MS = 60_000
 WAL_LIMIT_BYTES = 64 * 1024 * 1024
