@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from crawler.config import Config
 from crawler.frontier.schedule import (
+    LONG_REST_S,
+    NO_LIMIT,
     Errand,
     HostState,
     Lease,
@@ -20,6 +22,7 @@ from crawler.frontier.schedule import (
     robots_entry,
 )
 from crawler.model import Reply
+from crawler.policy import pace
 from crawler.store.archive import HostPace, RobotsOutcome, Settled
 from crawler.store.catalogue import Entry
 from crawler.store.clock import iso
@@ -31,6 +34,7 @@ HOSTS_KEPT = 20_000
 HOSTS_A_TRIP = 500
 REFILLS_A_TRIP = 200
 DUE_A_TRIP = 1000
+RETRIES_SHOWN = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +56,15 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class Supplies:
-    """The answer to `Needs`. next_due: epoch seconds of the next rest that ends."""
+    """The answer to `Needs`.
+
+    hosts: those asked for by id. swept: those read in the order of their ids; read_up_to: the last
+    of them, -1 when there are no more, None when none were asked for.
+    next_due: epoch seconds of the next rest that ends. stopped: URLs settled instead, by reason.
+    """
 
     hosts: tuple[WaitingHost, ...]
+    swept: tuple[WaitingHost, ...]
     read_up_to: int | None
     refills: tuple[Refill, ...]
     due: tuple[Entry, ...]
@@ -65,19 +75,28 @@ class Supplies:
 
 def supply(queue: Queue, needs: Needs, now: float) -> Supplies:
     """Fetch what the frontier needs; runs on the writer's thread."""
-    hosts = [queue.host(host_id) for host_id in needs.hosts]
+    swept: list[WaitingHost] = []
     read_up_to = None
     if needs.after_host is not None:
-        more = queue.hosts(needs.after_host, HOSTS_A_TRIP)
-        read_up_to = more[-1].id if len(more) == HOSTS_A_TRIP else -1
-        hosts += more
+        swept = queue.hosts(needs.after_host, HOSTS_A_TRIP)
+        read_up_to = swept[-1].id if len(swept) == HOSTS_A_TRIP else -1
     refills, stopped = queue.refill(needs.refills, now) if needs.refills else ([], {})
     due: list[Entry] = []
     next_due = None
+    stopped = dict(stopped)
     if needs.due:
-        due, next_due = queue.due(now, DUE_A_TRIP)
+        due, next_due, also = queue.due(now, DUE_A_TRIP)
+        for reason, count in also.items():
+            stopped[reason] = stopped.get(reason, 0) + count
     return Supplies(
-        tuple(hosts), read_up_to, tuple(refills), tuple(due), next_due, needs.due, dict(stopped)
+        hosts=tuple(queue.host(host_id) for host_id in needs.hosts),
+        swept=tuple(swept),
+        read_up_to=read_up_to,
+        refills=tuple(refills),
+        due=tuple(due),
+        next_due=next_due,
+        asked_due=needs.due,
+        stopped=stopped,
     )
 
 
@@ -86,16 +105,23 @@ class Frontier:
 
     Moments called `now` are seconds of the monotonic clock; `wall` is epoch seconds and serves
     only to read and write the times that stand in the database.
+
+    At most `hosts_kept` hosts are in memory. All others wait in the database, and sweeps through it
+    in the order of ids bring them in as there is room, so that each has its turn.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, *, hosts_kept: int = HOSTS_KEPT) -> None:
         self._config = config
+        self._hosts_kept = hosts_kept
         self._schedule = Schedule(config.pace, obey_robots=config.robots.obey)
         self._wanted: set[int] = set()
         self._errands: dict[int, list[Errand]] = {}
         self._after_host: int | None = 0
+        self._first_sweep = True
+        self._outside: float | None = None
         self._supplying = False
         self._next_deferred: float | None = 0.0
+        self._retries: dict[str, float] = {}
 
     def __repr__(self) -> str:
         schedule = self._schedule
@@ -106,9 +132,9 @@ class Frontier:
 
     # Out
 
-    def lease(self, now: float) -> Lease | None:
-        """The next job that may be fetched now, None when none may."""
-        return self._schedule.lease(now)
+    def lease(self, now: float, free: int = NO_LIMIT) -> Lease | None:
+        """The next job that may be fetched now, None when none may; `free` slots are left."""
+        return self._schedule.lease(now, free)
 
     @property
     def leased(self) -> int:
@@ -121,7 +147,7 @@ class Frontier:
 
     def next_due(self, now: float, wall: float) -> float | None:
         """When something may be fetched at the earliest; None when nothing waits at all."""
-        moments = [self._schedule.next_due()]
+        moments = [self._schedule.next_due(), self._outside]
         if self._next_deferred is not None:
             moments.append(now + self._next_deferred - wall)
         known = [moment for moment in moments if moment is not None]
@@ -131,14 +157,13 @@ class Frontier:
         """Hosts that could be asked now."""
         return self._schedule.due_hosts(now)
 
-    def resting(self, now: float, limit: int) -> list[tuple[str, float, str]]:
-        """The hosts that rest longest: name, seconds, why."""
-        found = [
-            (host.name, host.due - now, host.block_reason or "pace")
-            for host in self._schedule.hosts.values()
-            if host.due > now and (host.errands or any(o.window for o in host.origins.values()))
-        ]
-        return heapq.nlargest(limit, found, key=lambda item: item[1])
+    def resting(self, now: float, wall: float, limit: int) -> list[tuple[str, float, str]]:
+        """What rests longest: host, seconds, why."""
+        found = {name: (at - wall, "retry") for name, at in self._retries.items() if at > wall}
+        for host, wake in self._schedule.resting(now):
+            found[host.name] = (wake - now, host.why(now) if wake <= host.due else "retry")
+        longest = heapq.nlargest(limit, found.items(), key=lambda item: item[1][0])
+        return [(name, seconds, why) for name, (seconds, why) in longest]
 
     # Back
 
@@ -159,18 +184,23 @@ class Frontier:
         for entry in settled.fresh:
             if not self._schedule.offer(entry, now):
                 self._want(entry, now)
-        if settled.retry_at is not None:
-            self._defer(settled.retry_at)
+        for name, at in settled.retries.items():
+            self._defer(name, at, wall)
 
     def _want(self, entry: Entry, now: float) -> None:
         """A URL of a host or origin that is not in memory."""
-        if len(self._schedule.hosts) < HOSTS_KEPT or entry.host_id in self._schedule.hosts:
+        if self._room > 0 or entry.host_id in self._schedule.hosts:
             self._wanted.add(entry.host_id)
-        elif self._after_host is None:
-            self._after_host = 0
+        else:
+            self._leave_outside(now)
 
-    def _defer(self, at: float) -> None:
+    def _defer(self, name: str, at: float, wall: float) -> None:
+        """URLs of this host wait in the database for another try."""
         self._next_deferred = at if self._next_deferred is None else min(at, self._next_deferred)
+        if len(self._retries) >= RETRIES_SHOWN:
+            self._retries = {host: end for host, end in self._retries.items() if end > wall}
+        if len(self._retries) < RETRIES_SHOWN:
+            self._retries[name] = at
 
     def _learn(self, outcome: RobotsOutcome, now: float, wall: float) -> None:
         """What a robots.txt said reaches the schedule."""
@@ -207,28 +237,28 @@ class Frontier:
 
     # Supplies
 
-    @property
-    def needs_supplies(self) -> bool:
+    def needs_supplies(self, wall: float) -> bool:
         """Is there something to ask the store for?"""
-        return bool(self._schedule.hungry or self._wanted) or self._after_host is not None
+        if self._supplying:
+            return False
+        sweeping = self._after_host is not None and self._room > 0
+        return bool(self._schedule.hungry or self._wanted) or sweeping or self._is_due(wall)
 
     def needs(self, wall: float) -> Needs:
         """What to ask the store for now; falsy when nothing is lacking."""
         if self._supplying:
             return NOTHING
-        hungry = self._schedule.hungry
-        refills = []
-        for origin_id in list(hungry)[:REFILLS_A_TRIP]:
-            origin = hungry.pop(origin_id)
-            origin.loading = True
-            host, _ = self._schedule.origins[origin_id]
-            refills.append((origin_id, origin.after, self._schedule.window(host)))
-        hosts = tuple(list(self._wanted)[:HOSTS_A_TRIP])
-        due = self._next_deferred is not None and self._next_deferred <= wall
-        room = len(self._schedule.hosts) < HOSTS_KEPT
-        needs = Needs(hosts, self._after_host if room else None, tuple(refills), due)
+        needs = Needs(
+            hosts=tuple(list(self._wanted)[:HOSTS_A_TRIP]),
+            after_host=self._after_host if self._room > 0 else None,
+            refills=tuple(self._schedule.ask_for_more(REFILLS_A_TRIP)),
+            due=self._is_due(wall),
+        )
         self._supplying = bool(needs)
         return needs
+
+    def _is_due(self, wall: float) -> bool:
+        return self._next_deferred is not None and self._next_deferred <= wall
 
     def supplied(self, supplies: Supplies, now: float, wall: float) -> None:
         """Take what the store gave."""
@@ -237,35 +267,91 @@ class Frontier:
             self._wanted.discard(waiting.id)
             self._take_up(waiting, now, wall)
         if supplies.read_up_to is not None:
-            self._after_host = None if supplies.read_up_to < 0 else supplies.read_up_to
+            self._sweep(supplies.swept, supplies.read_up_to, now, wall)
         for refill in supplies.refills:
             self._schedule.refill(
                 refill.origin_id, refill.entries, refill.after, now, complete=refill.complete
             )
         if supplies.asked_due:
             self._next_deferred = supplies.next_due
+            self._retries = {name: at for name, at in self._retries.items() if at > wall}
         for entry in supplies.due:
             if not self._schedule.offer(entry, now, due=True):
                 self._want(entry, now)
+
+    def _sweep(
+        self, hosts: Sequence[WaitingHost], read_up_to: int, now: float, wall: float
+    ) -> None:
+        for waiting in hosts:
+            rest = self._rest(waiting, wall)
+            if rest > LONG_REST_S and self._crowded and waiting.id not in self._schedule.hosts:
+                self._leave_outside(now + rest)
+            else:
+                self._take_up(waiting, now, wall)
+        self._after_host = read_up_to
+        if read_up_to < 0:
+            self._after_host = None
+            self._first_sweep = False
+
+    def _leave_outside(self, due: float) -> None:
+        """A host stays in the database; it may be asked from `due` on."""
+        self._outside = due if self._outside is None else min(due, self._outside)
 
     def _take_up(self, waiting: WaitingHost, now: float, wall: float) -> None:
         """A host from the database, or origins of it that are new here."""
         host = self._schedule.hosts.get(waiting.id)
         origins = [self._origin_state(origin, now, wall) for origin in waiting.origins]
         if host is not None:
+            host.own = host.own or waiting.own
             for origin in origins:
                 if origin.id not in host.origins:
                     self._schedule.add_origin(host, origin, now)
             return
-        rest = min(max(0.0, waiting.next_fetch_at - wall), self._config.pace.retry_after_max_s)
-        host = HostState(
-            waiting.id, waiting.name, waiting.domain, waiting.own, now + rest, waiting.ip,
-            errors_in_row=waiting.errors_in_row,
-            origins={origin.id: origin for origin in origins},
-        )  # fmt: skip
+        host = self._host_state(waiting, origins, now, wall)
+        errands = self._errands.pop(host.id, [])
+        for errand in errands:
+            if errand.for_origin in host.origins:
+                host.origins[errand.for_origin].asking = True
         self._schedule.add_host(host, now)
-        for errand in self._errands.pop(host.id, ()):
+        for errand in errands:
             self._schedule.add_errand(host, errand)
+
+    def _host_state(
+        self, waiting: WaitingHost, origins: list[OriginState], now: float, wall: float
+    ) -> HostState:
+        delay_s = max((origin.crawl_delay_s for origin in origins), default=0.0)
+        rest = self._rest(waiting, wall)
+        if self._first_sweep:
+            # A run that was killed could not write down whom it had asked last.
+            rest = max(rest, delay_s)
+        blocked = waiting.blocked_until > wall
+        return HostState(
+            waiting.id,
+            waiting.name,
+            waiting.domain,
+            waiting.own,
+            now + rest,
+            waiting.ip,
+            penalty_s=waiting.delay_s if waiting.delay_s > max(delay_s, self._least_gap) else 0.0,
+            errors_in_row=waiting.errors_in_row,
+            blocked_until=now + rest if blocked else 0.0,
+            block_reason=waiting.block_reason if blocked else None,
+            origins={origin.id: origin for origin in origins},
+        )
+
+    def _rest(self, waiting: WaitingHost, wall: float) -> float:
+        """Seconds that a host has still to rest, never more than any rest can be.
+
+        So a wall clock that was set back keeps nobody waiting.
+        """
+        longest = waiting.delay_s
+        if waiting.blocked_until > wall:
+            longest = pace.longest_rest_s(self._config.pace)
+        return min(max(waiting.next_fetch_at - wall, 0.0), longest)
+
+    @property
+    def _least_gap(self) -> float:
+        return max(self._config.pace.gap_s, self._config.pace.own_gap_s)
 
     def _origin_state(self, waiting: WaitingOrigin, now: float, wall: float) -> OriginState:
         until = self._monotonic(waiting.known_until, now, wall)
@@ -275,7 +361,7 @@ class Frontier:
     def _monotonic(self, epoch_s: float, now: float, wall: float) -> float:
         """A stored moment on the clock that never goes back, however the wall clock was set."""
         ahead = min(epoch_s - wall, self._config.robots.max_age_s)
-        return now + ahead if epoch_s else -1.0
+        return now + ahead if epoch_s else now - 1.0
 
     # What there is to tell
 
@@ -293,7 +379,7 @@ class Frontier:
             host.id,
             host.own,
             host.ip,
-            round(1000 * self._schedule.gap(host)),
+            round(1000 * host.gap_s),
             iso(wall + rest) if rest > 0 else None,
             iso(wall + host.blocked_until - now) if blocked else None,
             host.block_reason if blocked else None,
@@ -306,9 +392,32 @@ class Frontier:
         return not self._schedule.waiting
 
     def tidy(self, now: float) -> None:
-        """Make room for hosts that wait in the database."""
-        if len(self._schedule.hosts) > HOSTS_KEPT // 2:
+        """Let hosts that wait in the database have their turn; call it now and then."""
+        if self._crowded:
             self._schedule.tidy(now)
+        looking = self._outside is not None and self._outside <= now
+        if (looking or self._after_host is not None) and self._room < HOSTS_A_TRIP:
+            self._make_room(now)
+        if looking and self._after_host is None and self._room > 0:
+            self._outside = None
+            self._after_host = 0
+
+    def _make_room(self, now: float) -> None:
+        count = min(HOSTS_A_TRIP, self._hosts_kept) - self._room
+        for host in self._schedule.make_room(count, now):
+            self._leave_outside(max(host.due, now))
+            kept = [errand for errand in host.errands if _is_worth_keeping(errand)]
+            if kept:
+                self._errands[host.id] = kept
+
+    @property
+    def _room(self) -> int:
+        """Hosts that may still be taken up."""
+        return self._hosts_kept - len(self._schedule.hosts) - len(self._wanted)
+
+    @property
+    def _crowded(self) -> bool:
+        return len(self._schedule.hosts) > self._hosts_kept // 2
 
     @property
     def idle(self) -> bool:
@@ -317,6 +426,12 @@ class Frontier:
             not (self._schedule.leases or self._supplying or self._wanted or self._schedule.hungry)
             and self._after_host is None
         )
+
+
+def _is_worth_keeping(errand: Errand) -> bool:
+    """A first question for a host's own rules is asked anew when the host is taken up again."""
+    entry = errand.entry
+    return bool(entry.attempts or entry.hops)
 
 
 NOTHING = Needs((), None, (), due=False)

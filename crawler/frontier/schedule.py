@@ -8,9 +8,10 @@ smallest key (priority, depth, id) goes first. URLs beyond a host's window wait 
 from __future__ import annotations
 
 import heapq
-from collections import Counter, deque
+from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import inf
 
 from crawler.config import PaceConfig
 from crawler.model import Reply
@@ -20,8 +21,20 @@ from crawler.store.queue import FIRST_KEY, Key
 
 OWN_WINDOW = 4096
 PUBLIC_WINDOW = 32
-RESPONSE_MEMORY = 0.7
-"""Weight of the past in a host's recent response time."""
+LEAST_WINDOW = 8
+ENTRIES_KEPT = 200_000
+"""Of public hosts, all windows together: the more hosts there are, the smaller each window."""
+SLOW_S = 10.0
+"""A host that takes longer, or did not answer at all, leaves slots to those that do answer."""
+RESERVE = 4
+"""One slot in so many is kept for healthy hosts that will soon want it."""
+UNPROVEN = "slots"
+TURN = 64
+"""Leases after which a host makes room for others that wait in the database."""
+LONG_REST_S = 60.0
+"""A host that rests longer need not be in memory when others want its place."""
+HEAP_SLACK = 1000
+NO_LIMIT = 1 << 30
 
 
 @dataclass(slots=True, eq=False)
@@ -29,7 +42,8 @@ class OriginState:
     """An origin's window: the first entries of its queue.
 
     after: the key up to which the queue was read. complete: nothing waits behind it.
-    loading: more was asked for. known_until: its robots.txt holds until then.
+    loading: more was asked for. stale: what is being loaded was overtaken by a change.
+    known_until: its robots.txt holds until then.
     asking: its robots.txt is being fetched. closed: it could not be had.
     """
 
@@ -40,9 +54,19 @@ class OriginState:
     closed: bool = False
     asking: bool = False
     loading: bool = False
+    stale: bool = False
     complete: bool = False
     after: Key = FIRST_KEY
     window: list[Entry] = field(default_factory=list)
+
+    def look_back(self) -> None:
+        """Read the queue again from its beginning, leaving out what is held.
+
+        An entry's own key tells not where to go on: a nearer link may have moved it meanwhile.
+        """
+        self.after = FIRST_KEY
+        self.complete = False
+        self.stale = self.loading
 
 
 @dataclass(order=True, slots=True)
@@ -58,9 +82,15 @@ class Errand:
 class HostState:
     """A host's pace.
 
-    due: it may be asked from then on. response_s: recent response time. penalty_s: what its 429
-    and 503 have added to the gap. blocked_until, block_reason: it asked for rest, or is parked.
+    own: a seed named this private host. near: it is paced as the person's own, by its address.
+    due: it may be asked from then on. freed_at: its last reply came. served: leases so far.
+    response_s: recent response time. penalty_s: the gap that its 429 and 503 have brought about.
+    gap_s: its present gap. limit: requests that may be in flight.
+    judged_at: when it was last penalised or parked; what was out then counts no further.
+    blocked_until, block_reason: it asked for rest, or is parked. proven: it answers, and in time.
     armed: the time under which it stands in the heap, None when it does not.
+    waits_for: the cap that has to be free first. ran_errand: its last lease was an errand.
+    counted: it is one of the healthy hosts that slots are kept for.
     """
 
     id: int
@@ -69,13 +99,23 @@ class HostState:
     own: bool
     due: float
     ip: str | None = None
+    near: bool = False
     in_flight: int = 0
+    freed_at: float = -inf
+    served: int = 0
     response_s: float = 0.0
     penalty_s: float = 0.0
+    gap_s: float = 0.0
+    limit: int = 1
     errors_in_row: int = 0
+    judged_at: float = -inf
     blocked_until: float = 0.0
     block_reason: str | None = None
+    proven: bool = False
     armed: float | None = None
+    waits_for: str | None = None
+    ran_errand: bool = False
+    counted: bool = False
     errands: list[Errand] = field(default_factory=list)
     origins: dict[int, OriginState] = field(default_factory=dict)
 
@@ -83,16 +123,30 @@ class HostState:
         waiting = sum(len(origin.window) for origin in self.origins.values())
         return f"<HostState {self.name} {waiting} in window, {self.in_flight} in flight>"
 
+    def why(self, now: float) -> str:
+        """Why it rests."""
+        if self.block_reason is not None and self.blocked_until > now:
+            return self.block_reason
+        if self.penalty_s and self.penalty_s >= self.gap_s:
+            return "slowed by 429 or 503"
+        delay_s = max((origin.crawl_delay_s for origin in self.origins.values()), default=0.0)
+        return "crawl_delay" if delay_s and delay_s >= self.gap_s else "pace"
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """An entry that was given out. for_origin: of a robots fetch, whose rules are asked for."""
+    """An entry that was given out.
+
+    for_origin: of a robots fetch, whose rules are asked for. caps: what it counts under.
+    """
 
     token: int
     entry: Entry
     host_id: int
     for_origin: int
     private_ok: bool
+    given_at: float = 0.0
+    caps: tuple[str, ...] = ()
 
 
 class Schedule:
@@ -104,8 +158,10 @@ class Schedule:
         self._heap: list[tuple[float, int, HostState]] = []
         self._sequence = 0
         self._tokens = 0
-        self._capped: dict[str, deque[HostState]] = {}
+        self._waiting: dict[str, OrderedDict[int, HostState]] = {}
+        self._roomy: set[str] = set()
         self._busy: Counter[str] = Counter()
+        self._healthy = 0
         self.hosts: dict[int, HostState] = {}
         self.origins: dict[int, tuple[HostState, OriginState]] = {}
         self.leases: dict[int, Lease] = {}
@@ -120,9 +176,12 @@ class Schedule:
 
     def add_host(self, host: HostState, now: float) -> None:
         """Take up a host with its origins."""
+        host.near = urls.is_private_literal(host.ip) if host.ip else host.own
         self.hosts[host.id] = host
         for origin in host.origins.values():
             self.origins[origin.id] = (host, origin)
+        self._set_pace(host)
+        for origin in host.origins.values():
             self._feed(host, origin, now)
         self._arm(host)
 
@@ -130,54 +189,73 @@ class Schedule:
         """Take up a further origin of a host that is known."""
         host.origins[origin.id] = origin
         self.origins[origin.id] = (host, origin)
+        self._set_pace(host)
         self._feed(host, origin, now)
         self._arm(host)
 
     def remove_host(self, host: HostState) -> None:
-        """Forget a host that has nothing to do."""
+        """Forget a host: what it has waits in SQLite."""
         del self.hosts[host.id]
-        for origin_id in host.origins:
-            del self.origins[origin_id]
-            self.hungry.pop(origin_id, None)
+        for origin in host.origins.values():
+            self._empty(origin)
+            del self.origins[origin.id]
+            self.hungry.pop(origin.id, None)
+        if host.waits_for is not None:
+            del self._waiting[host.waits_for][host.id]
+            host.waits_for = None
+        host.armed = None
+        self._count(host)
 
     def offer(self, entry: Entry, now: float, *, due: bool = False) -> bool:
         """A URL that was queued just now; False when its origin is not known here.
 
-        It is kept when it lies within the part of the queue that is in memory, or when it is `due`
-        after a rest.
+        It is kept when it lies within the part of the queue that is in memory, when it goes before
+        all that is there, or when it is `due` after a rest.
         """
         found = self.origins.get(entry.origin_id)
         if found is None:
             return False
         host, origin = found
-        if entry.id in self.held:
+        if self._is_closed(origin, now):
             return True
         inside = origin.complete or entry[:3] <= origin.after
-        if inside or due:
-            heapq.heappush(origin.window, entry)
-            self.held.add(entry.id)
+        urgent = due or (origin.window and entry < origin.window[0])
+        if entry.id not in self.held and (inside or urgent):
+            self._hold(origin, entry)
             limit = 2 * self.window(host)
             if len(origin.window) > limit:
                 self._trim(origin, limit // 2)
-            self._feed(host, origin, now)
-            self._arm(host)
+        self._feed(host, origin, now)
+        self._arm(host)
         return True
+
+    def ask_for_more(self, limit: int) -> list[tuple[int, Key, int]]:
+        """Origins whose windows run low: id, the key to read on behind, and how many entries."""
+        wanted = []
+        for origin_id in list(self.hungry)[:limit]:
+            origin = self.hungry.pop(origin_id)
+            origin.loading = True
+            host, _ = self.origins[origin_id]
+            wanted.append((origin_id, origin.after, self.window(host)))
+        return wanted
 
     def refill(
         self, origin_id: int, entries: Iterable[Entry], after: Key, now: float, *, complete: bool
     ) -> None:
-        """The next part of an origin's queue."""
+        """The next part of an origin's queue; dropped when it was overtaken meanwhile."""
         found = self.origins.get(origin_id)
         if found is None:
             return
         host, origin = found
         origin.loading = False
-        origin.complete = complete
-        origin.after = max(origin.after, after)
-        for entry in entries:
-            if entry.id not in self.held:
-                heapq.heappush(origin.window, entry)
-                self.held.add(entry.id)
+        if origin.stale:
+            origin.stale = False
+        else:
+            origin.complete = complete
+            origin.after = max(origin.after, after)
+            for entry in entries:
+                if entry.id not in self.held:
+                    self._hold(origin, entry)
         self._feed(host, origin, now)
         self._arm(host)
 
@@ -189,8 +267,11 @@ class Schedule:
         origin.asking = False
         origin.closed = False
         origin.known_until = known_until
-        origin.crawl_delay_s = crawl_delay_s
         self._empty(origin)
+        if origin.crawl_delay_s != crawl_delay_s:
+            origin.crawl_delay_s = crawl_delay_s
+            self.touched[host.id] = host
+        self._set_pace(host)
         self._feed(host, origin, now)
         self._arm(host)
 
@@ -211,69 +292,130 @@ class Schedule:
 
     # What goes out
 
-    def lease(self, now: float) -> Lease | None:
-        """The next URL that may be fetched now, or None when no host may be asked."""
-        while self._heap and self._heap[0][0] <= now:
-            wake, _, host = heapq.heappop(self._heap)
-            if host.armed != wake:
+    def lease(self, now: float, free: int = NO_LIMIT) -> Lease | None:
+        """The next URL that may be fetched now, or None when no host may be asked.
+
+        free: slots that are left, this one included.
+        """
+        while True:
+            host = self._pop(now)
+            if host is None:
+                if not self._wake_waiting(free):
+                    return None
                 continue
-            host.armed = None
-            cap = self._cap_reached(host)
-            if cap is not None:
-                self._capped.setdefault(cap, deque()).append(host)
+            obstacle = self._obstacle(host, free)
+            if obstacle is not None:
+                host.waits_for = obstacle
+                self._waiting.setdefault(obstacle, OrderedDict())[host.id] = host
                 continue
             lease = self._take(host, now)
             self._arm(host)
             if lease is not None:
                 return lease
-        return None
 
     @property
     def waiting(self) -> bool:
         """Is there anything in memory to give out, now or later?"""
         return self.next_due() is not None
 
-    def tidy(self, now: float) -> None:
-        """Forget hosts that have nothing to do and owe no rest."""
-        idle = [host for host in self.hosts.values() if _is_idle(host, now)]
-        for host in idle:
-            self.remove_host(host)
-
     def next_due(self) -> float | None:
         """When the next host may be asked; None when none has anything to give."""
-        while self._heap and self._heap[0][2].armed != self._heap[0][0]:
+        while self._heap:
+            wake, _, host = self._heap[0]
+            if host.armed == wake and self._wake(host) == wake:
+                return wake
             heapq.heappop(self._heap)
-        return self._heap[0][0] if self._heap else None
+            if host.armed == wake:
+                self._disarm(host)
+                self._arm(host)
+        return None
 
     def due_hosts(self, now: float) -> int:
         """How many hosts may be asked now."""
         return sum(1 for wake, _, host in self._heap if wake <= now and host.armed == wake)
 
+    def resting(self, now: float) -> Iterable[tuple[HostState, float]]:
+        """Hosts that have something to give, but later, and when."""
+        for host in self.hosts.values():
+            wake = self._wake(host)
+            if wake is not None and wake > now:
+                yield host, wake
+
+    def tidy(self, now: float) -> None:
+        """Forget hosts that have nothing to do and owe no rest."""
+        for host in [host for host in self.hosts.values() if _is_idle(host, now)]:
+            self.remove_host(host)
+        self._shrink()
+
+    def make_room(self, count: int, now: float) -> list[HostState]:
+        """Forget up to `count` hosts so that others may have their turn; these are they.
+
+        Those that rest long go first, then those that wait for a cap, then those that had a turn.
+        """
+        ranked = []
+        for host in self.hosts.values():
+            rank = self._rank(host, now)
+            if rank is not None:
+                ranked.append((rank, -host.due, host.id))
+        leaving = [self.hosts[host_id] for _, _, host_id in heapq.nsmallest(count, ranked)]
+        for host in leaving:
+            self.remove_host(host)
+        self._shrink()
+        return leaving
+
+    def _rank(self, host: HostState, now: float) -> int | None:
+        if not self._can_leave(host):
+            return None
+        if host.due - now > LONG_REST_S:
+            return 0
+        if host.waits_for is not None:
+            return 1
+        return 2 if host.served >= TURN else None
+
+    def _can_leave(self, host: HostState) -> bool:
+        """Nothing of it is under way, and the database knows its pace."""
+        if host.in_flight or host.id in self.touched:
+            return False
+        asked_here = {errand.for_origin for errand in host.errands}
+        return asked_here <= host.origins.keys() and not any(
+            origin.loading or (origin.asking and origin.id not in asked_here)
+            for origin in host.origins.values()
+        )
+
     def _take(self, host: HostState, now: float) -> Lease | None:
-        if host.errands and host.errands[0].due <= now:
+        best = self._best_origin(host, now)
+        errand_is_due = bool(host.errands) and host.errands[0].due <= now
+        if errand_is_due and (best is None or not host.ran_errand):
             errand = heapq.heappop(host.errands)
-            return self._give(host, errand.entry, errand.for_origin)
+            host.ran_errand = True
+            return self._give(host, errand.entry, errand.for_origin, now)
+        if best is None:
+            for origin in host.origins.values():
+                self._feed(host, origin, now)
+            return None
+        entry = heapq.heappop(best.window)
+        host.ran_errand = False
+        self._feed(host, best, now)
+        return self._give(host, entry, 0, now)
+
+    def _best_origin(self, host: HostState, now: float) -> OriginState | None:
         best: OriginState | None = None
         for origin in host.origins.values():
             if self._can_give(origin, now) and (
                 best is None or origin.window[0][:3] < best.window[0][:3]
             ):
                 best = origin
-        if best is None:
-            for origin in host.origins.values():
-                self._feed(host, origin, now)
-            return None
-        entry = heapq.heappop(best.window)
-        self._feed(host, best, now)
-        return self._give(host, entry, 0)
+        return best
 
-    def _give(self, host: HostState, entry: Entry, for_origin: int) -> Lease:
+    def _give(self, host: HostState, entry: Entry, for_origin: int, now: float) -> Lease:
         self._tokens += 1
         host.in_flight += 1
-        for name in self._caps(host):
+        host.served += 1
+        caps = self._caps(host)
+        for name in caps:
             self._busy[name] += 1
         private_ok = host.own and urls.is_private_literal(host.name)
-        lease = Lease(self._tokens, entry, host.id, for_origin, private_ok)
+        lease = Lease(self._tokens, entry, host.id, for_origin, private_ok, now, caps)
         self.leases[lease.token] = lease
         return lease
 
@@ -288,120 +430,199 @@ class Schedule:
         if lease is None:
             return None
         host = self.hosts[lease.host_id]
-        self._free(host)
-        self._learn(host, reply, now)
-        host.due = max(now + self.gap(host), host.blocked_until)
+        self._free(host, lease, now)
+        self._learn(host, lease, reply, now)
+        self._set_pace(host)
         self.touched[host.id] = host
         self._arm(host)
         return lease
 
     def give_back(self, token: int, now: float) -> Lease | None:
-        """A lease that was not used: its URL waits as before. None for a stale token."""
+        """A lease that was not used: its URL waits as before. None for a stale token.
+
+        Its host rests all the same, because the request may have been sent. The URL is read from
+        the database again, where its origin's rules may have become known meanwhile.
+        """
         lease = self.leases.pop(token, None)
         if lease is None:
             return None
         host = self.hosts[lease.host_id]
-        self._free(host)
+        self._free(host, lease, now)
+        self._set_pace(host)
         if lease.for_origin:
             self.add_errand(host, Errand(now, lease.for_origin, lease.entry))
-        else:
-            self.held.discard(lease.entry.id)
-            self.offer(lease.entry, now, due=True)
-        self._arm(host)
+            return lease
+        self.held.discard(lease.entry.id)
+        origin = host.origins[lease.entry.origin_id]
+        if not self._is_closed(origin, now):
+            origin.look_back()
+            self._feed(host, origin, now)
+            self._arm(host)
         return lease
 
     def settled(self, entry: Entry) -> None:
         """The fate of this entry has been committed."""
         self.held.discard(entry.id)
 
-    def gap(self, host: HostState) -> float:
-        """The rest of this host after a reply."""
-        delays = [origin.crawl_delay_s for origin in host.origins.values()]
-        return pace.gap_s(
-            self._config,
-            own=host.own,
-            crawl_delay_s=max(delays, default=0.0),
-            response_s=host.response_s,
-            penalty_s=host.penalty_s,
-        )
-
-    def _free(self, host: HostState) -> None:
+    def _free(self, host: HostState, lease: Lease, now: float) -> None:
         host.in_flight -= 1
-        for name in self._caps(host):
+        host.freed_at = now
+        for name in lease.caps:
             self._busy[name] -= 1
-            waiting = self._capped.get(name)
-            while waiting:
-                self._arm(waiting.popleft())
-                break
-            if not waiting:
-                self._capped.pop(name, None)
             if not self._busy[name]:
                 del self._busy[name]
+            if name in self._waiting:
+                self._roomy.add(name)
 
-    def _learn(self, host: HostState, reply: Reply, now: float) -> None:
+    def _learn(self, host: HostState, lease: Lease, reply: Reply, now: float) -> None:
         config = self._config
         if reply.ip is not None and reply.ip != host.ip:
-            self._move(host, reply.ip)
-        if reply.total_ms is not None and reply.status is not None:
-            past = host.response_s or reply.total_ms / 1000
-            host.response_s = RESPONSE_MEMORY * past + (1 - RESPONSE_MEMORY) * reply.total_ms / 1000
-        host.penalty_s = pace.penalty_after(reply.status, host.penalty_s, config)
+            host.ip = reply.ip
+            host.near = urls.is_private_literal(reply.ip)
+        host.response_s = pace.response_after(
+            host.response_s, reply.status, reply.error, reply.total_ms
+        )
         if host.blocked_until <= now:
             host.blocked_until, host.block_reason = 0.0, None
-        if reply.status is None and reply.error not in pace.BLAMELESS:
-            host.errors_in_row += 1
-            if host.errors_in_row % config.park_after == 0:
-                self._block(host, now + config.park_s, f"parked: {reply.error}")
-        else:
-            host.errors_in_row = 0
+        if lease.given_at > host.judged_at:
+            self._judge(host, reply, now)
         if reply.retry_after_s and reply.status in pace.PENALISED:
             rest = min(reply.retry_after_s, config.retry_after_max_s)
             self._block(host, now + rest, f"retry_after: {reply.status}")
+        host.proven = reply.status is not None and host.response_s < SLOW_S
+
+    def _judge(self, host: HostState, reply: Reply, now: float) -> None:
+        """Penalties, and errors in a row, by a request that knew of the last judgement."""
+        penalty_s = pace.penalty_after(reply.status, host.penalty_s, host.gap_s)
+        if penalty_s > host.penalty_s:
+            host.judged_at = now
+        host.penalty_s = penalty_s
+        if reply.status is not None:
+            host.errors_in_row = 0
+        elif reply.error not in pace.BLAMELESS:
+            host.errors_in_row += 1
+            park_s = pace.park_s(self._config, host.errors_in_row)
+            if park_s:
+                host.judged_at = now
+                self._block(host, now + park_s, f"parked: {reply.error}")
 
     def _block(self, host: HostState, until: float, reason: str) -> None:
         if until > host.blocked_until:
             host.blocked_until, host.block_reason = until, reason
 
-    def _move(self, host: HostState, ip: str) -> None:
-        """The host answers from another address; what is in flight is counted there from now on."""
-        for name in self._caps(host):
-            self._busy[name] -= host.in_flight
-        host.ip = ip
-        host.own = host.own or urls.is_private_literal(ip)
-        for name in self._caps(host):
-            self._busy[name] += host.in_flight
+    def _set_pace(self, host: HostState) -> None:
+        """Bring gap and limit in line with what is known; a rest is only ever prolonged."""
+        config = self._config
+        delays = [origin.crawl_delay_s for origin in host.origins.values()]
+        host.gap_s = pace.gap_s(
+            config,
+            own=host.near,
+            crawl_delay_s=max(delays, default=0.0),
+            response_s=host.response_s,
+            penalty_s=host.penalty_s,
+        )
+        host.limit = pace.in_flight_limit(config, own=host.near, gap_s=host.gap_s)
+        if host.errors_in_row >= config.park_after:
+            host.limit = 1
+        host.due = max(host.due, host.freed_at + host.gap_s, host.blocked_until)
 
-    # Caps per address and per registered domain, of public hosts only
+    # Caps per address and per registered domain, of public hosts only; and slots kept free
 
     def _caps(self, host: HostState) -> tuple[str, ...]:
-        if host.own and not self._config.own_is_public:
+        if host.near and not self._config.own_is_public:
             return ()
         names = (f"domain {host.domain}",)
         return (*names, f"ip {host.ip}") if host.ip else names
 
-    def _cap_reached(self, host: HostState) -> str | None:
+    def _room(self, name: str) -> int:
+        limit = self._config.per_ip if name.startswith("ip ") else self._config.per_domain
+        return limit - self._busy[name]
+
+    def _obstacle(self, host: HostState, free: int) -> str | None:
+        if not host.proven and free <= self._reserve(free):
+            return UNPROVEN
         for name in self._caps(host):
-            limit = self._config.per_ip if name.startswith("ip ") else self._config.per_domain
-            if self._busy[name] >= limit:
+            if self._room(name) <= 0:
                 return name
         return None
 
+    def _reserve(self, free: int) -> int:
+        """Slots that healthy hosts will want again soon, at most one in `RESERVE`."""
+        return min((len(self.leases) + free) // RESERVE, self._healthy)
+
+    def _wake_waiting(self, free: int) -> bool:
+        """Put hosts back into the heap for which a cap has room again; False when none has.
+
+        A host that finds another cap reached waits for that one instead, so this ends.
+        """
+        woken = self._wake_some(UNPROVEN, free - self._reserve(free))
+        for name in list(self._roomy):
+            woken += self._wake_some(name, self._room(name))
+            if name not in self._waiting or self._room(name) <= 0:
+                self._roomy.discard(name)
+        return woken > 0
+
+    def _wake_some(self, name: str, count: int) -> int:
+        queue = self._waiting.get(name)
+        woken = 0
+        while queue and woken < count:
+            _, host = queue.popitem(last=False)
+            host.waits_for = None
+            self._arm(host)
+            woken += 1
+        if not queue:
+            self._waiting.pop(name, None)
+        return woken
+
     # The heap and the windows
 
+    def _is_closed(self, origin: OriginState, now: float) -> bool:
+        return self._obey and origin.closed and origin.known_until > now
+
     def _can_give(self, origin: OriginState, now: float) -> bool:
-        return bool(origin.window) and (not self._obey or origin.known_until > now)
+        if not origin.window:
+            return False
+        return not self._obey or (origin.known_until > now and not origin.closed)
+
+    def _pop(self, now: float) -> HostState | None:
+        """The host that has been due longest, out of the heap."""
+        while self._heap and self._heap[0][0] <= now:
+            wake, _, host = heapq.heappop(self._heap)
+            if host.armed != wake:
+                continue
+            self._disarm(host)
+            due = self._wake(host)
+            if due is None:
+                continue
+            if due <= now:
+                return host
+            self._arm(host)
+        return None
 
     def _arm(self, host: HostState) -> None:
         """Put a host into the heap under the time at which it can give something."""
         wake = self._wake(host)
-        if wake is None or (host.armed is not None and host.armed <= wake):
+        if wake is None or host.waits_for is not None:
+            return
+        if host.armed is not None and host.armed <= wake:
             return
         host.armed = wake
         self._sequence += 1
         heapq.heappush(self._heap, (wake, self._sequence, host))
+        self._count(host)
+
+    def _disarm(self, host: HostState) -> None:
+        host.armed = None
+        self._count(host)
+
+    def _count(self, host: HostState) -> None:
+        counted = host.proven and host.armed is not None and host.block_reason is None
+        if counted != host.counted:
+            host.counted = counted
+            self._healthy += 1 if counted else -1
 
     def _wake(self, host: HostState) -> float | None:
-        if host.in_flight >= pace.in_flight_limit(self._config, own=host.own):
+        if host.in_flight >= host.limit:
             return None
         if any(origin.window and not origin.asking for origin in host.origins.values()):
             return host.due
@@ -409,9 +630,15 @@ class Schedule:
             return max(host.due, host.errands[0].due)
         return None
 
+    def _shrink(self) -> None:
+        """Drop what stands in the heap no more, where that is most of it."""
+        if len(self._heap) > 2 * len(self.hosts) + HEAP_SLACK:
+            self._heap = [item for item in self._heap if item[2].armed == item[0]]
+            heapq.heapify(self._heap)
+
     def _feed(self, host: HostState, origin: OriginState, now: float) -> None:
         """Ask for what an origin lacks: its rules, or more of its queue."""
-        if origin.closed and origin.known_until > now:
+        if self._is_closed(origin, now):
             return
         if self._obey and origin.known_until <= now:
             if not origin.asking and (origin.window or not origin.complete):
@@ -429,7 +656,14 @@ class Schedule:
 
     def window(self, host: HostState) -> int:
         """How many entries of one origin are kept in memory."""
-        return OWN_WINDOW if host.own and not self._config.own_is_public else PUBLIC_WINDOW
+        if host.near and not self._config.own_is_public:
+            return OWN_WINDOW
+        share = ENTRIES_KEPT // max(1, len(self.hosts))
+        return max(LEAST_WINDOW, min(PUBLIC_WINDOW, share))
+
+    def _hold(self, origin: OriginState, entry: Entry) -> None:
+        heapq.heappush(origin.window, entry)
+        self.held.add(entry.id)
 
     def _trim(self, origin: OriginState, keep: int) -> None:
         """Leave to SQLite what lies furthest back."""
@@ -437,15 +671,13 @@ class Schedule:
         for entry in entries[keep:]:
             self.held.discard(entry.id)
         origin.window = entries[:keep]
-        origin.after = origin.window[-1][:3]
-        origin.complete = False
+        origin.look_back()
 
     def _empty(self, origin: OriginState) -> None:
         for entry in origin.window:
             self.held.discard(entry.id)
         origin.window = []
-        origin.after = FIRST_KEY
-        origin.complete = False
+        origin.look_back()
 
 
 def _is_idle(host: HostState, now: float) -> bool:

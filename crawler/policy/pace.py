@@ -34,8 +34,14 @@ TRIES = {
 """The retry table: only what can heal by waiting is tried again (all else: one try)."""
 
 PENALISED = frozenset({429, 503})
+PENALTY_MIN_S = 0.5
 PENALTY_MAX_S = 300.0
+PARK_MAX_S = 3600.0
 JITTER = 0.2
+SILENT = frozenset({"timeout", "timeout_total"})
+"""Errors whose duration is the host's own slowness."""
+RESPONSE_MEMORY = 0.7
+"""Weight of the past in a host's recent response time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,22 +100,58 @@ def gap_s(
 
     crawl_delay_s: from its robots.txt, already capped; 0 for none.
     response_s: the host's recent response time.
-    penalty_s: what its 429 and 503 have added.
+    penalty_s: the gap that its 429 and 503 have brought about; 0 when healed.
     """
     if own and not config.own_is_public:
         return max(config.own_gap_s, crawl_delay_s, penalty_s)
     return max(config.gap_s, crawl_delay_s, config.response_factor * response_s, penalty_s)
 
 
-def penalty_after(status: int | None, penalty_s: float, config: PaceConfig) -> float:
-    """429 and 503 double the gap, a 2xx halves what they added until it is gone."""
+def penalty_after(status: int | None, penalty_s: float, gap_s: float) -> float:
+    """The new penalty after an answer: 429 and 503 double the present gap, a 2xx heals it.
+
+    Healing halves the penalty, so that it sinks below the ordinary gap as fast as it rose.
+    """
     if status in PENALISED:
-        return min(max(2 * penalty_s, 2 * max(config.gap_s, 0.25)), PENALTY_MAX_S)
+        return min(max(2 * gap_s, PENALTY_MIN_S), max(PENALTY_MAX_S, gap_s))
     if status is not None and 200 <= status < 300:
-        return penalty_s / 2 if penalty_s > config.gap_s / 2 else 0.0
+        return penalty_s / 2 if penalty_s > PENALTY_MIN_S / 2 else 0.0
     return penalty_s
 
 
-def in_flight_limit(config: PaceConfig, *, own: bool) -> int:
-    """Requests that may be in flight to one host."""
-    return config.own_in_flight if own and not config.own_is_public else 1
+def response_after(
+    response_s: float, status: int | None, error: str | None, total_ms: float | None
+) -> float:
+    """The recent response time after an answer, or after waiting for one in vain.
+
+    The newest counts three tenths. A refused or reset connection says nothing of the time that
+    the host needs; silence does.
+    """
+    if total_ms is None or (status is None and error not in SILENT):
+        return response_s
+    newest = total_ms / 1000
+    past = response_s or newest
+    return RESPONSE_MEMORY * past + (1 - RESPONSE_MEMORY) * newest
+
+
+def in_flight_limit(config: PaceConfig, *, own: bool, gap_s: float) -> int:
+    """Requests that may be in flight to one host: a host with a gap gets one at a time."""
+    if own and not config.own_is_public and gap_s <= 0:
+        return config.own_in_flight
+    return 1
+
+
+def park_s(config: PaceConfig, errors_in_row: int) -> float:
+    """How long a host rests after so many errors in a row; 0 while there are few.
+
+    Each failed trial after a park doubles the next one, up to an hour.
+    """
+    trials = errors_in_row - config.park_after
+    if trials < 0:
+        return 0.0
+    return min(config.park_s * 2.0 ** min(trials, 16), max(config.park_s, PARK_MAX_S))
+
+
+def longest_rest_s(config: PaceConfig) -> float:
+    """No host rests longer, whatever a stored time says after the clock was set."""
+    return max(config.retry_after_max_s, config.park_s, PARK_MAX_S)

@@ -180,7 +180,9 @@ class Origins:
         """Why a URL of this origin may not be fetched, as far as is known yet."""
         if not self.config.robots.obey:
             return None
-        if origin.closure is not None and origin.known_until > self.now:
+        if origin.known_until <= self.now:
+            return None
+        if origin.closure is not None:
             return origin.closure
         rules = self.rules(origin)
         if rules is not None and not rules.allows(url):

@@ -8,17 +8,20 @@ fetched.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from crawler.store.catalogue import Entry
 from crawler.store.clock import epoch, iso
 from crawler.store.database import Connection
-from crawler.store.origins import Closure, Origins
+from crawler.store.origins import Closure, Origin, Origins
 
 Key = tuple[int, int, int]
 """Where an entry stands in its queue: priority, depth, id."""
 FIRST_KEY: Key = (-1, -1, -1)
+Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +41,20 @@ class WaitingOrigin:
 
 @dataclass(frozen=True, slots=True)
 class WaitingHost:
-    """A host that has something queued, as its row says. next_fetch_at: epoch seconds, or 0."""
+    """A host that has something queued, as its row says.
+
+    next_fetch_at, blocked_until: epoch seconds, or 0. delay_s: its gap as it was last.
+    """
 
     id: int
     name: str
     domain: str
     own: bool
     ip: str | None
+    delay_s: float
     next_fetch_at: float
+    blocked_until: float
+    block_reason: str | None
     errors_in_row: int
     origins: tuple[WaitingOrigin, ...]
 
@@ -87,8 +96,8 @@ class Queue:
         return self._waiting(*row)
 
     def _waiting(
-        self, host_id: int, name: str, domain: str, own: int, ip: str | None, at: str | None,
-        errors: int,
+        self, host_id: int, name: str, domain: str, own: int, ip: str | None, delay_ms: int | None,
+        at: str | None, blocked_until: str | None, block_reason: str | None, errors: int,
     ) -> WaitingHost:  # fmt: skip
         rows = self._connection.execute(
             "SELECT id FROM origins WHERE host_id = ? ORDER BY id", (host_id,)
@@ -106,7 +115,17 @@ class Queue:
                 )
             )
         return WaitingHost(
-            host_id, name, domain, bool(own), ip, epoch(at) if at else 0.0, errors, tuple(origins)
+            host_id,
+            name,
+            domain,
+            bool(own),
+            ip,
+            (delay_ms or 0) / 1000,
+            epoch(at) if at else 0.0,
+            epoch(blocked_until) if blocked_until else 0.0,
+            block_reason,
+            errors,
+            tuple(origins),
         )
 
     def refill(
@@ -118,11 +137,17 @@ class Queue:
         """
         stopped: Counter[str] = Counter()
         refills = []
+        with self._transaction(now):
+            for origin_id, after, limit in requests:
+                refills.append(self._refill(origin_id, after, limit, now, stopped))
+        return refills, stopped
+
+    @contextmanager
+    def _transaction(self, now: float) -> Iterator[None]:
         self._origins.now = now
         self._connection.execute("BEGIN IMMEDIATE")
         try:
-            for origin_id, after, limit in requests:
-                refills.append(self._refill(origin_id, after, limit, now, stopped))
+            yield
             self._origins.flush()
             self._connection.execute("COMMIT")
         except BaseException:
@@ -130,7 +155,6 @@ class Queue:
                 self._connection.execute("ROLLBACK")
             self._origins.forget()
             raise
-        return refills, stopped
 
     def _refill(
         self, origin_id: int, after: Key, limit: int, now: float, stopped: Counter[str]
@@ -139,6 +163,12 @@ class Queue:
         rows = self._connection.execute(
             NEXT_ENTRIES, (origin_id, *after, iso(now), limit)
         ).fetchall()
+        entries = self._sift(origin, rows, stopped)
+        last: Key = (rows[-1][0], rows[-1][1], rows[-1][2]) if rows else after
+        return Refill(origin_id, entries, len(rows) < limit, last)
+
+    def _sift(self, origin: Origin, rows: Sequence[Row], stopped: Counter[str]) -> list[Entry]:
+        """The entries that may be fetched; the others are settled and counted."""
         entries = []
         stops: list[tuple[Closure, int]] = []
         for row in rows:
@@ -150,8 +180,7 @@ class Queue:
         if stops:
             self._settle(stops, stopped)
             self._origins.count(origin.host, queued=-len(stops))
-        last: Key = (rows[-1][0], rows[-1][1], rows[-1][2]) if rows else after
-        return Refill(origin_id, entries, len(rows) < limit, last)
+        return entries
 
     def _settle(self, stops: Sequence[tuple[Closure, int]], stopped: Counter[str]) -> None:
         self._connection.executemany(
@@ -160,17 +189,24 @@ class Queue:
         )
         stopped.update(stop.reason for stop, _ in stops)
 
-    def due(self, now: float, limit: int) -> tuple[list[Entry], float | None]:
-        """Entries whose rest is over, and epoch seconds of the next one, None when there is none.
+    def due(self, now: float, limit: int) -> tuple[list[Entry], float | None, Counter[str]]:
+        """Entries whose rest is over, epoch seconds of the next one (None when there is none), and
+        what was settled instead, counted.
 
         They are ordinary queued URLs from then on.
         """
-        rows = self._connection.execute(DUE_ENTRIES, (iso(now), limit)).fetchall()
-        self._connection.executemany(
-            "UPDATE urls SET not_before = NULL WHERE id = ?", [(row[2],) for row in rows]
-        )
-        following = self._connection.execute(NEXT_DUE).fetchone()[0]
-        return [Entry._make(row) for row in rows], epoch(following) if following else None
+        stopped: Counter[str] = Counter()
+        entries: list[Entry] = []
+        with self._transaction(now):
+            rows = self._connection.execute(DUE_ENTRIES, (iso(now), limit)).fetchall()
+            self._connection.executemany(
+                "UPDATE urls SET not_before = NULL WHERE id = ?", [(row[2],) for row in rows]
+            )
+            for row in rows:
+                origin = self._origins.origin_by_id(row[9])
+                entries += self._sift(origin, [row], stopped)
+            following = self._connection.execute(NEXT_DUE).fetchone()[0]
+        return entries, epoch(following) if following else None, stopped
 
 
 ENTRY_COLUMNS = """
@@ -206,7 +242,8 @@ NEXT_DUE = """
 """
 
 WAITING_HOSTS = """
-    SELECT id, host, registered_domain, own, ip, next_fetch_at, errors_in_row
+    SELECT id, host, registered_domain, own, ip, delay_ms, next_fetch_at, blocked_until,
+        block_reason, errors_in_row
     FROM hosts
     WHERE queued > 0 AND id > ?
     ORDER BY id
@@ -214,7 +251,8 @@ WAITING_HOSTS = """
 """
 
 ONE_HOST = """
-    SELECT id, host, registered_domain, own, ip, next_fetch_at, errors_in_row
+    SELECT id, host, registered_domain, own, ip, delay_ms, next_fetch_at, blocked_until,
+        block_reason, errors_in_row
     FROM hosts
     WHERE id = ?
 """

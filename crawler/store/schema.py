@@ -73,6 +73,7 @@ TABLES = (
         crawl_delay REAL
     ) STRICT
     """,
+    "CREATE INDEX origins_host_id ON origins(host_id)",
     """
     CREATE TABLE urls (
         id INTEGER PRIMARY KEY,
