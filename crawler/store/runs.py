@@ -43,7 +43,6 @@ def start(
     connection: Connection, config: Config, *, seeds_file: str, version: str, pid: int, now: float
 ) -> Start:
     """Open a run: note it, and queue what this invocation is to fetch."""
-    rules = json.dumps(judging(config), sort_keys=True)
     connection.execute("BEGIN IMMEDIATE")
     previous = connection.execute(
         "SELECT id, state, judging FROM runs ORDER BY id DESC LIMIT 1"
@@ -61,19 +60,28 @@ def start(
         VALUES (?, 'running', ?, ?, ?, ?, ?)
         RETURNING id
         """,
-        (iso(now), msgspec.json.encode(config).decode(), rules, seeds_file, version, pid),
-    ).fetchone()[0]
+        (
+            iso(now), msgspec.json.encode(config).decode(),
+            previous[2] if previous else _rules(config), seeds_file, version, pid,
+        ),
+    ).fetchone()[0]  # fmt: skip
     mode, queued = _mode(connection, config, previous)
     connection.execute("COMMIT")
     return Start(run_id, mode, queued)
 
 
-def judging_changed(connection: Connection, run_id: int) -> bool:
-    """Was the run before this one judged by other rules?"""
-    rows = connection.execute(
-        "SELECT judging FROM runs WHERE id <= ? ORDER BY id DESC LIMIT 2", (run_id,)
-    ).fetchall()
-    return len(rows) == 2 and rows[0][0] != rows[1][0]
+def judging_changed(connection: Connection, config: Config, run_id: int) -> bool:
+    """Are the verdicts of this file by other rules than these?
+
+    A run bears the rules of the one before it until all is judged by its own, so that a judging
+    that was cut short is done again.
+    """
+    row = connection.execute("SELECT judging FROM runs WHERE id = ?", (run_id,)).fetchone()
+    return bool(row[0] != _rules(config))
+
+
+def _rules(config: Config) -> str:
+    return json.dumps(judging(config), sort_keys=True)
 
 
 def _mode(
@@ -136,8 +144,13 @@ def _recount(connection: Connection) -> None:
     )
 
 
-def judge_again(connection: Connection, archive: Archive, now: float) -> int:
+def judge_again(
+    connection: Connection, config: Config, archive: Archive, run_id: int, now: float
+) -> int:
     """Judge skipped and queued URLs by the present rules, in steps of one transaction each."""
+    # All that waits is counted anew as it is judged, or a full host would stay full.
+    connection.execute("UPDATE hosts SET queued = 0")
+    archive.origins.forget()
     reasons = ", ".join(f"'{reason}'" for reason in REJUDGED + REJUDGED_ALSO)
     last, judged = 0, 0
     while True:
@@ -162,6 +175,7 @@ def judge_again(connection: Connection, archive: Archive, now: float) -> int:
         last, judged = rows[-1][0], judged + len(rows)
     connection.execute("BEGIN IMMEDIATE")
     _recount(connection)
+    connection.execute("UPDATE runs SET judging = ? WHERE id = ?", (_rules(config), run_id))
     connection.execute("COMMIT")
     archive.origins.forget()
     return judged

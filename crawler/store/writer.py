@@ -76,9 +76,11 @@ class Writer:
         return self._on_thread(self._judge_again)
 
     def _judge_again(self) -> int:
-        if not runs.judging_changed(self._connection, self.run_id):
+        if not runs.judging_changed(self._connection, self._config, self.run_id):
             return 0
-        return runs.judge_again(self._connection, self._archive, time.time())
+        return runs.judge_again(
+            self._connection, self._config, self._archive, self.run_id, time.time()
+        )
 
     def load_seeds(self, seeds: Sequence[Seed]) -> Settled:
         """Store lines of the seeds file."""

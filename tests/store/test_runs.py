@@ -1,0 +1,337 @@
+"""What does the same command do on a file that has a crawl in it?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.crawls import check_whole, config, crawl, fates, rows
+from tests.sites.server import NOT_FOUND, Answer, Request, html
+from tests.sites.web import Web
+
+RUNS = "SELECT state, finish_reason, pages FROM runs ORDER BY id"
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    return tmp_path / "crawl.db"
+
+
+def versioned(web: Web, path: str, *, etag: str, title: str, links: tuple[str, ...] = ()) -> None:
+    """A page with an ETag, that answers 304 to whoever has it already."""
+    anchors = "".join(f'<a href="{link}">{link}</a>' for link in links)
+
+    def answer(request: Request) -> Answer:
+        if request.headers.get("if-none-match") == etag:
+            return Answer(304, {"ETag": etag})
+        return Answer(200, {"ETag": etag}, html(title, anchors))
+
+    web.decide(path, answer)
+
+
+# Revisits
+
+
+def test_a_finished_crawl_is_visited_again_by_the_same_command(web: Web, database: Path) -> None:
+    web.page("/", links=["/a"])
+    web.page("/a")
+    crawl(database, web.url())
+    crawl(database, web.url())
+    assert sorted(web.paths) == ["/", "/", "/a", "/a", "/robots.txt"]
+    assert rows(database, RUNS) == [("finished", "finished", 2)] * 2
+    assert rows(database, "SELECT visits FROM pages") == [(2,), (2,)]
+    check_whole(database)
+
+
+def test_what_did_not_change_keeps_its_document(web: Web, database: Path) -> None:
+    versioned(web, "/", etag='"1"', title="Home", links=("/a", "/b"))
+    versioned(web, "/a", etag='"1"', title="A")
+    versioned(web, "/b", etag='"1"', title="B")
+    crawl(database, web.url())
+    facts = "SELECT url, status, title, text_hash, document_at, changed_at, body_id FROM pages"
+    links = "SELECT * FROM links"
+    before = rows(database, facts), rows(database, links)
+    versioned(web, "/b", etag='"2"', title="B changed")
+    crawl(database, web.url())
+    assert [hit.status for hit in web.log if hit.path == "/"] == [200, 304]
+    visits = rows(
+        database,
+        "SELECT url, visits.status, not_modified FROM visits JOIN urls ON urls.id = url_id "
+        "WHERE visits.kind = 'page' AND visits.run_id = 2 ORDER BY url",
+    )
+    assert visits == [
+        (web.url("/"), 304, 1),
+        (web.url("/a"), 304, 1),
+        (web.url("/b"), 200, 0),
+    ]
+    after = rows(database, facts)
+    assert after[:2] == before[0][:2]
+    assert after[2][2] == "B changed"
+    assert after[2][5] > before[0][2][5]
+    assert rows(database, links) == before[1]
+    assert rows(database, "SELECT headers FROM visits WHERE not_modified") == [(None,)] * 2
+    check_whole(database)
+
+
+def test_a_page_that_stays_the_same_does_not_count_as_changed(web: Web, database: Path) -> None:
+    web.page("/", title="always the same")
+    crawl(database, web.url())
+    before = rows(database, "SELECT changed_at FROM pages")
+    crawl(database, web.url())
+    assert rows(database, "SELECT changed_at FROM pages") == before
+    assert rows(database, "SELECT count(*) FROM bodies") == [(1,)]
+
+
+def test_links_of_a_new_version_replace_the_old_ones(web: Web, database: Path) -> None:
+    web.page("/", links=["/a", "/b"])
+    for path in ("/a", "/b", "/c"):
+        web.page(path)
+    crawl(database, web.url())
+    web.page("/", links=["/c"])
+    crawl(database, web.url())
+    found = rows(database, "SELECT url FROM links JOIN urls ON urls.id = target_id")
+    assert found == [(web.url("/c"),)]
+    assert fates(database, web.url(""))["/c"] == ("done", None)
+    check_whole(database)
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "state"),
+    [
+        (Answer(status=500), 500, ("failed", "http_500")),
+        (NOT_FOUND, 404, ("done", None)),
+        (Answer(302, {"Location": "/elsewhere"}), 302, ("done", None)),
+    ],
+)
+def test_a_failed_revisit_keeps_what_was_known_of_the_document(
+    web: Web, database: Path, answer: Answer, status: int, state: tuple[str, str | None]
+) -> None:
+    web.page("/", links=["/a"])
+    web.page("/a", links=["/b"], title="A")
+    web.page("/b")
+    crawl(database, web.url())
+    facts = "SELECT title, text_hash, document_at, body_id FROM pages WHERE url = ?"
+    before = rows(database, facts, web.url("/a"))
+    web.answer("/a", answer)
+    crawl(database, web.url(), settings=config(pace={"own_gap_s": 0}))
+    assert rows(database, facts, web.url("/a")) == before
+    assert rows(database, "SELECT status, visits > 1 FROM pages WHERE url = ?", web.url("/a")) == [
+        (status, 1)
+    ]
+    assert fates(database, web.url(""))["/a"] == state
+    kept = rows(database, "SELECT url FROM links JOIN urls ON urls.id = target_id ORDER BY url")
+    assert kept == [(web.url("/a"),), (web.url("/b"),)]
+    check_whole(database)
+
+
+def test_a_revisit_without_an_answer_keeps_the_document_and_tells_the_error(
+    web: Web, database: Path
+) -> None:
+    web.page("/", title="Home")
+    crawl(database, web.url())
+    web.close()
+    settings = config(robots={"max_age_s": 0.001})
+    crawl(database, web.url(), settings=settings)
+    assert fates(database) == {web.url(): ("failed", "connect_refused")}
+    assert rows(database, "SELECT title FROM pages") == [("Home",)]
+    check_whole(database)
+
+
+def test_only_failures_are_fetched_when_asked(web: Web, database: Path) -> None:
+    web.page("/", links=["/a", "/bad", "/gone"])
+    web.page("/a")
+    web.answer("/bad", *[Answer(status=502)] * 3, Answer(body=html("well again", "")))
+    crawl(database, web.url())
+    assert fates(database, web.url(""))["/bad"] == ("failed", "http_502")
+    before = len(web.paths)
+    crawl(database, web.url(), settings=config(run={"retry_failed": True}))
+    assert [path for path in web.paths[before:] if path != "/robots.txt"] == ["/bad"]
+    assert fates(database, web.url(""))["/bad"] == ("done", None)
+    check_whole(database)
+
+
+# Limits of a run
+
+
+def test_the_limit_on_pages_is_exact_and_the_next_run_goes_on(web: Web, database: Path) -> None:
+    web.page("/", links=[f"/{number}" for number in range(50)])
+    for number in range(50):
+        web.page(f"/{number}")
+    limited = config(run={"max_pages": 20})
+    for run, fetched in ((1, 20), (2, 40)):
+        outcome = crawl(database, web.url(), settings=limited)
+        assert (outcome.state, outcome.reason) == ("finished", "max_pages")
+        assert outcome.queued == 51 - fetched
+        assert rows(database, "SELECT count(*) FROM pages") == [(fetched,)]
+        assert rows(database, "SELECT finish_reason, pages FROM runs WHERE id = ?", run) == [
+            ("max_pages", 20)
+        ]
+    states = rows(database, "SELECT state, count(*) FROM urls WHERE kind = 'page' GROUP BY 1")
+    assert states == [("done", 40), ("queued", 11)]
+    assert crawl(database, web.url(), settings=limited).reason == "finished"
+    assert sorted(web.paths) == sorted(["/robots.txt", "/", *(f"/{n}" for n in range(50))])
+    check_whole(database)
+
+
+def test_failures_count_as_pages_of_the_run(web: Web, database: Path) -> None:
+    web.page("/", links=["/gone/1", "/gone/2", "/gone/3"])
+    outcome = crawl(database, web.url(), settings=config(run={"max_pages": 2}))
+    assert (outcome.reason, outcome.queued) == ("max_pages", 2)
+
+
+def test_the_limit_on_time_leaves_the_rest_queued(web: Web, database: Path) -> None:
+    web.page("/", links=[f"/{number}" for number in range(10)])
+    for number in range(10):
+        web.page(f"/{number}", wait_s=0.15)
+    settings = config(run={"max_seconds": 0.6, "drain_s": 5}, pace={"own_in_flight": 1})
+    outcome = crawl(database, web.url(), settings=settings)
+    assert (outcome.state, outcome.reason) == ("finished", "max_time")
+    assert 0 < outcome.queued < 10
+    assert crawl(database, web.url()).reason == "finished"
+    assert len(web.paths) == 12
+    check_whole(database)
+
+
+def test_work_far_ahead_ends_the_run_and_is_counted(web: Web, database: Path) -> None:
+    web.page("/", links=["/later"])
+    web.raw("/later", status=503, headers={"Retry-After": "1200"})
+    outcome = crawl(database, web.url())
+    assert (outcome.state, outcome.reason, outcome.queued) == ("finished", "deferred", 1)
+    assert rows(database, "SELECT count(*) FROM urls WHERE not_before IS NOT NULL") == [(1,)]
+    check_whole(database)
+
+
+# Other rules, other seeds
+
+
+def test_a_changed_depth_judges_again_what_was_too_deep(web: Web, database: Path) -> None:
+    for number in range(6):
+        web.page(f"/{number}", links=[f"/{number + 1}"])
+    crawl(database, web.url("/0"), settings=config(scope={"max_depth": 1}))
+    assert fates(database, web.url("")) == {
+        "/0": ("done", None),
+        "/1": ("done", None),
+        "/2": ("skipped", "depth"),
+    }
+    crawl(database, web.url("/0"), settings=config(scope={"max_depth": 3}))
+    assert fates(database, web.url("")) == {
+        "/0": ("done", None),
+        "/1": ("done", None),
+        "/2": ("done", None),
+        "/3": ("done", None),
+        "/4": ("skipped", "depth"),
+    }
+    check_whole(database)
+
+
+def test_changed_patterns_judge_again(web: Web, database: Path) -> None:
+    web.page("/", links=["/news/1", "/shop/1", "/other"])
+    for path in ("/news/1", "/shop/1", "/other"):
+        web.page(path)
+    crawl(database, web.url(), settings=config(scope={"exclude": ["/shop/"], "include": ["news"]}))
+    assert fates(database, web.url("")) == {
+        "/": ("done", None),
+        "/news/1": ("done", None),
+        "/other": ("skipped", "excluded"),
+        "/shop/1": ("skipped", "excluded"),
+    }
+    crawl(database, web.url(), settings=config(scope={"exclude": ["/news/"]}))
+    found = fates(database, web.url(""))
+    assert found["/shop/1"] == found["/other"] == ("done", None)
+    check_whole(database)
+
+
+def test_queued_urls_are_judged_again_too(web: Web, database: Path) -> None:
+    web.page("/", links=["/a", "/b"])
+    crawl(database, web.url(), settings=config(run={"max_pages": 1}))
+    crawl(database, web.url(), settings=config(scope={"exclude": ["/b"]}))
+    assert fates(database, web.url(""))["/b"] == ("skipped", "excluded")
+    assert "/b" not in web.paths
+    check_whole(database)
+
+
+def test_following_nofollow_links_later_fetches_what_they_led_to(web: Web, database: Path) -> None:
+    web.page("/", body='<a rel="nofollow" href="/shy">x</a><img src="/picture">')
+    web.page("/shy")
+    crawl(database, web.url())
+    assert fates(database, web.url(""))["/shy"] == ("skipped", "nofollow")
+    crawl(database, web.url(), settings=config(scope={"follow_nofollow": True}))
+    assert fates(database, web.url("")) == {
+        "/": ("done", None),
+        "/picture": ("skipped", "not_followed"),
+        "/shy": ("done", None),
+    }
+    check_whole(database)
+
+
+def test_a_wider_scope_fetches_what_was_outside(web: Web, database: Path) -> None:
+    web.page("/docs/", links=["/docs/a", "/blog/"])
+    web.page("/docs/a")
+    web.page("/blog/")
+    crawl(database, web.url("/docs/"), settings=config(scope={"mode": "prefix"}))
+    assert fates(database, web.url(""))["/blog/"] == ("skipped", "scope")
+    crawl(database, web.url("/docs/"), settings=config(scope={"mode": "host"}))
+    assert fates(database, web.url(""))["/blog/"] == ("done", None)
+    check_whole(database)
+
+
+def test_new_seeds_join_and_bring_their_host_into_scope(web: Web, database: Path) -> None:
+    other = web.host("127.0.9.1")
+    web.page("/", links=[other.url("/linked")])
+    other.page("/", links=[])
+    other.page("/linked")
+    crawl(database, web.url())
+    assert fates(database)[other.url("/linked")] == ("skipped", "scope")
+    crawl(database, web.url(), other.url())
+    assert sorted(other.paths) == ["/", "/linked", "/robots.txt"]
+    check_whole(database)
+
+
+def test_a_seed_on_a_later_line_brings_in_what_an_earlier_page_linked_to(
+    web: Web, database: Path
+) -> None:
+    other = web.host("127.0.9.1")
+    web.page("/", links=[other.url("/linked")])
+    other.page("/linked")
+    lines = [web.url(), *(web.url(f"/{number}") for number in range(1500)), other.url("/")]
+    crawl(database, *lines)
+    assert fates(database)[other.url("/linked")] == ("done", None)
+    assert rows(database, "SELECT count(*) FROM seeds") == [(len(lines),)]
+
+
+def test_a_host_that_is_full_leaves_the_rest_skipped(web: Web, database: Path) -> None:
+    web.page("/", links=[f"/{number}" for number in range(10)])
+    crawl(database, web.url(), settings=config(scope={"max_pages_per_host": 4}))
+    counts = rows(database, "SELECT reason, count(*) FROM urls WHERE kind = 'page' GROUP BY 1")
+    assert counts == [(None, 4), ("host_cap", 7)]
+    crawl(database, web.url(), settings=config(scope={"max_pages_per_host": 8}))
+    counts = rows(database, "SELECT reason, count(*) FROM urls WHERE kind = 'page' GROUP BY 1")
+    assert counts == [(None, 8), ("host_cap", 3)]
+    check_whole(database)
+
+
+def test_a_bad_line_is_kept_with_its_reason(web: Web, database: Path) -> None:
+    web.page("/")
+    crawl(database, web.url(), "http://[", "ftp://a.test/x", web.url())
+    found = rows(
+        database, "SELECT line, url_id IS NOT NULL, error IS NULL FROM seeds ORDER BY line"
+    )
+    assert [(line, good) for line, _, good in found] == [(1, 1), (2, 0), (3, 0), (4, 1)]
+    assert rows(database, "SELECT count(*) FROM pages") == [(1,)]
+    check_whole(database)
+
+
+def test_an_ordinary_sitemap_brings_pages_that_nothing_links_to(web: Web, database: Path) -> None:
+    web.page("/")
+    web.page("/orphan")
+    web.raw(
+        "/sitemap.xml",
+        headers={"Content-Type": "application/xml"},
+        body='<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">'
+        f"<url><loc>{web.url('/orphan')}</loc><lastmod>2026-01-02</lastmod></url></urlset>",
+    )
+    crawl(database, web.url(), settings=config(robots={"sitemaps": True}))
+    orphans = rows(database, "SELECT url, sitemap FROM orphan_pages")
+    assert orphans == [(web.url("/orphan"), web.url("/sitemap.xml"))]
+    check_whole(database)
