@@ -19,6 +19,7 @@ from crawler.frontier.schedule import (
     Lease,
     OriginState,
     Schedule,
+    Windows,
     robots_entry,
 )
 from crawler.model import Reply
@@ -28,7 +29,7 @@ from crawler.store.catalogue import Entry
 from crawler.store.clock import iso
 from crawler.store.queue import Key, Queue, Refill, WaitingHost, WaitingOrigin
 
-__all__ = ["Frontier", "Lease", "Needs", "Supplies", "supply"]
+__all__ = ["Frontier", "Lease", "Needs", "Supplies", "Windows", "supply"]
 
 HOSTS_KEPT = 20_000
 HOSTS_A_TRIP = 500
@@ -110,10 +111,12 @@ class Frontier:
     in the order of ids bring them in as there is room, so that each has its turn.
     """
 
-    def __init__(self, config: Config, *, hosts_kept: int = HOSTS_KEPT) -> None:
+    def __init__(
+        self, config: Config, *, hosts_kept: int = HOSTS_KEPT, windows: Windows | None = None
+    ) -> None:
         self._config = config
         self._hosts_kept = hosts_kept
-        self._schedule = Schedule(config.pace, obey_robots=config.robots.obey)
+        self._schedule = Schedule(config.pace, obey_robots=config.robots.obey, windows=windows)
         self._wanted: set[int] = set()
         self._errands: dict[int, list[Errand]] = {}
         self._after_host: int | None = 0

@@ -19,11 +19,6 @@ from crawler.policy import pace, urls
 from crawler.store.catalogue import Entry
 from crawler.store.queue import FIRST_KEY, Key
 
-OWN_WINDOW = 4096
-PUBLIC_WINDOW = 32
-LEAST_WINDOW = 8
-ENTRIES_KEPT = 200_000
-"""Of public hosts, all windows together: the more hosts there are, the smaller each window."""
 SLOW_S = 10.0
 """A host that takes longer, or did not answer at all, leaves slots to those that do answer."""
 RESERVE = 4
@@ -35,6 +30,20 @@ LONG_REST_S = 60.0
 """A host that rests longer need not be in memory when others want its place."""
 HEAP_SLACK = 1000
 NO_LIMIT = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """How many entries are kept in memory.
+
+    own: of an origin of the person's own. public: of any other, as long as all of them together
+    are no more than `kept`; the more hosts there are, the smaller each window, down to `least`.
+    """
+
+    own: int = 4096
+    public: int = 32
+    least: int = 8
+    kept: int = 200_000
 
 
 @dataclass(slots=True, eq=False)
@@ -152,9 +161,12 @@ class Lease:
 class Schedule:
     """The hosts that have work, and when each may be asked."""
 
-    def __init__(self, config: PaceConfig, *, obey_robots: bool = True) -> None:
+    def __init__(
+        self, config: PaceConfig, *, obey_robots: bool = True, windows: Windows | None = None
+    ) -> None:
         self._config = config
         self._obey = obey_robots
+        self._windows = windows or Windows()
         self._heap: list[tuple[float, int, HostState]] = []
         self._sequence = 0
         self._tokens = 0
@@ -657,9 +669,9 @@ class Schedule:
     def window(self, host: HostState) -> int:
         """How many entries of one origin are kept in memory."""
         if host.near and not self._config.own_is_public:
-            return OWN_WINDOW
-        share = ENTRIES_KEPT // max(1, len(self.hosts))
-        return max(LEAST_WINDOW, min(PUBLIC_WINDOW, share))
+            return self._windows.own
+        share = self._windows.kept // max(1, len(self.hosts))
+        return max(self._windows.least, min(self._windows.public, share))
 
     def _hold(self, origin: OriginState, entry: Entry) -> None:
         heapq.heappush(origin.window, entry)

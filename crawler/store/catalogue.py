@@ -337,6 +337,14 @@ class Catalogue:
             self._requeue(url_id, url, number, kind, priority, new_depth, new_hops, origin_name)
         if state != "queued":
             self._bring_children_nearer(url_id, new_depth, new_hops)
+        else:
+            self._move_forward(url_id)
+
+    def _move_forward(self, url_id: int) -> None:
+        """A URL that waits stands nearer in its queue, perhaps where the frontier has read on."""
+        row = self._connection.execute(WAITING_ENTRY, (url_id,)).fetchone()
+        if row is not None:
+            self.fresh.append(Entry._make(row))
 
     def _requeue(
         self,
@@ -404,6 +412,14 @@ INSERT_URL = """
         id, url, hash, host_id, origin_id, kind, state, reason, depth, hops, priority, via,
         found_on_id, first_seen_at, run_id
     ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+WAITING_ENTRY = """
+    SELECT urls.priority, urls.depth, urls.id, urls.url, urls.hash, urls.kind, urls.attempts,
+        urls.hops, urls.host_id, urls.origin_id, pages.etag, pages.last_modified
+    FROM urls
+    LEFT JOIN pages ON pages.id = urls.id
+    WHERE urls.id = ? AND urls.not_before IS NULL
 """
 
 LINKS_OF = """

@@ -1,0 +1,209 @@
+"""What does a frontier do, with a real database behind it and a clock that only the test moves?
+
+stage = Stage(folder)
+stage.seed("http://a.example/")
+robots = stage.lease()
+stage.answer(robots, status=404)
+stage.commit()
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from crawler.config import Config
+from crawler.frontier import Frontier, Lease, Windows, supply
+from crawler.model import Document, Job, Link, Reply, Visit
+from crawler.policy import urls
+from crawler.policy.seeds import read_line
+from crawler.store import runs
+from crawler.store.archive import Archive, Arrival
+from crawler.store.clock import iso
+from crawler.store.database import open_for_writing
+from crawler.store.queue import Queue
+
+AGENT = "crawler/test"
+EPOCH = 1_800_000_000.0
+ROUNDS = 1000
+
+
+def settings(**sections: dict[str, object]) -> Config:
+    """The defaults, but for what a test says; sitemaps are left out."""
+    sections["robots"] = {"sitemaps": False} | sections.get("robots", {})
+    return msgspec.convert(sections, Config)
+
+
+class Stage:
+    """A run of a crawl without network: the test says what every request came to.
+
+    now: seconds of the monotonic clock. The wall clock goes along with it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        config: Config | None = None,
+        *,
+        hosts_kept: int = 1000,
+        windows: Windows | None = None,
+        now: float = 1000.0,
+    ) -> None:
+        self.config = config or settings()
+        self.now = now
+        self.frontier = Frontier(self.config, hosts_kept=hosts_kept, windows=windows)
+        self.database = open_for_writing(folder / "crawl.db")
+        self.database.execute("PRAGMA synchronous = OFF")
+        run = runs.start(
+            self.database, self.config, seeds_file="", version="0", pid=os.getpid(), now=self.wall
+        )
+        self.archive = Archive(self.database, self.config, run.run_id, AGENT)
+        self.queue = Queue(self.database, self.archive.origins)
+        self._arrivals: list[Arrival] = []
+
+    @property
+    def wall(self) -> float:
+        """Epoch seconds."""
+        return EPOCH + self.now
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.database.close()
+
+    def sleep(self, seconds: float) -> None:
+        """Time passes."""
+        self.now += seconds
+
+    def seed(self, *addresses: str) -> None:
+        """Store seeds, and bring in what the frontier lacks."""
+        lines = [read_line(number, line) for number, line in enumerate(addresses, 1)]
+        settled = self.archive.load_seeds([line for line in lines if line], self.wall)
+        self.frontier.settle([], settled, self.now, self.wall)
+        self.supply()
+
+    def lease(self, free: int = 1 << 20) -> Lease | None:
+        """What may be fetched now."""
+        return self.frontier.lease(self.now, free)
+
+    def lease_all(self, free: int = 1 << 20) -> list[Lease]:
+        """All that may be fetched now."""
+        leases = []
+        for left in range(free, 0, -1):
+            lease = self.lease(left)
+            if lease is None:
+                break
+            leases.append(lease)
+        return leases
+
+    def reply(
+        self, lease: Lease, reply: Reply, *, links: Sequence[str] = (), body: str = ""
+    ) -> None:
+        """What the network said to a lease; it is stored by the next `commit`."""
+        entry = lease.entry
+        job = Job(
+            lease.token, entry.id, entry.url, entry.kind, attempt=entry.attempts + 1,
+            hops=entry.hops, private_ok=lease.private_ok,
+        )  # fmt: skip
+        visit = Visit(
+            job, reply, document(links), iso(self.wall),
+            robots_body=body.encode() if entry.kind == "robots" else None,
+        )  # fmt: skip
+        if self.frontier.arrived(lease.token, reply, self.now) is not None:
+            self._arrivals.append(Arrival(visit, entry, lease.for_origin))
+
+    def answer(
+        self,
+        lease: Lease,
+        *,
+        status: int = 200,
+        links: Sequence[str] = (),
+        body: str = "",
+        location: str | None = None,
+        retry_after_s: float | None = None,
+        total_ms: float = 1.0,
+        ip: str | None = None,
+    ) -> None:
+        """An HTTP answer."""
+        redirect = urls.resolve(location, lease.entry.url)[0] if location else None
+        reply = Reply(
+            status, ip=ip, total_ms=total_ms, redirect=redirect, retry_after_s=retry_after_s
+        )
+        self.reply(lease, reply, links=links, body=body)
+
+    def fail(self, lease: Lease, error: str, *, total_ms: float = 1.0) -> None:
+        """No answer."""
+        self.reply(lease, Reply(error=error, total_ms=total_ms))
+
+    def commit(self) -> None:
+        """Store what has arrived, and bring in what the frontier lacks."""
+        batch, self._arrivals = self._arrivals, []
+        if batch:
+            paces = self.frontier.paces(self.now, self.wall)
+            settled = self.archive.record(batch, paces, self.wall)
+            entries = [arrival.entry for arrival in batch]
+            self.frontier.settle(entries, settled, self.now, self.wall)
+        self.supply()
+
+    def supply(self) -> None:
+        """Bring in what the frontier lacks until it lacks nothing, or can take no more."""
+        for _ in range(ROUNDS):
+            needs = self.frontier.needs(self.wall)
+            if not needs:
+                return
+            supplies = supply(self.queue, needs, self.wall)
+            self.frontier.supplied(supplies, self.now, self.wall)
+        raise AssertionError("the frontier never has enough")
+
+    def open_hosts(self, *addresses: str, body: str = "") -> None:
+        """Seed these, and answer their robots.txt at once."""
+        self.seed(*addresses)
+        for lease in self.lease_all():
+            assert lease.entry.kind == "robots"
+            self.answer(lease, status=200 if body else 404, body=body)
+        self.commit()
+
+    def wait(self) -> float:
+        """Let time pass until something is due; how long that was."""
+        due = self.frontier.next_due(self.now, self.wall)
+        assert due is not None, "nothing waits"
+        passed = max(0.0, due - self.now)
+        self.now += passed
+        self.frontier.tidy(self.now)
+        self.supply()
+        return passed
+
+    def next(self) -> tuple[Lease, float]:
+        """The next lease, and how long it took until it was due."""
+        waited = 0.0
+        for _ in range(ROUNDS):
+            lease = self.lease()
+            if lease is not None:
+                return lease, waited
+            waited += self.wait()
+        raise AssertionError("nothing comes out, though something is due")
+
+    def rows(self, sql: str, *values: object) -> list[tuple[object, ...]]:
+        """What a query gives."""
+        rows: list[tuple[object, ...]] = self.database.execute(sql, values).fetchall()
+        return rows
+
+    def state(self, url: str) -> tuple[object, ...]:
+        """State and reason of a URL."""
+        return self.rows("SELECT state, reason FROM urls WHERE url = ?", url)[0]
+
+    def queued(self) -> int:
+        """URLs that wait, counted in the database."""
+        return int(str(self.rows("SELECT count(*) FROM urls WHERE state = 'queued'")[0][0]))
+
+
+def document(links: Iterable[str]) -> Document:
+    """A page with these absolute links."""
+    targets = tuple(urls.resolve(link)[0] for link in dict.fromkeys(links))
+    return Document(
+        content_type="text/html",
+        targets=targets,
+        links=tuple(Link(number, "a") for number in range(len(targets))),
+    )
