@@ -234,6 +234,7 @@ def is_ip(host: str) -> bool:
     return _address(host) is not None
 
 
+@lru_cache(maxsize=16_384)
 def is_private_literal(host: str) -> bool:
     """Whether a host says by itself that it is the person's own: localhost or a private address.
 
