@@ -126,7 +126,9 @@ def _refuse_unknown(connection: Connection, path: Path) -> None:
     tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
     if not tables:
         return
-    if "_sqlite_migrations" not in tables or "urls" not in tables:
+    if not {"_sqlite_migrations", "urls"} <= tables:
+        if connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID:
+            return  # ours: its making was cut short
         raise StorageError(f"{path}: is another program's database; name another file with --db")
     known = {migration.name for migration in migrations._migrations}
     applied = connection.execute(
