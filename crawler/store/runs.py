@@ -22,6 +22,8 @@ from crawler.store.database import Connection
 REJUDGED = ("scope", "excluded", "depth", "nofollow", "not_followed", "trap", "host_cap")
 REJUDGED_ALSO = ("robots", "robots_unreachable", "url_too_long", "blocked_addr", "blocked_port")
 CHUNK = 2000
+BEING_JUDGED = ""
+"""Stands in place of a run's rules as long as some verdicts are by others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ def start(
     previous = connection.execute(
         "SELECT id, state, judging FROM runs ORDER BY id DESC LIMIT 1"
     ).fetchone()
+    rules = _rules(config)
+    judged = rules if previous is None or previous[2] == rules else BEING_JUDGED
     connection.execute(
         """
         UPDATE runs
@@ -60,21 +64,18 @@ def start(
         VALUES (?, 'running', ?, ?, ?, ?, ?)
         RETURNING id
         """,
-        (
-            iso(now), msgspec.json.encode(config).decode(),
-            previous[2] if previous else _rules(config), seeds_file, version, pid,
-        ),
-    ).fetchone()[0]  # fmt: skip
+        (iso(now), msgspec.json.encode(config).decode(), judged, seeds_file, version, pid),
+    ).fetchone()[0]
     mode, queued = _mode(connection, config, previous)
     connection.execute("COMMIT")
     return Start(run_id, mode, queued)
 
 
 def judging_changed(connection: Connection, config: Config, run_id: int) -> bool:
-    """Are the verdicts of this file by other rules than these?
+    """Are there verdicts by other rules than these?
 
-    A run bears the rules of the one before it until all is judged by its own, so that a judging
-    that was cut short is done again.
+    A run bears no rules until all is judged by its own, so that a judging that was cut short is
+    done again, whatever the next run's rules are.
     """
     row = connection.execute("SELECT judging FROM runs WHERE id = ?", (run_id,)).fetchone()
     return bool(row[0] != _rules(config))
