@@ -18,7 +18,7 @@ from isal import isal_zlib
 
 from crawler.config import Config
 from crawler.disposable import DisposableParser, is_risky
-from crawler.fetch import Fetcher
+from crawler.fetch import Budget, Fetcher, Share
 from crawler.model import Document, Job, Reply, Visit
 from crawler.parse import parse
 
@@ -43,7 +43,10 @@ class Worker:
         self._deliver = deliver
         self._parsing = parsing or (lambda _: None)
         self._fetcher = Fetcher(
-            config.fetch, robots=config.robots, allow_private=config.scope.allow_private
+            config.fetch,
+            robots=config.robots,
+            allow_private=config.scope.allow_private,
+            budget=Budget(config.run.bodies_in_flight_bytes),
         )
         self._disposable = DisposableParser(config.parse, max_url_bytes=config.fetch.max_url_bytes)
         self._queue: JoinableQueue[Job] = JoinableQueue(maxsize=2 * config.run.concurrency)
@@ -71,14 +74,16 @@ class Worker:
         while True:
             job = self._queue.get()
             try:
-                self._deliver(self.visit(job))
+                # What a visit holds counts until somebody has taken it over.
+                with self._fetcher.share() as share:
+                    self._deliver(self.visit(job, share))
             finally:
                 self._queue.task_done()
 
-    def visit(self, job: Job) -> Visit:
-        """Fetch and parse one job; whatever goes wrong is in the visit."""
+    def visit(self, job: Job, share: Share) -> Visit:
+        """Fetch and parse one job; whatever goes wrong is in the visit. share: of its body."""
         started_at = _now()
-        reply = self._fetcher.fetch(job)
+        reply = self._fetcher.fetch(job, share)
         document = self._document(job, reply)
         return _visit(job, reply, document, started_at, keep_body=self._config.store.bodies)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from crawler.fetch.budget import Budget, Share
 from crawler.fetch.fetcher import Fetcher, FetchStats
 
-__all__ = ["FetchStats", "Fetcher"]
+__all__ = ["Budget", "FetchStats", "Fetcher", "Share"]

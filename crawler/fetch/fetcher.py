@@ -8,6 +8,7 @@ replaced by mounting another one on `Fetcher.session`. Redirects are never follo
 from __future__ import annotations
 
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from crawler import __version__
 from crawler.config import FetchConfig, RobotsConfig
 from crawler.errors import UsageError
 from crawler.fetch import decode, tls
+from crawler.fetch.budget import Budget, Share
 from crawler.fetch.decode import Cut, Garbled
 from crawler.fetch.dns import Ask, DnsStats, Names, asker
 from crawler.fetch.failures import Failure, failure_of, printable
@@ -59,6 +61,9 @@ _TRUNCATED: Final = {
 }
 """What a body is when a failure ended it."""
 
+_WINDOWED: Final = frozenset({"br", "zstd"})
+"""Codings whose decoder holds up to 16 MiB of what it has said."""
+
 _BODILESS: Final = frozenset({204, 304})
 _HIGH_BYTE: Final = re.compile(rb"[\x80-\xff]")
 _NOTHING: Final = Facts()
@@ -82,6 +87,7 @@ class Fetcher:
     config, robots: limits. allow_private: hosts, addresses and blocks that may be on private
     addresses. verify: overrides ``config.verify_tls``; a path names a file of authorities.
     ask: resolves names, by default as configured. now: the wall clock, for Retry-After.
+    budget: what bodies may hold together; by default as much as they like.
     """
 
     def __init__(
@@ -93,8 +99,10 @@ class Fetcher:
         verify: tls.Verify | None = None,
         ask: Ask | None = None,
         now: Callable[[], float] = time.time,
+        budget: Budget | None = None,
     ) -> None:
         self._config = config
+        self._budget = budget or Budget(sys.maxsize)
         self._now = now
         self._timeout = (config.connect_s, config.read_s)
         rules = robots or RobotsConfig()
@@ -133,10 +141,21 @@ class Fetcher:
         """Ends idle connections."""
         self.session.close()
 
-    def fetch(self, job: Job) -> Reply:
+    def share(self) -> Share:
+        """A body's part of the budget, for `fetch`; closed by whoever is done with the body."""
+        return self._budget.share()
+
+    def fetch(self, job: Job, share: Share | None = None) -> Reply:
         """What came of a job; every failure is in the Reply. Raises only what is thrown into the
-        greenlet by others."""
-        attempt = Attempt(job, self._caps.get(job.kind, self._config.max_body_bytes))
+        greenlet by others.
+
+        share: stands for the body as long as it is kept; without one it counts only while it comes.
+        """
+        if share is None:
+            with self.share() as passing:
+                return self.fetch(job, passing)
+        cap = self._caps.get(job.kind, self._config.max_body_bytes)
+        attempt = Attempt(job, cap, share)
         self._jobs += 1
         self._in_flight += 1
         deadline = Timeout(self._config.total_s)
@@ -205,9 +224,11 @@ class Fetcher:
 class Attempt:
     """One job on its way to being a Reply."""
 
-    def __init__(self, job: Job, cap: int) -> None:
+    def __init__(self, job: Job, cap: int, share: Share) -> None:
         self._job = job
         self._cap = cap
+        self._share = share
+        self._weight = 1
         self._began = perf_counter()
         self._answer: Response | None = None
         self._raw_headers: list[tuple[bytes, bytes]] = []
@@ -252,6 +273,7 @@ class Attempt:
     def _read_coded(self, codings: list[str]) -> None:
         """Where nothing at all could be decoded, the bytes are kept as they came."""
         held: list[bytes] = []
+        self._weight += sum(coding in _WINDOWED for coding in codings)
         source = self._wire_pieces(self._cap + WIRE_SLACK)
         try:
             self._keep(decode.decoded(self._remembering(source, held), codings))
@@ -266,6 +288,7 @@ class Attempt:
     def _remembering(self, source: Iterator[bytes], held: list[bytes]) -> Iterator[bytes]:
         for piece in source:
             if not self._size:
+                self._share.reach(self._wire)
                 held.append(piece)
             elif held:
                 held.clear()
@@ -285,6 +308,7 @@ class Attempt:
                 self._body.append(piece[:room])
                 self._size += room
                 raise self._too_large()
+            self._share.reach((self._size + len(piece)) * self._weight)
             self._body.append(piece)
             self._size += len(piece)
 
@@ -306,8 +330,11 @@ class Attempt:
         """The deadline of the whole URL has passed."""
         if self.status is not None and self.wants_body:
             self._truncated = "time"
+        share = self._share
         if self.asked is not None and self.asked.facts.starved:
             expired = failure_of(Shortage("no file descriptor free"))
+        elif share.waits or share.waited_s > total_s / 2:
+            expired = failure_of(Shortage("no memory free for its body"))
         else:
             expired = Failure("timeout_total", f"not done after {total_s:g} s")
         self._failure = self._failure or expired

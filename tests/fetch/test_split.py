@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from crawler.fetch.failures import Failure
 from crawler.fetch.http1 import Exchange
-from tests.fetch.test_raw_answers import CASES
+from tests.fetch.raw import CASES
 
 MAX_HEAD = 256 * 1024
 SHORT = [case.says for case in CASES if case.says and len(case.says) < 3000]
