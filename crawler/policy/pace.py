@@ -25,6 +25,7 @@ TRIES = {
     "conn_closed": (3, 1.0),
     "timeout": (3, 2.0),
     "worker_lost": (2, 0.0),
+    "cancelled": (3, 1.0),
     "http_429": (3, 2.0),
     "http_500": (3, 1.0),
     "http_502": (3, 1.0),
