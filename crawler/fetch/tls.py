@@ -6,6 +6,7 @@ with a loaded context 1.4 ms.
 
 from __future__ import annotations
 
+import os
 import ssl as stock
 from functools import cache
 from typing import Any, Final
@@ -16,7 +17,7 @@ from gevent import socket, ssl
 from crawler.fetch.failures import Failure, of_talking
 
 Verify = bool | str
-"""True: the authorities of certifi; a path: those of a PEM file; False: anybody is believed."""
+"""True: the authorities of certifi, or of ``$SSL_CERT_FILE``; a path: those of a PEM file; False: anybody is believed."""
 
 _NAMES_SHOWN: Final = 5
 
@@ -31,8 +32,12 @@ def context(verify: Verify) -> ssl.SSLContext:
         made.check_hostname = False
         made.verify_mode = stock.CERT_NONE
     else:
-        made.load_verify_locations(cafile=certifi.where() if verify is True else verify)
+        made.load_verify_locations(cafile=_authorities() if verify is True else verify)
     return made
+
+
+def _authorities() -> str:
+    return os.environ.get("SSL_CERT_FILE") or certifi.where()
 
 
 def wrap(

@@ -9,65 +9,36 @@ import socket
 import time
 from collections.abc import Iterator
 
-import dns.flags
-import dns.message
 import dns.rcode
-import dns.rrset
 import gevent
 import pytest
 from gevent.monkey import get_original
-from gevent.server import DatagramServer
 
 from crawler.fetch.dns import Names, asker, by_ares, by_threads, is_name
 from crawler.fetch.failures import Failure
+from tests.fetch.nameserver import LOOP, SILENT, Found, Nameserver
 from tests.fetch.stage import fetcher, job, ok, serving, stage
 
-SILENT = object()
-ZONE: dict[str, object] = {
-    "good.test.": ["127.0.0.1"],
-    "servfail.test.": dns.rcode.SERVFAIL,
-    "silent.test.": SILENT,
-    "empty.test.": [],
-    "a_b.test.": ["127.0.0.1"],
-    "metadata.test.": ["169.254.169.254"],
+ZONE: dict[str, Found] = {
+    "good.test": ["127.0.0.1"],
+    "servfail.test": dns.rcode.SERVFAIL,
+    "silent.test": SILENT,
+    "empty.test": [],
+    "a_b.test": ["127.0.0.1"],
+    "metadata.test": ["169.254.169.254"],
+    "loop.test": LOOP,
 }
-
-
-class Nameserver(DatagramServer):
-    """Answers from ZONE; what is not there does not exist. loop.test is a CNAME of itself."""
-
-    asked: list[str]
-
-    def handle(self, data: bytes, address: tuple[str, int]) -> None:
-        query = dns.message.from_wire(data)
-        question = query.question[0]
-        name = str(question.name).lower()
-        self.asked.append(name)
-        found = ZONE.get(name, dns.rcode.NXDOMAIN)
-        if found is SILENT:
-            return
-        answer = dns.message.make_response(query)
-        answer.flags |= dns.flags.RA
-        if name == "loop.test.":
-            answer.answer.append(dns.rrset.from_text(name, 0, "IN", "CNAME", name))
-        elif not isinstance(found, list):
-            answer.set_rcode(found)
-        elif found and question.rdtype == 1:
-            answer.answer.append(dns.rrset.from_text_list(name, 0, "IN", "A", found))
-        self.socket.sendto(answer.to_wire(), address)
 
 
 @pytest.fixture
 def nameserver() -> Iterator[Nameserver]:
-    server = Nameserver(("127.0.0.1", 0))
-    server.asked = []
-    server.start()
+    server = Nameserver(ZONE)
     yield server
-    server.stop()
+    server.close()
 
 
 def resolver(server: Nameserver) -> object:
-    return by_ares(["127.0.0.1"], server.server_port)
+    return by_ares(["127.0.0.1"], server.port)
 
 
 @pytest.mark.parametrize(

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import datetime
-import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
 import gevent
 import pytest
-import trustme
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from gevent.ssl import SSLContext
 
 from crawler.fetch import Fetcher, tls
 from crawler.model import Reply
+from tests.fetch.certificates import (
+    CA,
+    expired,
+    good,
+    of_a_stranger,
+    old_tls,
+    with_nul,
+    without_intermediate,
+)
 from tests.fetch.stage import QUICK, Play, fetcher, job, ok, serving, stage
-
-CA = trustme.CA()
 
 
 @pytest.fixture(scope="module")
@@ -29,12 +29,6 @@ def authorities(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     CA.cert_pem.write_to_path(str(path))
     yield str(path)
     tls.context.cache_clear()
-
-
-def serves(certificate: trustme.LeafCert) -> SSLContext:
-    context = SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificate.configure_cert(context)
-    return context
 
 
 def asked(
@@ -53,59 +47,14 @@ def asked(
 
 @pytest.mark.parametrize("host", ["good.test", "good.test.", "www.good.test", "127.0.0.1"])
 def test_a_good_certificate_is_believed(authorities: str, host: str) -> None:
-    leaf = CA.issue_cert("good.test", "*.good.test", "127.0.0.1")
-    reply, _ = asked(serves(leaf), authorities, host)
+    reply, _ = asked(good("good.test", "*.good.test", "127.0.0.1"), authorities, host)
     assert (reply.status, reply.error, reply.body) == (200, None, b"hello"), reply.error_detail
     assert reply.tls_ms is not None
 
 
-def _expired() -> SSLContext:
-    long_ago = datetime.datetime(2020, 1, 2, tzinfo=datetime.UTC)
-    return serves(CA.issue_cert("good.test", not_after=long_ago))
-
-
-def _without_intermediate() -> SSLContext:
-    leaf = CA.create_child_ca().issue_cert("good.test")
-    context = SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with leaf.private_key_pem.tempfile() as key, leaf.cert_chain_pems[0].tempfile() as chain:
-        context.load_cert_chain(chain, key)
-    return context
-
-
-def _with_nul(folder: Path) -> SSLContext:
-    """``good.test\\0.evil.test``: what a careless comparison takes for good.test."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "evil")])
-    day = datetime.timedelta(days=1)
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - day)
-        .not_valid_after(now + day)
-        .add_extension(
-            x509.SubjectAlternativeName([x509.DNSName("good.test\0.evil.test")]), critical=False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-
-    text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    (folder / "nul.key").write_bytes(text)
-    (folder / "nul.pem").write_bytes(made.public_bytes(Encoding.PEM))
-    context = SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(str(folder / "nul.pem"), str(folder / "nul.key"))
-    return context
-
-
 def test_a_certificate_of_an_unknown_authority_is_refused(authorities: str) -> None:
     """Case 23."""
-    leaf = trustme.CA().issue_cert("good.test")
-    reply, requests = asked(serves(leaf), authorities)
+    reply, requests = asked(of_a_stranger("good.test"), authorities)
     assert (reply.status, reply.error, requests) == (None, "tls_verify", 0)
     detail = str(reply.error_detail)
     assert "names: good.test" in detail
@@ -115,7 +64,7 @@ def test_a_certificate_of_an_unknown_authority_is_refused(authorities: str) -> N
 
 def test_an_expired_certificate_is_refused_and_its_date_told(authorities: str) -> None:
     """Case 24."""
-    reply, requests = asked(_expired(), authorities)
+    reply, requests = asked(expired("good.test"), authorities)
     assert (reply.error, requests) == ("tls_verify", 0)
     assert "expired" in str(reply.error_detail)
     assert "Jan  2 00:00:00 2020" in str(reply.error_detail)
@@ -123,19 +72,19 @@ def test_an_expired_certificate_is_refused_and_its_date_told(authorities: str) -
 
 def test_a_certificate_for_another_name_is_refused(authorities: str) -> None:
     """Case 25."""
-    reply, requests = asked(serves(CA.issue_cert("other.test")), authorities)
+    reply, requests = asked(good("other.test"), authorities)
     assert (reply.error, requests) == ("tls_verify", 0)
     assert "names: other.test" in str(reply.error_detail)
 
 
 def test_a_missing_intermediate_is_refused(authorities: str) -> None:
     """Case 29."""
-    assert asked(_without_intermediate(), authorities)[0].error == "tls_verify"
+    assert asked(without_intermediate("good.test"), authorities)[0].error == "tls_verify"
 
 
 def test_a_nul_in_a_name_does_not_end_it(tmp_path: Path) -> None:
     """Case 31; its signer is trusted here, so that only the name can be what is refused."""
-    context = _with_nul(tmp_path)
+    context = with_nul("good.test", tmp_path)
     reply, requests = asked(context, str(tmp_path / "nul.pem"))
     assert (reply.error, requests) == ("tls_verify", 0)
     assert "\0" not in str(reply.error_detail)
@@ -161,11 +110,7 @@ def test_a_close_during_the_handshake_is_a_close(authorities: str) -> None:
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1 is deprecated")
 def test_tls_1_0_is_refused(authorities: str) -> None:
     """Case 28."""
-    context = serves(CA.issue_cert("good.test"))
-    context.set_ciphers("ALL:@SECLEVEL=0")
-    context.minimum_version = ssl.TLSVersion.TLSv1
-    context.maximum_version = ssl.TLSVersion.TLSv1
-    reply, requests = asked(context, authorities)
+    reply, requests = asked(old_tls("good.test"), authorities)
     assert (reply.error, requests) == ("tls_proto", 0)
 
 
@@ -187,13 +132,13 @@ def test_without_close_notify_the_length_decides(
         peer.say(head + b"hello")
         peer.sock._sock.close()  # the socket under TLS, so that no notice is sent
 
-    reply, _ = asked(serves(CA.issue_cert("good.test")), authorities, play=play)
+    reply, _ = asked(good("good.test"), authorities, play=play)
     assert (reply.error, reply.truncated, reply.body) == (error, truncated, b"hello")
 
 
 def test_an_insecure_fetcher_shares_nothing_with_a_secure_one(authorities: str) -> None:
     """requests GHSA-9wx4-h78v-vm56: one verify=False must not stick to a pool."""
-    with stage(serving(ok(b"hello")), context=serves(trustme.CA().issue_cert("x.test"))) as server:
+    with stage(serving(ok(b"hello")), context=of_a_stranger("x.test")) as server:
         careless, careful = fetcher(verify=False), fetcher(verify=authorities)
         assert careless.fetch(job(server.url())).status == 200
         assert careful.fetch(job(server.url())).error == "tls_verify"
@@ -207,9 +152,21 @@ def test_a_policy_has_one_context() -> None:
 
 
 def test_a_kept_tls_connection_is_used_again(authorities: str) -> None:
-    leaf = serves(CA.issue_cert("127.0.0.1"))
+    leaf = good("127.0.0.1")
     with stage(serving(ok(b"hello")), context=leaf) as server:
         one = fetcher(verify=authorities)
         for _ in range(3):
             assert one.fetch(job(server.url())).status == 200
     assert server.connections == 1
+
+
+def test_authorities_of_the_persons_own_are_named_by_the_environment(
+    authorities: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenSSL's own word for it, for those behind an authority of their house."""
+    monkeypatch.setenv("SSL_CERT_FILE", authorities)
+    tls.context.cache_clear()
+    assert asked(good("good.test"), True)[0].status == 200
+    monkeypatch.delenv("SSL_CERT_FILE")
+    tls.context.cache_clear()
+    assert asked(good("good.test"), True)[0].error == "tls_verify"
