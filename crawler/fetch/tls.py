@@ -17,7 +17,8 @@ from gevent import socket, ssl
 from crawler.fetch.failures import Failure, of_talking
 
 Verify = bool | str
-"""True: the authorities of certifi, or of ``$SSL_CERT_FILE``; a path: those of a PEM file; False: anybody is believed."""
+"""True: the authorities of certifi, or of ``$SSL_CERT_FILE``; a path: those of a PEM file; False:
+anybody is believed."""
 
 _NAMES_SHOWN: Final = 5
 
