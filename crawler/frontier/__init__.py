@@ -42,12 +42,14 @@ RETRIES_SHOWN = 1000
 class Needs:
     """What the frontier wants from the store.
 
-    hosts: ids of hosts to look up. after_host: go on reading waiting hosts behind this id, or None.
+    hosts: ids of hosts to look up. after_host: go on reading waiting hosts behind this id, at most
+    host_limit of them, or None.
     refills: origin, key to go on behind, how many. due: look for URLs whose rest is over.
     """
 
     hosts: tuple[int, ...]
     after_host: int | None
+    host_limit: int
     refills: tuple[tuple[int, Key, int], ...]
     due: bool
 
@@ -79,8 +81,8 @@ def supply(queue: Queue, needs: Needs, now: float) -> Supplies:
     swept: list[WaitingHost] = []
     read_up_to = None
     if needs.after_host is not None:
-        swept = queue.hosts(needs.after_host, HOSTS_A_TRIP)
-        read_up_to = swept[-1].id if len(swept) == HOSTS_A_TRIP else -1
+        swept = queue.hosts(needs.after_host, needs.host_limit)
+        read_up_to = swept[-1].id if len(swept) == needs.host_limit else -1
     refills, stopped = queue.refill(needs.refills, now) if needs.refills else ([], {})
     due: list[Entry] = []
     next_due = None
@@ -254,6 +256,7 @@ class Frontier:
         needs = Needs(
             hosts=tuple(list(self._wanted)[:HOSTS_A_TRIP]),
             after_host=self._after_host if self._room > 0 else None,
+            host_limit=min(self._room, HOSTS_A_TRIP),
             refills=tuple(self._schedule.ask_for_more(REFILLS_A_TRIP)),
             due=self._is_due(wall),
         )
@@ -359,7 +362,10 @@ class Frontier:
     def _origin_state(self, waiting: WaitingOrigin, now: float, wall: float) -> OriginState:
         until = self._monotonic(waiting.known_until, now, wall)
         closed = waiting.closed and until > now
-        return OriginState(waiting.id, waiting.name, until, waiting.crawl_delay_s, closed)
+        return OriginState(
+            waiting.id, waiting.name, until, waiting.crawl_delay_s, closed,
+            complete=not waiting.waiting,
+        )  # fmt: skip
 
     def _monotonic(self, epoch_s: float, now: float, wall: float) -> float:
         """A stored moment on the clock that never goes back, however the wall clock was set."""
@@ -437,4 +443,4 @@ def _is_worth_keeping(errand: Errand) -> bool:
     return bool(entry.attempts or entry.hops)
 
 
-NOTHING = Needs((), None, (), due=False)
+NOTHING = Needs((), None, 0, (), due=False)

@@ -447,8 +447,8 @@ class Archive:
             settled.errors += fate.state == "failed"
             settled.statuses[str(reply.status) if fate.state == "done" else fate.reason or ""] += 1
         settled.bytes += reply.wire_bytes
-        # A robots.txt that was asked for again may have closed the origin while this was out.
-        waited = origin.closure is None or self._is_queued(entry.id)
+        # A robots.txt that was asked for again may have stopped this URL while it was out.
+        waited = self._is_queued(entry.id)
         self.origins.count(origin.host, queued=int(fate.state == "queued") - int(waited))
         self._connection.execute(
             UPDATE_FATE,

@@ -26,7 +26,7 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class WaitingOrigin:
-    """An origin that has something queued.
+    """An origin of a host. waiting: it has something queued.
 
     known_until: epoch seconds until which its robots.txt holds; 0 when it must be fetched.
     closed: its robots.txt could not be had.
@@ -37,6 +37,7 @@ class WaitingOrigin:
     known_until: float
     crawl_delay_s: float
     closed: bool
+    waiting: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +100,9 @@ class Queue:
         self, host_id: int, name: str, domain: str, own: int, ip: str | None, delay_ms: int | None,
         at: str | None, blocked_until: str | None, block_reason: str | None, errors: int,
     ) -> WaitingHost:  # fmt: skip
-        rows = self._connection.execute(
-            "SELECT id FROM origins WHERE host_id = ? ORDER BY id", (host_id,)
-        ).fetchall()
+        rows = self._connection.execute(ORIGINS_OF, (host_id,)).fetchall()
         origins = []
-        for (origin_id,) in rows:
+        for origin_id, waiting in rows:
             origin = self._origins.origin_by_id(origin_id)
             origins.append(
                 WaitingOrigin(
@@ -112,6 +111,7 @@ class Queue:
                     origin.known_until,
                     origin.crawl_delay_s,
                     origin.closure is not None,
+                    bool(waiting),
                 )
             )
         return WaitingHost(
@@ -239,6 +239,17 @@ NEXT_DUE = """
     SELECT min(not_before)
     FROM urls
     WHERE state = 'queued' AND not_before IS NOT NULL
+"""
+
+ORIGINS_OF = """
+    SELECT id, EXISTS (
+        SELECT 1
+        FROM urls INDEXED BY urls_queue
+        WHERE urls.origin_id = origins.id AND urls.state = 'queued'
+    )
+    FROM origins
+    WHERE host_id = ?
+    ORDER BY id
 """
 
 WAITING_HOSTS = """

@@ -29,6 +29,7 @@ from crawler.store.queue import Queue
 AGENT = "crawler/test"
 EPOCH = 1_800_000_000.0
 ROUNDS = 1000
+TICK_S = 0.05
 
 
 def settings(**sections: dict[str, object]) -> Config:
@@ -51,9 +52,11 @@ class Stage:
         hosts_kept: int = 1000,
         windows: Windows | None = None,
         now: float = 1000.0,
+        epoch: float = EPOCH,
     ) -> None:
         self.config = config or settings()
         self.now = now
+        self._epoch = epoch
         self.frontier = Frontier(self.config, hosts_kept=hosts_kept, windows=windows)
         self.database = open_for_writing(folder / "crawl.db")
         self.database.execute("PRAGMA synchronous = OFF")
@@ -67,7 +70,7 @@ class Stage:
     @property
     def wall(self) -> float:
         """Epoch seconds."""
-        return EPOCH + self.now
+        return self._epoch + self.now
 
     def close(self) -> None:
         """Let go of the database."""
@@ -166,10 +169,10 @@ class Stage:
         self.commit()
 
     def wait(self) -> float:
-        """Let time pass until something is due; how long that was."""
+        """Let time pass until something is due, at least a moment; how long that was."""
         due = self.frontier.next_due(self.now, self.wall)
         assert due is not None, "nothing waits"
-        passed = max(0.0, due - self.now)
+        passed = due - self.now if due > self.now else TICK_S
         self.now += passed
         self.frontier.tidy(self.now)
         self.supply()
