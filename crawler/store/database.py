@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,12 +35,7 @@ BUSY_TIMEOUT_MS = 60_000
 WAL_LIMIT_BYTES = 64 * 1024 * 1024
 """The WAL is cut back to this size at a checkpoint."""
 
-_other: str = vars(sqlite_utils_library)["sqlite3"].sqlite_version
-if _other != LIBRARY_VERSION:
-    raise StorageError(
-        f"sqlite-utils uses SQLite {_other} and this crawler "
-        f"{LIBRARY_VERSION}: two libraries on one file lose data; reinstall pysqlite3"
-    )
+_log = logging.getLogger(__name__)
 
 
 def open_for_writing(path: Path) -> Connection:
@@ -47,9 +43,11 @@ def open_for_writing(path: Path) -> Connection:
 
     Raises StorageError: not a database, another program's, of a newer crawler, or not writable.
     """
+    _refuse_second_library(path)
     existing = path.exists() and path.stat().st_size > 0
     if existing:
         _refuse_foreign(path)
+    log_is_gone = existing and not wal_of(path).exists()
     with storage_errors(path):
         connection = sqlite3.connect(
             str(path), isolation_level=None, check_same_thread=False, cached_statements=256
@@ -58,6 +56,8 @@ def open_for_writing(path: Path) -> Connection:
         try:
             if existing:
                 _refuse_unknown(connection, path)
+            if log_is_gone and _was_cut_short(connection):
+                _refuse_torn(connection, path)
             _prepare(connection, path, existing=existing)
         except BaseException:
             connection.close()
@@ -72,6 +72,7 @@ def open_for_reading(path: Path) -> Connection:
     """
     if not path.exists():
         raise StorageError(f"{path}: no such database; make one with: crawler crawl SEEDS --db ...")
+    _refuse_second_library(path)
     _refuse_foreign(path)
     with storage_errors(path):
         uri = f"file:{_quoted(path)}?mode=ro"
@@ -104,6 +105,42 @@ def _back_up(connection: Connection, path: Path) -> None:
     copy = path.with_name(f"{path.name}.schema-{version}.bak")
     if not copy.exists():
         connection.execute("VACUUM INTO ?", (str(copy),))
+
+
+def wal_of(path: Path) -> Path:
+    """The write-ahead log of a database."""
+    return path.with_name(f"{path.name}-wal")
+
+
+def _refuse_second_library(path: Path) -> None:
+    other: str = vars(sqlite_utils_library)["sqlite3"].sqlite_version
+    if other != LIBRARY_VERSION:
+        raise StorageError(
+            f"{path}: sqlite-utils uses SQLite {other} and this crawler {LIBRARY_VERSION}: "
+            "two libraries on one file lose data; reinstall pysqlite3"
+        )
+
+
+def _was_cut_short(connection: Connection) -> bool:
+    """Did the last run never end? Then it left a log beside the file."""
+    try:
+        row = connection.execute("SELECT state FROM runs ORDER BY id DESC LIMIT 1").fetchone()
+    except sqlite3.Error:
+        return True
+    return row is not None and row[0] == "running"
+
+
+def _refuse_torn(connection: Connection, path: Path) -> None:
+    """Somebody removed the log of a run that was killed; the file alone may be torn."""
+    try:
+        found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    except sqlite3.DatabaseError as error:
+        found = str(error)
+    if found != "ok":
+        raise StorageError(
+            f"{path}: is damaged, for its -wal file was removed ({found}); restore both from a copy"
+        )
+    _log.warning("%s: its -wal file is gone; what was stored last will be fetched again", path)
 
 
 def _refuse_foreign(path: Path) -> None:

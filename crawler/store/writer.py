@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -17,14 +18,20 @@ from crawler.store import runs
 from crawler.store.archive import Archive, Arrival, HostPace, Settled
 from crawler.store.database import (
     Connection,
+    SQLiteError,
     WriterLock,
     open_for_writing,
     storage_errors,
+    wal_of,
 )
 from crawler.store.queue import Queue
 from crawler.store.runs import Start
 
 Result = TypeVar("Result")
+CLOSING_MS = 2000
+"""So long the last checkpoint waits for others who use the file."""
+LONG_LOG_BYTES = 256 * 1024 * 1024
+_log = logging.getLogger(__name__)
 
 
 class Writer:
@@ -44,6 +51,7 @@ class Writer:
         self._archive: Archive
         self._queue: Queue
         self.run_id = 0
+        self._log_told_bytes = LONG_LOG_BYTES
 
     def __repr__(self) -> str:
         return f"<Writer {self.path} run {self.run_id}>"
@@ -94,7 +102,23 @@ class Writer:
         settled = self._archive.record(arrivals, paces, time.time())
         if failpoints.growth_forbidden("checkpoint", self.path):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._watch_log()
         return settled
+
+    def _watch_log(self) -> None:
+        """Tell of a write-ahead log that cannot be copied into the file, at each doubling."""
+        try:
+            size = wal_of(self.path).stat().st_size
+        except OSError:
+            return
+        if size > self._log_told_bytes:
+            self._log_told_bytes = 2 * size
+            _log.warning(
+                "%s-wal has grown to %d MB: another program reads the file and does not end; "
+                "nothing is lost, but the disk may fill up",
+                self.path,
+                size // 1_000_000,
+            )
 
     def with_queue(self, read: Callable[[Queue], Result]) -> Result:
         """Ask the queue on the writer's thread."""
@@ -123,10 +147,14 @@ class Writer:
             self._pool.kill()
 
     def _close(self) -> None:
+        """All is committed: what others' locks or the disk forbid here, the next run does."""
         connection, self._connection = self._connection, None
         try:
+            connection.execute(f"PRAGMA busy_timeout = {CLOSING_MS}")
             connection.execute("PRAGMA optimize")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except SQLiteError as error:
+            _log.debug("%s: %s", self.path, error)
         finally:
             connection.close()
 
