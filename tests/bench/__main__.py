@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -68,7 +69,8 @@ def _is_wanted(name: str, wanted: tuple[str, ...]) -> bool:
 def main(given: Sequence[str]) -> int:
     """All that was asked for; a work that cannot be done here is one line."""
     asked = arguments(given)
-    print(table.machine())
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    print(table.machine(), flush=True)
     undone = 0
     for name in asked.work:
         try:

@@ -204,16 +204,22 @@ def _weight(home: Path, pattern: str | None) -> int:
 
 
 def place(one: Contestant, laps: Sequence[Lap], course: Course, ours: float) -> Placing:
-    """The medians of the laps that count. ours: this crawler's pages/s, 0 when it did not run."""
-    good = [lap for lap in laps if lap.error is None and lap.pages]
+    """The medians of the laps that count: those that fetched all, or of what there is.
+
+    ours: this crawler's pages/s, 0 when it did not run.
+    """
+    some = [lap for lap in laps if lap.error is None and lap.pages]
+    good = [lap for lap in some if lap.pages >= course.pages] or some
     errors = [lap.error for lap in laps if lap.error is not None]
     if not good:
         return Placing(one.name, one.keeps, remark=errors[0] if errors else "fetched nothing")
     rates = [lap.pages_per_s for lap in good]
     pages = min(lap.pages for lap in good)
     remarks = [f"{len(errors)} of {len(laps)} runs failed: {errors[0]}"] if errors else []
-    if pages < course.pages:
-        remarks.append(f"{pages:,} pages, not {course.pages:,}")
+    short = [lap.pages for lap in some if lap.pages < course.pages]
+    if short:
+        fewest = f"{min(short):,} of {course.pages:,} pages"
+        remarks.append(f"{len(short)} of {len(laps)} runs fetched too little: {fewest}")
     return Placing(
         one.name,
         one.keeps,

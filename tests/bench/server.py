@@ -30,6 +30,7 @@ import trustme
 from gevent import ssl
 from gevent.event import Event
 
+from tests.bench.stopwatch import end_with_parent
 from tests.sites.generated import GeneratedSite
 from tests.sites.server import Answer, Hit, Request, Server, html
 from tests.sites.skip import ROOT
@@ -194,6 +195,7 @@ def main(given: Sequence[str]) -> None:
     for one in addresses:
         server.listen(one, asked.port)
     ended = Event()
+    end_with_parent()
     gevent.signal_handler(signal.SIGTERM, ended.set)
     print("port", server.port, flush=True)
     ended.wait()

@@ -27,6 +27,7 @@ from tempfile import TemporaryDirectory
 POLL_S = 0.05
 GRACE_S = 5.0
 """For processes that outlive the command."""
+PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -75,9 +76,16 @@ def take_time(
 def main(given: Sequence[str]) -> None:
     """Measure."""
     file, limit_s, *command = given
+    end_with_parent()
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     cost = measure(command, float(limit_s))
     Path(file).write_text(json.dumps(asdict(cost)))
+
+
+def end_with_parent() -> None:
+    """Whoever started this process takes it along; what it has begun is cleared away first."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
 def measure(command: Sequence[str], limit_s: float) -> Cost:

@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
+from rich.text import Text
 
 from tests.bench.loads import Figure
 from tests.bench.race import Course, Placing
@@ -30,9 +31,10 @@ def machine() -> str:
     return f"{os.cpu_count()} cores, load {load:.1f}, Linux {platform.release()}, Python {python}"
 
 
-def of_race(course: Course, placings: Sequence[Placing], runs: int) -> Table:
+def of_race(course: Course, placings: Sequence[Placing], runs: int) -> Group:
     """A line for each contestant."""
-    table = _table(f"{course.name}: {course.about}; medians of {runs} runs taken in turn")
+    title = f"{course.name}: {course.about}; medians of {runs} runs taken in turn"
+    table = _table()
     columns = ("pages/s", "crawler is", "spread", "CPU s/1,000 pages", "peak MB", "kept B/page")
     table.add_column("")
     for name in (*columns, "pages", "requests"):
@@ -40,9 +42,8 @@ def of_race(course: Course, placings: Sequence[Placing], runs: int) -> Table:
     table.add_column("keeps")
     for one in placings:
         table.add_row(one.name, *_figures(one), one.keeps)
-    remarks = [f"{one.name}: {one.remark}" for one in placings if one.remark]
-    table.caption = "\n".join(remarks) or None
-    return table
+    remarks = [Text(f"{one.name}: {one.remark}") for one in placings if one.remark]
+    return Group(Text(title), table, *remarks, Text())
 
 
 def _figures(one: Placing) -> Iterable[str]:
@@ -60,29 +61,27 @@ def _figures(one: Placing) -> Iterable[str]:
     )
 
 
-def of_load(name: str, about: str, figures: Sequence[Figure]) -> Table:
+def of_load(name: str, about: str, figures: Sequence[Figure]) -> Group:
     """A line for each figure."""
-    table = _table(f"{name}: {about}")
+    table = _table()
     table.add_column("")
     table.add_column("measured", justify="right")
     table.add_column("of", justify="right")
     for one in figures:
         table.add_row(one.what, one.value, one.against)
-    return table
+    return Group(Text(f"{name}: {about}"), table)
 
 
-def of_samples(name: str, samples: Counter[str]) -> Table:
+def of_samples(name: str, samples: Counter[str]) -> Group:
     """The functions in which most samples were taken."""
     whole = samples.total()
-    table = _table(f"{name}: {whole:,} samples by innermost function")
+    table = _table()
     table.add_column("share", justify="right")
     table.add_column("function")
     for function, count in samples.most_common(FUNCTIONS):
         table.add_row(f"{count / whole:.1%}", function)
-    return table
+    return Group(Text(f"{name}: {whole:,} samples by innermost function"), table)
 
 
-def _table(title: str) -> Table:
-    return Table(
-        title=title, title_justify="left", caption_justify="left", box=SIMPLE_HEAD, pad_edge=False
-    )
+def _table() -> Table:
+    return Table(box=SIMPLE_HEAD, pad_edge=False)

@@ -92,7 +92,15 @@ def test_medians_count_and_failed_runs_are_told() -> None:
 
 def test_whoever_fetched_too_little_is_marked() -> None:
     placing = race.place(OURS, [Lap(COST, 19, 20, 0)], COURSE, ours=1.0)
-    assert placing.remark == "19 pages, not 20"
+    assert placing.remark == "1 of 1 runs fetched too little: 19 of 20 pages"
+    assert placing.pages == 19
+
+
+def test_runs_that_fetched_too_little_do_not_count_beside_whole_ones() -> None:
+    short = Lap(Cost(0, 0.0, 0.1, 0.1, 1), 2, 3, 0)
+    placing = race.place(OURS, [short, Lap(COST, 20, 21, 0), short], COURSE, ours=1.0)
+    assert placing.pages_per_s == 10.0
+    assert placing.remark == "2 of 3 runs fetched too little: 2 of 20 pages"
 
 
 @pytest.mark.parametrize(
