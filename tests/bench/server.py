@@ -32,11 +32,12 @@ from gevent.event import Event
 
 from tests.bench.stopwatch import end_with_parent
 from tests.sites.generated import GeneratedSite
-from tests.sites.server import Answer, Hit, Request, Server, html
+from tests.sites.server import NOT_FOUND, Answer, Hit, Request, Server, html
 from tests.sites.skip import ROOT
 
 START_S = 60
 ROBOTS = Answer(headers={"Content-Type": "text/plain"}, body=b"User-agent: *\nAllow: /\n")
+SPECIAL = {"/robots.txt": ROBOTS, "/sitemap.xml": NOT_FOUND}
 PAGE = Answer(body=html("A page", "<h1>A page</h1>\n<p>It has no links.</p>"))
 
 
@@ -205,7 +206,7 @@ def main(given: Sequence[str]) -> None:
 def _answers(asked: argparse.Namespace) -> Callable[[Request], Answer]:
     if asked.pages:
         return GeneratedSite(pages=asked.pages, latency_ms=asked.latency_ms).answer
-    return lambda request: ROBOTS if request.target == "/robots.txt" else PAGE
+    return lambda request: SPECIAL.get(request.target, PAGE)
 
 
 if __name__ == "__main__":
