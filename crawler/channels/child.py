@@ -21,13 +21,15 @@ from gevent.event import Event
 
 from crawler.channels.frames import Cell, read_frame, write_frame
 from crawler.config import Config
-from crawler.model import Job, Visit
+from crawler.model import Document, Job, Reply, Visit
 from crawler.worker import Worker
 
 BEAT_S = 0.1
 GATHER_S = 0.002
 """Visits that come within this time share a frame."""
 FRAME_VISITS = 64
+FRAME_BYTES = 1024 * 1024
+"""A frame is closed when it weighs so much; one visit may weigh more."""
 OUTBOX_BYTES = 8 * 1024 * 1024
 PR_SET_PDEATHSIG = 1
 COLLECT_AFTER = (20_000, 20, 50)
@@ -99,15 +101,24 @@ class Child:
             gevent.sleep(GATHER_S)
             self._filled.clear()
             while self._outbox:
-                size = min(len(self._outbox), FRAME_VISITS)
-                frame = [self._outbox.popleft() for _ in range(size)]
-                try:
-                    write_frame(self._link, frame)
-                except OSError:
-                    os._exit(0)
-                self._outbox_bytes -= sum(_weight(visit) for visit in frame)
+                self._send_frame()
                 if self._outbox_bytes <= OUTBOX_BYTES:
                     self._room.set()
+
+    def _send_frame(self) -> None:
+        frame: list[Visit] = []
+        weight = 0
+        while self._outbox and len(frame) < FRAME_VISITS and weight < FRAME_BYTES:
+            visit = self._outbox.popleft()
+            frame.append(visit)
+            weight += _weight(visit)
+        try:
+            write_frame(self._link, frame)
+        except OSError:
+            os._exit(0)
+        except (ValueError, OverflowError):
+            write_frame(self._link, [_presentable(visit) for visit in frame])
+        self._outbox_bytes -= weight
 
     def _beat(self) -> None:
         while True:
@@ -118,6 +129,21 @@ class Child:
         now = time.monotonic()
         self._parsing = (job.token, now) if job is not None else (0, 0.0)
         self._cell.write(now, *self._parsing)
+
+
+def _presentable(visit: Visit) -> Visit:
+    """A visit whose document cannot be written down goes without it; its place is kept."""
+    try:
+        msgspec.msgpack.encode(visit)
+    except (ValueError, OverflowError):
+        reply = Reply(
+            status=visit.reply.status,
+            error=visit.reply.error or "decode_error",
+            error_detail="the document could not be written down",
+            total_ms=visit.reply.total_ms,
+        )
+        return Visit(visit.job, reply, Document(), visit.started_at)
+    return visit
 
 
 def _weight(visit: Visit) -> int:

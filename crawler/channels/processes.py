@@ -103,7 +103,7 @@ class ProcessChannel:
     def free(self) -> int:
         """How many more jobs may be sent now."""
         limit = self._config.run.concurrency
-        return sum(max(0, limit - len(child.out)) for child in self._children)
+        return sum(max(0, limit - len(child.out)) for child in self._lively())
 
     def start(self) -> None:
         """Spawn the workers."""
@@ -138,9 +138,17 @@ class ProcessChannel:
         gevent.spawn(self._arrivals.put, [])
 
     def _choose(self, job: Job) -> _Child:
-        least = min(self._children, key=lambda child: len(child.out))
+        lively = self._lively()
+        least = min(lively, key=lambda child: len(child.out))
         favourite = self._children[crc32(urls.host_of(job.url).encode()) % self.workers]
-        return favourite if len(favourite.out) < len(least.out) + FAVOUR else least
+        if favourite not in lively or len(favourite.out) >= len(least.out) + FAVOUR:
+            return least
+        return favourite
+
+    def _lively(self) -> list[_Child]:
+        """The workers that are not held up by one page; all, when all are."""
+        lively = [child for child in self._children if child.stalled_s < WATCH_S]
+        return lively or self._children
 
     def _spawn(self, number: int) -> _Child:
         child = _Child(self._config, number)
@@ -173,6 +181,7 @@ class ProcessChannel:
         _, parsing, _ = child.cell.read()
         child.process.kill()
         child.end()
+        child.filled.set()
         lost: list[Visit | Returned] = []
         for token, job in child.out.items():
             lost.append(_blame(child, job) if token == parsing else Returned(token))

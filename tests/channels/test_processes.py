@@ -1,0 +1,231 @@
+"""What becomes of the work when a worker stalls, dies, or loses its conductor?"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import gevent
+import msgspec
+import psutil
+import pytest
+
+from crawler.channels import Returned, child, open_channel
+from crawler.channels.frames import Cell, read_frame
+from crawler.channels.processes import ProcessChannel
+from crawler.errors import CrawlError
+from crawler.model import Document, Job, Reply, Visit
+from tests.crawls import check_whole, config, crawl, crawl_apart, ends, rows
+from tests.sites import generated
+from tests.sites.generated import GeneratedSite
+from tests.sites.web import Web
+
+PATIENCE_S = 30
+HTML = {"Content-Type": "text/html"}
+STALLS = 66 * ("<p " + " ".join(f"a{number}=1" for number in range(4_000)) + ">")
+"""Not suspicious enough for a process of its own, but libxml2 spends over a second on it."""
+
+
+def until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline
+        gevent.sleep(0.01)
+
+
+def children_of(pid: int) -> list[psutil.Process]:
+    return psutil.Process(pid).children(recursive=True)
+
+
+def test_workers_that_are_killed_again_and_again_cost_nothing(tmp_path: Path) -> None:
+    site = GeneratedSite(pages=600, links_per_page=6, latency_ms=40)
+    with generated.serve_apart(site) as served:
+        crawl(tmp_path / "calm.db", served.url())
+        channel = open_channel(config(run={"concurrency": 40}), 2)
+        assert isinstance(channel, ProcessChannel)
+        killing = gevent.spawn(_kill_workers, channel, 8)
+        outcome = crawl(tmp_path / "killed.db", served.url(), channel=channel)
+        killing.join()
+    assert killing.value == 8
+    assert outcome.reason == "finished"
+    assert ends(tmp_path / "killed.db") == ends(tmp_path / "calm.db")
+    check_whole(tmp_path / "killed.db")
+
+
+def _kill_workers(channel: ProcessChannel, times: int) -> int:
+    """SIGKILL one worker that has jobs out, now and then; how often that was done."""
+    killed = 0
+    for number in range(times):
+        gevent.sleep(0.15)
+        until(lambda: all(worker.out for worker in channel._children))
+        channel._children[number % 2].process.send_signal(signal.SIGKILL)
+        killed += 1
+    return killed
+
+
+def test_a_page_that_stalls_its_worker_is_given_up_alone(web: Web, tmp_path: Path) -> None:
+    database = tmp_path / "crawl.db"
+    web.raw("/stalls", headers=HTML, body=STALLS)
+    beside = [f"/beside/{number}" for number in range(60)]
+    web.page("/", links=["/stalls", *beside])
+    for number in range(60):
+        web.page(beside[number], wait_s=0.05 * (number % 30))
+    settings = config(parse={"max_seconds": 0.3})
+    crawl(database, web.url(), settings=settings, workers=2)
+    failed = "SELECT url, reason, attempts FROM urls WHERE state = 'failed'"
+    assert rows(database, failed) == [(web.url("/stalls"), "parse_timeout", 1)]
+    assert rows(database, "SELECT max(attempt) FROM visits") == [(1,)]
+    assert rows(database, "SELECT count(*) FROM pages") == [(62,)]
+    check_whole(database)
+
+
+def test_a_worker_that_stalls_gets_no_more_jobs(web: Web) -> None:
+    channel = open_channel(config(parse={"max_seconds": 60}), 2)
+    assert isinstance(channel, ProcessChannel)
+    channel.start()
+    web.raw("/", headers=HTML, body=STALLS)
+    web.page("/quick")
+    until(lambda: all(worker.cell.read()[0] for worker in channel._children))
+    before = channel.free
+    channel.send(Job(1, 1, web.url(), private_ok=True))
+    until(lambda: channel.free <= before // 2)
+    began = time.monotonic()
+    for token in range(2, 12):
+        channel.send(Job(token, 1, web.url("/quick"), private_ok=True))
+    arrivals = channel.arrivals()
+    with gevent.Timeout(PATIENCE_S):
+        tokens = [visit.job.token for visit in arrivals_of(arrivals, 10)]
+        assert sorted(tokens) == list(range(2, 12))
+        assert time.monotonic() - began < 1
+        assert arrivals_of(arrivals, 1)[0].job.token == 1
+    channel.close()
+
+
+def arrivals_of(arrivals: Iterator[Visit | Returned], count: int) -> list[Visit]:
+    taken = [next(arrivals) for _ in range(count)]
+    return [arrival for arrival in taken if isinstance(arrival, Visit)]
+
+
+def test_a_stopped_conductor_and_its_workers_blame_nobody(tmp_path: Path) -> None:
+    site = GeneratedSite(pages=300, links_per_page=6, latency_ms=120)
+    settings = config(parse={"max_seconds": 0.5}, pace={"own_in_flight": 32})
+    database, log = tmp_path / "crawl.db", tmp_path / "log"
+    with generated.serve_apart(site, log=log) as served:
+        process = crawl_apart(database, served.url(), settings=settings, workers=2)
+        until(lambda: len(served.hits()) > 60)
+        family = [process.pid, *(one.pid for one in children_of(process.pid))]
+        assert len(family) == 3
+        for number in (signal.SIGSTOP, signal.SIGCONT):
+            for pid in family:
+                os.kill(pid, number)
+            gevent.sleep(3 if number == signal.SIGSTOP else 0)
+        output, _ = process.communicate(timeout=PATIENCE_S)
+    assert output.split()[:2] == [b"finished", b"finished"]
+    assert rows(database, "SELECT count(*), max(attempt), count(error) FROM visits") == [
+        (301, 1, 0)
+    ]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_no_worker_outlives_its_conductor(tmp_path: Path, number: signal.Signals) -> None:
+    site = GeneratedSite(pages=2000, latency_ms=50)
+    log = tmp_path / "log"
+    with generated.serve_apart(site, log=log) as served:
+        process = crawl_apart(tmp_path / "crawl.db", served.url(), workers=2)
+        until(lambda: len(served.hits()) > 20)
+        workers = children_of(process.pid)
+        assert len(workers) == 2
+        process.send_signal(number)
+        process.wait(timeout=PATIENCE_S)
+        _, alive = psutil.wait_procs(workers, timeout=5)
+    assert alive == []
+
+
+def test_a_worker_ignores_the_terminals_interrupt(web: Web, tmp_path: Path) -> None:
+    channel = open_channel(config(), 1)
+    assert isinstance(channel, ProcessChannel)
+    channel.start()
+    web.page("/")
+    [worker] = channel._children
+    until(lambda: worker.cell.read()[0])
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        worker.process.send_signal(number)
+    channel.send(Job(1, 1, web.url(), private_ok=True))
+    with gevent.Timeout(PATIENCE_S):
+        visit = next(iter(channel.arrivals()))
+    assert isinstance(visit, Visit)
+    assert visit.reply.status == 200
+    channel.close()
+
+
+def test_a_job_whose_worker_died_while_parsing_it_is_blamed(web: Web) -> None:
+    channel = open_channel(config(parse={"max_seconds": 60}), 1)
+    assert isinstance(channel, ProcessChannel)
+    channel.start()
+    web.raw("/", headers=HTML, body=STALLS)
+    [worker] = channel._children
+    channel.send(Job(5, 1, web.url(), private_ok=True))
+    until(lambda: worker.cell.read()[1] == 5)
+    worker.process.send_signal(signal.SIGKILL)
+    with gevent.Timeout(PATIENCE_S):
+        visit = next(iter(channel.arrivals()))
+    assert isinstance(visit, Visit)
+    assert (visit.job.token, visit.reply.error) == (5, "worker_lost")
+    channel.close()
+
+
+def test_what_nobody_takes_is_bounded_by_bytes(web: Web) -> None:
+    channel = open_channel(config(run={"concurrency": 256}), 1)
+    assert isinstance(channel, ProcessChannel)
+    channel.start()
+    body = os.urandom(500_000)
+    for number in range(256):
+        web.raw(f"/{number}", body=body + number.to_bytes(2, "big"))
+    [worker] = channel._children
+    until(lambda: worker.cell.read()[0])
+    before = _resident(os.getpid())
+    for number in range(256):
+        channel.send(Job(number + 1, 1, web.url(f"/{number}"), private_ok=True))
+    gevent.sleep(2)
+    taken = channel._arrivals.qsize()
+    assert taken <= 4
+    assert _resident(os.getpid()) - before < 40
+    channel.close()
+
+
+def _resident(pid: int) -> float:
+    """Memory in MiB."""
+    return float(psutil.Process(pid).memory_info().rss) / 2**20
+
+
+def test_workers_that_end_as_soon_as_they_start_end_the_crawl(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PYTHONHOME", "/nowhere")  # no interpreter starts like this
+    channel = open_channel(config(), 1)
+    channel.start()
+    with gevent.Timeout(PATIENCE_S), pytest.raises(CrawlError, match="end as soon as they start"):
+        list(channel.arrivals())
+    channel.close()
+
+
+@pytest.mark.parametrize(
+    "document", [Document(title="\ud800"), Document(text_hash=2**64)], ids=["surrogate", "integer"]
+)
+def test_a_visit_that_cannot_be_written_down_spoils_no_other(document: Document) -> None:
+    ours, theirs = gevent.socket.socketpair()
+    served = child.Child(theirs, Cell.create(), config(run={"concurrency": 1}))
+    good = Visit(Job(1, 1, "http://a.test/"), Reply(status=200), Document(title="good"), "now")
+    bad = Visit(Job(2, 2, "http://a.test/b"), Reply(status=200), document, "now")
+    for visit in (bad, good):
+        served._deliver(visit)
+    sending = gevent.spawn(served._send)
+    with gevent.Timeout(PATIENCE_S):
+        frame = read_frame(ours)
+    sending.kill()
+    spoilt, whole = msgspec.msgpack.decode(frame, type=list[Visit])
+    assert whole == good
+    assert (spoilt.job, spoilt.reply.status, spoilt.reply.error) == (bad.job, 200, "decode_error")
