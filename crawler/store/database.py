@@ -54,10 +54,10 @@ def open_for_writing(path: Path) -> Connection:
         )
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         try:
-            if existing:
-                _refuse_unknown(connection, path)
             if log_is_gone and _was_cut_short(connection):
                 _refuse_torn(connection, path)
+            if existing:
+                _refuse_unknown(connection, path)
             _prepare(connection, path, existing=existing)
         except BaseException:
             connection.close()
@@ -125,7 +125,9 @@ def _was_cut_short(connection: Connection) -> bool:
     """Did the last run never end? Then it left a log beside the file."""
     try:
         row = connection.execute("SELECT state FROM runs ORDER BY id DESC LIMIT 1").fetchone()
-    except sqlite3.Error:
+    except sqlite3.OperationalError:
+        return False  # no such table
+    except sqlite3.DatabaseError:
         return True
     return row is not None and row[0] == "running"
 
