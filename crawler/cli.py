@@ -29,7 +29,7 @@ from crawler.errors import CrawlError, Interrupted, NoSeedFetched, UsageError
 from crawler.fetch.fetcher import user_agent
 from crawler.loader import STDIN, read_seeds
 from crawler.policy.seeds import Seed, read_line
-from crawler.store import queries
+from crawler.store import database, queries
 from crawler.views import progress, summary, table, wording
 from crawler.views.progress import Face
 from crawler.views.screen import Screen, Stream
@@ -77,10 +77,13 @@ class Front(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run under one name, however it was called."""
-        return super().main(*args, **{"prog_name": "crawler", **extra})
+        return super().main(*args, **{**extra, "prog_name": "crawler"})
 
     def invoke(self, ctx: click.Context) -> None:
         """Run a command and end with the exit code that it gives; errors become exit codes."""
+        # These are told here, in one line; the hub need not print where they passed a thread.
+        hub = gevent.get_hub()
+        hub.NOT_ERROR = (*hub.NOT_ERROR, CrawlError, database.SQLiteError)
         try:
             code = super().invoke(ctx)
             sys.stdout.flush()

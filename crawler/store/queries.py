@@ -176,12 +176,13 @@ def fates(connection: Connection, limit: int) -> list[Fate]:
 
 
 def problems(connection: Connection, limit: int) -> list[Problem]:
-    """What went wrong, the most frequent first."""
+    """What went wrong, the most frequent first; a site need not have robots.txt or a sitemap."""
     rows = connection.execute(
         """
         SELECT coalesce(reason, 'HTTP ' || status) AS what, count(*) AS urls, min(url)
         FROM urls
-        WHERE state = 'failed' OR (state = 'done' AND status >= 400)
+        WHERE kind NOT IN ('robots', 'sitemap')
+            AND (state = 'failed' OR (state = 'done' AND status >= 400))
         GROUP BY what
         ORDER BY urls DESC, what
         LIMIT ?

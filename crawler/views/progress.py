@@ -169,9 +169,15 @@ def line(stats: Stats) -> str:
 
 def waiting(stats: Stats) -> str:
     """Why nothing goes on at the moment; empty when something does."""
+    idle = _idle(stats)
+    return ", ".join([f"waiting {idle}", *_resting(stats, 1)]) if idle else ""
+
+
+def _idle(stats: Stats) -> str:
+    """How long nothing will go on; empty when something does."""
     if stats.in_flight or stats.hosts_due or not stats.next_due_s:
         return ""
-    return ", ".join([f"waiting {wording.span(stats.next_due_s)}", *_resting(stats, 1)])
+    return wording.span(stats.next_due_s)
 
 
 def _resting(stats: Stats, limit: int) -> list[str]:
@@ -214,5 +220,6 @@ def _facts(stats: Stats) -> list[tuple[str, str]]:
         ("received", wording.size(stats.bytes)),
         ("errors", f"{stats.errors:,}"),
         ("answers", "   ".join(statuses)),
+        ("waiting", _idle(stats)),
         ("resting", "\n".join(_resting(stats, RESTING_SHOWN))),
     ]

@@ -96,6 +96,7 @@ def facts(summary: Summary) -> dict[str, Any]:
     """A summary as one flat object for programs."""
     run = {} if summary.run is None else asdict(summary.run)
     return {
+        "run_id": run.pop("id", None),
         **run,
         "database": str(summary.path),
         "database_bytes": summary.size_bytes,

@@ -1,0 +1,554 @@
+"""Does the command do what its help says, and tell by its exit code how that went?"""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import gevent
+import pytest
+from click.testing import CliRunner
+
+from crawler import __version__
+from crawler.cli import Front, cli
+from crawler.store import database
+from tests.sites.skip import ROOT, require_program
+from tests.sites.web import Web
+
+TIMEOUT_S = 60
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100", "TERM": "xterm"}
+CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+IMAGES = "".join(f'<img src="/image/{number}.png">' for number in range(3000))
+AT_ONCE = ("--set", "pace.tries=1", "--workers", "0")
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """The command at work in a folder of its own."""
+
+    folder: Path
+
+    def __call__(self, *words: str, stdin: bytes = b"") -> Ran:
+        """Run a command to its end."""
+        with self.start(*words) as process:
+            out, err = process.communicate(stdin, timeout=TIMEOUT_S)
+        return Ran(process.returncode, out.decode(), err.decode())
+
+    @contextmanager
+    def start(self, *words: str, **kinds: Any) -> Iterator[subprocess.Popen[bytes]]:
+        """Start a command; it does not outlive the test."""
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "crawler", *words],
+            cwd=self.folder,
+            env=ENVIRONMENT,
+            **{**pipes, **kinds},
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+    def seeds(self, *lines: str, name: str = "seeds.txt") -> str:
+        """Write a seeds file and give its name."""
+        (self.folder / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        return name
+
+    def ask(self, statement: str, name: str = "data/seeds.db") -> list[tuple[Any, ...]]:
+        """What a database says."""
+        with closing(database.open_for_reading(self.folder / name)) as connection:
+            return list(connection.execute(statement))
+
+
+@pytest.fixture
+def crawler(tmp_path: Path) -> Terminal:
+    """The command, in an empty folder."""
+    return Terminal(tmp_path)
+
+
+@pytest.fixture
+def story(web: Web) -> Web:
+    """A front page, a page, a broken link, two pages of one title, and a place forbidden."""
+    web.robots("User-agent: *\nDisallow: /private\n")
+    web.page("/", links=["/a", "/b", "/gone", "/private/x"], title="Front")
+    web.page("/a", title="Same")
+    web.page("/b", title="Same")
+    return web
+
+
+def wait_for(happened: Callable[[], object], what: str) -> None:
+    """Wait, not for ever, until something has happened."""
+    for _ in range(int(TIMEOUT_S / 0.02)):
+        if happened():
+            return
+        gevent.sleep(0.02)
+    pytest.fail(f"{what} never came")
+
+
+# A crawl
+
+
+def test_a_crawl_goes_into_the_database_of_its_seeds_and_says_what_it_came_to(
+    crawler: Terminal, story: Web
+) -> None:
+    ran = crawler("crawl", crawler.seeds(story.url("/"), "ftp://no.example/"))
+    assert (ran.code, ran.out) == (0, "")
+    assert "finished: nothing is left to fetch" in ran.err
+    assert re.search(r"pages +4  in ", ran.err)
+    assert re.search(r" 1  HTTP 404: " + re.escape(story.url("/gone")), ran.err)
+    assert re.search(r" 1  skipped: robots\b", ran.err)
+    assert "line 2  ftp://no.example/: only http and https" in ran.err
+    assert "data/seeds.db, " in ran.err
+    titles = crawler.ask("SELECT title FROM pages WHERE status = 200 ORDER BY url")
+    assert titles == [("Front",), ("Same",), ("Same",)]
+
+
+def test_the_three_commands_at_the_end_work_in_a_shell(tmp_path: Path, story: Web) -> None:
+    folder = tmp_path / "it's a $HOME of `data`"
+    folder.mkdir()
+    require_program("sqlite3", "apt-get install sqlite3")
+    crawler = Terminal(folder)
+    ran = crawler("crawl", crawler.seeds(story.url("/")), "--db", "-my crawl's.db")
+    assert ran.code == 0
+    lines = [line.strip() for line in ran.err.splitlines() if line.startswith("  sqlite3 ")]
+    assert len(lines) == 3
+    answers = [
+        subprocess.run(line, shell=True, cwd=folder, capture_output=True, text=True, timeout=20)
+        for line in lines
+    ]
+    assert [(answer.returncode, answer.stderr) for answer in answers] == [(0, "")] * 3
+    assert answers[0].stdout == f"{story.url('/')}|{story.url('/gone')}|/gone\n"
+    assert all(answer.stdout for answer in answers)
+
+
+def test_quiet_says_nothing(crawler: Terminal, story: Web) -> None:
+    ran = crawler("crawl", crawler.seeds(story.url("/")), "--quiet", *AT_ONCE)
+    assert ran == Ran(0, "", "")
+
+
+def test_json_writes_objects_and_last_the_outcome(crawler: Terminal, story: Web) -> None:
+    ran = crawler("crawl", crawler.seeds(story.url("/")), "--json")
+    lines = [json.loads(line) for line in ran.out.splitlines()]
+    assert {line["event"] for line in lines[:-1]} <= {"stats"}
+    told = lines[-1]
+    assert told["event"] == "outcome"
+    assert (told["state"], told["reason"], told["pages"], told["queued"]) == (
+        "finished",
+        "finished",
+        4,
+        0,
+    )
+    assert told["database"] == "data/seeds.db"
+    assert "sqlite3" not in ran.err
+
+
+def test_quiet_json_is_the_outcome_alone(crawler: Terminal, story: Web) -> None:
+    story.page("/a", title="Same", wait_s=1.3)
+    ran = crawler("crawl", crawler.seeds(story.url("/")), "--json", "--quiet", *AT_ONCE)
+    assert [json.loads(line)["event"] for line in ran.out.splitlines()] == ["outcome"]
+    assert ran.err == ""
+
+
+def test_seeds_come_from_the_standard_input_too(crawler: Terminal, story: Web) -> None:
+    ran = crawler("crawl", "-", stdin=story.url("/a").encode())
+    assert ran.code == 0
+    assert crawler.ask("SELECT text FROM seeds", "data/stdin.db") == [(story.url("/a"),)]
+
+
+def test_a_limit_of_pages_leaves_the_rest_queued_and_says_so(crawler: Terminal, story: Web) -> None:
+    seeds = crawler.seeds(story.url("/"))
+    ran = crawler("crawl", seeds, "--max-pages", "1")
+    assert ran.code == 0
+    assert "the limit of pages was reached; run the same command again to go on" in ran.err
+    assert re.search(r"left +\d  queued", ran.err)
+    ran = crawler("crawl", seeds)
+    assert "going on where the last run stopped" in ran.err
+    assert crawler.ask("SELECT count(*) FROM pages") == [(4,)]
+
+
+def test_who_cannot_be_reached_is_warned_once(crawler: Terminal, story: Web) -> None:
+    seeds = crawler.seeds(story.url("/a"))
+    assert crawler("crawl", seeds).err.count("sites cannot reach you") == 1
+    ran = crawler("crawl", seeds, "--set", "fetch.contact=me@example.org")
+    assert "fetch.contact" not in ran.err
+    assert story.log[-1].headers["user-agent"] == f"crawler/{__version__} (+me@example.org)"
+
+
+FLAGS = (
+    (("--workers", "0"), "run", "workers", 0),
+    (("--concurrency", "3"), "run", "concurrency", 3),
+    (("--max-pages", "9"), "run", "max_pages", 9),
+    (("--max-depth", "2"), "scope", "max_depth", 2),
+    (("--max-time", "50"), "run", "max_seconds", 50),
+    (("--scope", "prefix"), "scope", "mode", "prefix"),
+    (("--include", "/a", "--include", "/b"), "scope", "include", ["/a", "/b"]),
+    (("--exclude", r"\.pdf$"), "scope", "exclude", [r"\.pdf$"]),
+    (("--ignore-robots",), "robots", "obey", False),
+    (("--allow-private", "127.0.7.0/24"), "scope", "allow_private", ["127.0.7.0/24"]),
+    (("--check", "assets,external"), "scope", "check", ["assets", "external"]),
+    (("--insecure",), "fetch", "verify_tls", False),
+    (("--set", "pace.gap_s=2"), "pace", "gap_s", 2),
+)
+
+
+def test_every_flag_is_its_setting(crawler: Terminal, story: Web) -> None:
+    words = [word for flag, *_ in FLAGS for word in flag]
+    assert crawler("crawl", crawler.seeds(story.url("/a")), *words).code == 0
+    config = json.loads(crawler.ask("SELECT config FROM runs")[0][0])
+    assert [config[section][key] for _, section, key, _ in FLAGS] == [one for *_, one in FLAGS]
+    assert "/robots.txt" not in story.paths
+
+
+def test_a_flag_that_is_not_given_leaves_the_setting_of_the_file(
+    crawler: Terminal, story: Web
+) -> None:
+    (crawler.folder / "site.toml").write_text("[robots]\nobey = false\n[run]\nmax_pages = 3\n")
+    assert crawler("crawl", crawler.seeds(story.url("/")), "--config", "site.toml").code == 0
+    config = json.loads(crawler.ask("SELECT config FROM runs")[0][0])
+    assert (config["robots"]["obey"], config["run"]["max_pages"]) == (False, 3)
+
+
+def test_retry_failed_fetches_only_what_failed(crawler: Terminal, story: Web) -> None:
+    story.raw("/b", status=503)
+    seeds = crawler.seeds(story.url("/"))
+    crawler("crawl", seeds, "--set", "pace.tries=1")
+    story.page("/b", title="Healed")
+    before = len(story.log)
+    assert crawler("crawl", seeds, "--retry-failed").code == 0
+    assert {hit.path for hit in story.log[before:]} <= {"/b", "/robots.txt"}
+    assert ("Healed",) in crawler.ask("SELECT title FROM pages")
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("crawl", "none.txt"), "crawler: none.txt: no such file"),
+        (("crawl", "."), "crawler: .: cannot be read: Is a directory"),
+        (("crawl", "empty.txt"), "crawler: empty.txt: no seeds in it"),
+        (("crawl", "binary.txt"), "crawler: binary.txt: is not a text file"),
+        (("crawl", "-"), "crawler: standard input: no seeds in it"),
+        (("crawl", "good.txt", "--config", "none.toml"), "crawler: none.toml: no such file"),
+        (
+            ("crawl", "good.txt", "--config", "bad.toml"),
+            'crawler: bad.toml: fetch.total_s: expected a number > 0, got "abc"',
+        ),
+        (
+            ("crawl", "good.txt", "--set", "fetch.contact=a\nb"),
+            "crawler: --set: fetch.contact: expected one line of ASCII",
+        ),
+        (
+            ("crawl", "good.txt", "--max-time", "-3"),
+            "crawler: --max-time: run.max_seconds: expected a number >= 0, got -3",
+        ),
+        (("crawl", "good.txt", "--scope", "all"), "crawler: --scope: scope.mode: expected one of"),
+        (("crawl", "good.txt", "--max-pags", "3"), "crawler crawl: No such option '--max-pags'"),
+        (("crawl",), "crawler crawl: Missing argument 'SEEDS'"),
+        (("crowl",), "crawler: No such command 'crowl'"),
+        (("query",), "crawler: no database in data/; name one with --db"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_creates_nothing(
+    crawler: Terminal, words: Sequence[str], message: str
+) -> None:
+    crawler.seeds("http://127.0.0.1:9/", name="good.txt")
+    crawler.seeds("# nothing", name="empty.txt")
+    (crawler.folder / "binary.txt").write_bytes(b"\x7fELF\0\0")
+    (crawler.folder / "bad.toml").write_text('[fetch]\ntotal_s = "abc"\n')
+    before = sorted(crawler.folder.iterdir())
+    ran = crawler(*words)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith(message)
+    assert ran.err.count("\n") == 1
+    assert sorted(crawler.folder.iterdir()) == before
+
+
+def test_what_is_not_our_database_is_storage_and_stays_untouched(
+    crawler: Terminal, story: Web
+) -> None:
+    other = crawler.folder / "notes.db"
+    other.write_text("my notes")
+    ran = crawler("crawl", crawler.seeds(story.url("/")), "--db", "notes.db", "--quiet")
+    assert (ran.code, ran.err.count("\n")) == (3, 1)
+    assert ran.err.startswith("crawler: notes.db: is not an SQLite database")
+    assert other.read_text() == "my notes"
+    assert story.log == []
+    assert crawler("status", "--db", "notes.db").code == 3
+    assert crawler("query", "pages", "--db", "none.db").code == 3
+
+
+def test_when_no_seed_can_be_fetched_the_exit_code_says_so(crawler: Terminal, story: Web) -> None:
+    story.robots("User-agent: *\nDisallow: /\n")
+    seeds = crawler.seeds("http://127.0.0.1:9/", "not an address", story.url("/"))
+    ran = crawler("crawl", seeds, *AT_ONCE)
+    assert ran.code == 5
+    assert ran.err.endswith("crawler: no seed could be fetched, out of 3\n")
+    assert re.search(r"failed seeds +line 1 ", ran.err)
+
+
+def test_one_seed_that_answers_is_enough(crawler: Terminal, story: Web) -> None:
+    seeds = crawler.seeds("not an address", story.url("/nothing-here"))
+    assert crawler("crawl", seeds, *AT_ONCE).code == 0
+
+
+def test_a_bug_is_called_one_and_shows_where() -> None:
+    @click.command("break")
+    def broken() -> None:
+        raise ZeroDivisionError("of ours")
+
+    ran = CliRunner().invoke(Front("crawler", commands={"break": broken}), ["break"])
+    assert ran.exit_code == 1
+    first, second, *_ = ran.stderr.splitlines()
+    assert first.startswith(f"crawler: this is a bug in crawler {__version__}; please report it")
+    assert second.startswith("Traceback")
+    assert "ZeroDivisionError: of ours" in ran.stderr
+
+
+# Signals and readers that go away
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_the_first_signal_lets_finish_what_is_in_flight(
+    crawler: Terminal, story: Web, number: signal.Signals
+) -> None:
+    story.page("/", links=["/slow", "/later"])
+    story.page("/slow", title="Slow", links=["/last"], wait_s=1.0)
+    words = ("crawl", crawler.seeds(story.url("/slow"), story.url("/")), "--set", "store.batch_s=1")
+    with crawler.start(*words) as process:
+        wait_for(lambda: story.paths, "the first request")
+        gevent.sleep(0.3)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 130
+    assert re.search(rb"Stopping: finishing \d+ in flight \(Ctrl-C again to stop at once\)", err)
+    assert b"interrupted: run the same command again to go on" in err
+    assert b"Traceback" not in err
+    assert crawler.ask("SELECT title FROM pages WHERE title = 'Slow'") == [("Slow",)]
+    assert crawler(*words).code == 0
+    assert crawler.ask("SELECT count(*) FROM urls WHERE state = 'queued'") == [(0,)]
+
+
+def test_the_second_signal_stops_at_once_and_nothing_is_lost(crawler: Terminal, story: Web) -> None:
+    story.page("/slow", title="Slow", wait_s=30.0)
+    words = ("crawl", crawler.seeds(story.url("/"), story.url("/slow")))
+    with crawler.start(*words) as process:
+        wait_for(lambda: "/a" in story.paths, "a page")
+        gevent.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        gevent.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert b"Stopping at once" in err
+    assert b"Traceback" not in err
+    assert crawler.ask("SELECT url FROM urls WHERE state = 'queued'") == [(story.url("/slow"),)]
+
+
+def test_a_hangup_that_is_ignored_stays_ignored(crawler: Terminal, story: Web) -> None:
+    story.page("/", title="Front", wait_s=1.0)
+    ignore = {"preexec_fn": lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)}
+    with crawler.start("crawl", crawler.seeds(story.url("/")), **ignore) as process:
+        wait_for(lambda: story.paths, "the first request")
+        process.send_signal(signal.SIGHUP)
+        process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 0
+
+
+def test_ctrl_c_while_seeds_are_awaited_is_no_bug(crawler: Terminal) -> None:
+    with crawler.start("crawl", "-") as process:
+        gevent.sleep(1.5)
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=TIMEOUT_S)
+        assert process.stderr is not None
+        assert b"Traceback" not in process.stderr.read()
+    assert process.returncode == 130
+
+
+def test_a_reader_that_goes_away_is_no_error(crawler: Terminal, story: Web) -> None:
+    story.page("/", links=[f"/p{n}" for n in range(20)], body=IMAGES)
+    for number in range(20):
+        story.page(f"/p{number}", wait_s=1.0)
+    crawler.seeds(story.url("/"))
+    ran = subprocess.run(
+        f"{sys.executable} -m crawler crawl seeds.txt --json --workers 0 --max-time 3 | head -n 1; "
+        f"{sys.executable} -m crawler query skipped_urls --csv | head -n 1",
+        shell=True,
+        cwd=crawler.folder,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+    )
+    assert ran.stdout.count("\n") == 2
+    assert "Traceback" not in ran.stderr
+    assert "bug" not in ran.stderr
+
+
+def test_a_closed_standard_error_is_no_error(crawler: Terminal, story: Web) -> None:
+    crawler.seeds(story.url("/"))
+    ran = subprocess.run(
+        f"{sys.executable} -m crawler crawl seeds.txt --json 2>&-",
+        shell=True,
+        cwd=crawler.folder,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+    )
+    assert ran.returncode == 0
+    assert json.loads(ran.stdout.splitlines()[-1])["pages"] == 4
+    assert crawler.ask("PRAGMA integrity_check") == [("ok",)]
+
+
+def test_no_text_of_a_stranger_commands_the_terminal(crawler: Terminal, story: Web) -> None:
+    hostile = "\x1b]0;owned\x07\x9b2J\u202e[red]"
+    story.page("/", title=f"Title{hostile}", links=["/gone\x1b[2J"])
+    seeds = crawler.seeds(story.url("/"), f"http://{hostile}/", hostile)
+    ran = crawler("crawl", seeds, *AT_ONCE)
+    shown = crawler("query", "seed_summary")
+    listed = crawler("query", "seed_summary", "--json")
+    for text in (ran.err, shown.out, listed.out):
+        assert not CONTROLS.search(text)
+        assert "\u202e" not in text
+    assert r"\x1b]0;owned\x07\x9b2J\u202e[red]" in ran.err
+
+
+def test_on_a_terminal_a_panel_lives_while_the_crawl_does(crawler: Terminal, story: Web) -> None:
+    story.page("/slow", wait_s=1.2)
+    inside, outside = pty.openpty()
+    seen = bytearray()
+
+    def look() -> None:
+        while chunk := read_terminal(inside):
+            seen.extend(chunk)
+
+    words = ("crawl", crawler.seeds(story.url("/"), story.url("/slow")), "--max-pages", "99")
+    with crawler.start(*words, stderr=outside) as process:
+        os.close(outside)
+        looking = gevent.spawn(look)
+        process.communicate(timeout=TIMEOUT_S)
+        looking.join(timeout=5)
+    os.close(inside)
+    text = seen.decode()
+    assert process.returncode == 0
+    assert "on average" in text
+    assert "in flight" in text
+    assert " of 99 " in text
+    assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l"), "the cursor is left hidden"
+    assert "nothing is left to fetch" in text
+
+
+def read_terminal(descriptor: int) -> bytes:
+    """What a terminal shows next; empty when its program is gone."""
+    try:
+        gevent.socket.wait_read(descriptor, timeout=TIMEOUT_S)
+        return os.read(descriptor, 65_536)
+    except OSError:
+        return b""
+
+
+# Questions
+
+
+def test_status_tells_where_a_crawl_is_while_it_runs_and_after_it_was_killed(
+    crawler: Terminal, story: Web
+) -> None:
+    story.page("/slow", wait_s=30.0)
+    words = ("crawl", crawler.seeds(story.url("/"), story.url("/slow")), "--quiet")
+    with crawler.start(*words) as process:
+        wait_for(lambda: "/slow" in story.paths or "/b" in story.paths, "a page")
+        gevent.sleep(0.8)
+        during = crawler("status")
+        process.kill()
+        process.wait()
+    assert during.code == 0
+    assert during.out.startswith("Run 1 is going on")
+    assert re.search(r"hosts +\d+  127\.0\.0\.1", during.out)
+    assert crawler("status").out.startswith("Run 1 interrupted: it was killed")
+
+
+def test_query_answers_by_name_as_a_table_as_csv_and_as_json(crawler: Terminal, story: Web) -> None:
+    crawler("crawl", crawler.seeds(story.url("/")), "--quiet", *AT_ONCE)
+    told = (story.url("/"), story.url("/gone"), "/gone")
+    table = crawler("query", "broken_links", "--db", "data/seeds.db")
+    assert table.code == 0
+    assert table.out.splitlines()[1].split()[:3] == list(told)
+    as_csv = crawler("query", "broken_links", "--csv").out.splitlines()
+    assert as_csv[0].startswith("page,link,anchor,kind,status")
+    assert as_csv[1].startswith(",".join(told))
+    as_json = crawler("query", "broken_links", "--json").out.splitlines()
+    rows = [json.loads(line) for line in as_json]
+    assert [(row["page"], row["link"], row["anchor"]) for row in rows] == [told]
+
+
+def test_a_limit_counts_rows_and_a_table_says_when_there_are_more(
+    crawler: Terminal, story: Web
+) -> None:
+    crawler("crawl", crawler.seeds(story.url("/")), "--quiet", *AT_ONCE)
+    ran = crawler("query", "slow_pages", "--limit", "2")
+    assert len(ran.out.splitlines()) == 3
+    assert "more than 2 rows" in ran.err
+    assert len(crawler("query", "slow_pages", "--csv", "--limit", "2").out.splitlines()) == 3
+    assert len(crawler("query", "slow_pages", "--csv").out.splitlines()) == 5
+
+
+def test_without_a_name_every_question_is_listed_and_an_unknown_one_gets_a_hint(
+    crawler: Terminal, story: Web
+) -> None:
+    crawler("crawl", crawler.seeds(story.url("/")), "--quiet", *AT_ONCE)
+    listed = crawler("query").out
+    assert re.search(r"^broken_links +Links that lead nowhere", listed, re.M)
+    ran = crawler("query", "brokn_links")
+    assert ran.code == 2
+    assert 'no view "brokn_links" (did you mean "broken_links"? there are: ' in ran.err
+
+
+# The rest
+
+
+def test_the_demo_runs_twice_on_one_database(crawler: Terminal) -> None:
+    first = crawler("demo")
+    assert first.code == 0
+    assert "HTTP 404" in first.err
+    counted = crawler.ask("SELECT count(*) FROM urls", "data/demo.db")
+    assert crawler("demo", "--quiet") == Ran(0, "", "")
+    assert crawler.ask("SELECT count(*) FROM urls", "data/demo.db") == counted
+    assert crawler.ask("SELECT state FROM runs", "data/demo.db") == [("finished",), ("finished",)]
+
+
+def test_the_demo_keeps_off_other_crawls(crawler: Terminal, story: Web) -> None:
+    crawler("crawl", crawler.seeds(story.url("/")), "--quiet", *AT_ONCE)
+    ran = crawler("demo", "--db", "data/seeds.db")
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    assert "is a crawl of your own" in ran.err
+
+
+def test_version_and_help(crawler: Terminal) -> None:
+    assert crawler("--version").out == f"crawler {__version__}\n"
+    run = CliRunner().invoke
+    help_of = {name: run(cli, [name, "--help"]).output for name in cli.commands}
+    assert "Examples:\n    crawler crawl seeds.txt\n" in help_of["crawl"]
+    assert all(text.startswith(f"Usage: crawler {name} ") for name, text in help_of.items())

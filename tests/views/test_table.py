@@ -1,0 +1,76 @@
+"""Do rows arrive whole, and harmless?"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import pty
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crawler.store.queries import Rows
+from crawler.views import table
+from crawler.views.screen import Screen, Stream
+
+
+def rows(*values: Any) -> Rows:
+    """A row of these values, twice over."""
+    columns = tuple(f"c{at}" for at in range(len(values)))
+    return Rows(columns, iter([values, values, values]))
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [
+        ('=HYPERLINK("http://evil/")', '\'=HYPERLINK("http://evil/")'),
+        ("+1", "'+1"),
+        ("-1+1", "'-1+1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\t=1", "'\t=1"),
+        (-5, "-5"),
+        (1.5, "1.5"),
+        (None, ""),
+        ("a,\n\"b'", "a,\n\"b'"),
+        (b"\x00\xff", "00ff"),
+        ("", ""),
+    ],
+)
+def test_a_cell_of_csv_is_whole_and_no_formula(value: Any, cell: str) -> None:
+    out = io.StringIO()
+    table.write_csv(rows(value, "x"), 1, out)
+    assert list(csv.reader(io.StringIO(out.getvalue()))) == [["c0", "c1"], [cell, "x"]]
+
+
+def test_json_has_a_line_a_row_in_ascii() -> None:
+    out = io.StringIO()
+    table.write_json(rows("é\x1b", None, 3, b"\xff"), 2, out)
+    text = out.getvalue()
+    assert text.isascii()
+    expected = {"c0": "é\x1b", "c1": None, "c2": 3, "c3": "ff"}
+    assert [json.loads(line) for line in text.splitlines()] == [expected, expected]
+
+
+def test_csv_on_a_terminal_commands_nothing() -> None:
+    inside, outside = pty.openpty()
+    with open(outside, "w", encoding="utf-8") as terminal:
+        table.write_csv(rows("\x1b[2J"), 1, terminal)
+        terminal.flush()
+        shown = os.read(inside, 1000)
+    os.close(inside)
+    assert rb"\x1b[2J" in shown
+    assert b"\x1b" not in shown
+
+
+def test_a_table_for_no_terminal_cuts_nothing_and_says_when_there_is_more(tmp_path: Path) -> None:
+    long = "http://example.org/" + "x" * 300
+    with (tmp_path / "out").open("wb") as file:
+        screen = Screen(Stream(file.fileno()))
+        assert table.show_table(rows(long, "[bold]"), 2, screen)
+        assert not table.show_table(rows(long), 3, screen)
+    lines = (tmp_path / "out").read_text(encoding="utf-8").splitlines()
+    assert lines[1].split() == [long, "[bold]"]
+    assert len(lines) == 3 + 4
