@@ -41,7 +41,7 @@ def count(request: pytest.FixtureRequest) -> Callable[[str], Count]:
 @pytest.fixture(scope="session")
 def maze() -> Iterator[Maze]:
     """A site that takes a crawl a few seconds."""
-    served = Maze(GeneratedSite(pages=900, latency_ms=8, jitter_ms=25, seed=3))
+    served = Maze(GeneratedSite(pages=500, latency_ms=8, jitter_ms=25, seed=3))
     yield served
     served.close()
 

@@ -1,0 +1,156 @@
+"""The disk is full, read-only or broken: one line, exit code 3, and later the crawl goes on."""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from gevent import subprocess
+
+from crawler.errors import StorageError
+from crawler.failpoints import VARIABLE
+from tests.crash.trial import Calm, Count, Trial, Watch, check_untorn
+from tests.sites.skip import absent
+
+STORAGE = StorageError.exit_code
+pytestmark = pytest.mark.timeout(300)
+
+
+@contextmanager
+def small_disk(place: Path, size: str) -> Iterator[Path]:
+    """A disk of its own in memory, of this size; needs root, and leave to mount."""
+    place.mkdir()
+    if os.geteuid() != 0 or _mount("-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)):
+        absent("a disk of 4 MB: only root may mount one, outside of most containers")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+def _mount(*how: str) -> int:
+    code: int = subprocess.run(["mount", *how], stderr=subprocess.DEVNULL, check=False).returncode
+    return code
+
+
+def says_in_one_line(trial: Trial, *parts: str) -> None:
+    """One line for people, with all of this in it."""
+    assert trial.said.count("\n") == 1, trial.said
+    for part in (str(trial.database), *parts):
+        assert part in trial.said
+
+
+def test_a_full_disk_ends_the_crawl_and_with_room_it_goes_on(
+    calm: Calm, tmp_path: Path, count: Callable[[str], Count]
+) -> None:
+    with small_disk(tmp_path / "disk", "4m") as disk:
+        trial = Trial(tmp_path, [calm.maze.seed], database=disk / "crawl.db")
+        this, mark, watch = count("disk full"), calm.maze.asked, Watch(calm.maze)
+        assert trial.run() == STORAGE
+        says_in_one_line(trial, "disk is full")
+        this.rounds += 1
+        watch.note(trial)
+        kept = trial.settled()
+        assert len(kept) > 20
+        asked = calm.maze.asked
+        assert trial.run() == STORAGE, "still full"
+        says_in_one_line(trial, "full", "space") if "space" in trial.said else says_in_one_line(
+            trial
+        )
+        this.rounds += 1
+        assert trial.settled() >= kept
+        assert calm.maze.asked - asked < 200
+        assert _mount("-o", "remount,size=200m", str(disk)) == 0
+        trial.finish()
+        calm.judge(trial, mark, this, 60)
+        assert watch.again() == set()
+
+
+@pytest.mark.parametrize("point", ["opened", "before-commit"])
+def test_a_disk_that_is_full_after_a_kill_loses_nothing(
+    calm: Calm, tmp_path: Path, count: Callable[[str], Count], point: str
+) -> None:
+    with small_disk(tmp_path / "disk", "60m") as disk:
+        trial = Trial(tmp_path, [calm.maze.seed], database=disk / "crawl.db")
+        this, mark = count("kill, then disk full"), calm.maze.asked
+        assert trial.run(environment={VARIABLE: "after-commit:20"}) == -9
+        filler = disk / "filler"
+        _fill(filler)
+        kept = trial.settled()
+        assert trial.run() == STORAGE, trial.said
+        says_in_one_line(trial)
+        assert trial.run(environment={VARIABLE: point}) in (STORAGE, -9)
+        this.rounds += 3
+        assert trial.settled() == kept
+        filler.unlink()
+        trial.finish()
+        calm.judge(trial, mark, this, 60)
+
+
+def _fill(file: Path) -> None:
+    with file.open("wb", buffering=0) as filler:
+        for size in (1 << 20, 1 << 12, 1):
+            try:
+                while filler.write(bytes(size)) == size:
+                    pass
+            except OSError:
+                continue
+
+
+@pytest.mark.parametrize("limit", [300_000, 1_000_000, 2_500_000])
+def test_a_file_that_may_not_grow_ends_the_crawl_and_loses_nothing(
+    calm: Calm, tmp_path: Path, count: Callable[[str], Count], limit: int
+) -> None:
+    """The variant that needs no root: the kernel refuses writes beyond a size with EFBIG."""
+    trial = Trial(tmp_path, [calm.maze.seed])
+    this, mark, watch = count("file may not grow"), calm.maze.asked, Watch(calm.maze)
+    bound = (limit, resource.RLIM_INFINITY)
+    code = trial.run(before=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, bound))
+    assert code == STORAGE, trial.said
+    says_in_one_line(trial, "I/O error")
+    this.rounds += 1
+    watch.note(trial)
+    trial.finish()
+    calm.judge(trial, mark, this, 60)
+    assert watch.again() == set()
+
+
+def test_a_read_only_place_is_refused_before_any_request(calm: Calm, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "60m") as disk:
+        trial = Trial(tmp_path, [calm.maze.seed], database=disk / "crawl.db")
+        assert _mount("-o", "remount,ro", str(disk)) == 0
+        mark = calm.maze.asked
+        assert trial.run() == STORAGE
+        says_in_one_line(trial, "ead-only")
+        assert calm.maze.asked == mark
+
+
+def test_a_disk_that_becomes_read_only_ends_the_crawl_and_it_goes_on_later(
+    calm: Calm, tmp_path: Path, count: Callable[[str], Count]
+) -> None:
+    """After a kill, for a disk with open files cannot be made read-only."""
+    with small_disk(tmp_path / "disk", "60m") as disk:
+        trial = Trial(tmp_path, [calm.maze.seed], database=disk / "crawl.db")
+        this, mark = count("kill, then read-only"), calm.maze.asked
+        assert trial.run(environment={VARIABLE: "after-commit:10"}) == -9
+        assert _mount("-o", "remount,ro", str(disk)) == 0
+        asked = calm.maze.asked
+        assert trial.run() == STORAGE
+        says_in_one_line(trial, "ead-only")
+        assert calm.maze.asked == asked
+        this.rounds += 2
+        assert _mount("-o", "remount,rw", str(disk)) == 0
+        trial.finish()
+        calm.judge(trial, mark, this, 60)
+        check_untorn(trial.database)
+
+
+def test_a_folder_in_place_of_the_file_is_refused(calm: Calm, tmp_path: Path) -> None:
+    trial = Trial(tmp_path, [calm.maze.seed], database=tmp_path / "folder")
+    trial.database.mkdir()
+    assert trial.run() == STORAGE
+    says_in_one_line(trial, "folder")
