@@ -20,13 +20,13 @@ def require_program(name: str, remedy: str) -> Path:
     """The path of a program, looked for in sbin too; `remedy` is the command that installs it."""
     path = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"))
     found = shutil.which(name, path=path)
-    return Path(found) if found else absent(f"{name} is not installed: {remedy}")
+    return Path(found) if found else _absent(f"{name} is not installed: {remedy}")
 
 
 def require_folder(folder: str | Path, remedy: str) -> Path:
     """A folder that a package brings; `remedy` is the command that installs it."""
     path = Path(folder)
-    return path if path.is_dir() else absent(f"{path} is absent: {remedy}")
+    return path if path.is_dir() else _absent(f"{path} is absent: {remedy}")
 
 
 def require_corpus(name: str) -> Path:
@@ -40,11 +40,10 @@ def require_corpus(name: str) -> Path:
     path = Path(given or ROOT.parent / "shared" / "corpora") / name
     if path.is_dir():
         return path
-    return absent(f"corpus {name} is not at {path}: set $CRAWLER_CORPORA to the folder of corpora")
+    return _absent(f"corpus {name} is not at {path}: set $CRAWLER_CORPORA to the folder of corpora")
 
 
-def absent(line: str) -> NoReturn:
-    """Skip, or fail where nobody reads skips."""
+def _absent(line: str) -> NoReturn:
     if os.environ.get("CI") == "true":
         pytest.fail(line, pytrace=False)
     pytest.skip(line)

@@ -1,0 +1,127 @@
+"""Signals: what is in flight is finished, what is stopped goes on, nobody is blamed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import gevent
+import pytest
+from gevent import subprocess
+
+from crawler.errors import Interrupted
+from tests.crash.trial import IN_FLIGHT, Calm, Count, Trial, until, wait, workers_of
+from tests.crawls import rows
+from tests.sites.skip import ROOT
+
+INTERRUPTED = Interrupted.exit_code
+pytestmark = pytest.mark.timeout(300)
+
+
+def started(trial: Trial, calm: Calm, requests: int = 60) -> subprocess.Popen[bytes]:
+    """The trial's crawl, after so many requests."""
+    process, mark = trial.start(), calm.maze.asked
+    until(lambda: calm.maze.asked >= mark + requests)
+    return process
+
+
+@pytest.mark.parametrize(
+    ("number", "workers"), [(signal.SIGINT, 0), (signal.SIGTERM, 2), (signal.SIGHUP, 0)]
+)
+def test_the_first_signal_finishes_what_is_in_flight(
+    calm: Calm, tmp_path: Path, count: Callable[[str], Count], number: int, workers: int
+) -> None:
+    trial, this, mark = Trial(tmp_path, [calm.maze.seed], workers), count("one signal"), 0
+    mark = calm.maze.asked
+    process = started(trial, calm)
+    os.kill(process.pid, number)
+    assert wait(process, 20) == INTERRUPTED, trial.said
+    assert "Traceback" not in trial.said
+    state = rows(trial.database, "SELECT state, finish_reason FROM runs")
+    assert state == [("interrupted", "signal")]
+    this.rounds += 1
+    trial.finish()
+    calm.judge(trial, mark, this, 0)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_the_second_signal_ends_at_once(
+    calm: Calm, tmp_path: Path, count: Callable[[str], Count], workers: int
+) -> None:
+    trial, this = Trial(tmp_path, [calm.maze.seed], workers), count("two signals")
+    mark = calm.maze.asked
+    process = started(trial, calm)
+    os.kill(process.pid, signal.SIGINT)
+    os.kill(process.pid, signal.SIGINT)
+    began = time.monotonic()
+    assert wait(process, 20) == INTERRUPTED, trial.said
+    assert time.monotonic() - began < 5
+    assert "Traceback" not in trial.said
+    this.rounds += 1
+    trial.finish()
+    calm.judge(trial, mark, this, IN_FLIGHT * max(1, workers))
+
+
+def test_a_reader_who_goes_away_ends_the_crawl_without_a_traceback(
+    calm: Calm, tmp_path: Path
+) -> None:
+    trial, mark = Trial(tmp_path, [calm.maze.seed]), calm.maze.asked
+    crawl = [word for word in trial.command if word != "--quiet"] + ["--json"]
+    with (tmp_path / "stderr").open("wb") as errors:
+        process = subprocess.Popen(crawl, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors)
+        head = subprocess.Popen(["head", "-n", "1"], stdin=process.stdout, stdout=subprocess.PIPE)
+        process.stdout.close()
+        assert head.communicate()[0].startswith(b'{"event"')
+        wait(process, 30)
+    assert "Traceback" not in trial.said
+    trial.finish()
+    calm.judge(trial, mark, Count(1), IN_FLIGHT)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_crawl_that_is_stopped_and_continued_blames_nobody(
+    calm: Calm, tmp_path: Path, count: Callable[[str], Count], long: bool, workers: int
+) -> None:
+    """For longer than every limit: what came meanwhile is there, only nobody could look."""
+    limits = {"fetch.read_s": 1.5, "fetch.total_s": 2, "fetch.connect_s": 1}
+    trial = Trial(tmp_path, [calm.maze.seed], workers, limits)
+    this, mark = count(f"SIGSTOP of all, {workers} workers"), calm.maze.asked
+    process = started(trial, calm)
+    for _ in range(5 if long else 2):
+        everybody = [process.pid, *workers_of(process)]
+        for pid in everybody:
+            os.kill(pid, signal.SIGSTOP)
+        gevent.sleep(60 if long and not this.rounds else 3)
+        for pid in everybody:
+            os.kill(pid, signal.SIGCONT)
+        this.rounds += 1
+        gevent.sleep(0.3)
+    assert wait(process) == 0, trial.said
+    errors = rows(trial.database, "SELECT error, count(*) FROM visits WHERE error > '' GROUP BY 1")
+    assert errors == []
+    calm.judge(trial, mark, this, IN_FLIGHT * max(1, workers))
+
+
+def test_a_signal_during_the_start_is_no_bug(calm: Calm, tmp_path: Path) -> None:
+    for moment in (0.1, 0.4, 0.7, 1.0):
+        trial = Trial(tmp_path / str(moment), [calm.maze.seed])
+        process = trial.start()
+        gevent.sleep(moment)
+        if process.poll() is None:
+            os.kill(process.pid, signal.SIGINT)
+        assert wait(process, 20) in (INTERRUPTED, -signal.SIGINT, 0)
+        assert "this is a bug" not in trial.said
+
+
+def test_workers_ignore_the_terminals_ctrl_c(calm: Calm, tmp_path: Path) -> None:
+    """A terminal sends it to all; the conductor alone decides, so what is in flight is stored."""
+    trial, mark = Trial(tmp_path, [calm.maze.seed], 2), calm.maze.asked
+    process = started(trial, calm)
+    os.killpg(process.pid, signal.SIGINT)
+    assert wait(process, 20) == INTERRUPTED, trial.said
+    assert "Traceback" not in trial.said
+    trial.finish()
+    calm.judge(trial, mark, Count(1), 0)
