@@ -83,7 +83,7 @@ class Front(click.Group):
         """Run a command and end with the exit code that it gives; errors become exit codes."""
         # These are told here, in one line; the hub need not print where they passed a thread.
         hub = gevent.get_hub()
-        hub.NOT_ERROR = (*hub.NOT_ERROR, CrawlError, database.SQLiteError)
+        hub.NOT_ERROR = (*hub.NOT_ERROR, CrawlError, database.SQLiteError, KeyboardInterrupt)
         try:
             code = super().invoke(ctx)
             sys.stdout.flush()

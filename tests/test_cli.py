@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -302,11 +303,13 @@ def test_what_is_not_our_database_is_storage_and_stays_untouched(
 
 def test_when_no_seed_can_be_fetched_the_exit_code_says_so(crawler: Terminal, story: Web) -> None:
     story.robots("User-agent: *\nDisallow: /\n")
-    seeds = crawler.seeds("http://127.0.0.1:9/", "not an address", story.url("/"))
-    ran = crawler("crawl", seeds, *AT_ONCE)
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        refused = f"http://127.0.0.1:{deaf.getsockname()[1]}/"
+        ran = crawler("crawl", crawler.seeds(refused, "not an address", story.url("/")), *AT_ONCE)
     assert ran.code == 5
+    assert f"line 1  {refused}: connect_refused" in ran.err
     assert ran.err.endswith("crawler: no seed could be fetched, out of 3\n")
-    assert re.search(r"failed seeds +line 1 ", ran.err)
 
 
 def test_one_seed_that_answers_is_enough(crawler: Terminal, story: Web) -> None:
@@ -383,7 +386,7 @@ def test_ctrl_c_while_seeds_are_awaited_is_no_bug(crawler: Terminal) -> None:
         process.send_signal(signal.SIGINT)
         process.wait(timeout=TIMEOUT_S)
         assert process.stderr is not None
-        assert b"Traceback" not in process.stderr.read()
+        assert process.stderr.read() == b""
     assert process.returncode == 130
 
 
