@@ -73,6 +73,7 @@ class Conductor:
         self._seeds = seeds
         self._seeds_file = seeds_file
         self._writer = Writer(database, config, agent=agent)
+        self._wall = self._writer.clock.now
         self._frontier = Frontier(config)
         self._channel = channel or open_channel(config, workers)
         self._room = config.run.concurrency * max(1, self._channel.workers)
@@ -149,8 +150,8 @@ class Conductor:
         """What is going on, now."""
         now = time.monotonic()
         elapsed = max(now - self._started, 1e-6)
-        resting = self._frontier.resting(now, time.time(), 5) if self._phase == "crawling" else []
-        due = self._frontier.next_due(now, time.time())
+        resting = self._frontier.resting(now, self._wall(), 5) if self._phase == "crawling" else []
+        due = self._frontier.next_due(now, self._wall())
         return Stats(
             phase=self._phase,
             elapsed_s=elapsed,
@@ -203,7 +204,7 @@ class Conductor:
             now = time.monotonic()
             self._send_due(now)
             hurry = self._frontier.starving and bool(self._arrivals)
-            if hurry or self._frontier.needs_supplies(time.time()):
+            if hurry or self._frontier.needs_supplies(self._wall()):
                 self._wake_writer.set()
             wait = self._until_next(now)
             if wait is None:
@@ -234,14 +235,14 @@ class Conductor:
     def _until_next(self, now: float) -> float | None:
         """Seconds until there may be something to do; None when the run is over."""
         if not self._quiet():
-            due = self._frontier.next_due(now, time.time())
+            due = self._frontier.next_due(now, self._wall())
             return TICK_S if due is None or due <= now else min(due - now, TICK_S)
         if self._stop_reason is not None:
             return None
         if not self._pages_left():
             self._stop_reason = "max_pages"
             return None
-        due = self._frontier.next_due(now, time.time())
+        due = self._frontier.next_due(now, self._wall())
         if due is None:
             self._stop_reason = "finished"
             return None
@@ -304,10 +305,10 @@ class Conductor:
             failpoints.reached("seeds-stored")
             self._seed_batches.popleft()
             worked = True
-        needs = self._frontier.needs(time.time())
+        needs = self._frontier.needs(self._wall())
         if needs:
-            supplies = self._writer.with_queue(lambda queue: supply(queue, needs, time.time()))
-            self._frontier.supplied(supplies, time.monotonic(), time.time())
+            supplies = self._writer.with_queue(lambda queue: supply(queue, needs, self._wall()))
+            self._frontier.supplied(supplies, time.monotonic(), self._wall())
             self._count_stopped(supplies.stopped)
             worked = True
         if self._arrivals and self._batch_is_ready():
@@ -334,7 +335,7 @@ class Conductor:
     def _record_batch(self) -> None:
         size = min(len(self._arrivals), self._config.store.batch)
         batch = [self._arrivals[at] for at in range(size)]
-        paces = self._frontier.paces(time.monotonic(), time.time())
+        paces = self._frontier.paces(time.monotonic(), self._wall())
         settled = self._writer.record(batch, paces)
         for arrival in batch:
             self._arrivals.popleft()
@@ -352,7 +353,7 @@ class Conductor:
         self._statuses += settled.statuses
         self._queued = settled.queued
         entries = [arrival.entry for arrival in batch]
-        self._frontier.settle(entries, settled, time.monotonic(), time.time())
+        self._frontier.settle(entries, settled, time.monotonic(), self._wall())
 
     def _count_stopped(self, stopped: dict[str, int]) -> None:
         self._queued -= sum(stopped.values())

@@ -153,6 +153,15 @@ def park_s(config: PaceConfig, errors_in_row: int) -> float:
     return min(config.park_s * 2.0 ** min(trials, 16), max(config.park_s, PARK_MAX_S))
 
 
+def longest_retry_s(config: PaceConfig) -> float:
+    """No URL waits longer for its next try, whatever a stored time says."""
+    rests = [
+        config.retry_base_s * weight * 2 ** max(min(tries, config.tries) - 2, 0) * (1 + JITTER)
+        for tries, weight in TRIES.values()
+    ]
+    return max(config.retry_after_max_s, *rests)
+
+
 def longest_rest_s(config: PaceConfig) -> float:
     """No host rests longer, whatever a stored time says after the clock was set."""
     return max(config.retry_after_max_s, config.park_s, PARK_MAX_S)

@@ -2,7 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
+
+BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""The clock that never jumps, and counts while the machine sleeps too."""
+
+
+class Clock:
+    """Epoch seconds that never jump: the wall clock's when it was made, and what passed since."""
+
+    def __init__(self) -> None:
+        self._ahead = time.time() - time.clock_gettime(BOOT)
+
+    def __repr__(self) -> str:
+        return f"<Clock {iso(self.now())}>"
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return self._ahead + time.clock_gettime(BOOT)
 
 
 def iso(epoch_s: float) -> str:

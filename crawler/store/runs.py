@@ -12,8 +12,9 @@ from functools import partial
 import msgspec
 
 from crawler import failpoints
-from crawler.config import Config
+from crawler.config import Config, PaceConfig
 from crawler.model import Target
+from crawler.policy import pace
 from crawler.policy.scope import judging
 from crawler.store.archive import Archive
 from crawler.store.clock import iso
@@ -67,8 +68,24 @@ def start(
         (iso(now), msgspec.json.encode(config).decode(), judged, seeds_file, version, pid),
     ).fetchone()[0]
     mode, queued = _mode(connection, config, previous)
+    _cut_rests(connection, config.pace, now)
     connection.execute("COMMIT")
     return Start(run_id, mode, queued)
+
+
+def _cut_rests(connection: Connection, config: PaceConfig, now: float) -> None:
+    """No rest lasts longer than any can: the clock that set it may have been wrong."""
+    latest = iso(now + pace.longest_retry_s(config))
+    connection.execute(
+        "UPDATE urls SET not_before = ? WHERE state = 'queued' AND not_before > ?", (latest, latest)
+    )
+    latest = iso(now + pace.longest_rest_s(config))
+    connection.execute(
+        "UPDATE hosts SET next_fetch_at = ? WHERE next_fetch_at > ?", (latest, latest)
+    )
+    connection.execute(
+        "UPDATE hosts SET blocked_until = ? WHERE blocked_until > ?", (latest, latest)
+    )
 
 
 def judging_changed(connection: Connection, config: Config, run_id: int) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +15,7 @@ from crawler.config import Config
 from crawler.policy.seeds import Seed
 from crawler.store import runs
 from crawler.store.archive import Archive, Arrival, HostPace, Settled
+from crawler.store.clock import Clock
 from crawler.store.database import (
     Connection,
     SQLiteError,
@@ -43,6 +43,7 @@ class Writer:
 
     def __init__(self, path: Path, config: Config, *, agent: str) -> None:
         self.path = path
+        self.clock = Clock()
         self._config = config
         self._agent = agent
         self._pool = ThreadPool(1)
@@ -68,7 +69,7 @@ class Writer:
             failpoints.reached("opened")
             start = runs.start(
                 self._connection, self._config, seeds_file=seeds_file, version=version,
-                pid=os.getpid(), now=time.time(),
+                pid=os.getpid(), now=self.clock.now(),
             )  # fmt: skip
         except BaseException:
             self._lock.release()
@@ -87,19 +88,19 @@ class Writer:
         if not runs.judging_changed(self._connection, self._config, self.run_id):
             return 0
         return runs.judge_again(
-            self._connection, self._config, self._archive, self.run_id, time.time()
+            self._connection, self._config, self._archive, self.run_id, self.clock.now()
         )
 
     def load_seeds(self, seeds: Sequence[Seed]) -> Settled:
         """Store lines of the seeds file."""
-        return self._on_thread(lambda: self._archive.load_seeds(seeds, time.time()))
+        return self._on_thread(lambda: self._archive.load_seeds(seeds, self.clock.now()))
 
     def record(self, arrivals: Sequence[Arrival], paces: Sequence[HostPace]) -> Settled:
         """Store visits and what follows from them, in one transaction."""
         return self._on_thread(lambda: self._record(arrivals, paces))
 
     def _record(self, arrivals: Sequence[Arrival], paces: Sequence[HostPace]) -> Settled:
-        settled = self._archive.record(arrivals, paces, time.time())
+        settled = self._archive.record(arrivals, paces, self.clock.now())
         if failpoints.growth_forbidden("checkpoint", self.path):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._watch_log()
@@ -130,7 +131,7 @@ class Writer:
 
     def finish(self, *, state: str, reason: str) -> None:
         """Close the run's row."""
-        now = time.time()
+        now = self.clock.now()
         self._on_thread(
             lambda: runs.finish(self._connection, self.run_id, state=state, reason=reason, now=now)
         )
