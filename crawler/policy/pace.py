@@ -156,7 +156,7 @@ def park_s(config: PaceConfig, errors_in_row: int) -> float:
 def longest_retry_s(config: PaceConfig) -> float:
     """No URL waits longer for its next try, whatever a stored time says."""
     rests = [
-        config.retry_base_s * weight * 2 ** max(min(tries, config.tries) - 2, 0) * (1 + JITTER)
+        config.retry_base_s * weight * 2.0 ** max(min(tries, config.tries) - 2, 0) * (1 + JITTER)
         for tries, weight in TRIES.values()
     ]
     return max(config.retry_after_max_s, *rests)
