@@ -155,6 +155,8 @@ class Frontier:
         moments = [self._schedule.next_due(), self._outside]
         if self._next_deferred is not None:
             moments.append(now + self._next_deferred - wall)
+        if self._after_host is not None:
+            moments.append(now)
         known = [moment for moment in moments if moment is not None]
         return min(known) if known else None
 
