@@ -22,6 +22,7 @@ from gevent.event import AsyncResult
 from gevent.threadpool import ThreadPool
 
 from crawler.fetch.failures import Failure
+from crawler.fetch.patience import landed
 from crawler.fetch.shortage import Shortage, starved
 
 GOOD_S: Final = 300.0
@@ -113,8 +114,7 @@ class Names:
         if flight is None:
             flight = self._flights[key] = AsyncResult()
             gevent.spawn(self._fly, key, host, flight)
-        flight.wait(timeout_s)
-        answered = flight.get() if flight.ready() else None
+        answered = flight.get() if landed(flight, timeout_s) else None
         if answered is None:
             raise Failure("dns_timeout", f"no answer for {host} within {timeout_s:g} s")
         return answered

@@ -16,6 +16,7 @@ from email.utils import parsedate_to_datetime
 from time import perf_counter
 from typing import Any, Final
 
+import gevent
 from gevent import Timeout
 from requests import Response, Session
 from requests.structures import CaseInsensitiveDict
@@ -29,8 +30,10 @@ from crawler.fetch.decode import Cut, Garbled
 from crawler.fetch.dns import Ask, DnsStats, Names, asker
 from crawler.fetch.failures import Failure, failure_of, printable
 from crawler.fetch.gate import Gate
+from crawler.fetch.patience import Deadline
 from crawler.fetch.shortage import Shortage
 from crawler.fetch.transport import (
+    BREATH,
     Facts,
     Incoming,
     Request,
@@ -158,7 +161,7 @@ class Fetcher:
         attempt = Attempt(job, cap, share)
         self._jobs += 1
         self._in_flight += 1
-        deadline = Timeout(self._config.total_s)
+        deadline = Deadline(self._config.total_s)
         deadline.start()
         try:
             self._ask(job, attempt)
@@ -302,7 +305,11 @@ class Attempt:
                 raise self._too_large()
 
     def _keep(self, pieces: Iterator[bytes]) -> None:
+        breath = self._size + BREATH
         for piece in pieces:
+            if self._size >= breath:
+                gevent.sleep(0)
+                breath += BREATH
             room = self._cap - self._size
             if len(piece) > room:
                 self._body.append(piece[:room])

@@ -336,7 +336,6 @@ class Transport(BaseAdapter):
     ) -> Connection:
         scheme, host, port = key
         began = perf_counter()
-        until = began + connect_s
         found = self._resolved(host, connect_s, facts)
         facts.dns_ms = (perf_counter() - began) * 1000
         open_to_us = [ip for ip in found if self._gate.refusal(ip, host, private_ok) is None]
@@ -344,7 +343,7 @@ class Transport(BaseAdapter):
             self._blocked += 1
             raise Failure("blocked_addr", f"{host} is at {', '.join(found[:ADDRESSES_TRIED])}")
         began = perf_counter()
-        sock = self._connected(open_to_us[:ADDRESSES_TRIED], port, until, facts)
+        sock = self._connected(open_to_us[:ADDRESSES_TRIED], port, connect_s, facts)
         ip = str(facts.ip)
         facts.connect_ms = (perf_counter() - began) * 1000
         stream: socket.socket | ssl.SSLSocket = sock
@@ -370,9 +369,16 @@ class Transport(BaseAdapter):
         gevent.sleep(pause_s)
         facts.starved = False
 
-    def _connected(self, ips: list[str], port: int, until: float, facts: Facts) -> socket.socket:
-        """The first address that takes a connection; each gets a fair share of the time left."""
+    def _connected(
+        self, ips: list[str], port: int, connect_s: float, facts: Facts
+    ) -> socket.socket:
+        """The first address that takes a connection; each gets a fair share of the time left.
+
+        The first is tried in any case: if this process stood still since the name was resolved,
+        that is nobody's fault.
+        """
         last: Failure | None = None
+        until = perf_counter() + connect_s
         for number, ip in enumerate(ips):
             share = (until - perf_counter()) / (len(ips) - number)
             if share <= 0:

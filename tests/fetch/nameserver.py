@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import dns.flags
 import dns.message
@@ -13,7 +13,7 @@ from gevent.server import DatagramServer
 SILENT = "no answer at all"
 LOOP = "a CNAME of itself"
 
-Found = list[str] | int | str
+Found = list[str] | tuple[str, ...] | int | str
 """IPv4 and IPv6 addresses, a response code, SILENT or LOOP."""
 
 
@@ -56,14 +56,14 @@ class Nameserver:
         answer.flags |= dns.flags.RA
         if found == LOOP:
             answer.answer.append(dns.rrset.from_text(name, 0, "IN", "CNAME", name))
-        elif isinstance(found, list):
+        elif isinstance(found, list | tuple):
             _say(answer, name, question.rdtype, found)
         else:
             answer.set_rcode(found)
-        self._server.socket.sendto(answer.to_wire(), address)
+        self._server.socket.sendto(answer.to_wire(max_size=65_535), address)
 
 
-def _say(answer: dns.message.Message, name: str, kind: int, found: list[str]) -> None:
+def _say(answer: dns.message.Message, name: str, kind: int, found: Sequence[str]) -> None:
     for number, word, sign in ((1, "A", "."), (28, "AAAA", ":")):
         ips = [ip for ip in found if sign in ip]
         if kind == number and ips:

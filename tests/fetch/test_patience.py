@@ -1,0 +1,71 @@
+"""Is a time-out that this process itself caused held against nobody?"""
+
+from __future__ import annotations
+
+import time
+
+import gevent
+import pytest
+from gevent.monkey import get_original
+
+from crawler.fetch.dns import Names
+from crawler.fetch.patience import Deadline
+from tests.fetch.stage import Recorded, fetcher, job, ok, stage
+
+stop = get_original("time", "sleep")
+"""Stops all greenlets, as SIGSTOP or a long parse does."""
+
+
+@pytest.mark.parametrize("play_s", [0.0, 0.3])
+def test_a_process_that_stood_still_blames_no_server(play_s: float) -> None:
+    """Case 184. The answer came while everything stood still; the limits are 1 s and 0.6 s."""
+
+    def play(peer: Recorded) -> None:
+        peer.request()
+        gevent.sleep(play_s)
+        peer.say(ok(b"hello"))
+
+    with stage(play) as server:
+        one = fetcher(ask=lambda host: ["127.0.0.1"])
+        threads = [gevent.spawn(one.fetch, job(server.url(host=f"h{n}.test"))) for n in range(20)]
+        gevent.sleep(0)
+        stop(1.3)
+        gevent.joinall(threads, timeout=5)
+    assert [thread.value.error for thread in threads] == [None] * 20
+
+
+def test_a_process_that_stood_still_blames_no_resolver() -> None:
+    def ask(host: str) -> list[str]:
+        gevent.sleep(0.05)
+        return ["127.0.0.1"]
+
+    thread = gevent.spawn(Names(ask).addresses, "a.test", 0.3)
+    gevent.sleep(0)
+    stop(0.6)
+    assert thread.get(timeout=2) == ("127.0.0.1",)
+
+
+def test_a_resolver_that_is_late_while_nothing_stood_still_is_late() -> None:
+    began = time.monotonic()
+    thread = gevent.spawn(Names(lambda host: gevent.sleep(3)).addresses, "a.test", 0.2)
+    thread.join(2)
+    assert "dns_timeout" in str(thread.exception)
+    assert time.monotonic() - began < 0.5
+
+
+def test_time_for_which_the_process_stood_still_does_not_count_against_a_deadline() -> None:
+    with Deadline(0.3):
+        stop(0.6)
+        gevent.sleep(0.2)
+
+
+def test_a_deadline_still_ends_what_never_ends() -> None:
+    def for_ever() -> None:
+        with Deadline(0.2):
+            stop(0.5)
+            gevent.sleep(5)
+
+    began = time.monotonic()
+    with pytest.raises(Deadline):
+        for_ever()
+    assert time.monotonic() - began < 1.2

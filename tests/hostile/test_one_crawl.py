@@ -1,0 +1,262 @@
+"""Does one crawl through all of the hostile web end as its table says, and hurt no good host?"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import gevent
+import psutil
+import pytest
+
+from crawler.config import Config
+from tests.crawls import check_whole, config, crawl_apart, rows
+from tests.fetch import certificates
+from tests.fetch.nameserver import Nameserver
+from tests.hostile.origins import Origin, Party, Row
+from tests.hostile.table import CAP, all_origins
+from tests.sites.web import Host, Web
+
+GOOD_PAGES = 500
+GOOD_WAIT_S = 0.05
+MOST_BYTES = 400 * 1024 * 1024
+
+SETTINGS = config(
+    scope={"allow_private": ["127.1.0.0/16", "127.2.0.0/16"]},
+    fetch={"connect_s": 1, "read_s": 1, "total_s": 3, "max_body_bytes": CAP},
+    pace={"retry_base_s": 0.05, "retry_after_max_s": 0.2, "gap_s": 0.02, "own_in_flight": 8},
+)
+
+FATES = """
+    SELECT urls.url, urls.state, urls.reason, urls.attempts, visits.status, visits.error,
+        visits.truncated
+    FROM urls
+    LEFT JOIN visits ON visits.id = (
+        SELECT max(id) FROM visits WHERE url_id = urls.id AND kind = 'page'
+    )
+    WHERE urls.kind <> 'robots'
+"""
+VISITS = "SELECT error, truncated, count(*) FROM visits GROUP BY error, truncated"
+
+
+@dataclass(frozen=True)
+class Crawled:
+    """A crawl that has ended. peak_bytes: memory of all its processes, at its highest."""
+
+    database: Path
+    told: list[str]
+    peak_bytes: int
+    took_s: float
+    good_s: float
+
+
+def stand_good_host(web: Web) -> Host:
+    """500 pages, each a click or two from the last; every answer takes a moment."""
+    good = web.host("127.1.0.1")
+    for number in range(GOOD_PAGES):
+        links = [
+            f"/{n}" for n in (3 * number + 1, 3 * number + 2, 3 * number + 3) if n < GOOD_PAGES
+        ]
+        good.page(f"/{number}" if number else "/", links=links, wait_s=GOOD_WAIT_S)
+    return good
+
+
+def crawl_and_watch(
+    database: Path, seeds: list[str], good: Host, settings: Config, workers: int
+) -> Crawled:
+    """Crawls in processes of its own and watches their memory."""
+    web_log = good._whole_log
+    web_log.clear()
+    began = monotonic()
+    process = crawl_apart(database, *seeds, settings=settings, workers=workers)
+    watcher = gevent.spawn(_peak, process.pid)
+    try:
+        with gevent.Timeout(60):
+            told, _ = process.communicate()
+    finally:
+        process.kill()
+        watcher.kill(block=False)
+    hits = good.log
+    good_s = max(hit.ended for hit in hits) - min(hit.started for hit in hits)
+    peak = _PEAKS.pop(process.pid, 0)
+    return Crawled(database, told.decode().split(), peak, monotonic() - began, good_s)
+
+
+_PEAKS: dict[int, int] = {}
+
+
+def _peak(pid: int) -> None:
+    root = psutil.Process(pid)
+    while True:
+        total = 0
+        for process in (root, *_children(root)):
+            try:
+                total += process.memory_info().rss
+            except psutil.Error:
+                continue
+        _PEAKS[pid] = max(_PEAKS.get(pid, 0), total)
+        gevent.sleep(0.05)
+
+
+def _children(root: psutil.Process) -> list[psutil.Process]:
+    try:
+        return root.children(recursive=True)
+    except psutil.Error:
+        return []
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("hostile")
+
+
+@pytest.fixture(scope="module")
+def party(folder: Path) -> Iterator[Party]:
+    made = Party(all_origins(folder))
+    with closing(made):
+        yield made
+
+
+@pytest.fixture(scope="module")
+def good_host() -> Iterator[Host]:
+    web = Web()
+    with closing(web):
+        yield stand_good_host(web)
+
+
+@pytest.fixture(scope="module")
+def alone(good_host: Host, folder: Path) -> Crawled:
+    """The good host without the others."""
+    return crawl_and_watch(folder / "alone.db", [good_host.url()], good_host, SETTINGS, 2)
+
+
+@pytest.fixture(scope="module", params=[0, 2], ids=["local", "processes"])
+def crawled(
+    request: pytest.FixtureRequest, party: Party, good_host: Host, folder: Path
+) -> Iterator[Crawled]:
+    names = Nameserver(party.zone)
+    believed = folder / "ca.pem"
+    nul = (folder / "nul.pem").read_bytes()
+    believed.write_bytes(certificates.CA.cert_pem.bytes() + nul)
+    with pytest.MonkeyPatch.context() as patch, closing(names):
+        for name, value in names.environment().items():
+            patch.setenv(name, value)
+        patch.setenv("SSL_CERT_FILE", os.fspath(believed))
+        seeds = [*party.seeds(), good_host.url()]
+        database = folder / f"{request.param}.db"
+        yield crawl_and_watch(database, seeds, good_host, SETTINGS, request.param)
+
+
+def test_every_case_ends_as_the_table_says(crawled: Crawled, party: Party) -> None:
+    found = {url: tuple(rest) for url, *rest in rows(crawled.database, FATES)}
+    wrong = {}
+    for origin in party.origins:
+        for row in origin.rows:
+            url = party.url(origin, row.path)
+            ours = found.get(url) or _cut(found, url)
+            if ours != _expected(row):
+                wrong[f"{origin.number} {origin.rule} {url:.80}"] = (ours, _expected(row))
+    assert not wrong, "\n".join(f"{case}: {pair[0]}, not {pair[1]}" for case, pair in wrong.items())
+    assert crawled.told[:3] == ["finished", "finished", "0"]
+    check_whole(crawled.database)
+
+
+def _expected(row: Row) -> tuple[Any, ...]:
+    return (row.state, row.reason, row.attempts, row.status, row.error, row.truncated)
+
+
+def _cut(found: dict[str, tuple[Any, ...]], url: str) -> tuple[Any, ...] | None:
+    """Of an address that is too long, only its beginning is kept."""
+    return next((fate for known, fate in found.items() if known.startswith(url)), None)
+
+
+def test_there_are_as_many_visits_of_each_kind_as_the_table_says(
+    crawled: Crawled, party: Party
+) -> None:
+    expected: Counter[tuple[str | None, str | None]] = Counter({(None, None): GOOD_PAGES + 1})
+    for origin in party.origins:
+        expected += _visits(origin)
+    found = {(error, truncated): n for error, truncated, n in rows(crawled.database, VISITS)}
+    assert found == dict(expected)
+
+
+def _visits(origin: Origin) -> Counter[tuple[str | None, str | None]]:
+    counted: Counter[tuple[str | None, str | None]] = Counter()
+    for error, number in origin.robots:
+        counted[error, None] += number
+    for row in origin.rows:
+        counted[row.error, row.truncated] += row.attempts
+    return counted
+
+
+def test_a_good_host_is_fetched_whole_in_at_most_twice_its_time_alone(
+    crawled: Crawled, alone: Crawled, good_host: Host
+) -> None:
+    root = good_host.url("")
+    sql = "SELECT count(*) FROM pages WHERE url LIKE ? || '/%' AND status = 200 AND error IS NULL"
+    assert rows(crawled.database, sql, root) == [(GOOD_PAGES,)]
+    assert crawled.good_s <= 2 * alone.good_s
+
+
+def test_memory_stays_flat(crawled: Crawled) -> None:
+    assert crawled.peak_bytes < MOST_BYTES
+
+
+def test_no_packet_reached_an_address_that_is_refused(crawled: Crawled, party: Party) -> None:
+    assert party.forbidden.connections == 0
+
+
+def test_the_last_of_two_content_types_counts(crawled: Crawled) -> None:
+    """Case 67."""
+    sql = "SELECT content_type FROM pages WHERE url LIKE 'http://c67-%'"
+    assert rows(crawled.database, sql) == [("text/html",)]
+
+
+def test_a_trailing_dot_is_the_same_host(crawled: Crawled) -> None:
+    """Case 13."""
+    sql = "SELECT count(*) FROM hosts WHERE host LIKE 'c13-%'"
+    assert rows(crawled.database, sql) == [(1,)]
+
+
+def test_facts_of_a_refused_certificate_are_told(crawled: Crawled) -> None:
+    """Cases 24 and 25."""
+    sql = """
+        SELECT visits.error_detail
+        FROM visits
+        JOIN urls ON urls.id = visits.url_id
+        WHERE urls.url LIKE ?
+    """
+    [(expired,)] = rows(crawled.database, sql, "https://c24-%")
+    assert "expired" in expired
+    assert "names: c24-" in expired
+    assert "Jan  2 00:00:00 2020" in expired
+    [(other,)] = rows(crawled.database, sql, "https://c25-%")
+    assert "names: other.test" in other
+
+
+COLUMNS = """
+    SELECT tables.name, columns.name
+    FROM sqlite_master AS tables
+    JOIN pragma_table_info(tables.name) AS columns
+    WHERE tables.type = 'table' AND tables.name NOT LIKE 'sqlite_%'
+        AND columns.type = 'TEXT'
+"""
+
+
+def test_no_row_holds_a_raw_control_character(crawled: Crawled) -> None:
+    """Cases 63 and 66: none of C0 and C1. The text of a page may have line ends and tabs."""
+    controls = [*range(1, 32), *range(127, 160)]
+    found = []
+    for table, column in rows(crawled.database, COLUMNS):
+        kept = (9, 10, 13) if column == "text" or column == "config" else ()
+        pattern = "*[" + "".join(chr(code) for code in controls if code not in kept) + "]*"
+        sql = f'SELECT count(*) FROM "{table}" WHERE "{column}" GLOB ?'
+        if rows(crawled.database, sql, pattern) != [(0,)]:
+            found.append((table, column))
+    assert found == []
