@@ -15,10 +15,10 @@ READY := $(VENV)/.stamp
 OF_DB = $(if $(DB),--db "$(DB)")
 
 .DEFAULT_GOAL := help
-.PHONY: help crawl demo test lint bench profile clean
+.PHONY: help crawl demo test lint bench profile torture versus-scrapy clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 crawl: $(READY) ## crawl the URLs of SEEDS=seeds.txt into one database (DB=, CONFIG=, ARGS= as you like)
 	@$(VENV)/bin/crawler crawl "$(SEEDS)" $(OF_DB) $(if $(CONFIG),--config "$(CONFIG)") $(ARGS)
@@ -40,6 +40,12 @@ bench: $(READY) ## measure against other crawlers (WORK=small for one of the wor
 
 profile: $(READY) ## tell where the time of a crawl goes (WORK=small)
 	@$(PY) -m tests.bench --profile $(WORK)
+
+torture: $(READY) ## do to long crawls what machines do, as root also to disks and networks (30 minutes)
+	@CRAWLER_TORTURE=1 $(PY) -m pytest tests/crash tests/torture -o timeout=3600 $(ARGS)
+
+versus-scrapy: $(READY) ## kill this crawler and Scrapy five times each, and compare what is left
+	@$(PY) -m tests.torture.versus_scrapy
 
 clean: ## remove the environment and caches; crawls stay
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
