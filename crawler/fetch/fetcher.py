@@ -122,8 +122,8 @@ class Fetcher:
             max_header_bytes=config.max_header_bytes,
         )
         self.session = _session(config, self._transport)
-        self._headers = CaseInsensitiveDict(_headers(config))
-        self._block = header_block(self._headers)
+        self._headers: CaseInsensitiveDict[str | bytes] = CaseInsensitiveDict(_headers(config))
+        self._block = header_block(_headers(config))
         self._jobs = self._in_flight = self._errors = self._bytes = 0
 
     def __repr__(self) -> str:

@@ -166,7 +166,7 @@ class Answer(Response):
     def __init__(self, request: PreparedRequest, raw: Incoming, facts: Facts) -> None:
         head = raw.exchange.head
         assert head is not None
-        self._content = False  # type: ignore[assignment]  # as in requests: not read yet
+        self._content = False  # as in requests: not read yet
         self._content_consumed = False
         self._next = None
         self.status_code = head.status
@@ -252,7 +252,7 @@ class Transport(BaseAdapter):
         self,
         request: PreparedRequest,
         stream: bool = False,
-        timeout: float | tuple[float, float] | tuple[float, None] | None = None,
+        timeout: float | tuple[float | None, float | None] | None = None,
         verify: bool | str = True,
         cert: bytes | str | tuple[bytes | str, bytes | str] | None = None,
         proxies: Mapping[str, str] | None = None,
