@@ -83,6 +83,7 @@ class Conductor:
         self._arrivals: deque[Arrival] = deque()
         self._backlog_bytes = 0
         self._oldest_arrival = 0.0
+        self._seed_batch: list[Seed] = []
         self._seed_batches: deque[list[Seed]] = deque()
         self._seeds_read = False
         self._unsettled_pages = 0
@@ -115,7 +116,7 @@ class Conductor:
             self._writer.judge_again()
             self._queued = self._writer.queued()
             self._started = time.monotonic()
-            self._phase = "crawling"
+            self._phase = "crawling" if self._stop_reason is None else "draining"
             self._channel.start()
             for part in (self._load, self._dispatch, self._receive, self._tick):
                 greenlets.start(gevent.Greenlet(self._guarded, part))
@@ -183,19 +184,21 @@ class Conductor:
 
     def _load(self) -> None:
         """Read seeds in batches, never far ahead of the writer."""
-        batch: list[Seed] = []
         for seed in self._seeds:
-            batch.append(seed)
-            if len(batch) == SEEDS_A_BATCH:
-                self._seed_batches.append(batch)
-                batch = []
-                self._wake_writer.set()
+            self._seed_batch.append(seed)
+            if len(self._seed_batch) == SEEDS_A_BATCH:
+                self._pass_seeds_on()
                 while len(self._seed_batches) >= SEEDS_AHEAD:
                     gevent.sleep(0.005)
-        if batch:
-            self._seed_batches.append(batch)
+        self._pass_seeds_on()
         self._seeds_read = True
         self._wake_writer.set()
+
+    def _pass_seeds_on(self) -> None:
+        if self._seed_batch:
+            self._seed_batches.append(self._seed_batch)
+            self._seed_batch = []
+            self._wake_writer.set()
 
     def _dispatch(self) -> None:
         """Send every job that may be fetched now; sleep until the next one may."""
@@ -359,7 +362,7 @@ class Conductor:
         self._queued -= sum(stopped.values())
 
     def _tick(self) -> None:
-        """Keep time: the rate, the run's time limit, room for hosts."""
+        """Keep time: the rate, the run's time limit, room for hosts, seeds that trickle in."""
         limit = self._config.run.max_seconds
         while True:
             now = time.monotonic()
@@ -369,6 +372,7 @@ class Conductor:
             if limit and now - self._started >= limit and self._stop_reason is None:
                 self.stop("max_time")
             self._frontier.tidy(now)
+            self._pass_seeds_on()
             gevent.sleep(TICK_S)
 
     def _rate(self, now: float) -> float:
@@ -399,6 +403,7 @@ class Conductor:
         return Outcome(state, reason, self._queued, self._writer.run_id, self.stats())
 
     def _store_rest(self) -> None:
+        self._pass_seeds_on()
         while self._seed_batches:
             self._writer.load_seeds(self._seed_batches.popleft())
         while self._arrivals:
