@@ -169,7 +169,7 @@ class Catalogue:
         self.fresh.append(entry._replace(kind="page", attempts=0, depth=depth, hops=hops))
 
     def record_robots(self, target: Target) -> int:
-        """The row of a robots.txt; one that is new is no page until a page links to it."""
+        """The row of a robots.txt; no page until a page links to it, and skipped until asked for."""
         known = self._young.get(target.hash)
         if known is not None:
             return known.id
@@ -178,7 +178,7 @@ class Catalogue:
         self._rows.append(
             (
                 self._next_id, target.url, target.hash, origin.host.id, origin.id, "robots",
-                "failed", None, 0, 0, ORDINARY, "robots", None, self.now, self._run_id,
+                "skipped", "not_followed", 0, 0, ORDINARY, "robots", None, self.now, self._run_id,
             )
         )  # fmt: skip
         self._young[target.hash] = Known(self._next_id, Standing.RECORDED, 0, 0)
@@ -401,9 +401,10 @@ def standing_of(verdict: Verdict, fetch_kind: str) -> Standing:
     return verdict.standing
 
 
+# By its index, whatever the statistics of a time when the table was small make of it.
 LOOK_UP_SQL = f"""
     SELECT hash, id, state, reason, depth, hops, kind
-    FROM urls
+    FROM urls INDEXED BY urls_hash
     WHERE hash IN ({",".join("?" * LOOK_UP)})
 """
 

@@ -94,10 +94,22 @@ def _prepare(connection: Connection, path: Path, *, existing: bool) -> None:
     connection.execute("PRAGMA wal_autocheckpoint = 4000")
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     migrations.apply(database)
+    _forget_statistics(connection)
     # A write, so that a read-only place is found out before any request is made.
     connection.execute("BEGIN IMMEDIATE")
     connection.execute(f"PRAGMA user_version = {len(migrations.applied(database))}")
     connection.execute("COMMIT")
+
+
+def _forget_statistics(connection: Connection) -> None:
+    """Statistics of a time when the tables were small make SQLite scan them when they are large.
+
+    They are gathered anew for readers when the file is closed.
+    """
+    has_some = "SELECT 1 FROM sqlite_master WHERE name = 'sqlite_stat1'"
+    if connection.execute(has_some).fetchone():
+        connection.execute("DELETE FROM sqlite_stat1")
+        connection.execute("PRAGMA writable_schema = RESET")  # reads the schema anew
 
 
 def _back_up(connection: Connection, path: Path) -> None:

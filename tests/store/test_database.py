@@ -1,0 +1,262 @@
+"""Whose file is it, who may read it, and what may a row hold?"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import gevent
+import pytest
+from gevent import subprocess
+
+from crawler.conductor import Conductor
+from crawler.errors import StorageError
+from crawler.model import Document, Job, Link, Reply, Target, Visit
+from crawler.policy import urls
+from crawler.store import archive, catalogue, queue
+from crawler.store.archive import Arrival
+from crawler.store.database import WriterLock, open_for_reading, open_for_writing
+from crawler.store.schema import APPLICATION_ID
+from crawler.store.writer import Writer
+from tests.crawls import AGENT, check_whole, config, crawl, read_seeds, rows
+from tests.sites.skip import require_program
+from tests.sites.web import Web
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    return tmp_path / "crawl.db"
+
+
+# Files that are not ours
+
+
+def foreign(path: Path, statements: str) -> bytes:
+    sqlite3 = require_program("sqlite3", "apt-get install sqlite3")
+    subprocess.run([str(sqlite3), str(path), statements], check=True)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("statements", "told"),
+    [
+        ("CREATE TABLE urls (id)", "another program's database"),
+        ("PRAGMA application_id = 7; CREATE TABLE t (id)", "another program's database"),
+    ],
+)
+def test_another_programs_database_is_refused_untouched(
+    database: Path, statements: str, told: str
+) -> None:
+    before = foreign(database, statements)
+    with pytest.raises(StorageError, match=told):
+        open_for_writing(database)
+    with pytest.raises(StorageError, match=told):
+        open_for_reading(database)
+    assert database.read_bytes() == before
+    assert sorted(os.listdir(database.parent)) == [database.name]
+
+
+def test_what_is_no_database_is_refused_untouched(database: Path) -> None:
+    database.write_bytes(b"a letter to my aunt")
+    with pytest.raises(StorageError, match=r"crawl\.db: is not an SQLite database"):
+        crawl(database, "http://127.0.0.1:1/")
+    assert database.read_bytes() == b"a letter to my aunt"
+
+
+def test_a_newer_crawlers_database_is_refused(web: Web, database: Path) -> None:
+    web.page("/")
+    crawl(database, web.url())
+    foreign(
+        database,
+        "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) "
+        "VALUES ('crawler', 'of_next_year', 'x')",
+    )
+    asked = len(web.paths)
+    with pytest.raises(StorageError, match="newer crawler"):
+        crawl(database, web.url())
+    assert len(web.paths) == asked
+
+
+def test_a_database_that_is_not_there_cannot_be_read(database: Path) -> None:
+    with pytest.raises(StorageError, match="no such database"):
+        open_for_reading(database)
+    assert not database.exists()
+
+
+def test_a_second_crawler_on_one_file_is_refused(web: Web, database: Path) -> None:
+    web.page("/")
+    lock = WriterLock(database)
+    with pytest.raises(StorageError, match=rf"another crawler \(pid {os.getpid()}\)"):
+        crawl(database, web.url())
+    assert web.paths == []
+    lock.release()
+    crawl(database, web.url())
+    assert web.paths == ["/robots.txt", "/"]
+
+
+def test_errors_of_storage_end_with_exit_code_3() -> None:
+    assert StorageError.exit_code == 3
+
+
+# Others may read
+
+
+def test_plain_tools_read_while_the_crawl_writes(web: Web, database: Path) -> None:
+    sqlite3 = require_program("sqlite3", "apt-get install sqlite3")
+    web.page("/", links=[f"/{number}" for number in range(200)])
+    for number in range(200):
+        web.page(f"/{number}", wait_s=0.02 * (number % 60))
+    conductor = Conductor(config(), database, read_seeds(web.url()), agent=AGENT)
+    crawling = gevent.spawn(conductor.run)
+    counts = []
+    while not crawling.ready():
+        gevent.sleep(0.1)
+        if not database.exists() or len(web.paths) < 10:
+            continue
+        answer = subprocess.run(
+            [str(sqlite3), "-readonly", str(database), "SELECT count(*) FROM pages"],
+            capture_output=True,
+            check=True,
+        )
+        counts.append(int(answer.stdout))
+    assert crawling.get().reason == "finished"
+    assert len(set(counts)) > 2
+    assert counts == sorted(counts)
+    utils = [sys.executable, "-m", "sqlite_utils", "query", str(database)]
+    answer = subprocess.run(
+        [*utils, "SELECT count(*) AS n FROM pages"], capture_output=True, check=True
+    )
+    assert json.loads(answer.stdout) == [{"n": 201}]
+
+
+def test_every_view_opens_in_a_plain_sqlite(web: Web, database: Path) -> None:
+    sqlite3 = require_program("sqlite3", "apt-get install sqlite3")
+    web.page("/", links=["/gone", "/a", "/a"])
+    web.redirect("/a", "/b")
+    web.page("/b")
+    crawl(database, web.url())
+    views = rows(database, "SELECT name FROM sqlite_master WHERE type = 'view'")
+    assert ("broken_links",) in views
+    script = "\n".join(f"SELECT count(*) FROM {name};" for (name,) in views)
+    answer = subprocess.run(
+        [str(sqlite3), "-readonly", str(database), script], capture_output=True, check=True
+    )
+    assert (len(answer.stdout.split()), answer.stderr) == (len(views), b"")
+
+
+def test_a_stored_body_opens_in_the_sqlite_shell(web: Web, database: Path, tmp_path: Path) -> None:
+    sqlite3 = require_program("sqlite3", "apt-get install sqlite3")
+    web.page("/", body="x" * 5000)
+    crawl(database, web.url())
+    copy = tmp_path / "copy.db"
+    shutil.copy(database, copy)
+    answer = subprocess.run(
+        [str(sqlite3), str(copy), "SELECT sqlar_uncompress(body, body_bytes) FROM bodies"],
+        capture_output=True,
+        check=True,
+    )
+    assert b"x" * 5000 in answer.stdout
+
+
+def test_the_file_says_what_it_is(web: Web, database: Path) -> None:
+    web.page("/")
+    crawl(database, web.url())
+    assert os.listdir(database.parent) == [database.name]
+    assert rows(database, "PRAGMA application_id") == [(APPLICATION_ID,)]
+    assert rows(database, "PRAGMA journal_mode") == [("wal",)]
+
+
+HOT = {
+    "what is known of urls": (catalogue.LOOK_UP_SQL, catalogue.LOOK_UP, "urls_hash"),
+    "next entries": (queue.NEXT_ENTRIES, 6, "urls_queue"),
+    "due entries": (queue.DUE_ENTRIES, 2, "urls_deferred"),
+    "next due": (queue.NEXT_DUE, 0, "urls_deferred"),
+    "links of a page": (catalogue.LINKS_OF, 1, "PRIMARY KEY"),
+    "last redirect": (catalogue.LAST_REDIRECT, 1, "visits_url_id"),
+    "next hop": (archive.NEXT_HOP, 1, "visits_url_id"),
+    "old page": (archive.OLD_PAGE, 1, "INTEGER PRIMARY KEY"),
+}
+
+
+@pytest.mark.parametrize("name", HOT)
+def test_no_hot_read_scans_a_table(web: Web, database: Path, name: str) -> None:
+    """Not even when the last run left statistics of a time when the tables were small."""
+    sql, values, index = HOT[name]
+    web.page("/", links=["/a"])
+    crawl(database, web.url(), settings=config(run={"max_pages": 1}))
+    foreign(database, "ANALYZE")
+    connection = open_for_writing(database)
+    plan = connection.execute(f"EXPLAIN QUERY PLAN {sql}", [1] * values).fetchall()
+    connection.close()
+    steps = [step[3] for step in plan]
+    assert any(index in step for step in steps), steps
+    assert not [
+        step for step in steps if re.match(r"SCAN (urls|pages|links|visits)(?! USING)", step)
+    ]
+
+
+# What a row may hold
+
+
+POISON = {
+    "a lone surrogate in the title": Document(title="a\ud800b"),
+    "a number beyond 63 bits": Document(text_hash=2**63),
+    "a word where a number belongs": Document(word_count="many"),  # type: ignore[arg-type]
+    "a surrogate in an anchor": Document(
+        targets=(Target("http://a.test/x", 5, "http://a.test"),), links=(Link(0, "a", "\udfff"),)
+    ),
+    "a link to a target that is not there": Document(links=(Link(3, "a"),)),
+}
+
+
+@pytest.mark.parametrize("name", POISON)
+def test_a_visit_that_cannot_be_stored_spoils_no_other(database: Path, name: str) -> None:
+    writer = Writer(database, config(robots={"obey": False}), agent=AGENT)
+    writer.open(seeds_file="", version="test")
+    seeds = [f"http://a.test/{number}" for number in range(5)]
+    entries = writer.load_seeds(list(read_seeds(*seeds))).fresh
+    documents = [Document(title=f"title {number}") for number in range(5)]
+    documents[2] = POISON[name]
+    moment = "2026-01-01T00:00:00.000Z"
+    arrivals = [
+        Arrival(Visit(Job(1, entry.id, entry.url), Reply(status=200), document, moment), entry)
+        for entry, document in zip(entries, documents, strict=True)
+    ]
+    settled = writer.record(arrivals, ())
+    writer.finish(state="finished", reason="finished")
+    writer.close()
+    assert (settled.pages, settled.queued) == (5, 0)
+    found = rows(database, "SELECT title, error FROM pages ORDER BY id")
+    good = [(f"title {number}", None) for number in range(5)]
+    assert found == [*good[:2], (None, "decode_error"), *good[3:]]
+    assert rows(database, "SELECT count(*) FROM visits") == [(5,)]
+    check_whole(database)
+
+
+def test_a_url_of_any_bytes_is_stored(web: Web, database: Path) -> None:
+    web.page("/", links=["/\u00e4", "/%00", "/%ff", "/\U0001f600", "/a\ttab", "/" + "x" * 5000])
+    crawl(database, web.url())
+    assert rows(database, "SELECT max(length(url)) FROM urls WHERE state = 'done'")[0][0] < 2083
+    assert rows(database, "SELECT reason FROM urls WHERE length(url) > 1000") == [("url_too_long",)]
+    check_whole(database)
+
+
+def test_ids_are_numbers_that_every_program_keeps(web: Web, database: Path) -> None:
+    web.page("/", links=["/a", "/b"])
+    crawl(database, web.url())
+    assert rows(database, "SELECT count(*) = max(id) FROM urls") == [(1,)]
+    [(number,)] = rows(database, "SELECT hash FROM urls WHERE url = ?", web.url("/a"))
+    assert number == urls.identity(web.url("/a")) < 2**63
+
+
+def test_times_are_iso_8601_in_utc(web: Web, database: Path) -> None:
+    web.page("/")
+    crawl(database, web.url())
+    [(text,)] = rows(database, "SELECT fetched_at FROM pages")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", text)
+    assert abs(time.mktime(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S")) - time.time()) < 86_400
