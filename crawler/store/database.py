@@ -48,6 +48,8 @@ def open_for_writing(path: Path) -> Connection:
     if existing:
         _refuse_foreign(path)
     log_is_gone = existing and not wal_of(path).exists()
+    # SQLite removes its index with the log; a person who removes one forgets the other.
+    was_removed = log_is_gone and path.with_name(f"{path.name}-shm").exists()
     with storage_errors(path):
         connection = sqlite3.connect(
             str(path), isolation_level=None, check_same_thread=False, cached_statements=256
@@ -55,7 +57,7 @@ def open_for_writing(path: Path) -> Connection:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         try:
             if log_is_gone and _was_cut_short(connection):
-                _refuse_torn(connection, path)
+                _refuse_torn(connection, path, was_removed=was_removed)
             if existing:
                 _refuse_unknown(connection, path)
             _prepare(connection, path, existing=existing)
@@ -144,17 +146,18 @@ def _was_cut_short(connection: Connection) -> bool:
     return row is not None and row[0] == "running"
 
 
-def _refuse_torn(connection: Connection, path: Path) -> None:
-    """Somebody removed the log of a run that was killed; the file alone may be torn."""
+def _refuse_torn(connection: Connection, path: Path, *, was_removed: bool) -> None:
+    """Without the log of a run that was killed the file may be torn."""
     try:
         found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
     except sqlite3.DatabaseError as error:
         found = str(error)
     if found != "ok":
         raise StorageError(
-            f"{path}: is damaged, for its -wal file was removed ({found}); restore both from a copy"
+            f"{path}: is damaged, its -wal file is gone ({found}); restore both from a copy"
         )
-    _log.warning("%s: its -wal file is gone; what was stored last will be fetched again", path)
+    if was_removed:
+        _log.warning("%s: its -wal file is gone; what was stored last will be fetched again", path)
 
 
 def _refuse_foreign(path: Path) -> None:
