@@ -636,8 +636,9 @@ class Schedule:
     def _wake(self, host: HostState) -> float | None:
         if host.in_flight >= host.limit:
             return None
-        if any(origin.window and not origin.asking for origin in host.origins.values()):
-            return host.due
+        for origin in host.origins.values():
+            if origin.window and not (origin.asking or origin.closed):
+                return host.due
         if host.errands:
             return max(host.due, host.errands[0].due)
         return None

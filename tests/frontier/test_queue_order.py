@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.frontier import Windows
+from crawler.frontier import Windows, supply
 from tests.frontier.stage import Stage, settings
 
 SMALL = Windows(own=4, public=4, least=2, kept=1000)
@@ -89,11 +89,40 @@ def test_a_job_that_comes_back_undone_is_given_out_again(tmp_path: Path, returne
     stage.answer(home, links=pages("127.0.0.1", *range(30)), ip="127.0.0.1")
     stage.commit()
     leases = stage.lease_all()[:returned]
+    for _ in range(3):
+        stage.supply()  # the windows read on, past what is out
+        for lease in stage.lease_all():
+            stage.answer(lease, ip="127.0.0.1")
+        stage.commit()
     for lease in leases:
         stage.frontier.give_back(lease.token, stage.now)
         assert stage.frontier.give_back(lease.token, stage.now) is None
     again = crawl_out(stage)
     assert {lease.entry.url for lease in leases} <= again
+    assert stage.queued() == 0
+
+
+def test_a_job_that_comes_back_while_the_queue_is_read_is_not_lost(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, settings(), windows=SMALL)
+    stage.open_hosts("http://127.0.0.1/")
+    home, _ = stage.next()
+    stage.answer(home, links=pages("127.0.0.1", *range(6)), ip="127.0.0.1")
+    stage.commit()
+    first, *others = stage.lease_all()
+    stage.supply()
+    for lease in [*others, *stage.lease_all()]:
+        stage.answer(lease, links=pages("127.0.0.1", *range(100, 120)), ip="127.0.0.1")
+    stage.commit()
+    for _ in range(2):
+        stage.lease_all()
+        stage.supply()
+    stage.lease_all()
+    needs = stage.frontier.needs(stage.wall)
+    assert needs.refills
+    supplies = supply(stage.queue, needs, stage.wall)
+    stage.frontier.give_back(first.token, stage.now)
+    stage.frontier.supplied(supplies, stage.now, stage.wall)
+    assert first.entry.url in crawl_out(stage)
     assert stage.queued() == 0
 
 

@@ -52,7 +52,7 @@ def test_rules_are_asked_for_again_after_a_day_and_hold_from_then_on(tmp_path: P
 
 
 def test_a_url_that_rested_is_judged_by_the_rules_of_its_next_try(tmp_path: Path) -> None:
-    stage = Stage(tmp_path, settings(robots={"max_age_s": 100}, pace={"retry_base_s": 200}))
+    stage = Stage(tmp_path, settings(robots={"max_age_s": 300}, pace={"retry_base_s": 400}))
     stage.open_hosts(HOST)
     home, _ = stage.next()
     stage.answer(home, links=[f"{HOST}secret", *[f"{HOST}{number}" for number in range(9)]])
@@ -61,7 +61,7 @@ def test_a_url_that_rested_is_judged_by_the_rules_of_its_next_try(tmp_path: Path
     assert secret.entry.url == f"{HOST}secret"
     stage.answer(secret, status=500)
     stage.commit()
-    stage.sleep(101)
+    stage.sleep(301)
     robots, _ = stage.next()
     assert robots.entry.kind == "robots"
     stage.answer(robots, body=FORBID)
