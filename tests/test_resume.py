@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from crawler.config import Config
 from tests.crawls import AGENT, check_whole, config, crawl, crawl_apart, ends, read_seeds, rows
 from tests.sites import generated
 from tests.sites.generated import GeneratedSite, Served
+from tests.sites.skip import ROOT
 from tests.sites.web import Web
 
 SITE = GeneratedSite(pages=900, links_per_page=8, latency_ms=60)
@@ -148,3 +150,23 @@ def _until(condition: object) -> None:
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < deadline
         gevent.sleep(0.002)
+
+
+def test_the_same_command_goes_on_after_a_signal(
+    served: Served, calm: Path, tmp_path: Path
+) -> None:
+    seeds, database = tmp_path / "seeds.txt", tmp_path / "crawl.db"
+    seeds.write_text(served.url() + "\n")
+    command = [sys.executable, "-m", "crawler", "crawl", str(seeds), "--db", str(database)]
+    command += ["--workers", "1", "--quiet", "--set", "robots.sitemaps=false"]
+    codes = []
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL, None):
+        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL)
+        if number is None:
+            process.wait(timeout=PATIENCE_S)
+        else:
+            stop_when(process, served, 100, number)
+        codes.append(process.returncode)
+    assert codes == [130, 130, -signal.SIGKILL, 0]
+    assert ends(database) == ends(calm)
+    check_whole(database)

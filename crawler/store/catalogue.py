@@ -169,7 +169,7 @@ class Catalogue:
         self.fresh.append(entry._replace(kind="page", attempts=0, depth=depth, hops=hops))
 
     def record_robots(self, target: Target) -> int:
-        """The row of a robots.txt; no page until a page links to it, and skipped until asked for."""
+        """The row of a robots.txt: no page until one links to it, skipped until it is asked for."""
         known = self._young.get(target.hash)
         if known is not None:
             return known.id
