@@ -33,6 +33,8 @@ SEEDS_AHEAD = 4
 STARVING_PAUSE_S = 0.005
 """How long the writer waits for company when nothing else is left to fetch."""
 TICK_S = 0.5
+LEAST_WAIT_S = 0.005
+"""What is due but cannot be had yet is looked for again after this."""
 RATE_WINDOW_S = 10.0
 
 
@@ -252,7 +254,7 @@ class Conductor:
         if due > now + self._config.pace.patience_s:
             self._stop_reason = "deferred"
             return None
-        return min(max(due - now, 0.0), TICK_S)
+        return min(max(due - now, LEAST_WAIT_S), TICK_S)
 
     def _quiet(self) -> bool:
         """Nothing is in flight, nothing is being stored or looked up."""
