@@ -81,17 +81,29 @@ def seed_key(url: str, mode: str) -> str | None:
     return keys[-1] if keys else None
 
 
-def compile_patterns(patterns: tuple[str, ...], key: str) -> re.Pattern[str] | None:
-    """One pattern out of many, or None for none.
+@dataclass(frozen=True, slots=True)
+class Patterns:
+    """Regular expressions, each on its own: flags and groups of one mean nothing to another."""
 
-    Raises UsageError when one is not a regular expression.
-    """
+    parts: tuple[re.Pattern[str], ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.parts)
+
+    def match(self, url: str) -> bool:
+        """Does any of them occur in the URL?"""
+        return any(part.search(url) for part in self.parts)
+
+
+def compile_patterns(patterns: tuple[str, ...], key: str) -> Patterns:
+    """Raises UsageError, which names the key, when one is not a regular expression."""
+    parts = []
     for pattern in patterns:
         try:
-            re.compile(pattern)
+            parts.append(re.compile(pattern))
         except re.error as error:
             raise UsageError(f"{key}: {pattern!r} is not a regular expression: {error}") from None
-    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns)) if patterns else None
+    return Patterns(tuple(parts))
 
 
 class Judge:
@@ -133,9 +145,9 @@ class Judge:
         """Why the URL itself is not wanted, wherever it is linked: scope, excluded, trap."""
         if not seed and not self.in_scope(url):
             return "scope"
-        if self._exclude is not None and self._exclude.search(url):
+        if self._exclude.match(url):
             return "excluded"
-        if not seed and self._include is not None and not self._include.search(url):
+        if not seed and self._include and not self._include.match(url):
             return "excluded"
         if not seed and self._traps and traps.trap(url) is not None:
             return "trap"

@@ -1,0 +1,87 @@
+"""What does a line of a seeds file mean?"""
+
+from __future__ import annotations
+
+import pytest
+
+from crawler.policy.seeds import over_http, read_line
+
+
+@pytest.mark.parametrize("line", ["", "   ", "\t", "# a comment", "  # another", "\ufeff", "\r\n"])
+def test_blank_lines_and_comments_are_no_seeds(line: str) -> None:
+    assert read_line(1, line) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "url", "assumed"),
+    [
+        ("https://example.org/a", "https://example.org/a", False),
+        ("http://example.org", "http://example.org/", False),
+        ("HTTP://EXAMPLE.org/A", "http://example.org/A", False),
+        ("  https://example.org/  ", "https://example.org/", False),
+        ("\ufeffhttps://example.org/", "https://example.org/", False),
+        ("https://example.org/ # the home page", "https://example.org/", False),
+        ("https://example.org/\t# the home page", "https://example.org/", False),
+        ("https://example.org/#part", "https://example.org/", False),
+        ("https://user:secret@example.org/", "https://example.org/", False),
+        # without a scheme, https comes first
+        ("example.org", "https://example.org/", True),
+        ("example.org/a?b=c", "https://example.org/a?b=c", True),
+        ("example.org:8080/a", "https://example.org:8080/a", True),
+        ("localhost:8080", "https://localhost:8080/", True),
+        ("//example.org/a", "https://example.org/a", True),
+        ("127.0.0.1", "https://127.0.0.1/", True),
+        ("[::1]:8080", "https://[::1]:8080/", True),
+        ("bücher.example", "https://xn--bcher-kva.example/", True),
+    ],
+)
+def test_a_line_names_an_address(line: str, url: str, assumed: bool) -> None:
+    seed = read_line(7, line)
+    assert seed is not None
+    assert (seed.line, seed.target.url, seed.scheme_assumed, seed.error) == (7, url, assumed, None)
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ("ftp://example.org/", "only http and https addresses can be crawled"),
+        ("mailto:me@example.org", "only http and https addresses can be crawled"),
+        ("javascript:alert(1)", "only http and https addresses can be crawled"),
+        ("https://", "not an address"),
+        ("https://exa mple.org/", "not an address"),
+        ("https://example.org:99999/", "not an address"),
+        ("https://example.org:25/", "this port is never connected to"),
+        ("https://example.org/" + "a" * 3000, "the address is too long"),
+        (
+            "https://example.org/ https://example.com/",
+            "more than one word; write one address a line",
+        ),
+        ("two words", "not an address"),
+    ],
+)
+def test_a_line_that_cannot_be_crawled_says_why(line: str, error: str) -> None:
+    seed = read_line(1, line)
+    assert seed is not None
+    assert seed.error == error
+    assert not seed.scheme_assumed
+
+
+def test_what_was_written_is_kept_as_text_that_any_database_takes() -> None:
+    seed = read_line(1, "https://example.org/\0\ud800")
+    assert seed is not None
+    assert "\0" not in seed.text
+    seed.text.encode()
+
+
+@pytest.mark.parametrize(
+    ("secure", "plain"),
+    [
+        ("example.org/a", "http://example.org/a"),
+        ("example.org:8443", "http://example.org:8443/"),
+        ("https.example.org", "http://https.example.org/"),
+    ],
+)
+def test_an_address_without_a_scheme_has_a_form_over_http(secure: str, plain: str) -> None:
+    seed = read_line(1, secure)
+    assert seed is not None
+    assert over_http(seed.target).url == plain
