@@ -167,7 +167,7 @@ class Frontier:
     def resting(self, now: float, wall: float, limit: int) -> list[tuple[str, float, str]]:
         """What rests longest: host, seconds, why."""
         found = {name: (at - wall, "retry") for name, at in self._retries.items() if at > wall}
-        for host, wake in self._schedule.resting(now):
+        for host, wake in self._schedule.resting(now, limit):
             found[host.name] = (wake - now, host.why(now) if wake <= host.due else "retry")
         longest = heapq.nlargest(limit, found.items(), key=lambda item: item[1][0])
         return [(name, seconds, why) for name, (seconds, why) in longest]

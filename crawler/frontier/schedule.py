@@ -42,8 +42,8 @@ class Windows:
 
     own: int = 4096
     public: int = 32
-    least: int = 8
-    kept: int = 200_000
+    least: int = 4
+    kept: int = 50_000
 
 
 @dataclass(slots=True, eq=False)
@@ -346,12 +346,10 @@ class Schedule:
         """How many hosts may be asked now."""
         return sum(1 for wake, _, host in self._heap if wake <= now and host.armed == wake)
 
-    def resting(self, now: float) -> Iterable[tuple[HostState, float]]:
-        """Hosts that have something to give, but later, and when."""
-        for host in self.hosts.values():
-            wake = self._wake(host)
-            if wake is not None and wake > now:
-                yield host, wake
+    def resting(self, now: float, limit: int) -> list[tuple[HostState, float]]:
+        """The hosts that have something to give, but later than all others, and when."""
+        later = [item for item in self._heap if item[0] > now and item[2].armed == item[0]]
+        return [(host, wake) for wake, _, host in heapq.nlargest(limit, later)]
 
     def tidy(self, now: float) -> None:
         """Forget hosts that have nothing to do and owe no rest."""
