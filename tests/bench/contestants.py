@@ -114,7 +114,7 @@ CONTESTANTS = (
     ),
     Contestant(
         f"spider-rs {SPIDER[0].rpartition('@')[2]}",
-        "bodies, in memory",
+        "URLs, in memory",
         _spider,
         lambda begin, start, folder: [*begin, start, folder / "pages.txt"],
         _pages_of_list,
