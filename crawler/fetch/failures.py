@@ -19,6 +19,9 @@ _log = logging.getLogger(__name__)
 DETAIL_MAX: Final = 300
 """Characters of a detail that are kept."""
 
+CHAIN: Final = 20
+"""Errors behind an error that are looked at."""
+
 _CONTROLS: Final = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))} | {
     0: "\ufffd",
     9: " ",
@@ -138,3 +141,17 @@ def failure_of(caught: Exception) -> Failure:
     # Nobody foresaw this one: the crawl goes on, and whoever mends it finds where it came from.
     _log.warning("unexpected failure of a fetch", exc_info=caught)
     return Failure("proto_error", f"{type(caught).__name__}: {caught}")
+
+
+def untrace(error: BaseException) -> None:
+    """Drops the tracebacks of an error that has been told, and of those behind it.
+
+    They hold the frames in which it came up, and with them the body that had come so far, in a
+    circle that only the collector of cycles would find, some thousand pages later.
+    """
+    behind: BaseException | None = error
+    for _ in range(CHAIN):
+        if behind is None:
+            return
+        behind.__traceback__ = None
+        behind = behind.__cause__ or behind.__context__

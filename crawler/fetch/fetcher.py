@@ -28,7 +28,7 @@ from crawler.fetch import decode, tls
 from crawler.fetch.budget import Budget, Share
 from crawler.fetch.decode import Cut, Garbled
 from crawler.fetch.dns import Ask, DnsStats, Names, asker
-from crawler.fetch.failures import Failure, failure_of, printable
+from crawler.fetch.failures import Failure, failure_of, printable, untrace
 from crawler.fetch.gate import Gate
 from crawler.fetch.patience import Deadline
 from crawler.fetch.shortage import Shortage
@@ -169,8 +169,10 @@ class Fetcher:
             if expired is not deadline:
                 raise
             attempt.out_of_time(self._config.total_s)
+            untrace(expired)
         except Exception as caught:
             attempt.fail(failure_of(caught))
+            untrace(caught)
         finally:
             deadline.close()
             attempt.close()

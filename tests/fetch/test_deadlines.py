@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import os
 import time
@@ -168,3 +169,49 @@ def test_a_zstd_window_may_not_demand_much_memory() -> None:
     head = OK + f"Content-Encoding: zstd\r\nContent-Length: {len(data)}\r\n\r\n".encode()
     with stage(serving(head + data)) as server:
         assert fetch(server.url()).error == "decode_error"
+
+
+@pytest.mark.parametrize(
+    "play",
+    [
+        dripping(OK + b"Content-Length: 200000\r\n\r\n" + b"x" * 90_000, b"x"),
+        lambda peer: (peer.request(), peer.say(OK + b"\r\n" + b"x" * 300_000)),
+        lambda peer: (peer.request(), peer.say(CHUNKED + b"15000\r\n" + b"x" * 90_000)),
+        lambda peer: (
+            peer.request(),
+            peer.say(CHUNKED + b"10000\r\n" + b"x" * 65536 + b"\r\nzz\r\n"),
+        ),
+        lambda peer: (
+            peer.request(),
+            peer.say(
+                OK + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(os.urandom(90_000))[:-8]
+            ),
+        ),
+    ],
+    ids=["out of time", "too large", "closed", "garbled", "cut"],
+)
+def test_a_body_that_came_to_a_bad_end_is_let_go_at_once(play: Callable[[Recorded], None]) -> None:
+    """Without waiting for the collector of cycles, which a worker runs seldom."""
+    with stage(play) as server:
+        one = fetcher(SHORT)
+        gc.collect()
+        gc.disable()
+        try:
+            before = _bytes_held()
+            for _ in range(3):
+                assert one.fetch(job(server.url())).error is not None
+            assert _bytes_held() - before < 60_000
+        finally:
+            gc.enable()
+
+
+def _bytes_held() -> int:
+    """Of large pieces of bytes that some object refers to."""
+    held = {
+        id(item): len(item)
+        for keeper in gc.get_objects()
+        if isinstance(keeper, list | tuple | dict)
+        for item in (keeper.values() if isinstance(keeper, dict) else keeper)
+        if isinstance(item, bytes) and len(item) > 10_000
+    }
+    return sum(held.values())
