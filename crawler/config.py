@@ -41,6 +41,9 @@ class ScopeConfig(Section, frozen=True):
     exclude: a URL that matches one of these is skipped; it wins over include.
     max_depth: clicks from a seed.
     max_pages_per_host: pages of one host; more are ``skipped: host_cap``.
+    max_hosts_per_domain, max_pages_per_domain: of one registered domain, against wildcard names;
+        more are ``skipped: domain_cap``.
+    max_queries_per_path: queries of one path (``/calendar?day=...``); more are ``skipped: trap``.
     allow_private: hosts, addresses or CIDR blocks on private or loopback addresses that may be
         fetched.
     follow_nofollow: fetch targets of rel=nofollow links too.
@@ -53,6 +56,9 @@ class ScopeConfig(Section, frozen=True):
     exclude: tuple[str, ...] = ()
     max_depth: Count = 50
     max_pages_per_host: AtLeastOne = 100_000
+    max_hosts_per_domain: AtLeastOne = 1_000
+    max_pages_per_domain: AtLeastOne = 1_000_000
+    max_queries_per_path: AtLeastOne = 10_000
     allow_private: tuple[str, ...] = ()
     follow_nofollow: bool = False
     check: tuple[Literal["assets", "external"], ...] = ()

@@ -46,11 +46,18 @@ class Arrival:
     """A visit that came back for a lease.
 
     entry: what was leased. for_origin: of a robots fetch, the origin whose rules are asked for.
+    blameless: the network failed, so this counts as no try.
     """
 
     visit: Visit
     entry: Entry
     for_origin: int = 0
+    blameless: bool = False
+
+    @property
+    def attempts(self) -> int:
+        """Tries that this URL has had."""
+        return self.entry.attempts + (not self.blameless)
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +285,7 @@ class Archive:
         self._add_visit(visit, url_id, reply.error, redirect_to, None)
         reason = pace.failure(reply.status, reply.error)
         self._robots_fates.append(
-            ("failed" if reason else "done", reason, reply.status, entry.attempts + 1, url_id)
+            ("failed" if reason else "done", reason, reply.status, arrival.attempts, url_id)
         )
 
     def _robots_outcome(self, arrival: Arrival, origin: Origin, now: float) -> RobotsOutcome:
@@ -795,7 +802,7 @@ def _without_document(arrival: Arrival) -> Arrival:
     bare = msgspec.structs.replace(
         visit, reply=reply, document=Document(), body=None, body_sha256=None
     )
-    return Arrival(bare, arrival.entry, arrival.for_origin)
+    return replace(arrival, visit=bare)
 
 
 def _sum(parts: Iterable[Settled]) -> Settled:

@@ -8,6 +8,7 @@ look-up and no SQL.
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -79,7 +80,8 @@ class Catalogue:
         self._origins = origins
         self._judge = judge
         self._run_id = run_id
-        self._cap = config.scope.max_pages_per_host
+        self._max_queries = config.scope.max_queries_per_path
+        self._queries: Counter[tuple[int, str]] = Counter()
         self._max_hops = config.fetch.max_redirects
         self._nofollow_counts = config.scope.follow_nofollow
         self._young: dict[int, Known] = {}
@@ -299,8 +301,9 @@ class Catalogue:
         if verdict.reason is not None:
             return fetch_kind, "skipped", verdict.reason, host.id, origin.id
         what = "check" if verdict.check else fetch_kind
-        if host.pages + host.queued >= self._cap:
-            return what, "skipped", "host_cap", host.id, origin.id
+        full = self._origins.is_full(host) or self._endless(origin.id, target.url)
+        if full is not None:
+            return what, "skipped", full, host.id, origin.id
         stop = self._origins.stop_reason(origin, target.url)
         if stop is not None:
             return what, stop.state, stop.reason, host.id, origin.id
@@ -311,6 +314,16 @@ class Catalogue:
             )
         )
         return what, "queued", None, host.id, origin.id
+
+    def _endless(self, origin_id: int, url: str) -> str | None:
+        """``trap`` for one query too many of the same path, as in a calendar without end."""
+        path, mark, _ = url.partition("?")
+        if not mark:
+            return None
+        if len(self._queries) > GENERATION:
+            self._queries.clear()
+        self._queries[origin_id, path] += 1
+        return "trap" if self._queries[origin_id, path] > self._max_queries else None
 
     def _bring_nearer(self, url_id: int, depth: int, hops: int) -> None:
         """A shorter way to an accepted URL was found: it and all behind it lie nearer."""

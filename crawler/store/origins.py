@@ -21,11 +21,20 @@ UNREACHABLE = "robots_unreachable"
 
 
 @dataclass(slots=True)
+class Domain:
+    """What a registered domain has: hosts with at least one URL to fetch, and such URLs."""
+
+    hosts: int
+    urls: int
+
+
+@dataclass(slots=True)
 class Host:
     """A row of ``hosts``; the counters are written back once a batch."""
 
     id: int
     name: str
+    domain: str
     own: bool
     queued: int
     pages: int
@@ -81,6 +90,7 @@ class Origins:
     _by_name: OrderedDict[str, Origin] = field(default_factory=OrderedDict)
     _by_id: dict[int, Origin] = field(default_factory=dict)
     _hosts: dict[str, Host] = field(default_factory=dict)
+    _domains: dict[str, Domain] = field(default_factory=dict)
     _dirty: dict[int, Host] = field(default_factory=dict)
     _rules_bytes: int = 0
     now: float = 0.0
@@ -122,8 +132,33 @@ class Origins:
             self._hosts[name] = host
         return host
 
+    def is_full(self, host: Host) -> str | None:
+        """Why no more URLs of this host are taken: ``host_cap``, ``domain_cap``, or None."""
+        scope = self.config.scope
+        has = host.pages + host.queued
+        if has >= scope.max_pages_per_host:
+            return "host_cap"
+        domain = self._domain(host)
+        if domain.urls >= scope.max_pages_per_domain:
+            return "domain_cap"
+        if not has and domain.hosts >= scope.max_hosts_per_domain:
+            return "domain_cap"
+        return None
+
+    def _domain(self, host: Host) -> Domain:
+        domain = self._domains.get(host.domain)
+        if domain is None:
+            self._write_counters()
+            hosts, pages = self.connection.execute(DOMAIN, (host.domain,)).fetchone()
+            domain = self._domains[host.domain] = Domain(hosts, pages or 0)
+        return domain
+
     def count(self, host: Host, *, queued: int = 0, pages: int = 0) -> None:
         """Change a host's counters; `flush` writes them."""
+        domain = self._domains.get(host.domain)
+        if domain is not None:
+            domain.hosts += not (host.queued + host.pages) and queued + pages > 0
+            domain.urls += queued + pages
         host.queued += queued
         self.queued += queued
         host.pages += pages
@@ -137,11 +172,9 @@ class Origins:
 
     def flush(self) -> None:
         """Write counters, then drop what exceeds the memory kept."""
-        self.connection.executemany(
-            "UPDATE hosts SET queued = ?, pages = ? WHERE id = ?",
-            [(host.queued, host.pages, host.id) for host in self._dirty.values()],
-        )
-        self._dirty.clear()
+        self._write_counters()
+        if len(self._domains) > ORIGINS_KEPT:
+            self._domains.clear()
         while len(self._by_name) > ORIGINS_KEPT:
             _, origin = self._by_name.popitem(last=False)
             self._by_id.pop(origin.id, None)
@@ -151,11 +184,19 @@ class Origins:
                 origin.rules = None
             self._rules_bytes = 0
 
+    def _write_counters(self) -> None:
+        self.connection.executemany(
+            "UPDATE hosts SET queued = ?, pages = ? WHERE id = ?",
+            [(host.queued, host.pages, host.id) for host in self._dirty.values()],
+        )
+        self._dirty.clear()
+
     def forget(self) -> None:
         """After a rollback: nothing in memory may be newer than the rows."""
         self._by_name.clear()
         self._by_id.clear()
         self._hosts.clear()
+        self._domains.clear()
         self._dirty.clear()
         self._rules_bytes = 0
         self._count_queued()
@@ -261,13 +302,26 @@ class Origins:
 
     def _load_host(self, name: str) -> Host | None:
         row = self.connection.execute(
-            "SELECT id, host, own, queued, pages FROM hosts WHERE host = ?", (name,)
+            """
+            SELECT id, host, registered_domain, own, queued, pages
+            FROM hosts
+            WHERE host = ?
+            """,
+            (name,),
         ).fetchone()
-        return Host(row[0], row[1], bool(row[2]), row[3], row[4]) if row else None
+        return Host(row[0], row[1], row[2], bool(row[3]), row[4], row[5]) if row else None
 
     def _create_host(self, name: str) -> Host:
+        domain = urls.registered_domain(name)
         row = self.connection.execute(
             "INSERT INTO hosts (host, registered_domain) VALUES (?, ?) RETURNING id",
-            (name, urls.registered_domain(name)),
+            (name, domain),
         ).fetchone()
-        return Host(row[0], name, own=False, queued=0, pages=0)
+        return Host(row[0], name, domain, own=False, queued=0, pages=0)
+
+
+DOMAIN = """
+    SELECT count(*), sum(queued + pages)
+    FROM hosts
+    WHERE registered_domain = ? AND queued + pages > 0
+"""

@@ -20,8 +20,11 @@ from crawler.store.archive import Archive
 from crawler.store.clock import iso
 from crawler.store.database import Connection
 
-REJUDGED = ("scope", "excluded", "depth", "nofollow", "not_followed", "trap", "host_cap")
-REJUDGED_ALSO = ("robots", "robots_unreachable", "url_too_long", "blocked_addr", "blocked_port")
+REJUDGED = ("scope", "excluded", "depth", "nofollow", "not_followed", "trap")
+REJUDGED_ALSO = (
+    "host_cap", "domain_cap", "robots", "robots_unreachable", "url_too_long", "blocked_addr",
+    "blocked_port",
+)  # fmt: skip
 CHUNK = 2000
 BEING_JUDGED = ""
 """Stands in place of a run's rules as long as some verdicts are by others."""
@@ -118,7 +121,8 @@ def _mode(
         """
         kind <> 'robots'
         AND (state IN ('done', 'failed')
-            OR reason IN ('robots', 'robots_unreachable', 'blocked_addr', 'host_cap'))
+            OR reason IN ('robots', 'robots_unreachable', 'blocked_addr', 'host_cap',
+                'domain_cap'))
         """,
     )
     return "revisit", queued

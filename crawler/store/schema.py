@@ -61,6 +61,7 @@ TABLES = (
         pages INTEGER NOT NULL DEFAULT 0
     ) STRICT
     """,
+    "CREATE INDEX hosts_registered_domain ON hosts(registered_domain)",
     """
     CREATE TABLE origins (
         id INTEGER PRIMARY KEY,

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from crawler.policy.seeds import read_line
+from crawler.store.writer import Writer
 from tests.crawls import check_whole, config, crawl, fates, rows
 from tests.sites.server import NOT_FOUND, Answer, Request, html
 from tests.sites.web import Web
@@ -334,4 +336,36 @@ def test_an_ordinary_sitemap_brings_pages_that_nothing_links_to(web: Web, databa
     crawl(database, web.url(), settings=config(robots={"sitemaps": True}))
     orphans = rows(database, "SELECT url, sitemap FROM orphan_pages")
     assert orphans == [(web.url("/orphan"), web.url("/sitemap.xml"))]
+    check_whole(database)
+
+
+@pytest.mark.parametrize(
+    ("caps", "queued"),
+    [
+        ({"max_hosts_per_domain": 2}, ["http://h1.wild.test/", "http://h2.wild.test/"]),
+        ({"max_pages_per_domain": 3}, [f"http://h{number}.wild.test/" for number in (1, 2, 3)]),
+    ],
+)
+def test_a_domain_of_endless_hosts_is_cut_off(
+    database: Path, caps: dict[str, int], queued: list[str]
+) -> None:
+    lines = [f"http://h{number}.wild.test/" for number in range(1, 6)]
+    seeds = [seed for at, line in enumerate(lines, 1) if (seed := read_line(at, line))]
+    writer = Writer(database, config(scope=caps), agent="crawler/1.0")
+    writer.open(seeds_file="", version="1")
+    writer.load_seeds(seeds)
+    writer.close()
+    assert rows(database, "SELECT url FROM urls WHERE state = 'queued' ORDER BY id") == [
+        (url,) for url in queued
+    ]
+    assert rows(database, "SELECT DISTINCT reason FROM urls WHERE state = 'skipped'") == [
+        ("domain_cap",)
+    ]
+
+
+def test_one_path_with_endless_queries_is_a_trap(web: Web, database: Path) -> None:
+    web.page("/", links=[f"/day?on={number}" for number in range(10)])
+    crawl(database, web.url(), settings=config(scope={"max_queries_per_path": 4}))
+    counts = rows(database, "SELECT reason, count(*) FROM urls WHERE kind = 'page' GROUP BY 1")
+    assert counts == [(None, 5), ("trap", 6)]
     check_whole(database)
