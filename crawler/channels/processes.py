@@ -180,13 +180,14 @@ class ProcessChannel:
     def _replace(self, child: _Child) -> None:
         _, parsing, _ = child.cell.read()
         child.process.kill()
+        # Jobs may still be sent to the old one while the new one starts, so it is emptied last.
+        self._children[child.number] = self._spawn(child.number)
         child.end()
         child.filled.set()
         lost: list[Visit | Returned] = []
         for token, job in child.out.items():
             lost.append(_blame(child, job) if token == parsing else Returned(token))
         child.out.clear()
-        self._children[child.number] = self._spawn(child.number)
         if lost:
             self._arrivals.put(lost)
         self._count_death(child)

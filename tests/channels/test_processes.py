@@ -20,7 +20,7 @@ from crawler.errors import CrawlError
 from crawler.model import Document, Job, Reply, Visit
 from tests.crawls import check_whole, config, crawl, crawl_apart, ends, rows
 from tests.sites import generated
-from tests.sites.generated import GeneratedSite
+from tests.sites.generated import GeneratedSite, Served
 from tests.sites.web import Web
 
 PATIENCE_S = 30
@@ -41,29 +41,27 @@ def children_of(pid: int) -> list[psutil.Process]:
 
 
 def test_workers_that_are_killed_again_and_again_cost_nothing(tmp_path: Path) -> None:
-    site = GeneratedSite(pages=600, links_per_page=6, latency_ms=40)
-    with generated.serve_apart(site) as served:
+    site, kills = GeneratedSite(pages=600, links_per_page=6, latency_ms=40), 8
+    log = tmp_path / "log"
+    with generated.serve_apart(site, log=log) as served:
         crawl(tmp_path / "calm.db", served.url())
         channel = open_channel(config(run={"concurrency": 40}), 2)
         assert isinstance(channel, ProcessChannel)
-        killing = gevent.spawn(_kill_workers, channel, 8)
+        killing = gevent.spawn(_kill_workers, channel, served, kills)
         outcome = crawl(tmp_path / "killed.db", served.url(), channel=channel)
-        killing.join()
-    assert killing.value == 8
+        assert killing.get(timeout=PATIENCE_S) == kills
     assert outcome.reason == "finished"
     assert ends(tmp_path / "killed.db") == ends(tmp_path / "calm.db")
     check_whole(tmp_path / "killed.db")
 
 
-def _kill_workers(channel: ProcessChannel, times: int) -> int:
-    """SIGKILL one worker that has jobs out, now and then; how often that was done."""
-    killed = 0
+def _kill_workers(channel: ProcessChannel, served: Served, times: int) -> int:
+    """SIGKILL one worker, then the other, each time so many pages more were answered."""
+    begun = len(served.hits())
     for number in range(times):
-        gevent.sleep(0.15)
-        until(lambda: all(worker.out for worker in channel._children))
+        until(lambda after=50 * number + 20: len(served.hits()) > begun + after)
         channel._children[number % 2].process.send_signal(signal.SIGKILL)
-        killed += 1
-    return killed
+    return times
 
 
 def test_a_page_that_stalls_its_worker_is_given_up_alone(web: Web, tmp_path: Path) -> None:
