@@ -77,9 +77,13 @@ def open_for_reading(path: Path) -> Connection:
     _refuse_second_library(path)
     _refuse_foreign(path)
     with storage_errors(path):
-        uri = f"file:{_quoted(path)}?mode=ro"
+        # Not mode=ro where it can be helped: such a reader leaves the -wal and -shm files behind
+        # that it had to make, since it may not remove them.
+        writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+        uri = f"file:{_quoted(path)}?mode={'rw' if writable else 'ro'}"
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA busy_timeout = 5000")
+        connection.execute("PRAGMA query_only = ON")
         _refuse_unknown(connection, path)
     return connection
 

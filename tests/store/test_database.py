@@ -20,7 +20,12 @@ from crawler.model import Document, Job, Link, Reply, Target, Visit
 from crawler.policy import urls
 from crawler.store import archive, catalogue, queue
 from crawler.store.archive import Arrival
-from crawler.store.database import WriterLock, open_for_reading, open_for_writing
+from crawler.store.database import (
+    SQLiteError,
+    WriterLock,
+    open_for_reading,
+    open_for_writing,
+)
 from crawler.store.schema import APPLICATION_ID
 from crawler.store.writer import Writer
 from tests.crawls import AGENT, check_whole, config, crawl, read_seeds, rows
@@ -260,3 +265,14 @@ def test_times_are_iso_8601_in_utc(web: Web, database: Path) -> None:
     [(text,)] = rows(database, "SELECT fetched_at FROM pages")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", text)
     assert abs(time.mktime(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S")) - time.time()) < 86_400
+
+
+def test_a_reader_leaves_nothing_behind_and_cannot_write(web: Web, tmp_path: Path) -> None:
+    database = tmp_path / "crawl.db"
+    web.page("/")
+    crawl(database, web.url())
+    connection = open_for_reading(database)
+    with pytest.raises(SQLiteError, match="readonly"):
+        connection.execute("DELETE FROM urls")
+    connection.close()
+    assert [file.name for file in tmp_path.iterdir()] == ["crawl.db"]
