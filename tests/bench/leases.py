@@ -22,15 +22,15 @@ from time import perf_counter
 from crawler.cli import cli
 from crawler.frontier import Frontier, Lease
 
-Leasing = Callable[[Frontier, float], Lease | None]
+Leasing = Callable[[Frontier, float, int], Lease | None]
 
 
 def timed(lease: Leasing, times: array[float]) -> Leasing:
     """The same, with the seconds of each success appended to `times`."""
 
-    def timed_lease(self: Frontier, now: float) -> Lease | None:
+    def timed_lease(self: Frontier, now: float, free: int) -> Lease | None:
         began = perf_counter()
-        found = lease(self, now)
+        found = lease(self, now, free)
         if found is not None:
             times.append(perf_counter() - began)
         return found
