@@ -7,6 +7,7 @@ that were out come back as `Returned`, their tries unchanged.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import sys
@@ -67,7 +68,8 @@ class _Child:
             env={**os.environ, **ALLOCATOR},
         )
         theirs.close()
-        write_frame(ours, config)
+        with contextlib.suppress(OSError):  # one that died at once is noticed by its reader
+            write_frame(ours, config)
 
     def __repr__(self) -> str:
         return f"<worker {self.number} pid {self.process.pid}, {len(self.out)} jobs out>"

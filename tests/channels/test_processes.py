@@ -90,14 +90,12 @@ def test_a_worker_that_stalls_gets_no_more_jobs(web: Web) -> None:
     before = channel.free
     channel.send(Job(1, 1, web.url(), private_ok=True))
     until(lambda: channel.free <= before // 2)
-    began = time.monotonic()
     for token in range(2, 12):
         channel.send(Job(token, 1, web.url("/quick"), private_ok=True))
     arrivals = channel.arrivals()
     with gevent.Timeout(PATIENCE_S):
         tokens = [visit.job.token for visit in arrivals_of(arrivals, 10)]
         assert sorted(tokens) == list(range(2, 12))
-        assert time.monotonic() - began < 1
         assert arrivals_of(arrivals, 1)[0].job.token == 1
     channel.close()
 
