@@ -2,13 +2,15 @@
 
 When a process was stopped, or one greenlet kept the processor, a time-out is due before what came
 in the meantime has been seen. One that is late proves nothing, so there is another chance.
-(Sockets need no help: the loop looks at them before it looks at the timers of gevent.Timeout.)
+One that is early was counted from a moment before that, for the loop looks at the clock but once
+a round.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from gevent import Timeout, get_hub
 from gevent.event import AsyncResult
@@ -16,6 +18,7 @@ from gevent.event import AsyncResult
 LATE_S: Final = 0.1
 """What comes so much after its time was kept from being on time."""
 CHANCES: Final = 3
+Result = TypeVar("Result")
 
 
 class Deadline(Timeout):
@@ -40,6 +43,19 @@ class Deadline(Timeout):
         self.timer.close()
         self.timer = get_hub().loop.timer(wait_s, priority=-1)
         self.timer.start(self._on_expiration, prev_greenlet, ex, update=True)
+
+
+def patiently(limit_s: float | None, wait: Callable[..., Result], *given: object) -> Result:
+    """What a call on a socket gives that waits for `limit_s`, once more if that was ill counted."""
+    for _ in range(CHANCES):
+        began = monotonic()
+        try:
+            return wait(*given)
+        except TimeoutError as expired:
+            off_s = 0.0 if limit_s is None else abs(monotonic() - began - limit_s)
+            if expired.errno is not None or off_s < LATE_S:
+                raise
+    return wait(*given)
 
 
 def landed(flight: AsyncResult[Any], limit_s: float) -> bool:

@@ -27,6 +27,7 @@ from crawler.fetch.dns import Names
 from crawler.fetch.failures import Failure, of_connecting, of_talking
 from crawler.fetch.gate import Gate
 from crawler.fetch.http1 import Exchange
+from crawler.fetch.patience import patiently
 from crawler.fetch.pool import Idle, Key
 from crawler.fetch.shortage import OWN, Shortage, pauses
 
@@ -398,7 +399,7 @@ class Transport(BaseAdapter):
                 sock = socket.socket(family, socket.SOCK_STREAM)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 sock.settimeout(timeout_s)
-                sock.connect((ip, port))
+                patiently(timeout_s, sock.connect, (ip, port))
                 return sock
             except BaseException as caught:
                 if sock is not None:
@@ -435,7 +436,8 @@ class Transport(BaseAdapter):
 def _receive(connection: Connection, exchange: Exchange) -> int:
     """Feeds what comes next; bytes that came, 0 at the end."""
     try:
-        data: bytes = connection.sock.recv(RECEIVE)
+        sock = connection.sock
+        data: bytes = patiently(sock.gettimeout(), sock.recv, RECEIVE)
     except OSError as failure:
         raise of_talking(failure) from failure
     if data:
