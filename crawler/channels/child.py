@@ -7,7 +7,6 @@ with its parent, whichever comes first; the terminal's Ctrl-C is the conductor's
 from __future__ import annotations
 
 import ctypes
-import gc
 import os
 import signal
 import socket
@@ -32,8 +31,6 @@ FRAME_BYTES = 1024 * 1024
 """A frame is closed when it weighs so much; one visit may weigh more."""
 OUTBOX_BYTES = 8 * 1024 * 1024
 PR_SET_PDEATHSIG = 1
-COLLECT_AFTER = (20_000, 20, 50)
-"""A page makes thousands of short-lived objects and no cycles: look for cycles less often."""
 
 
 def serve(arguments: list[str]) -> None:
@@ -45,8 +42,6 @@ def serve(arguments: list[str]) -> None:
     _end_with_parent(parent)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    gc.freeze()
-    gc.set_threshold(*COLLECT_AFTER)
     link = socket.socket(fileno=link_number)
     config = msgspec.msgpack.decode(read_frame(link) or b"", type=Config)
     Child(link, Cell(cell_number), config).run()
