@@ -31,6 +31,8 @@ _SHOW_AS: Final = {
 }
 # No anchor holds another, though libxml2 leaves them so; the text is the inner one's.
 _SHOW_IN_ANCHOR: Final = {**_SHOW_AS, "a": "nothing"}
+_HTML_ENDS = (b"</html", b"</HTML", b"</Html")
+_END_TAGS = re.compile(rb"</(?:html|body)\b[^>]*>", re.IGNORECASE)
 _MAX_NESTING: Final = 200
 
 _REGIONS: Final = {"nav": "nav", "header": "header", "main": "main", "footer": "footer"}
@@ -154,6 +156,8 @@ def read_html(
 
 def _tree(data: bytes) -> tuple[etree._Element | None, str | None]:
     """The tree, None for a document without elements, and ``parse`` where it had to be bent."""
+    if _goes_on_after_its_end(data):
+        data = _END_TAGS.sub(b"", data)
     parser = _parser()
     root: etree._Element | None = etree.fromstring(data, parser)
     if not any(error.type == etree.ErrorTypes.ERR_RESOURCE_LIMIT for error in parser.error_log):
@@ -162,6 +166,17 @@ def _tree(data: bytes) -> tuple[etree._Element | None, str | None]:
     target: Any = _Shallow()  # the stubs ask for the whole protocol, lxml for what is there
     flat: bytes = etree.fromstring(data, etree.HTMLParser(target=target, encoding="utf-8"))
     return etree.fromstring(flat, _parser()), "parse"
+
+
+def _goes_on_after_its_end(data: bytes) -> bool:
+    """Does something stand behind ``</html>``? To the HTML standard it is part of the body (section
+    13.2.6.4.22), libxml2 drops it."""
+    found = [at for name in _HTML_ENDS if (at := data.find(name)) >= 0]
+    if not found:
+        return False
+    first = min(found)
+    close = data.find(b">", first)
+    return close >= 0 and bool(data[close + 1 :].strip())
 
 
 def _parser() -> etree.HTMLParser:
