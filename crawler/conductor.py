@@ -7,6 +7,7 @@ Five greenlets share it: the loader, the dispatcher, the receiver, the writer, a
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
@@ -22,17 +23,23 @@ from crawler.channels import Channel, Returned, open_channel
 from crawler.config import Config
 from crawler.errors import CrawlError, StorageError
 from crawler.frontier import Frontier, Lease, supply
-from crawler.model import Job, Stats, Visit
+from crawler.model import Job, Reply, Stats, Visit
+from crawler.policy import urls
+from crawler.policy.outage import Outage
 from crawler.policy.seeds import Seed
 from crawler.store.archive import Arrival, Settled
 from crawler.store.runs import Start
 from crawler.store.writer import Writer
+
+log = logging.getLogger(__name__)
 
 SEEDS_A_BATCH = 1000
 SEEDS_AHEAD = 4
 STARVING_PAUSE_S = 0.005
 """How long the writer waits for company when nothing else is left to fetch."""
 TICK_S = 0.5
+BLAMELESS = Reply(error="cancelled")
+"""What a host is told of a failure that was the network's."""
 LEAST_WAIT_S = 0.005
 """What is due but cannot be had yet is looked for again after this."""
 RATE_WINDOW_S = 10.0
@@ -92,6 +99,8 @@ class Conductor:
         self._writing = False
         self._stop_reason: str | None = None
         self._error: BaseException | None = None
+        self._outage = Outage()
+        self._probe = 0
         self._phase = "loading"
         self._started = time.monotonic()
         self._pages = 0
@@ -154,6 +163,9 @@ class Conductor:
         now = time.monotonic()
         elapsed = max(now - self._started, 1e-6)
         resting = self._frontier.resting(now, self._wall(), 5) if self._phase == "crawling" else []
+        notice = self._outage.notice(now)
+        if notice is not None:
+            resting.insert(0, ("the network", self._outage.next_probe_in_s(now), notice))
         due = self._frontier.next_due(now, self._wall())
         return Stats(
             phase=self._phase,
@@ -223,9 +235,14 @@ class Conductor:
         while self._channel.free > 0 and self._backlog_bytes < self._config.store.backlog_bytes:
             if not self._pages_left() or self._unsettled() >= self._room:
                 return
+            if not self._network_allows(now):
+                return
             lease = self._frontier.lease(now, self._channel.free)
             if lease is None:
                 return
+            if self._outage.down:
+                self._probe = lease.token
+                self._outage.probed(now)
             self._unsettled_pages += lease.entry.kind == "page"
             self._channel.send(_job(lease))
 
@@ -233,12 +250,18 @@ class Conductor:
         """Fetches that would be repeated if this process died now."""
         return self._frontier.leased + len(self._arrivals)
 
+    def _network_allows(self, now: float) -> bool:
+        """While the network is down, one probe at a time goes out."""
+        return not self._outage.down or (not self._probe and self._outage.may_probe(now))
+
     def _pages_left(self) -> bool:
         limit = self._config.run.max_pages
         return not limit or self._pages + self._unsettled_pages < limit
 
     def _until_next(self, now: float) -> float | None:
         """Seconds until there may be something to do; None when the run is over."""
+        if self._stop_reason is None and self._outage.hopeless(now, self._config.pace.patience_s):
+            self.stop("deferred")
         if not self._quiet():
             due = self._frontier.next_due(now, self._wall())
             return TICK_S if due is None or due <= now else min(due - now, TICK_S)
@@ -254,7 +277,7 @@ class Conductor:
         if due > now + self._config.pace.patience_s:
             self._stop_reason = "deferred"
             return None
-        return min(max(due - now, LEAST_WAIT_S), TICK_S)
+        return TICK_S if self._outage.down else min(max(due - now, LEAST_WAIT_S), TICK_S)
 
     def _quiet(self) -> bool:
         """Nothing is in flight, nothing is being stored or looked up."""
@@ -272,19 +295,34 @@ class Conductor:
             if isinstance(arrival, Returned):
                 self._give_back(arrival.token, now)
                 continue
-            lease = self._frontier.arrived(arrival.job.token, arrival.reply, now)
+            blameless = self._notice(arrival, now)
+            reply = BLAMELESS if blameless else arrival.reply
+            lease = self._frontier.arrived(arrival.job.token, reply, now)
             if lease is None:
                 continue
             if not self._arrivals:
                 self._oldest_arrival = now
-            self._arrivals.append(Arrival(arrival, lease.entry, lease.for_origin))
+            self._arrivals.append(Arrival(arrival, lease.entry, lease.for_origin, blameless))
             self._backlog_bytes += weight(arrival)
             self._wake_dispatcher.set()
             self._wake_writer.set()
             while self._backlog_bytes > 2 * limit:
                 gevent.sleep(0.01)
 
+    def _notice(self, visit: Visit, now: float) -> bool:
+        """What a visit tells of the network; whether nobody is to be blamed for its failure."""
+        was_down = self._outage.down
+        blameless = self._outage.observe(urls.host_of(visit.job.url), visit.reply, now)
+        if visit.job.token == self._probe:
+            self._probe = 0
+        if self._outage.down != was_down:
+            state = "answers again" if was_down else "is down: probing until it answers"
+            log.warning("the network %s", state)
+        return blameless
+
     def _give_back(self, token: int, now: float) -> None:
+        if token == self._probe:
+            self._probe = 0
         lease = self._frontier.give_back(token, now)
         if lease is not None:
             self._unsettled_pages -= lease.entry.kind == "page"

@@ -21,7 +21,7 @@ from gevent import get_hub, socket
 from gevent.event import AsyncResult
 from gevent.threadpool import ThreadPool
 
-from crawler.fetch.failures import Failure
+from crawler.fetch.failures import Doubtful, Failure
 from crawler.fetch.patience import landed
 from crawler.fetch.shortage import Shortage, starved
 
@@ -57,12 +57,14 @@ class Answer:
     addresses: numeric, IPv4 before IPv6, as ordered by the resolver; empty when error is set.
     error: ``dns_fail`` or ``dns_timeout``, or None. detail: one line for people.
     until: when it is forgotten, on the monotonic clock.
+    trouble: the resolver could not say, which is not to say that there is no such name.
     """
 
     addresses: tuple[str, ...]
     error: str | None
     detail: str
     until: float
+    trouble: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +106,27 @@ class Names:
         if answer is None or answer.until <= monotonic():
             answer = self._fresh(key, host, timeout_s)
         if answer.error is not None:
-            raise Failure(answer.error, answer.detail)
+            raise (Doubtful if answer.trouble else Failure)(answer.error, answer.detail)
         return answer.addresses
+
+    def knows(self, host: str) -> bool:
+        """Whether nobody need be asked for this name."""
+        answer = self._known.get(host.lower().removesuffix("."))
+        return answer is not None and answer.until > monotonic()
+
+    def forget(self, host: str) -> None:
+        """Ask anew, and wait for no question that is on its way."""
+        key = host.lower().removesuffix(".")
+        self._known.pop(key, None)
+        self._flights.pop(key, None)
+
+    def resolver_answers(self, host: str) -> bool:
+        """Whether the resolver says anything of a name, and be it that there is none."""
+        try:
+            self._ask(host)
+        except OSError as failure:
+            return not _no_answer(failure, 0.0).trouble
+        return True
 
     def _fresh(self, key: str, host: str, timeout_s: float) -> Answer:
         if not is_name(host):
@@ -116,7 +137,7 @@ class Names:
             gevent.spawn(self._fly, key, host, flight)
         answered = flight.get() if landed(flight, timeout_s) else None
         if answered is None:
-            raise Failure("dns_timeout", f"no answer for {host} within {timeout_s:g} s")
+            raise Doubtful("dns_timeout", f"no answer for {host} within {timeout_s:g} s")
         return answered
 
     def _fly(self, key: str, host: str, flight: AsyncResult[Answer]) -> None:
@@ -127,11 +148,14 @@ class Names:
             flight.set_exception(caught)
             return
         finally:
-            del self._flights[key]
-        self._known[key] = answer
-        self._known.move_to_end(key)
-        if len(self._known) > self._max:
-            self._known.popitem(last=False)
+            is_awaited = self._flights.get(key) is flight
+            if is_awaited:
+                del self._flights[key]
+        if is_awaited:
+            self._known[key] = answer
+            self._known.move_to_end(key)
+            if len(self._known) > self._max:
+                self._known.popitem(last=False)
         flight.set(answer)
 
     def _question(self, host: str) -> Answer:
@@ -166,6 +190,7 @@ def _no_answer(failure: Exception, waited_s: float) -> Answer:
         error="dns_timeout" if silent else "dns_fail",
         detail=str(failure.args[-1]) if failure.args else type(failure).__name__,
         until=monotonic() + (TROUBLE_S if trouble else ABSENT_S),
+        trouble=trouble,
     )
 
 

@@ -51,6 +51,13 @@ class Failure(foreign.RequestException):
         super().__init__(f"{word}: {self.detail}")
 
 
+class Doubtful(Failure):
+    """A failure to get at a host that may be our own network's."""
+
+
+_FAR: Final = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT})
+"""Errors of connecting that no host has sent."""
+
 _WORD_OF_ERRNO: Final = {
     errno.ECONNREFUSED: "connect_refused",
     errno.EHOSTUNREACH: "connect_refused",
@@ -67,8 +74,9 @@ _WORD_OF_ERRNO: Final = {
 def of_connecting(failure: OSError) -> Failure:
     """The failure of a connect()."""
     if isinstance(failure, TimeoutError) and failure.errno is None:
-        return Failure("connect_timeout", "no answer to the attempt to connect")
-    return Failure(_WORD_OF_ERRNO.get(failure.errno or 0, "connect_refused"), _says(failure))
+        return Doubtful("connect_timeout", "no answer to the attempt to connect")
+    kind = Doubtful if failure.errno in _FAR else Failure
+    return kind(_WORD_OF_ERRNO.get(failure.errno or 0, "connect_refused"), _says(failure))
 
 
 def of_talking(failure: OSError) -> Failure:

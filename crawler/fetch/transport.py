@@ -24,12 +24,13 @@ from requests.structures import CaseInsensitiveDict
 
 from crawler.fetch import tls
 from crawler.fetch.dns import Names
-from crawler.fetch.failures import Failure, of_connecting, of_talking
+from crawler.fetch.failures import Doubtful, Failure, of_connecting, of_talking
 from crawler.fetch.gate import Gate
 from crawler.fetch.http1 import Exchange
 from crawler.fetch.patience import patiently
 from crawler.fetch.pool import Idle, Key
 from crawler.fetch.shortage import OWN, Shortage, pauses
+from crawler.fetch.witness import Network
 
 RECEIVE: Final = 64 * 1024
 ADDRESSES_TRIED: Final = 3
@@ -223,6 +224,7 @@ class Transport(BaseAdapter):
         self._names = names
         self._context = context
         self._max_head = max_header_bytes
+        self._network = Network(names)
         self._idle: Idle[Connection] = Idle()
         self._sweeping = False
         self._closed = False
@@ -337,8 +339,10 @@ class Transport(BaseAdapter):
     ) -> Connection:
         scheme, host, port = key
         began = perf_counter()
+        known = self._names.knows(host)
         found = self._resolved(host, connect_s, facts)
-        facts.dns_ms = (perf_counter() - began) * 1000
+        if not known:
+            facts.dns_ms = (perf_counter() - began) * 1000
         open_to_us = [ip for ip in found if self._gate.refusal(ip, host, private_ok) is None]
         if not open_to_us:
             self._blocked += 1
@@ -346,6 +350,7 @@ class Transport(BaseAdapter):
         began = perf_counter()
         sock = self._connected(open_to_us[:ADDRESSES_TRIED], port, connect_s, facts)
         ip = str(facts.ip)
+        self._network.answered(host, ip, port)
         facts.connect_ms = (perf_counter() - began) * 1000
         stream: socket.socket | ssl.SSLSocket = sock
         if scheme == "https":
@@ -357,11 +362,14 @@ class Transport(BaseAdapter):
         return Connection(key, ip, stream)
 
     def _resolved(self, host: str, timeout_s: float, facts: Facts) -> tuple[str, ...]:
+        began = monotonic()
         for pause_s in pauses():
             try:
                 return self._names.addresses(host, timeout_s)
             except Shortage:
                 self._make_room(pause_s, facts)
+            except Doubtful as failure:
+                raise self._network.doubt_name(failure, host, began, timeout_s) from failure
         raise Shortage("no file descriptor free")
 
     def _make_room(self, pause_s: float, facts: Facts) -> None:
@@ -379,6 +387,7 @@ class Transport(BaseAdapter):
         that is nobody's fault.
         """
         last: Failure | None = None
+        began = monotonic()
         until = perf_counter() + connect_s
         for number, ip in enumerate(ips):
             share = (until - perf_counter()) / (len(ips) - number)
@@ -389,7 +398,10 @@ class Transport(BaseAdapter):
                 return self._connect(ip, port, share, facts)
             except Failure as failure:
                 last = failure
-        raise last or Failure("connect_timeout", "no time left to connect")
+        last = last or Failure("connect_timeout", "no time left to connect")
+        if isinstance(last, Doubtful):
+            last = self._network.doubt_address(last, str(facts.ip), port, began, connect_s)
+        raise last
 
     def _connect(self, ip: str, port: int, timeout_s: float, facts: Facts) -> socket.socket:
         family = socket.AF_INET6 if ":" in ip else socket.AF_INET

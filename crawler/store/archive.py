@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import Any
 
@@ -18,7 +18,7 @@ import msgspec
 from crawler import failpoints
 from crawler.config import Config
 from crawler.model import FOLLOWED, Document, Reply, Target, Visit
-from crawler.policy import pace, seeds, urls
+from crawler.policy import outage, pace, seeds, urls
 from crawler.policy.scope import Judge, Standing, seed_key
 from crawler.policy.seeds import Seed
 from crawler.store.catalogue import Catalogue, Entry
@@ -302,15 +302,11 @@ class Archive:
                 next_host_id=place.host.id,
                 next_origin_id=place.id,
             )
+        if arrival.blameless:
+            as_before = entry._replace(attempts=entry.attempts - 1)
+            return RobotsOutcome(origin.id, as_before, retry_in_s=outage.PROBE_S)
         error = None if reply.status is not None and reply.error in PARTLY else reply.error
-        fate = pace.fate(
-            reply.status,
-            error,
-            entry.attempts + 1,
-            self._config.pace,
-            retry_after_s=reply.retry_after_s,
-            chance=self._chance.random(),
-        )
+        fate = self._fate(arrival, error)
         plain = fate.reason in UNCONNECTED and self._fall_back_to_http(origin)
         if fate.state == "queued" and not plain:
             return RobotsOutcome(origin.id, entry, retry_in_s=fate.retry_in_s)
@@ -414,23 +410,17 @@ class Archive:
         if reply.redirect is not None and error is None:
             error = self._chain_error(entry, reply.redirect, hops)
             redirect_to = self._admit_redirect(entry, reply.redirect, depth, hops, error)
-        fate = pace.fate(
-            reply.status,
-            error,
-            entry.attempts + 1,
-            self._config.pace,
-            retry_after_s=reply.retry_after_s,
-            chance=self._chance.random(),
-        )
+        fate = self._fate(arrival, error)
         origin = self.origins.origin_by_id(entry.origin_id)
         is_unasked_seed = entry.priority == 0 and not self._config.robots.obey
-        if fate.reason in UNCONNECTED and is_unasked_seed and self._fall_back_to_http(origin):
+        unconnected = fate.reason in UNCONNECTED and not arrival.blameless
+        if unconnected and is_unasked_seed and self._fall_back_to_http(origin):
             fate = pace.Fate("failed", fate.reason)
         if known and known.standing == Standing.ACCEPTED and entry.kind in ("check", "sitemap"):
             self.catalogue.requeue_as_page(entry, depth, hops)
             fate = pace.Fate("queued")
         else:
-            self._settle(entry, reply, fate, origin, now)
+            self._settle(arrival, fate, origin, now)
         body_id = self._body_id(visit)
         self._add_visit(visit, entry.id, error, redirect_to, body_id)
         if entry.kind == "page" and fate.state in ("done", "failed"):
@@ -438,9 +428,21 @@ class Archive:
         elif document.entries and fate.state != "queued":
             self._record_sitemap(arrival)
 
-    def _settle(
-        self, entry: Entry, reply: Reply, fate: pace.Fate, origin: Origin, now: float
-    ) -> None:
+    def _fate(self, arrival: Arrival, error: str | None) -> pace.Fate:
+        if arrival.blameless:
+            return pace.Fate("queued", error, outage.PROBE_S)
+        reply = arrival.visit.reply
+        return pace.fate(
+            reply.status,
+            error,
+            arrival.attempts,
+            self._config.pace,
+            retry_after_s=reply.retry_after_s,
+            chance=self._chance.random(),
+        )
+
+    def _settle(self, arrival: Arrival, fate: pace.Fate, origin: Origin, now: float) -> None:
+        entry, reply = arrival.entry, arrival.visit.reply
         not_before = None
         settled = self._settled
         if fate.state == "queued":
@@ -459,7 +461,7 @@ class Archive:
         self.origins.count(origin.host, queued=int(fate.state == "queued") - int(waited))
         self._connection.execute(
             UPDATE_FATE,
-            (fate.state, fate.reason, reply.status, entry.attempts + 1, not_before, entry.id),
+            (fate.state, fate.reason, reply.status, arrival.attempts, not_before, entry.id),
         )
 
     def _is_queued(self, url_id: int) -> bool:

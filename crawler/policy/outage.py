@@ -1,0 +1,129 @@
+"""Is it the network that is down, and not the hosts?
+
+Pure: time comes in as an argument, in seconds of a clock that never goes back.
+
+The room that fetches marks a failure as doubtful when what had answered before did not answer
+either just then, or when nothing has answered yet. One host that is down is therefore no outage.
+Doubtful failures of `TELLING` domains in a row, or of fewer for `LASTING_S`, are one: then nothing
+is fetched but a probe now and then, until one of them gets through.
+
+There are two layers, because names that are remembered work on while the resolver is dead: what
+a remembered name's host answers says nothing about names.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from crawler.model import Reply
+from crawler.policy import urls
+
+TELLING: Final = 5
+"""Domains that must fail in a row."""
+LASTING_S: Final = 10.0
+"""Where fewer domains are known to fail: how long they must, while nothing succeeds."""
+PROBE_S: Final = 5.0
+"""Rest between two probes, and of a URL that an outage has hit."""
+UNPROVEN_S: Final = 60.0
+"""How long an outage is believed in while nothing has ever answered."""
+
+NOTHING_ELSE: Final = "nothing else answers: "
+NOTHING_YET: Final = "nothing has answered yet: "
+"""How the detail of a doubtful failure begins."""
+
+Layer = Literal["names", "links"]
+LAYERS: Final[dict[str, Layer]] = {
+    "dns_fail": "names",
+    "dns_timeout": "names",
+    "connect_refused": "links",
+    "connect_timeout": "links",
+}
+
+
+def doubt(reply: Reply) -> Layer | None:
+    """Which layer of the network may have failed, rather than the host."""
+    detail = reply.error_detail or ""
+    if reply.status is None and detail.startswith((NOTHING_ELSE, NOTHING_YET)):
+        return LAYERS.get(reply.error or "")
+    return None
+
+
+class Outage:
+    """What a run knows of the network.
+
+    down: nothing but probes should be sent. since: when it began to fail. proven: something has
+    answered in this run.
+    """
+
+    def __init__(self) -> None:
+        self.since: float | None = None
+        self.proven = False
+        self._failing: dict[Layer, dict[str, float]] = {"names": {}, "links": {}}
+        self._next_probe = 0.0
+
+    def __repr__(self) -> str:
+        state = "up" if self.since is None else f"down since {self.since:.0f}"
+        return f"<Outage {state}, {sum(map(len, self._failing.values()))} domains in doubt>"
+
+    @property
+    def down(self) -> bool:
+        """Whether the network is taken to be dead."""
+        return self.since is not None
+
+    def observe(self, host: str, reply: Reply, now: float) -> bool:
+        """Take notice of how a fetch ended; whether nobody is to be blamed for it.
+
+        Nobody is when nothing else answered either. While nothing has answered yet, the first
+        failures count, until there are enough of them to tell an outage.
+        """
+        layer = doubt(reply)
+        if layer is None:
+            self._cleared(host, reply, now)
+            return False
+        failing = self._failing[layer]
+        if len(failing) < TELLING:
+            failing.setdefault(urls.registered_domain(host), now)
+        first = min(failing.values())
+        certain = (reply.error_detail or "").startswith(NOTHING_ELSE)
+        if not self.down and (len(failing) >= TELLING or (certain and now - first >= LASTING_S)):
+            self.since = first
+            self._next_probe = now + PROBE_S
+        return certain or self.down
+
+    def may_probe(self, now: float) -> bool:
+        """Whether it is time to try one URL while the network is down."""
+        return now >= self._next_probe
+
+    def next_probe_in_s(self, now: float) -> float:
+        """Seconds until the next probe."""
+        return max(0.0, self._next_probe - now)
+
+    def probed(self, now: float) -> None:
+        """A probe has been sent."""
+        self._next_probe = now + PROBE_S
+
+    def notice(self, now: float) -> str | None:
+        """One line for the person; None while the network works."""
+        if self.since is None:
+            return None
+        return f"network down since {now - self.since:.0f} s: probing every {PROBE_S:.0f} s"
+
+    def hopeless(self, now: float, patience_s: float) -> bool:
+        """Whether the run should end rather than wait on."""
+        limit = patience_s if self.proven else min(patience_s, UNPROVEN_S)
+        return self.since is not None and now - self.since > limit
+
+    def _cleared(self, host: str, reply: Reply, now: float) -> None:
+        """What an end that is beyond doubt says of each layer."""
+        layer = LAYERS.get(reply.error or "")
+        reached = reply.status is not None or (reply.ip is not None and layer is None)
+        asked = reply.dns_ms is not None and not urls.is_ip(host)
+        self.proven = self.proven or reached
+        if reached or layer == "links":
+            self._failing["links"].clear()
+        if asked or layer == "names":
+            self._failing["names"].clear()
+        if self.down and not any(self._failing.values()):
+            self.since = None
+        elif reached:
+            self._next_probe = now  # it told nothing of what is failing, but it cost no waiting
