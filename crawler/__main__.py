@@ -6,9 +6,15 @@ requests imported before the patch recurses in ssl, so nothing else may be impor
 from __future__ import annotations
 
 import gc
+import signal
 import sys
 
-import crawler._patch  # noqa: F401  # must come before every other import
+INTERRUPTED = signal.getsignal(signal.SIGINT)
+if INTERRUPTED is signal.default_int_handler:
+    # Nothing has begun: while modules are loaded, Ctrl-C just ends the process.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+import crawler._patch  # noqa: E402, F401  # must come before every other import
 
 COLLECT_AFTER = (20_000, 20, 50)
 """A page makes thousands of short-lived objects and hardly a cycle: looking for cycles at Python's
@@ -25,6 +31,7 @@ def main() -> None:
         return
     from crawler.cli import cli
 
+    signal.signal(signal.SIGINT, INTERRUPTED)
     cli()
 
 
