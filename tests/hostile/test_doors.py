@@ -1,4 +1,4 @@
-"""Is there no way past the gate, and is nobody careless about certificates who did not ask for it?"""
+"""Is there no way past the gate, and are certificates unchecked only where that was asked for?"""
 
 from __future__ import annotations
 
