@@ -42,7 +42,7 @@ def count() -> Callable[[str], Count]:
 @pytest.fixture(scope="session")
 def maze() -> Iterator[Maze]:
     """A site that takes a crawl a second or two, or half a minute."""
-    pages = 4000 if IS_LONG else 400
+    pages = 4000 if IS_LONG else 300
     served = Maze(GeneratedSite(pages=pages, latency_ms=8, jitter_ms=25, seed=3))
     yield served
     served.close()

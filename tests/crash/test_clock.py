@@ -21,7 +21,13 @@ DAY_S = 86_400.0
 pytestmark = pytest.mark.timeout(300)
 
 
-@pytest.mark.parametrize("step_s", [DAY_S, -DAY_S], ids=["forward", "back"])
+@pytest.mark.parametrize(
+    "step_s",
+    [
+        pytest.param(DAY_S, id="forward", marks=pytest.mark.torture),
+        pytest.param(-DAY_S, id="back"),
+    ],
+)
 def test_a_clock_that_is_set_in_mid_crawl_changes_nothing(
     calm: Calm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: Callable[[str], Count],
     step_s: float,

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.timeout(300)
 GREEDY = {"run.concurrency": 100, "pace.own_in_flight": 100}
 
 
-@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.torture)])
 def test_too_few_descriptors_slow_the_crawl_and_blame_nobody(
     calm: Calm, tmp_path: Path, count: Callable[[str], Count], workers: int
 ) -> None:

@@ -69,7 +69,9 @@ def test_a_full_disk_ends_the_crawl_and_with_room_it_goes_on(
         assert watch.again() == set()
 
 
-@pytest.mark.parametrize("point", ["opened", "before-commit"])
+@pytest.mark.parametrize(
+    "point", ["opened", pytest.param("before-commit", marks=pytest.mark.torture)]
+)
 def test_a_disk_that_is_full_after_a_kill_loses_nothing(
     calm: Calm, tmp_path: Path, count: Callable[[str], Count], point: str
 ) -> None:
@@ -100,7 +102,14 @@ def _fill(file: Path) -> None:
                 continue
 
 
-@pytest.mark.parametrize("limit", [300_000, 1_000_000, 2_500_000])
+@pytest.mark.parametrize(
+    "limit",
+    [
+        pytest.param(300_000, marks=pytest.mark.torture),
+        1_000_000,
+        pytest.param(2_500_000, marks=pytest.mark.torture),
+    ],
+)
 def test_a_file_that_may_not_grow_ends_the_crawl_and_loses_nothing(
     calm: Calm, tmp_path: Path, count: Callable[[str], Count], limit: int
 ) -> None:

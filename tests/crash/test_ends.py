@@ -18,7 +18,7 @@ IDLE_S = 3.0
 LEFT = "SELECT count(*) FROM urls WHERE state = 'queued'"
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.torture)])
 def test_no_crawl_idles_while_work_is_due(calm: Calm, tmp_path: Path, workers: int) -> None:
     trial, mark = Trial(tmp_path, [calm.maze.seed], workers), calm.maze.asked
     assert wait(trial.start()) == 0, trial.said

@@ -105,7 +105,7 @@ def crawling_here(calm: Calm, trial: Trial) -> Iterator[Conductor]:
     ("fault", "statements", "seconds", "long_seconds"),
     [
         ("a foreign BEGIN IMMEDIATE", WRITES, 8, 30),
-        ("a reader that does not end", READS, 10, 60),
+        ("a reader that does not end", READS, 5, 60),
     ],
 )
 def test_a_foreign_transaction_neither_stalls_the_hub_nor_loses_anything(
@@ -125,6 +125,7 @@ def test_a_foreign_transaction_neither_stalls_the_hub_nor_loses_anything(
     assert ticker.longest_s < STALL_S
 
 
+@pytest.mark.torture
 def test_a_crawl_waits_for_a_foreign_writer_and_ends_after_it(calm: Calm, tmp_path: Path) -> None:
     trial, mark = Trial(tmp_path, [calm.maze.seed]), calm.maze.asked
     process = trial.start()
@@ -196,6 +197,7 @@ def test_a_second_crawler_is_refused_by_pid_and_the_first_goes_on(
     calm.judge(first, mark, this, 0)
 
 
+@pytest.mark.torture
 def test_the_lock_of_a_killed_crawler_binds_nobody(calm: Calm, tmp_path: Path) -> None:
     trial, mark = Trial(tmp_path, [calm.maze.seed]), calm.maze.asked
     process = trial.start()

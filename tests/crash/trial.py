@@ -143,6 +143,18 @@ class Trial:
         assert self.run() == 0, self.said
         assert "Traceback" not in self.said
 
+    def go_on(self) -> None:
+        """Finish, unless the run came to its end just before it was to be killed."""
+        if not self.has_finished():
+            self.finish()
+
+    def has_finished(self) -> bool:
+        """Does the file say that the last run is over? Another one would visit all again."""
+        if not self.settled():
+            return False
+        last = "SELECT state FROM runs ORDER BY id DESC LIMIT 1"
+        return rows(self.folder / "copy.db", last) == [("finished",)]
+
     def settled(self) -> set[str]:
         """What stands in the file now, read from a copy, so that the file itself stays as it is."""
         copy = self.folder / "copy.db"
@@ -234,7 +246,7 @@ class Calm:
         count.refetched += max(0, asked - self.asked)
         for name, expected in self.end.items():
             assert end[name] == expected, name
-        assert asked <= self.asked + count.rounds * in_flight
+        assert asked <= self.asked + count.rounds * in_flight, (asked, self.asked, count)
 
 
 @dataclass(slots=True)
