@@ -23,13 +23,16 @@ from tests.hostile.origins import Origin, Party, Row
 from tests.hostile.table import CAP, all_origins
 from tests.sites.web import Host, Web
 
+pytestmark = pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1 is deprecated")
+
 GOOD_PAGES = 500
-GOOD_WAIT_S = 0.05
+GOOD_WAIT_S = 0.08
 MOST_BYTES = 400 * 1024 * 1024
 
 SETTINGS = config(
     scope={"allow_private": ["127.1.0.0/16", "127.2.0.0/16"]},
     fetch={"connect_s": 2, "read_s": 1, "total_s": 4, "max_body_bytes": CAP},
+    run={"bodies_in_flight_bytes": 32 * 1024 * 1024},
     pace={"retry_base_s": 0.05, "retry_after_max_s": 0.2, "gap_s": 0.02, "own_in_flight": 8},
 )
 
