@@ -180,7 +180,7 @@ class ProcessChannel:
             self._replace(child)
 
     def _replace(self, child: _Child) -> None:
-        _, parsing, _ = child.cell.read()
+        beat, parsing, _ = child.cell.read()
         child.process.kill()
         # Jobs may still be sent to the old one while the new one starts, so it is emptied last.
         self._children[child.number] = self._spawn(child.number)
@@ -192,7 +192,8 @@ class ProcessChannel:
         child.out.clear()
         if lost:
             self._arrivals.put(lost)
-        self._count_death(child)
+        if not beat:
+            self._count_death(child)
 
     def _count_death(self, child: _Child) -> None:
         now = time.monotonic()

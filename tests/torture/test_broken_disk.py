@@ -14,7 +14,8 @@ from crawler.errors import StorageError
 from tests.crash.trial import IN_FLIGHT, Calm, Count, Trial, Watch
 from tests.sites.skip import require_program
 
-ROUNDS = 24
+CRAWLS = 3
+ROUNDS = 12
 SOURCE = Path(__file__).with_name("broken_disk.c")
 
 
@@ -33,25 +34,36 @@ def test_a_disk_that_fails_at_any_write_loses_nothing(
     calm: Calm, tmp_path: Path, library: Path, chance: Random, count: Callable[[str], Count],
     how: int,
 ) -> None:  # fmt: skip
-    trial, watch = Trial(tmp_path, [calm.maze.seed]), Watch(calm.maze)
-    this, mark = count(f"{errno.errorcode[how]} at a write"), calm.maze.asked
+    this = count(f"{errno.errorcode[how]} at a write")
+    for crawl in range(CRAWLS):
+        trial = Trial(tmp_path / str(crawl), [calm.maze.seed])
+        crawl_on_a_broken_disk(trial, calm, library, chance, this, how)
+
+
+def crawl_on_a_broken_disk(
+    trial: Trial, calm: Calm, library: Path, chance: Random, this: Count, how: int
+) -> None:
+    """Again and again, each time with another failure, then once without."""
+    mine, mark, watch = Count(), calm.maze.asked, Watch(calm.maze)
     for number in range(ROUNDS):
         environment = {
             "LD_PRELOAD": str(library),
-            "BROKEN_AT": str(int(2 ** chance.uniform(0, 11))),
+            "BROKEN_AT": str(int(2 ** chance.uniform(0, 10))),
             "BROKEN_HOW": str(how),
         }
         if number % 2:
             environment["BROKEN_FOR_GOOD"] = "1"
         code = trial.run(environment=environment)
         if code == 0:
-            break
+            break  # a checkpoint failed, and the next one did not
         assert code == StorageError.exit_code, (environment, trial.said)
         assert trial.said.count("\n") == 1, trial.said
         assert str(trial.database) in trial.said
         this.rounds += 1
+        mine.rounds += 1
         watch.note(trial)
     else:
         trial.finish()
-    calm.judge(trial, mark, this, IN_FLIGHT)
+    calm.judge(trial, mark, mine, IN_FLIGHT)
+    this.refetched += mine.refetched
     assert watch.again() == set()
