@@ -252,9 +252,7 @@ class Archive:
         found_on: int | None,
     ) -> None:  # fmt: skip
         """Take a URL back to "never linked", then admit it by its best link again."""
-        self._connection.execute("UPDATE urls SET reason = 'not_followed' WHERE id = ?", (url_id,))
-        self.catalogue.drop(number)
-        self.catalogue.recall((number,))
+        self.catalogue.unlink(url_id, number, depth, hops)
         target = Target(url, number, origin)
         self.catalogue.admit(target, via, depth, hops=hops, source_id=found_on)
 

@@ -23,6 +23,9 @@ LOOK_UP = 200
 ORDINARY, FIRST = 1, 0
 """Priorities: seeds and redirects come first."""
 
+NEVER_LINKED = -1
+"""Less than any standing."""
+
 STANDINGS = {
     "not_followed": Standing.RECORDED,
     "nofollow": Standing.NOFOLLOW,
@@ -204,10 +207,9 @@ class Catalogue:
         if len(self._young) > GENERATION:
             self._old, self._young = self._young, {}
 
-    def drop(self, number: int) -> None:
-        """Forget one URL whose row was changed elsewhere."""
-        self._young.pop(number, None)
-        self._old.pop(number, None)
+    def unlink(self, url_id: int, number: int, depth: int, hops: int) -> None:
+        """Take a URL back to "never linked": the next link that is admitted decides its fate."""
+        self._young[number] = Known(url_id, NEVER_LINKED, depth, hops)
 
     def write(self) -> None:
         """Write new rows."""

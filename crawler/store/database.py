@@ -231,6 +231,22 @@ def _remedy(error: Exception) -> str:
     return str(error)
 
 
+def writable_place(path: Path) -> None:
+    """Make the folder of a database. Raises StorageError when no file can be made there."""
+    if path.is_dir():
+        raise StorageError(f"{path}: is a folder, not a database; name a file with --db")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"{path}: its folder cannot be made ({error.strerror}); name another place with --db"
+        ) from None
+    if not os.access(path.parent, os.W_OK):
+        raise StorageError(
+            f"{path}: its folder is read-only for you; name another place with --db"
+        )
+
+
 class WriterLock:
     """One crawler a file: an advisory lock on ``FILE.lock`` that dies with the process.
 
@@ -256,7 +272,8 @@ class WriterLock:
                 os.close(descriptor)
                 database = str(self._path).removesuffix(".lock")
                 raise StorageError(
-                    f"{database}: another crawler (pid {holder or 'unknown'}) is writing to it"
+                    f"{database}: another crawler (pid {holder or 'unknown'}) is writing to it; "
+                    "wait until it has finished, or name another file with --db"
                 ) from None
             if self._is_current(descriptor):
                 os.ftruncate(descriptor, 0)

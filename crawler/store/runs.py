@@ -215,10 +215,10 @@ def _judge_rows(connection: Connection, archive: Archive, rows: list[tuple[objec
         [(row[0],) for row in rows],
     )
     for row in rows:
-        archive.catalogue.drop(int(str(row[2])))
-    archive.catalogue.recall([int(str(row[2])) for row in rows])
-    for row in rows:
-        _, url, number, origin, via, depth, hops, found_on, kind, reason = row
+        url_id, url, number, origin, via, depth, hops, found_on, kind, reason = row
+        archive.catalogue.unlink(
+            int(str(url_id)), int(str(number)), int(str(depth)), int(str(hops))
+        )
         refusal = "url_too_long" if len(str(url).encode()) > archive.max_url_bytes else None
         archive.catalogue.admit(
             Target(str(url), int(str(number)), str(origin), refusal),

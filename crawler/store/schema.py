@@ -151,6 +151,10 @@ TABLES = (
     """,
     "CREATE INDEX visits_url_id ON visits(url_id)",
     """
+    CREATE INDEX visits_redirect_to_id ON visits(redirect_to_id)
+    WHERE redirect_to_id IS NOT NULL
+    """,
+    """
     CREATE TABLE pages (
         id INTEGER PRIMARY KEY REFERENCES urls(id),
         url TEXT NOT NULL,

@@ -7,22 +7,40 @@ from __future__ import annotations
 
 VIEWS = {
     "broken_links": """
-        -- Links that lead nowhere, each with the page that carries it and its anchor.
+        -- Links that lead nowhere, at once or by redirects, each with its page and its anchor.
+        WITH RECURSIVE broken(id, cause_id, hops) AS (
+            SELECT id, id, 0
+            FROM urls
+            WHERE status >= 400 OR state = 'failed'
+            UNION
+            SELECT visits.url_id, broken.cause_id, broken.hops + 1
+            FROM broken
+            JOIN visits ON visits.redirect_to_id = broken.id
+            JOIN urls ON urls.id = visits.url_id
+            WHERE broken.hops < 10
+                AND visits.kind <> 'robots'
+                AND urls.state = 'done'
+                AND visits.id = (
+                    SELECT max(latest.id) FROM visits AS latest WHERE latest.url_id = visits.url_id
+                )
+        )
         SELECT
             source.url AS page,
             target.url AS link,
             links.anchor,
             links.kind,
-            target.status,
-            target.reason,
+            cause.status,
+            cause.reason,
+            iif(broken.hops, cause.url, NULL) AS redirected_to,
             links.region,
             links.position,
             links.source_id,
             links.target_id
-        FROM urls AS target
-        JOIN links ON links.target_id = target.id
+        FROM broken
+        JOIN links ON links.target_id = broken.id
+        JOIN urls AS cause ON cause.id = broken.cause_id
         JOIN urls AS source ON source.id = links.source_id
-        WHERE target.status >= 400 OR target.state = 'failed'
+        JOIN urls AS target ON target.id = links.target_id
     """,
     "redirect_chains": """
         -- Redirects hop by hop, from each URL that starts a chain.
@@ -96,10 +114,10 @@ VIEWS = {
         WHERE urls.state = 'skipped'
     """,
     "crawl_summary": """
-        -- Every URL ever seen, counted by what became of it and why.
-        SELECT state, reason, count(*) AS urls
+        -- Every URL ever seen, counted by what became of it, why, and what it answered.
+        SELECT state, reason, status, count(*) AS urls
         FROM urls
-        GROUP BY state, reason
+        GROUP BY state, reason, status
         ORDER BY urls DESC
     """,
     "depth_histogram": """
@@ -135,11 +153,11 @@ VIEWS = {
         GROUP BY hosts.id
     """,
     "slow_pages": """
-        -- The slowest pages first, by time to the first byte.
-        SELECT url, ttfb_ms, body_bytes, status, id
+        -- The slowest good pages first, by milliseconds to the first byte.
+        SELECT url, round(ttfb_ms, 1) AS ttfb_ms, body_bytes, title, id
         FROM pages
-        WHERE ttfb_ms IS NOT NULL
-        ORDER BY ttfb_ms DESC
+        WHERE status = 200 AND ttfb_ms IS NOT NULL
+        ORDER BY pages.ttfb_ms DESC
     """,
     "duplicate_titles": """
         -- Titles that more than one good page carries.
@@ -193,12 +211,12 @@ VIEWS = {
             )
     """,
     "images_without_alt": """
-        -- Images that carry no alt text, with their page.
+        -- Images without an alt attribute, with their page (alt="" is right for decoration).
         SELECT source.url AS page, target.url AS image, links.position
         FROM links
         JOIN urls AS source ON source.id = links.source_id
         JOIN urls AS target ON target.id = links.target_id
-        WHERE links.kind = 'img' AND coalesce(links.anchor, '') = ''
+        WHERE links.kind = 'img' AND links.anchor IS NULL
     """,
     "canonical_mismatches": """
         -- Pages whose canonical is another URL, and what that URL answered.
@@ -209,6 +227,39 @@ VIEWS = {
         JOIN urls AS target ON target.id = links.target_id
         LEFT JOIN pages AS other ON other.id = target.id
         WHERE pages.canonical <> pages.url
+    """,
+    "changes": """
+        -- What the last crawl found new, changed or gone, when there was one before it.
+        WITH earlier AS (
+            SELECT max(id) AS id
+            FROM runs
+            WHERE state = 'finished' AND id < (SELECT max(id) FROM runs)
+        ),
+        latest AS (
+            SELECT min(runs.started_at) AS started_at
+            FROM runs, earlier
+            WHERE runs.id > earlier.id
+        )
+        SELECT
+            pages.url,
+            CASE
+                WHEN pages.first_seen_at >= latest.started_at THEN 'new'
+                WHEN pages.document_at >= latest.started_at THEN 'changed'
+                ELSE 'gone'
+            END AS change,
+            pages.status,
+            pages.error,
+            pages.title,
+            pages.changed_at,
+            pages.id
+        FROM pages, latest
+        WHERE pages.first_seen_at >= latest.started_at
+            OR (pages.changed_at >= latest.started_at AND pages.document_at >= latest.started_at)
+            OR (
+                pages.fetched_at >= latest.started_at
+                AND pages.document_at < latest.started_at
+                AND (pages.status >= 400 OR pages.error IS NOT NULL)
+            )
     """,
     "external_domains": """
         -- Other domains that pages link to: how often, and from how many pages.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,6 +24,7 @@ from crawler.store.database import (
     open_for_writing,
     storage_errors,
     wal_of,
+    writable_place,
 )
 from crawler.store.queue import Queue
 from crawler.store.runs import Start
@@ -62,7 +64,7 @@ class Writer:
         return self._on_thread(lambda: self._open(seeds_file, version))
 
     def _open(self, seeds_file: str, version: str) -> Start:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        writable_place(self.path)
         self._lock = WriterLock(self.path)
         try:
             self._connection = open_for_writing(self.path)
@@ -154,6 +156,8 @@ class Writer:
             connection.execute(f"PRAGMA busy_timeout = {CLOSING_MS}")
             connection.execute("PRAGMA optimize")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            # So that a finished crawl can be read where nothing may be written.
+            connection.execute("PRAGMA journal_mode = DELETE")
         except SQLiteError as error:
             _log.debug("%s: %s", self.path, error)
         finally:
@@ -161,5 +165,21 @@ class Writer:
 
     def _on_thread(self, change: Callable[[], Result]) -> Result:
         with storage_errors(self.path):
-            result: Result = self._pool.apply(change)
-            return result
+            outcome: Result | _Caught = self._pool.apply(_catching, (change,))
+            if isinstance(outcome, _Caught):
+                raise outcome.error
+            return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class _Caught:
+    """An error as a value: a thread pool prints the traceback of every one that it lets through."""
+
+    error: BaseException
+
+
+def _catching(change: Callable[[], Result]) -> Result | _Caught:
+    try:
+        return change()
+    except BaseException as error:
+        return _Caught(error)

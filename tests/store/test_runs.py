@@ -369,3 +369,46 @@ def test_one_path_with_endless_queries_is_a_trap(web: Web, database: Path) -> No
     counts = rows(database, "SELECT reason, count(*) FROM urls WHERE kind = 'page' GROUP BY 1")
     assert counts == [(None, 5), ("trap", 6)]
     check_whole(database)
+
+
+def test_images_that_were_only_recorded_are_checked_when_that_is_asked_for(
+    web: Web, database: Path
+) -> None:
+    web.page("/", body="<img src=/there.png><img src=/gone.png>")
+    web.raw("/there.png", headers={"Content-Type": "image/png"}, body=b"png")
+    crawl(database, web.url())
+    assert fates(database)[web.url("/gone.png")] == ("skipped", "not_followed")
+    crawl(database, web.url(), settings=config(scope={"check": ["assets"]}))
+    assert fates(database)[web.url("/there.png")] == ("done", None)
+    assert rows(database, "SELECT link, status FROM broken_links") == [(web.url("/gone.png"), 404)]
+    check_whole(database)
+
+
+def test_a_revisit_tells_what_is_new_changed_and_gone(web: Web, database: Path) -> None:
+    web.page("/", links=["/same", "/edited", "/removed"])
+    for path in ("/same", "/edited", "/removed"):
+        web.page(path)
+    crawl(database, web.url())
+    assert rows(database, "SELECT * FROM changes") == []
+    web.page("/edited", body="new words", links=["/added"])
+    web.page("/added")
+    web.raw("/removed", status=404)
+    crawl(database, web.url())
+    assert rows(database, "SELECT url, change FROM changes ORDER BY url") == [
+        (web.url("/added"), "new"),
+        (web.url("/edited"), "changed"),
+        (web.url("/removed"), "gone"),
+    ]
+
+
+def test_a_link_that_a_redirect_leads_into_the_void_is_broken(web: Web, database: Path) -> None:
+    web.page("/", links=["/moved", "/ring"])
+    web.redirect("/moved", "/moved-again")
+    web.redirect("/moved-again", "/gone")
+    web.redirect("/ring", "/ring")
+    crawl(database, web.url())
+    found = rows(database, "SELECT link, status, reason, redirected_to FROM broken_links")
+    assert sorted(found, key=str) == [
+        (web.url("/moved"), 404, None, web.url("/gone")),
+        (web.url("/ring"), 302, "redirect_loop", None),
+    ]
