@@ -42,6 +42,9 @@ class Nameserver:
             "GEVENTARES_SERVERS": "127.0.0.1",
             "GEVENTARES_UDP_PORT": str(self.port),
             "GEVENTARES_TCP_PORT": str(self.port),
+            # A burst of questions may overflow the socket; ask again soon.
+            "GEVENTARES_TIMEOUT": "0.4",
+            "GEVENTARES_TRIES": "6",
         }
 
     def _meet(self, data: bytes, address: tuple[str, int]) -> None:

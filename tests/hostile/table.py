@@ -36,7 +36,7 @@ from tests.hostile.origins import (
 )
 
 MIB = 1024 * 1024
-CAP = 4 * MIB
+CAP = 2 * MIB
 """``fetch.max_body_bytes`` of the crawl."""
 
 AGAIN = frozenset({"conn_reset", "conn_closed", "timeout"})
