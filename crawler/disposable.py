@@ -18,7 +18,8 @@ from crawler.model import Document, Job, Reply
 LARGE_BYTES = 2 * 1024 * 1024
 LONG_TAG_BYTES = 64 * 1024
 """A tag so long may have 100,000 attributes: 10.8 s in libxml2, measured."""
-AT_ONCE = 2
+AT_ONCE = 1
+"""A page of 10 MB may take hundreds of MB as a tree, so a worker has one such process at a time."""
 START_S = 5.0
 """What a new process may take to come up, beside the parsing itself."""
 
@@ -54,8 +55,9 @@ class DisposableParser:
     def parse(self, job: Job, reply: Reply) -> Document:
         """The document, or one without facts: ``parse_timeout`` when it took too long, or its
         process died of it."""
-        question = msgspec.msgpack.encode((job, reply, self._config, self._max_url_bytes))
         with self._places:
+            # Encoded only now: what waits for its place holds its body once.
+            question = msgspec.msgpack.encode((job, reply, self._config, self._max_url_bytes))
             process = subprocess.Popen(
                 [sys.executable, "-m", "crawler.parse"],
                 stdin=subprocess.PIPE,

@@ -12,13 +12,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import msgspec
-from gevent.lock import BoundedSemaphore
 from gevent.pool import Pool
 from gevent.queue import JoinableQueue
 from isal import isal_zlib
 
 from crawler.config import Config
-from crawler.disposable import AT_ONCE, DisposableParser, is_risky
+from crawler.disposable import DisposableParser, is_risky
 from crawler.fetch import Budget, Fetcher, Share
 from crawler.model import Document, Job, Reply, Visit
 from crawler.parse import parse
@@ -50,7 +49,6 @@ class Worker:
             budget=Budget(config.run.bodies_in_flight_bytes),
         )
         self._disposable = DisposableParser(config.parse, max_url_bytes=config.fetch.max_url_bytes)
-        self._turns = BoundedSemaphore(AT_ONCE)
         self._queue: JoinableQueue[Job] = JoinableQueue(maxsize=2 * config.run.concurrency)
         self._pool = Pool(config.run.concurrency)
         for _ in range(config.run.concurrency):
@@ -93,9 +91,7 @@ class Worker:
         if not reply.body or job.kind in UNREAD:
             return Document()
         if is_risky(reply.body):
-            # What waits for its turn holds its body once, not also what is sent to the parser.
-            with self._turns:
-                return self._disposable.parse(job, reply)
+            return self._disposable.parse(job, reply)
         self._parsing(job)
         try:
             return parse(

@@ -83,7 +83,8 @@ class Child:
         os._exit(0)
 
     def _deliver(self, visit: Visit) -> None:
-        self._room.wait()
+        while self._outbox_bytes > OUTBOX_BYTES:  # all who wait wake at once
+            self._room.wait()
         self._outbox.append(visit)
         self._outbox_bytes += _weight(visit)
         if self._outbox_bytes > OUTBOX_BYTES:

@@ -15,7 +15,7 @@ from crawler.config import ParseConfig
 from crawler.model import Job, Reply
 from crawler.parse import parse
 
-MEMORY_BYTES = 2 * 1024 * 1024 * 1024
+MEMORY_BYTES = 1024 * 1024 * 1024
 
 
 def main() -> None:
