@@ -171,10 +171,9 @@ def _tree(data: bytes) -> tuple[etree._Element | None, str | None]:
 def _goes_on_after_its_end(data: bytes) -> bool:
     """Does something stand behind ``</html>``? To the HTML standard it is part of the body (section
     13.2.6.4.22), libxml2 drops it."""
-    found = [at for name in _HTML_ENDS if (at := data.find(name)) >= 0]
-    if not found:
+    first = next((at for name in _HTML_ENDS if (at := data.find(name)) >= 0), -1)
+    if first < 0:
         return False
-    first = min(found)
     close = data.find(b">", first)
     return close >= 0 and bool(data[close + 1 :].strip())
 
