@@ -477,7 +477,7 @@ def _job(lease: Lease) -> Job:
         url_id=entry.id,
         url=entry.url,
         kind=entry.kind,  # type: ignore[arg-type]  # the column holds nothing else
-        method="HEAD" if entry.kind == "check" else "GET",
+        method="HEAD" if entry.kind == "check" and not entry.attempts else "GET",
         attempt=entry.attempts + 1,
         hops=entry.hops,
         private_ok=lease.private_ok,

@@ -85,7 +85,7 @@ class Job(msgspec.Struct, frozen=True, array_like=True, gc=False):
     url_id: ``urls.id``.
     url: what is requested.
     kind: what the fetch is for.
-    method: ``GET``, or ``HEAD`` for checks.
+    method: ``GET``, or ``HEAD`` for the first try of a check.
     attempt: 1 for the first try.
     hops: redirects behind this URL in its chain.
     private_ok: the host is one that the person named as their own (loopback or private).

@@ -430,6 +430,9 @@ class Archive:
         if arrival.blameless:
             return pace.Fate("queued", error, outage.PROBE_S)
         reply = arrival.visit.reply
+        refused = reply.status is not None and reply.status >= 400
+        if arrival.visit.job.method == "HEAD" and refused and reply.status not in pace.PENALISED:
+            return HEAD_REFUSED
         return pace.fate(
             reply.status,
             error,
@@ -750,6 +753,9 @@ class Archive:
             (settled.pages, settled.errors, settled.bytes, self._run_id),
         )
 
+
+HEAD_REFUSED = pace.Fate("queued", "head_refused", 0.0)
+"""Servers that refuse HEAD do so with any status; only a GET tells whether the URL is broken."""
 
 PARTLY = frozenset({"too_large", "decode_error"})
 """Errors with which a robots.txt that came is read all the same, as far as it goes."""

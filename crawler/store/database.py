@@ -242,9 +242,7 @@ def writable_place(path: Path) -> None:
             f"{path}: its folder cannot be made ({error.strerror}); name another place with --db"
         ) from None
     if not os.access(path.parent, os.W_OK):
-        raise StorageError(
-            f"{path}: its folder is read-only for you; name another place with --db"
-        )
+        raise StorageError(f"{path}: its folder is read-only for you; name another place with --db")
 
 
 class WriterLock:

@@ -7,16 +7,31 @@ be asked while it runs; what they give is frozen.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from crawler.errors import UsageError
 from crawler.store.clock import epoch, iso
-from crawler.store.database import Connection, open_for_reading, storage_errors
+from crawler.store.database import Connection, SQLiteError, open_for_reading, storage_errors
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class First(Generic[Row]):
+    """The first rows of a list, and how many the whole list has."""
+
+    rows: Sequence[Row] = ()
+    total: int = 0
+
+    @property
+    def more(self) -> int:
+        """How many rows are left out."""
+        return self.total - len(self.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +52,12 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """How many URLs share a state and a reason."""
+    """How many URLs share a state and a reason. statuses: of those done, each with its URLs."""
 
     state: str
     reason: str | None
     urls: int
+    statuses: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +129,16 @@ class Rows:
 
 @contextmanager
 def reading(path: Path) -> Iterator[Connection]:
-    """A connection to ask with. Raises StorageError for whatever SQLite cannot do."""
+    """A connection to ask with. Raises StorageError for whatever SQLite cannot do.
+
+    What goes wrong where the answers are written to is none of the database's fault, and passes.
+    """
     connection = open_for_reading(path)
     try:
+        yield connection
+    except SQLiteError as error:
         with storage_errors(path):
-            yield connection
+            raise error
     finally:
         connection.close()
 
@@ -161,21 +182,31 @@ def first_seed(connection: Connection) -> str | None:
     return None if row is None else str(row[0])
 
 
-def fates(connection: Connection, limit: int) -> list[Fate]:
-    """URLs by state and reason, the most frequent first."""
+def fates(connection: Connection, limit: int) -> First[Fate]:
+    """URLs that no longer wait by state and reason, the most frequent first."""
     rows = connection.execute(
         """
-        SELECT state, reason, urls
-        FROM crawl_summary
-        ORDER BY urls DESC, state, reason
-        LIMIT ?
-        """,
-        (limit,),
+        SELECT state, reason, status, count(*) AS urls
+        FROM urls
+        WHERE state <> 'queued'
+        GROUP BY state, reason, status
+        ORDER BY urls DESC, status
+        """
     )
-    return [Fate(*row) for row in rows]
+    found: dict[tuple[str, str | None], Fate] = {}
+    for state, reason, status, urls in rows:
+        fate = found.get((state, reason), Fate(state, reason, 0))
+        statuses = fate.statuses if state != "done" else (*fate.statuses, (status, urls))
+        found[state, reason] = replace(fate, urls=fate.urls + urls, statuses=statuses)
+    return _first(sorted(found.values(), key=lambda fate: -fate.urls), limit)
 
 
-def problems(connection: Connection, limit: int) -> list[Problem]:
+def _first(rows: Iterable[Row], limit: int) -> First[Row]:
+    known = tuple(rows)
+    return First(known[:limit], len(known))
+
+
+def problems(connection: Connection, limit: int) -> First[Problem]:
     """What went wrong, the most frequent first; a site need not have robots.txt or a sitemap."""
     rows = connection.execute(
         """
@@ -185,18 +216,16 @@ def problems(connection: Connection, limit: int) -> list[Problem]:
             AND (state = 'failed' OR (state = 'done' AND status >= 400))
         GROUP BY what
         ORDER BY urls DESC, what
-        LIMIT ?
-        """,
-        (limit,),
+        """
     )
-    return [Problem(*row) for row in rows]
+    return _first((Problem(*row) for row in rows), limit)
 
 
-def failed_seeds(connection: Connection, run_id: int, limit: int) -> list[FailedSeed]:
+def failed_seeds(connection: Connection, run_id: int, limit: int) -> First[FailedSeed]:
     """The first seeds of a run that brought no page."""
     rows = connection.execute(
         """
-        SELECT seeds.line, seeds.text,
+        SELECT count(*) OVER (), seeds.line, seeds.text,
             coalesce(seeds.error, urls.reason, 'HTTP ' || urls.status, 'unknown')
         FROM seeds
         LEFT JOIN urls ON urls.id = seeds.url_id
@@ -206,8 +235,8 @@ def failed_seeds(connection: Connection, run_id: int, limit: int) -> list[Failed
         LIMIT ?
         """,
         (run_id, limit),
-    )
-    return [FailedSeed(*row) for row in rows]
+    ).fetchall()
+    return First([FailedSeed(*row) for _, *row in rows], rows[0][0] if rows else 0)
 
 
 def seed_count(connection: Connection, run_id: int) -> SeedCount:
@@ -240,24 +269,25 @@ def left(connection: Connection) -> Left:
     return Left(queued, resting, None if next_at is None else epoch(next_at) - now)
 
 
-def waiting_hosts(connection: Connection, limit: int) -> list[WaitingHost]:
+def waiting_hosts(connection: Connection, limit: int) -> First[WaitingHost]:
     """Hosts with URLs that wait, those with the most first."""
     now = time.time()
     rows = connection.execute(
         """
-        SELECT host, queued, max(coalesce(next_fetch_at, ''), coalesce(blocked_until, '')),
-            block_reason
+        SELECT count(*) OVER (), host, queued,
+            max(coalesce(next_fetch_at, ''), coalesce(blocked_until, '')), block_reason
         FROM hosts
         WHERE queued > 0
         ORDER BY queued DESC, host
         LIMIT ?
         """,
         (limit,),
-    )
-    return [
+    ).fetchall()
+    hosts = [
         WaitingHost(host, queued, max(0.0, epoch(until) - now) if until else 0.0, why)
-        for host, queued, until, why in rows
+        for _, host, queued, until, why in rows
     ]
+    return First(hosts, rows[0][0] if rows else 0)
 
 
 def views(connection: Connection) -> list[View]:
@@ -292,8 +322,14 @@ def ask(connection: Connection, name: str) -> Rows:
 
 PROPOSALS = (
     (
+        # The count is made once, and spares a first crawl the look at every page.
+        "SELECT 1 FROM changes WHERE (SELECT count(*) FROM runs WHERE state = 'finished') > 1",
+        "SELECT change, count(*) AS pages FROM changes GROUP BY change",
+    ),
+    (
         "SELECT 1 FROM broken_links",
-        "SELECT page, link, anchor FROM broken_links LIMIT 20",
+        "SELECT link, status, count(*) AS links, min(page) AS page FROM broken_links "
+        "GROUP BY link ORDER BY links DESC LIMIT 20",
     ),
     (
         "SELECT 1 FROM seed_summary WHERE state IN ('failed', 'skipped', 'refused')",
@@ -315,7 +351,7 @@ PROPOSALS = (
         "SELECT 1 FROM pages WHERE ttfb_ms IS NOT NULL",
         "SELECT url, ttfb_ms FROM slow_pages LIMIT 20",
     ),
-    ("SELECT 1", "SELECT state, reason, urls FROM crawl_summary"),
+    ("SELECT 1", "SELECT * FROM crawl_summary"),
     ("SELECT 1", "SELECT line, text, state, reason FROM seed_summary"),
     ("SELECT 1", "SELECT url, status, title FROM pages LIMIT 20"),
 )

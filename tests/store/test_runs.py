@@ -412,3 +412,30 @@ def test_a_link_that_a_redirect_leads_into_the_void_is_broken(web: Web, database
         (web.url("/moved"), 404, None, web.url("/gone")),
         (web.url("/ring"), 302, "redirect_loop", None),
     ]
+
+
+def test_a_check_whose_head_is_refused_asks_again_with_get(web: Web, database: Path) -> None:
+    def no_head(request: Request) -> Answer:
+        return Answer(405) if request.method == "HEAD" else Answer(200, body=b"picture")
+
+    web.page("/", body="<img src=/picky.png><img src=/gone.png>")
+    web.decide("/picky.png", no_head)
+    crawl(database, web.url(), settings=config(scope={"check": ["assets"]}))
+    assert rows(
+        database,
+        """
+        SELECT url, method, visits.status, visits.body_bytes
+        FROM visits
+        JOIN urls ON urls.id = visits.url_id
+        WHERE visits.kind = 'check'
+        ORDER BY url, visits.id
+        """,
+    ) == [
+        (web.url("/gone.png"), "HEAD", 404, 0),
+        (web.url("/gone.png"), "GET", 404, 0),
+        (web.url("/picky.png"), "HEAD", 405, 0),
+        (web.url("/picky.png"), "GET", 200, 0),
+    ]
+    assert fates(database)[web.url("/picky.png")] == ("done", None)
+    assert rows(database, "SELECT link, status FROM broken_links") == [(web.url("/gone.png"), 404)]
+    check_whole(database)
