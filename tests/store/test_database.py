@@ -12,6 +12,7 @@ from pathlib import Path
 
 import gevent
 import pytest
+import sqlite_utils
 from gevent import subprocess
 
 from crawler.conductor import Conductor
@@ -25,8 +26,9 @@ from crawler.store.database import (
     WriterLock,
     open_for_reading,
     open_for_writing,
+    sqlite3,
 )
-from crawler.store.schema import APPLICATION_ID
+from crawler.store.schema import APPLICATION_ID, migrations
 from crawler.store.writer import Writer
 from tests.crawls import AGENT, check_whole, config, crawl, read_seeds, rows
 from tests.sites.skip import require_program
@@ -277,3 +279,20 @@ def test_a_reader_leaves_nothing_behind_and_cannot_write(web: Web, tmp_path: Pat
         connection.execute("DELETE FROM urls")
     connection.close()
     assert [file.name for file in tmp_path.iterdir()] == ["crawl.db"]
+
+
+def test_an_older_schema_is_brought_up_to_date_after_a_backup(database: Path) -> None:
+    connection = sqlite3.connect(str(database), isolation_level=None)
+    migrations.apply(
+        sqlite_utils.Database(connection, execute_plugins=False), stop_before="first_views"
+    )
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute("PRAGMA user_version = 1")
+    connection.execute("INSERT INTO scopes (key) VALUES ('example.org')")
+    connection.close()
+    open_for_writing(database).close()
+    assert rows(database, "SELECT key FROM scopes") == [("example.org",)]
+    assert rows(database, "SELECT * FROM broken_links") == []
+    backup = database.with_name(f"{database.name}.schema-1.bak")
+    assert rows(backup, "SELECT key FROM scopes") == [("example.org",)]
+    assert rows(backup, "SELECT count(*) FROM sqlite_master WHERE type = 'view'") == [(0,)]
