@@ -14,6 +14,7 @@ import textwrap
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -217,6 +218,10 @@ HEADER_KEYS = frozenset({"fetch.user_agent", "fetch.contact", "fetch.accept_lang
 """Texts that are sent as a header."""
 PATTERN_KEYS = frozenset({"scope.include", "scope.exclude"})
 """Lists of regular expressions."""
+NETWORK_KEYS = frozenset({"scope.allow_private"})
+"""Lists of hosts, addresses and blocks of addresses."""
+HOST_NAME = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*(?!\d+$|0x[0-9a-f]*$)[a-z0-9_-]{1,63}")
+"""What ends in a number is an address (WHATWG URL, "ends in a number")."""
 SHOWN = 60
 """Characters of a wrong value that a message repeats."""
 
@@ -336,6 +341,8 @@ def _value(setting: Setting, kind: Any) -> Any:
             fault = expected(msgspec.inspect.type_info(kind))
     if not fault and setting.key in HEADER_KEYS and not (value.isascii() and value.isprintable()):
         fault = "one line of ASCII without control characters"
+    if not fault and setting.key in NETWORK_KEYS and not all(map(_is_network, value)):
+        fault = "a host name, an address or a CIDR block such as 192.168.0.0/16"
     if fault:
         raise UsageError(
             f"{setting.source}: {setting.key}: expected {fault}, got {_shown(setting.value)}"
@@ -347,6 +354,16 @@ def _value(setting: Setting, kind: Any) -> Any:
 
 def _is_finite(value: Any) -> bool:
     return not isinstance(value, (int, float)) or abs(value) < 2**63
+
+
+def _is_network(text: str) -> bool:
+    """Is it the name of a host, an address, or a CIDR block?"""
+    entry = text.strip().lower().removeprefix("[").removesuffix("]")
+    try:
+        ip_network(entry, strict=False)
+    except ValueError:
+        return HOST_NAME.fullmatch(entry.removesuffix(".")) is not None
+    return True
 
 
 def _compile(setting: Setting, patterns: tuple[str, ...]) -> None:

@@ -125,6 +125,33 @@ def test_a_pattern_that_is_none_is_refused_before_the_crawl(written: Written) ->
     assert message.startswith(f'{path}: scope.exclude: "(unclosed" is not a regular expression')
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["localhost", "wiki.intern.", "a_b.example", "127.0.0.1", "10.0.0.0/8", "[::1]", "fd00::/8"],
+)
+def test_a_host_of_ones_own_is_a_name_an_address_or_a_block(text: str) -> None:
+    flag = Setting("--allow-private", "scope.allow_private", [text])
+    assert load(None, flags=[flag]).scope.allow_private == (text,)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("nonsense/99", "10.0.0.0/33", "http://localhost/", "localhost:8080", "*.intern", ""),
+        # WHATWG URL, "ends in a number": never the name of a host.
+        *("999.1.1.1", "127.1", "host.0x7f"),
+    ],
+)
+def test_what_no_host_can_be_is_not_allowed_in_silence(text: str) -> None:
+    flag = Setting("--allow-private", "scope.allow_private", ["localhost", text])
+    with pytest.raises(UsageError) as caught:
+        load(None, flags=[flag])
+    assert str(caught.value) == (
+        "--allow-private: scope.allow_private: expected a host name, an address or a CIDR block "
+        f'such as 192.168.0.0/16, got ["localhost", "{text}"]'
+    )
+
+
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, written: Written) -> None:
     missing = tmp_path / "none.toml"
     assert refusal(missing) == f"{missing}: no such file"
