@@ -46,7 +46,7 @@ def _open(source: str) -> int:
             return os.dup(0)
         return os.open(source, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
-        raise UsageError(f"{source}: no such file{_address_hint(source)}") from None
+        raise UsageError(f"{source}: no such file; {_file_hint(source)}") from None
     except (OSError, ValueError) as error:
         raise UsageError(f"{_name(source)}: cannot be read: {_why(error)}") from None
 
@@ -55,9 +55,10 @@ def _name(source: str) -> str:
     return "standard input" if source == STDIN else source
 
 
-def _address_hint(source: str) -> str:
-    looks_like_one = source.startswith(("http:", "https:")) or not Path(source).suffix
-    return "; for an address: echo ADDRESS | crawler crawl -" if looks_like_one else ""
+def _file_hint(source: str) -> str:
+    if source.startswith(("http:", "https:")) or not Path(source).suffix:
+        return "for an address: echo ADDRESS | crawler crawl -"
+    return "write one address a line into it; config/seeds.txt is an example"
 
 
 def _why(error: Exception) -> str:

@@ -109,7 +109,10 @@ def test_a_file_is_never_held_whole(written: Written) -> None:
 
 
 def test_what_is_no_seeds_file_is_refused_in_one_line(tmp_path: Path, written: Written) -> None:
-    assert refusal(str(tmp_path / "none.txt")) == f"{tmp_path / 'none.txt'}: no such file"
+    assert refusal(str(tmp_path / "none.txt")) == (
+        f"{tmp_path / 'none.txt'}: no such file; write one address a line into it; "
+        "config/seeds.txt is an example"
+    )
     assert refusal(str(tmp_path)) == f"{tmp_path}: cannot be read: Is a directory"
     path = written(b"")
     assert refusal(path) == f"{path}: no seeds in it; write one address a line"
