@@ -11,6 +11,10 @@ PY   := $(VENV)/bin/python
 PIP  := $(PY) -m pip install --disable-pip-version-check
 READY := $(VENV)/.stamp
 
+ifeq ($(origin SEED),command line)
+$(error SEED is not known; write SEEDS=FILE, a file with one address a line)
+endif
+
 # the options that `crawler` shares between its commands
 OF_DB = $(if $(DB),--db "$(DB)")
 
