@@ -25,7 +25,7 @@ import gevent
 from crawler import __version__, demo
 from crawler.conductor import Conductor, Outcome
 from crawler.config import Config, Setting, load
-from crawler.errors import CrawlError, Interrupted, NoSeedFetched, UsageError
+from crawler.errors import CrawlError, Interrupted, NoSeedFetched, StorageError, UsageError
 from crawler.fetch.fetcher import user_agent
 from crawler.loader import STDIN, read_seeds
 from crawler.policy.seeds import Seed, read_line
@@ -237,9 +237,11 @@ def crawl(
     stopped, or to visit a finished one again. Ctrl-C stops at any time; nothing is lost.
     """
     config = load(config_file, overrides, _settings(context, flags))
+    face = _face(quiet=quiet, as_json=as_json)
+    if seeds == STDIN and os.isatty(0):
+        face.say("Reading addresses from standard input, one a line; Ctrl-D ends them")
     found = read_seeds(seeds, max_url_bytes=config.fetch.max_url_bytes)
     path = db or DATA / f"{'stdin' if seeds == STDIN else Path(seeds).stem}.db"
-    face = _face(quiet=quiet, as_json=as_json)
     if not config.fetch.contact:
         face.say("Warning: sites cannot reach you: set fetch.contact (--set fetch.contact=...)")
     return _crawl(Plan(config, path, found, seeds), face)
@@ -283,8 +285,8 @@ def _demo_port(path: Path) -> int:
 @db_option("The database.  [default: the one in data/ that was written last]")
 def status(db: Path | None) -> None:
     """Tell where a crawl is, also while it runs."""
-    path = db or queries.newest(DATA)
-    with queries.reading(path) as connection:
+    path = db or _newest()
+    with queries.reading(path) as connection, _standard_output():
         summary.show(summary.of_moment(connection, path), Screen(Stream(1)))
 
 
@@ -296,8 +298,8 @@ def status(db: Path | None) -> None:
 @click.option("--limit", type=click.IntRange(min=0), help="Rows.  [default: 50, all for a file]")
 def query(name: str | None, db: Path | None, form: str | None, limit: int | None) -> None:
     """Answer a question by its NAME, such as broken_links; without one, list them all."""
-    path = db or queries.newest(DATA)
-    with queries.reading(path) as connection:
+    path = db or _newest()
+    with queries.reading(path) as connection, _standard_output():
         if name is None:
             table.show_views(queries.views(connection), Screen(Stream(1)))
             return
@@ -309,6 +311,24 @@ def query(name: str | None, db: Path | None, form: str | None, limit: int | None
             return
         with open(1, "w", encoding="utf-8", errors="replace", newline="", closefd=False) as out:
             FORMS[form](rows, limit, out)
+
+
+def _newest() -> Path:
+    """The database that is asked where none is named; its name is told."""
+    path = queries.newest(DATA)
+    _complain(f"{wording.plain(str(path))}, the last one written in {DATA}/; --db names another")
+    return path
+
+
+@contextmanager
+def _standard_output() -> Iterator[None]:
+    """Tell where nothing could be written. A reader that has gone away is no error."""
+    try:
+        yield
+    except BrokenPipeError:
+        _silence(sys.stdout)
+    except OSError as error:
+        raise StorageError(f"standard output: cannot be written: {error.strerror}") from None
 
 
 # How a crawl is run and shown
@@ -358,7 +378,8 @@ def _crawl(plan: Plan, face: Face) -> int:
     )
     outcome = _run(conductor, plan.path, face)
     with queries.reading(plan.path) as connection:
-        face.end(summary.of_run(connection, plan.path))
+        with _standard_output():
+            face.end(summary.of_run(connection, plan.path))
         seeds = queries.seed_count(connection, outcome.run_id)
     if outcome.state == "interrupted":
         return Interrupted.exit_code
@@ -389,7 +410,7 @@ def _watch(conductor: Conductor, path: Path, face: Face) -> None:
     face.say(f"{path}: {BEGUN[conductor.start.mode]}")
     try:
         progress.watch(conductor.stats, face, gevent.sleep)
-    except BrokenPipeError:
+    except OSError:
         conductor.stop()
 
 

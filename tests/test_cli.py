@@ -117,6 +117,8 @@ def test_a_crawl_goes_into_the_database_of_its_seeds_and_says_what_it_came_to(
     assert (ran.code, ran.out) == (0, "")
     assert "finished: nothing is left to fetch" in ran.err
     assert re.search(r"pages +4  in ", ran.err)
+    # robots.txt is a URL too, and so is the sitemap that is not there.
+    assert re.search(r"URLs +6  done: 4 x 200, 2 x 404\n", ran.err)
     assert re.search(r" 1  HTTP 404: " + re.escape(story.url("/gone")), ran.err)
     assert re.search(r" 1  skipped: robots\b", ran.err)
     assert "line 2  ftp://no.example/: only http and https" in ran.err
@@ -139,7 +141,8 @@ def test_the_three_commands_at_the_end_work_in_a_shell(tmp_path: Path, story: We
         for line in lines
     ]
     assert [(answer.returncode, answer.stderr) for answer in answers] == [(0, "")] * 3
-    assert answers[0].stdout == f"{story.url('/')}|{story.url('/gone')}|/gone\n"
+    cells = answers[0].stdout.splitlines()[3].strip("│").split("│")
+    assert [cell.strip() for cell in cells] == [story.url("/gone"), "404", "1", story.url("/")]
     assert all(answer.stdout for answer in answers)
 
 
@@ -247,7 +250,7 @@ def test_retry_failed_fetches_only_what_failed(crawler: Terminal, story: Web) ->
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("crawl", "none.txt"), "crawler: none.txt: no such file"),
+        (("crawl", "none.txt"), "crawler: none.txt: no such file; write one address"),
         (("crawl", "."), "crawler: .: cannot be read: Is a directory"),
         (("crawl", "empty.txt"), "crawler: empty.txt: no seeds in it"),
         (("crawl", "binary.txt"), "crawler: binary.txt: is not a text file"),
@@ -266,6 +269,10 @@ def test_retry_failed_fetches_only_what_failed(crawler: Terminal, story: Web) ->
             "crawler: --max-time: run.max_seconds: expected a number >= 0, got -3",
         ),
         (("crawl", "good.txt", "--scope", "all"), "crawler: --scope: scope.mode: expected one of"),
+        (
+            ("crawl", "good.txt", "--allow-private", "nonsense/99"),
+            "crawler: --allow-private: scope.allow_private: expected a host name, an address or",
+        ),
         (("crawl", "good.txt", "--max-pags", "3"), "crawler crawl: No such option '--max-pags'"),
         (("crawl",), "crawler crawl: Missing argument 'SEEDS'"),
         (("crowl",), "crawler: No such command 'crowl'"),
@@ -390,6 +397,29 @@ def test_ctrl_c_while_seeds_are_awaited_is_no_bug(crawler: Terminal) -> None:
     assert process.returncode == 130
 
 
+def test_whoever_types_the_seeds_is_told_so(crawler: Terminal) -> None:
+    inside, outside = pty.openpty()
+    with crawler.start("crawl", "-", stdin=outside) as process:
+        assert process.stderr is not None
+        told = process.stderr.readline()
+        os.write(inside, b"\x04")
+        _, err = process.communicate(timeout=TIMEOUT_S)
+    os.close(outside)
+    os.close(inside)
+    assert told == b"Reading addresses from standard input, one a line; Ctrl-D ends them\n"
+    assert err == b"crawler: standard input: no seeds in it; write one address a line\n"
+    assert process.returncode == 2
+
+
+def test_make_refuses_a_seed_where_it_would_crawl_something_else() -> None:
+    make = require_program("make", "apt-get install make")
+    ran = subprocess.run(
+        [make, "--dry-run", "crawl", "SEED=x.txt"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert ran.returncode == 2
+    assert "SEED is not known; write SEEDS=FILE" in ran.stderr
+
+
 def test_a_reader_that_goes_away_is_no_error(crawler: Terminal, story: Web) -> None:
     story.page("/", links=[f"/p{n}" for n in range(20)], body=IMAGES)
     for number in range(20):
@@ -397,17 +427,59 @@ def test_a_reader_that_goes_away_is_no_error(crawler: Terminal, story: Web) -> N
     crawler.seeds(story.url("/"))
     ran = subprocess.run(
         f"{sys.executable} -m crawler crawl seeds.txt --json --workers 0 --max-time 3 | head -n 1; "
-        f"{sys.executable} -m crawler query skipped_urls --csv | head -n 1",
+        f"{sys.executable} -m crawler query skipped_urls --csv --db data/seeds.db | head -n 1; "
+        f"{sys.executable} -m crawler query skipped_urls --json --db data/seeds.db | head -n 1; "
+        "echo ${PIPESTATUS[0]}",
         shell=True,
+        executable="/bin/bash",
         cwd=crawler.folder,
         env=ENVIRONMENT,
         capture_output=True,
         text=True,
         timeout=TIMEOUT_S,
     )
-    assert ran.stdout.count("\n") == 2
+    assert ran.stdout.count("\n") == 4
+    assert ran.stdout.endswith("\n0\n")
     assert "Traceback" not in ran.stderr
     assert "bug" not in ran.stderr
+    assert "data/seeds.db: Broken pipe" not in ran.stderr
+
+
+@pytest.mark.parametrize("form", [(), ("--csv",), ("--json",)])
+def test_an_output_that_takes_nothing_is_not_blamed_on_the_database(
+    crawler: Terminal, form: tuple[str, ...]
+) -> None:
+    with closing(database.open_for_writing(crawler.folder / "a.db")) as connection:
+        connection.execute("CREATE VIEW one AS SELECT 1 AS one")
+    with (
+        Path("/dev/full").open("wb") as full,
+        crawler.start("query", "one", *form, "--db", "a.db", stdout=full) as process,
+    ):
+        _, err = process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 3
+    assert err == b"crawler: standard output: cannot be written: No space left on device\n"
+
+
+def test_a_crawl_whose_lines_cannot_be_written_says_so(crawler: Terminal, story: Web) -> None:
+    words = ("crawl", crawler.seeds(story.url("/")), "--json", "--quiet", *AT_ONCE)
+    with (
+        Path("/dev/full").open("wb") as full,
+        crawler.start(*words, stdout=full) as process,
+    ):
+        _, err = process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 3
+    assert err == b"crawler: standard output: cannot be written: No space left on device\n"
+    assert crawler.ask("SELECT count(*) FROM pages") == [(4,)]
+
+
+def test_a_crawl_goes_on_though_nobody_can_be_told(crawler: Terminal, story: Web) -> None:
+    with (
+        Path("/dev/full").open("wb") as full,
+        crawler.start("crawl", crawler.seeds(story.url("/")), *AT_ONCE, stderr=full) as process,
+    ):
+        process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 0
+    assert crawler.ask("SELECT count(*) FROM pages") == [(4,)]
 
 
 def test_a_closed_standard_error_is_no_error(crawler: Terminal, story: Web) -> None:
@@ -489,7 +561,8 @@ def test_status_tells_where_a_crawl_is_while_it_runs_and_after_it_was_killed(
         process.wait()
     assert during.code == 0
     assert during.out.startswith("Run 1 is going on")
-    assert re.search(r"hosts +\d+  127\.0\.0\.1", during.out)
+    assert during.err == "data/seeds.db, the last one written in data/; --db names another\n"
+    assert re.search(r"hosts +\d+  waiting on 127\.0\.0\.1", during.out)
     assert crawler("status").out.startswith("Run 1 interrupted: it was killed")
 
 
@@ -497,9 +570,11 @@ def test_query_answers_by_name_as_a_table_as_csv_and_as_json(crawler: Terminal, 
     crawler("crawl", crawler.seeds(story.url("/")), "--quiet", *AT_ONCE)
     told = (story.url("/"), story.url("/gone"), "/gone")
     table = crawler("query", "broken_links", "--db", "data/seeds.db")
-    assert table.code == 0
+    assert (table.code, table.err) == (0, "")
     assert table.out.splitlines()[1].split()[:3] == list(told)
-    as_csv = crawler("query", "broken_links", "--csv").out.splitlines()
+    chosen = crawler("query", "broken_links", "--csv")
+    assert chosen.err == "data/seeds.db, the last one written in data/; --db names another\n"
+    as_csv = chosen.out.splitlines()
     assert as_csv[0].startswith("page,link,anchor,kind,status")
     assert as_csv[1].startswith(",".join(told))
     as_json = crawler("query", "broken_links", "--json").out.splitlines()
@@ -515,7 +590,7 @@ def test_a_limit_counts_rows_and_a_table_says_when_there_are_more(
     assert len(ran.out.splitlines()) == 3
     assert "more than 2 rows" in ran.err
     assert len(crawler("query", "slow_pages", "--csv", "--limit", "2").out.splitlines()) == 3
-    assert len(crawler("query", "slow_pages", "--csv").out.splitlines()) == 5
+    assert len(crawler("query", "slow_pages", "--csv").out.splitlines()) == 4
 
 
 def test_without_a_name_every_question_is_listed_and_an_unknown_one_gets_a_hint(

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import msgspec
+from rich.console import Group
 from rich.live import Live
 from rich.panel import Panel
 from rich.table import Table
@@ -77,7 +78,9 @@ class LivePanel:
         """Draw the panel."""
         if not self._live.is_started:
             self._live.start()
-        self._live.update(panel(stats), refresh=True)
+        # The cursor waits on a line of its own: behind a border that ends at the edge, the ^C
+        # that a terminal echoes would begin a new line, and the panel would not be found again.
+        self._live.update(Group(panel(stats), ""), refresh=True)
 
     def say(self, text: str) -> None:
         """Print above the panel."""
@@ -174,24 +177,31 @@ def waiting(stats: Stats) -> str:
 
 
 def _idle(stats: Stats) -> str:
-    """How long nothing will go on; empty when something does."""
-    if stats.in_flight or stats.hosts_due or not stats.next_due_s:
+    """How long nothing will go on; empty when something does, or soon will."""
+    rest_s = stats.next_due_s or 0.0
+    if stats.in_flight or stats.hosts_due or rest_s < wording.WORTH_TELLING_S:
         return ""
-    return wording.span(stats.next_due_s)
+    return wording.span(rest_s)
 
 
 def _resting(stats: Stats, limit: int) -> list[str]:
     return [
         f"{wording.plain(host)} rests {wording.span(seconds)} ({wording.plain(why)})"
         for host, seconds, why in stats.resting[:limit]
+        if seconds >= wording.WORTH_TELLING_S
     ]
 
 
 def remaining(stats: Stats) -> str:
-    """When the limit of pages will be reached at the present rate; empty where there is none."""
+    """When the limit of pages, or the end of the queue before it, will be reached at this rate.
+
+    Empty without a limit: a queue grows while it is worked off.
+    """
     rate = stats.pages_per_s or stats.pages_per_s_average
-    left = stats.max_pages - stats.pages
-    return f"done in about {wording.span(left / rate)}" if left > 0 and rate > 0 else ""
+    left = min(stats.max_pages - stats.pages, stats.queued + stats.in_flight)
+    if rate <= 0 or left / rate < wording.WORTH_TELLING_S:
+        return ""
+    return f"done in about {wording.span(left / rate)}"
 
 
 def panel(stats: Stats) -> Panel:
@@ -209,9 +219,7 @@ def panel(stats: Stats) -> Panel:
 def _facts(stats: Stats) -> list[tuple[str, str]]:
     rates = f"{wording.rate(stats.pages_per_s)} now, {wording.rate(stats.pages_per_s_average)}"
     limit = f" of {stats.max_pages:,}" if stats.max_pages else ""
-    statuses = [
-        f"{wording.plain(status)}: {many:,}" for status, many in stats.statuses[:STATUSES_SHOWN]
-    ]
+    statuses = [f"{wording.plain(status)}: {many:,}" for status, many in stats.statuses]
     return [
         ("pages", f"{stats.pages:,}{limit}   {rates} on average"),
         ("", remaining(stats)),
@@ -219,7 +227,7 @@ def _facts(stats: Stats) -> list[tuple[str, str]]:
         ("in flight", f"{stats.in_flight:,}   {stats.storing:,} being stored"),
         ("received", wording.size(stats.bytes)),
         ("errors", f"{stats.errors:,}"),
-        ("answers", "   ".join(statuses)),
+        ("answers", "   ".join(wording.first(statuses, STATUSES_SHOWN))),
         ("waiting", _idle(stats)),
         ("resting", "\n".join(_resting(stats, RESTING_SHOWN))),
     ]

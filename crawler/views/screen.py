@@ -13,6 +13,8 @@ PIECE_BYTES = 4096
 """A pipe that can be written to takes at least so much (PIPE_BUF) without waiting."""
 WIDE = 1000
 """Columns where nobody looks at a window: nothing is folded or cut."""
+FOR_PEOPLE = 2
+"""The standard error: a crawl goes on though nothing can be told there, as on a full disk."""
 GONE = frozenset({errno.EPIPE, errno.EIO, errno.EBADF})
 """Nobody reads any more: a pipe, a terminal, a descriptor that was closed."""
 
@@ -20,7 +22,7 @@ GONE = frozenset({errno.EPIPE, errno.EIO, errno.EBADF})
 class Stream:
     """A text stream on a descriptor; a slow reader delays only the greenlet that writes.
 
-    Raises BrokenPipeError when the reader is gone.
+    Raises BrokenPipeError when the reader is gone, OSError for what else goes wrong.
     """
 
     encoding = "utf-8"
@@ -43,7 +45,7 @@ class Stream:
             wait_write(self._descriptor)
             return os.write(self._descriptor, piece)
         except OSError as error:
-            if error.errno in GONE:
+            if error.errno in GONE or self._descriptor == FOR_PEOPLE:
                 raise BrokenPipeError(error.errno, error.strerror) from None
             raise
 

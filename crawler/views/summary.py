@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from rich.table import Table
 from rich.text import Text
 
 from crawler.store import queries
 from crawler.store.database import Connection
-from crawler.store.queries import FailedSeed, Fate, Left, Problem, Run, WaitingHost
+from crawler.store.queries import FailedSeed, Fate, First, Left, Problem, Run, WaitingHost
 from crawler.views import wording
 from crawler.views.screen import Screen
 
+Row = TypeVar("Row")
 FATES_SHOWN = 8
+STATUSES_SHOWN = 6
 PROBLEMS_SHOWN = 5
 SEEDS_SHOWN = 5
 HOSTS_SHOWN = 10
@@ -42,12 +43,12 @@ class Summary:
     path: Path
     size_bytes: int
     run: Run | None
-    fates: Sequence[Fate]
-    problems: Sequence[Problem]
-    failed_seeds: Sequence[FailedSeed]
+    fates: First[Fate]
+    problems: First[Problem]
+    failed_seeds: First[FailedSeed]
     left: Left
     proposals: Sequence[str]
-    waiting_hosts: Sequence[WaitingHost] = ()
+    waiting_hosts: First[WaitingHost]
 
 
 def of_run(connection: Connection, path: Path) -> Summary:
@@ -60,10 +61,10 @@ def of_run(connection: Connection, path: Path) -> Summary:
         run=run,
         fates=queries.fates(connection, FATES_SHOWN),
         problems=queries.problems(connection, PROBLEMS_SHOWN),
-        failed_seeds=queries.failed_seeds(connection, run.id, SEEDS_SHOWN) if run else (),
+        failed_seeds=queries.failed_seeds(connection, run.id, SEEDS_SHOWN) if run else First(),
         left=queries.left(connection),
         proposals=queries.proposals(connection, PROPOSALS),
-        waiting_hosts=queries.waiting_hosts(connection, HOSTS_SHOWN) if deferred else (),
+        waiting_hosts=queries.waiting_hosts(connection, HOSTS_SHOWN) if deferred else First(),
     )
 
 
@@ -74,8 +75,8 @@ def of_moment(connection: Connection, path: Path) -> Summary:
         size_bytes=_size(path),
         run=queries.last_run(connection),
         fates=queries.fates(connection, FATES_SHOWN),
-        problems=(),
-        failed_seeds=(),
+        problems=First(),
+        failed_seeds=First(),
         left=queries.left(connection),
         proposals=(),
         waiting_hosts=queries.waiting_hosts(connection, HOSTS_SHOWN),
@@ -85,7 +86,8 @@ def of_moment(connection: Connection, path: Path) -> Summary:
 def show(summary: Summary, screen: Screen) -> None:
     """Print a summary."""
     screen.print(Text(wording.plain(ending(summary.run)), style="bold"), soft_wrap=True)
-    screen.print(_table(summary))
+    for line in _lines(summary):
+        screen.print(line, soft_wrap=True)
     screen.print()
     screen.print(f"{shown_path(summary.path)}, {wording.size(summary.size_bytes)}", soft_wrap=True)
     for statement in summary.proposals:
@@ -132,7 +134,7 @@ def is_alive(pid: int) -> bool:
 
 def command(path: Path, statement: str) -> str:
     """A line for a shell that asks plain sqlite3."""
-    return f'sqlite3 {shown_path(path)} "{statement}"'
+    return f'sqlite3 -box {shown_path(path)} "{statement}"'
 
 
 def shown_path(path: Path) -> str:
@@ -147,15 +149,18 @@ def _size(path: Path) -> int:
     return sum(file.stat().st_size for file in (path, log) if file.exists())
 
 
-def _table(summary: Summary) -> Table:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column(justify="right", no_wrap=True)
-    grid.add_column(overflow="fold")
-    for title, rows in _parts(summary):
-        for at, (figure, told) in enumerate(rows):
-            grid.add_row("" if at else title, Text(figure), Text(wording.plain(told)))
-    return grid
+def _lines(summary: Summary) -> Iterator[Text]:
+    """A title, a figure and what it counts: a line each, however wide, as in a table of rows."""
+    rows = [
+        ("" if at else title, figure, wording.plain(told))
+        for title, part in _parts(summary)
+        for at, (figure, told) in enumerate(part)
+    ]
+    titles, figures = (max((len(row[at]) for row in rows), default=0) for at in (0, 1))
+    for title, figure, told in rows:
+        line = Text(f"{title:{titles}}  {figure:>{figures}}  {told}".rstrip())
+        line.stylize("dim", 0, len(title))
+        yield line
 
 
 def _parts(summary: Summary) -> Iterable[tuple[str, list[tuple[str, str]]]]:
@@ -166,16 +171,28 @@ def _parts(summary: Summary) -> Iterable[tuple[str, list[tuple[str, str]]]]:
         yield "pages", [(f"{run.pages:,}", f"in {wording.span(run.elapsed_s)}, {rate} on average")]
         yield "errors", [(f"{run.errors:,}", "")]
         yield "received", [(wording.size(run.bytes), "")]
-    yield "URLs", [(f"{fate.urls:,}", _fate(fate)) for fate in summary.fates]
-    yield "wrong", [(f"{one.urls:,}", f"{one.what}: {one.example}") for one in summary.problems]
-    seeds = [(f"line {seed.line:,}", f"{seed.text}: {seed.why}") for seed in summary.failed_seeds]
-    yield "failed seeds", seeds
+    yield "URLs", _rows(summary.fates, _fate)
+    yield "wrong", _rows(summary.problems, lambda one: (one.urls, f"{one.what}: {one.example}"))
+    yield "failed seeds", _rows(summary.failed_seeds, _seed)
     yield "left", _left(summary.left)
-    yield "hosts", [(f"{host.queued:,}", _host(host)) for host in summary.waiting_hosts]
+    yield "hosts", _rows(summary.waiting_hosts, _host)
 
 
-def _fate(fate: Fate) -> str:
-    return f"{fate.state}: {fate.reason}" if fate.reason else fate.state
+def _rows(first: First[Row], told: Callable[[Row], tuple[int | str, str]]) -> list[tuple[str, str]]:
+    """Each as a figure and what it counts, and how many more there are."""
+    rows = [told(row) for row in first.rows]
+    shown = [(f"{figure:,}" if isinstance(figure, int) else figure, text) for figure, text in rows]
+    return [*shown, *(("", more) for more in wording.more(first.more))]
+
+
+def _fate(fate: Fate) -> tuple[int, str]:
+    statuses = [f"{urls:,} x {status}" for status, urls in fate.statuses]
+    why = fate.reason or ", ".join(wording.first(statuses, STATUSES_SHOWN))
+    return fate.urls, f"{fate.state}: {why}" if why else fate.state
+
+
+def _seed(seed: FailedSeed) -> tuple[str, str]:
+    return f"line {seed.line:,}", f"{seed.text}: {seed.why}"
 
 
 def _left(left: Left) -> list[tuple[str, str]]:
@@ -186,8 +203,8 @@ def _left(left: Left) -> list[tuple[str, str]]:
     return rows
 
 
-def _host(host: WaitingHost) -> str:
-    if not host.rest_s:
-        return host.host
+def _host(host: WaitingHost) -> tuple[int, str]:
+    if host.rest_s < wording.WORTH_TELLING_S:
+        return host.queued, f"waiting on {host.host}"
     why = f" ({host.why})" if host.why else ""
-    return f"{host.host} rests {wording.span(host.rest_s)}{why}"
+    return host.queued, f"waiting on {host.host}, which rests {wording.span(host.rest_s)}{why}"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import itertools
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TextIO
 
-from rich.table import Table
+from rich.cells import cell_len
 from rich.text import Text
 
 from crawler.store.queries import Rows, View
@@ -17,35 +17,50 @@ from crawler.views.screen import Screen
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """With these a cell begins that a spreadsheet would run."""
-CELL_MAX = 2000
-"""Characters of a cell in a table for people."""
+COLUMN_MAX = 120
+"""Places of a column; a wider cell pushes the rest of its own row to the right."""
+GAP = "  "
 
 
 def show_views(views: Iterable[View], screen: Screen) -> None:
     """The questions that can be asked by name."""
-    grid = Table.grid(padding=(0, 2))
-    for view in views:
-        grid.add_row(
-            Text(wording.plain(view.name), style="bold"), Text(wording.plain(view.question))
-        )
-    screen.print(grid)
+    rows = [(wording.plain(view.name), wording.plain(view.question)) for view in views]
+    width = max((cell_len(name) for name, _ in rows), default=0)
+    for name, question in rows:
+        shown = Text(f"{_padded(name, width)}{GAP}{question}".rstrip())
+        shown.stylize("bold", 0, len(name))
+        screen.print(shown, soft_wrap=True)
 
 
 def show_table(rows: Rows, limit: int, screen: Screen) -> bool:
-    """Print the first rows as a table; True when there are more."""
+    """Print the first rows as a table; True when there are more.
+
+    A row is a line, however wide, so that an address can be clicked and copied as a whole.
+    """
     shown = list(itertools.islice(rows.rows, limit + 1))
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in rows.columns:
-        table.add_column(Text(wording.plain(name)), overflow="fold")
-    for row in shown[:limit]:
-        table.add_row(*(_cell(value) for value in row))
-    screen.print(table)
+    head, *lines = _lines(rows.columns, shown[:limit])
+    screen.print(Text(head, style="bold"), soft_wrap=True)
+    for line in lines:
+        screen.print(Text(line), soft_wrap=True)
     return len(shown) > limit
 
 
-def _cell(value: object) -> Text:
-    text = "" if value is None else str(_readable(value))[:CELL_MAX]
-    return Text(wording.plain(text), justify="right" if isinstance(value, (int, float)) else "left")
+def _lines(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[str]:
+    """The names and the rows, cell below cell, without blanks at the end."""
+    table = [tuple(map(_cell, row)) for row in (columns, *rows)]
+    widths = [min(max(map(cell_len, cells)), COLUMN_MAX) for cells in zip(*table, strict=True)]
+    for values, cells in zip((columns, *rows), table, strict=True):
+        aligned = map(_padded, cells, widths, (isinstance(value, (int, float)) for value in values))
+        yield GAP.join(aligned).rstrip()
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else wording.plain(str(_readable(value)))
+
+
+def _padded(text: str, width: int, to_the_right: bool = False) -> str:
+    blanks = " " * (width - cell_len(text))
+    return f"{blanks}{text}" if to_the_right else f"{text}{blanks}"
 
 
 def write_csv(rows: Rows, limit: int | None, stream: TextIO) -> None:

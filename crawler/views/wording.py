@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 UNSEEN = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
     "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
 )
 """What a terminal obeys instead of showing: controls, marks of direction, marks without width."""
+WORTH_TELLING_S = 1.0
+"""A shorter rest is over before it has been read."""
 UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -29,6 +32,16 @@ def number(value: float) -> str:
 def count(value: int, noun: str) -> str:
     """``1 page``, ``1,204 pages``."""
     return f"{value:,} {noun}{'' if value == 1 else 's'}"
+
+
+def first(parts: Sequence[str], limit: int) -> list[str]:
+    """The first parts, and ``and 3 more`` where some are left out."""
+    return [*parts[:limit], *more(len(parts) - limit)]
+
+
+def more(count: int) -> list[str]:
+    """``and 3 more``; nothing where nothing is left out."""
+    return [f"and {count:,} more"] if count > 0 else []
 
 
 def size(size_bytes: float) -> str:

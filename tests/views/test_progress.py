@@ -12,6 +12,7 @@ from rich.console import Console
 
 from crawler.model import Stats
 from crawler.views import progress
+from tests.views.conftest import Terminal
 
 AT_WORK = Stats(
     phase="crawling",
@@ -66,6 +67,15 @@ def test_why_it_waits_is_told_with_the_host_that_rests() -> None:
     assert re.search(r"waiting +12 s ", drawn(waits))
 
 
+def test_a_wait_that_is_over_before_it_is_read_is_not_told() -> None:
+    short = changed(
+        in_flight=0, hosts_due=0, next_due_s=0.9, resting=(("slow.example", 0.9, "pace"),)
+    )
+    assert progress.waiting(short) == ""
+    assert "rests" not in drawn(short)
+    assert "waiting" not in drawn(short)
+
+
 @pytest.mark.parametrize("busy", [{"in_flight": 1}, {"hosts_due": 1}, {"next_due_s": None}])
 def test_it_does_not_wait_while_something_goes_on(busy: dict[str, object]) -> None:
     waits = {"in_flight": 0, "hosts_due": 0, "next_due_s": 12.0}
@@ -77,8 +87,15 @@ def test_a_limit_of_pages_tells_when_it_will_be_done() -> None:
     assert progress.remaining(limited) == "done in about 10 s"
     assert "1,204 of 1,806" in drawn(limited)
     assert progress.remaining(changed(max_pages=1204)) == ""
-    assert progress.remaining(changed(max_pages=9, pages=0, pages_per_s_average=0.0)) != ""
-    assert progress.remaining(changed(max_pages=9, pages_per_s=0, pages_per_s_average=0)) == ""
+    assert progress.remaining(changed(max_pages=9999, pages_per_s_average=0.0)) != ""
+    assert progress.remaining(changed(max_pages=9999, pages_per_s=0, pages_per_s_average=0)) == ""
+
+
+def test_no_more_pages_are_counted_on_than_are_known() -> None:
+    ends = changed(max_pages=1_000_000, queued=569, in_flight=31, pages_per_s=60.0)
+    assert progress.remaining(ends) == "done in about 10 s"
+    assert progress.remaining(changed(max_pages=0, pages_per_s=60.0)) == ""
+    assert progress.remaining(changed(max_pages=9999, queued=0, in_flight=5)) == ""
 
 
 def test_the_panel_shows_answers_and_resting_hosts() -> None:
@@ -86,6 +103,22 @@ def test_the_panel_shows_answers_and_resting_hosts() -> None:
     assert "200: 1,100   404: 103   timeout: 1" in text
     assert "slow.example rests 12 s (pace)" in text
     assert "60/s now, 15/s on average" in text
+
+
+def test_the_panel_says_how_many_kinds_of_answers_it_leaves_out() -> None:
+    many = changed(statuses=tuple((str(status), 1) for status in range(400, 411)))
+    assert "407: 1   and 3 more" in drawn(many)
+
+
+def test_what_a_terminal_echoes_lands_on_a_line_of_its_own_below_the_panel(
+    terminal: Terminal,
+) -> None:
+    face = progress.LivePanel(terminal.screen)
+    face.show(AT_WORK)
+    shown = terminal.shown()
+    face.close()
+    assert shown.endswith("╯\r\n")
+    assert shown.count("\r\n") == drawn(AT_WORK).count("\n")
 
 
 def test_no_host_commands_the_terminal() -> None:

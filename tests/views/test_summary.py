@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 from crawler.store import database, queries
 from crawler.store.queries import Run
 from crawler.views import summary
+from crawler.views.screen import Screen, Stream
 from tests.sites.skip import require_program
 
 RUN = Run(
@@ -85,6 +88,118 @@ def test_an_empty_crawl_too_gets_three_proposals(empty: Path) -> None:
         told = summary.of_run(connection, empty)
     assert told.run is None
     assert len(told.proposals) == 3
+
+
+def test_what_changed_is_proposed_once_there_is_something_to_compare(empty: Path) -> None:
+    proposed = "SELECT change, count(*) AS pages FROM changes GROUP BY change"
+    with closing(database.open_for_writing(empty)) as connection:
+        add_run(connection, 1, hour=1)
+        add_page(connection, 1, first_seen_hour=1)
+        assert proposed not in queries.proposals(connection, 3)
+        add_run(connection, 2, hour=2)
+        assert proposed not in queries.proposals(connection, 3)
+        add_page(connection, 2, first_seen_hour=2)
+        assert queries.proposals(connection, 3)[0] == proposed
+        assert connection.execute(proposed).fetchall() == [("new", 1)]
+
+
+def test_a_list_that_is_cut_says_how_much_is_left_out(empty: Path) -> None:
+    reasons = [f"reason_{number}" for number in range(11)]
+    with closing(database.open_for_writing(empty)) as connection:
+        add_run(connection, 1, hour=1, reason="deferred")
+        for number, reason in enumerate(reasons):
+            add_url(connection, number + 1, "failed", reason)
+            connection.execute(
+                "INSERT INTO seeds (run_id, line, text, url_id) VALUES (1, ?, 'seed', ?)",
+                (number + 1, number + 1),
+            )
+            connection.execute(
+                "INSERT INTO hosts (host, registered_domain, queued) VALUES (?, 'x.example', 1)",
+                (f"h{number}.x.example",),
+            )
+    lines = shown(empty, summary.of_run)
+    assert [line.split() for line in lines if "more" in line] == [
+        ["and", more, "more"] for more in ("3", "6", "6", "1")
+    ]
+
+
+def test_done_urls_are_told_by_what_they_answered(empty: Path) -> None:
+    with closing(database.open_for_writing(empty)) as connection:
+        add_run(connection, 1, hour=1)
+        for number, status in enumerate([200, 200, 404, 200, 301, 404], 1):
+            add_url(connection, number, "done", None, status)
+        for number, status in enumerate(range(500, 507), 100):
+            add_url(connection, number, "done", None, status)
+        add_url(connection, 50, "failed", "http_503", 503)
+    told = "done: 3 x 200, 2 x 404, 1 x 301, 1 x 500, 1 x 501, 1 x 502, and 4 more"
+    lines = shown(empty, summary.of_run)
+    assert [line.split(maxsplit=2) for line in lines if " done: " in line] == [["URLs", "13", told]]
+    assert any(line.split(maxsplit=1) == ["1", "failed: http_503"] for line in lines)
+
+
+def test_what_waits_is_counted_once_and_by_its_hosts(empty: Path) -> None:
+    with closing(database.open_for_writing(empty)) as connection:
+        add_run(connection, 1, hour=1)
+        for number in range(1, 4):
+            add_url(connection, number, "queued", None)
+        connection.execute(
+            "INSERT INTO hosts (host, registered_domain, queued, next_fetch_at, block_reason) "
+            "VALUES ('a.example', 'a.example', 2, NULL, NULL), "
+            "('b.example', 'b.example', 1, '9999-01-01T00:00:00.000Z', 'crawl_delay')"
+        )
+    lines = shown(empty, summary.of_moment)
+    assert [line.split() for line in lines if "queued" in line] == [["left", "3", "queued"]]
+    assert "  2  waiting on a.example" in "\n".join(lines)
+    assert re.search(r" 1  waiting on b\.example, which rests .* \(crawl_delay\)", "\n".join(lines))
+
+
+def shown(path: Path, told: Callable[[database.Connection, Path], summary.Summary]) -> list[str]:
+    """The lines of a summary."""
+    out = path.with_name("out")
+    with queries.reading(path) as connection, out.open("wb") as file:
+        summary.show(told(connection, path), Screen(Stream(file.fileno())))
+    return out.read_text(encoding="utf-8").splitlines()
+
+
+def add_run(
+    connection: database.Connection, number: int, *, hour: int, reason: str = "finished"
+) -> None:
+    """A finished run that took half an hour."""
+    connection.execute(
+        "INSERT INTO runs (id, started_at, finished_at, state, finish_reason, config, judging, "
+        "version) VALUES (?, ?, ?, 'finished', ?, '{}', '{}', '0')",
+        (number, at(hour), at(hour, 30), reason),
+    )
+
+
+def add_url(
+    connection: database.Connection,
+    number: int,
+    state: str,
+    reason: str | None,
+    status: int | None = None,
+) -> None:
+    """A URL of this fate."""
+    connection.execute(
+        "INSERT INTO urls (id, url, hash, state, reason, status, depth, via, first_seen_at, "
+        "run_id) VALUES (?, ?, ?, ?, ?, ?, 0, 'seed', ?, 1)",
+        (number, f"http://a.example/{number}", number, state, reason, status, at(1)),
+    )
+
+
+def add_page(connection: database.Connection, number: int, *, first_seen_hour: int) -> None:
+    """A good page of the last run."""
+    add_url(connection, number, "done", None, 200)
+    connection.execute(
+        "INSERT INTO pages (id, url, depth, status, fetched_at, document_at, first_seen_at) "
+        "VALUES (?, ?, 0, 200, ?, ?, ?)",
+        (number, f"http://a.example/{number}", at(3), at(3), at(first_seen_hour, 1)),
+    )
+
+
+def at(hour: int, minute: int = 0) -> str:
+    """A moment of one day."""
+    return f"2026-11-23T{hour:02}:{minute:02}:00.000Z"
 
 
 def test_everything_proposed_can_be_asked_with_plain_sqlite3(empty: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 from crawler.store.queries import Rows
 from crawler.views import table
 from crawler.views.screen import Screen, Stream
+from tests.views.conftest import Terminal
 
 
 def rows(*values: Any) -> Rows:
@@ -63,6 +64,18 @@ def test_csv_on_a_terminal_commands_nothing() -> None:
     os.close(inside)
     assert rb"\x1b[2J" in shown
     assert b"\x1b" not in shown
+
+
+def test_a_table_on_a_terminal_breaks_no_address_and_leaves_no_blanks(terminal: Terminal) -> None:
+    long = "http://example.org/" + "x" * 300
+    asked = Rows(("url", "status", "title"), iter([(long, 200, None), ("漢字", 99_999_999, "b")]))
+    table.show_table(asked, 5, terminal.screen)
+    assert terminal.shown().split("\r\n") == [
+        f"url{'':117}  status    title",
+        f"{long}       200",
+        f"漢字{'':116}  99999999  b",
+        "",
+    ]
 
 
 def test_a_table_for_no_terminal_cuts_nothing_and_says_when_there_is_more(tmp_path: Path) -> None:

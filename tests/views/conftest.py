@@ -1,0 +1,51 @@
+"""A terminal to look at."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import termios
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+
+from crawler.views.screen import Screen, Stream
+
+SILENCE_S = 0.3
+STYLES = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class Terminal:
+    """A terminal of 60 columns. screen: what writes to it."""
+
+    def __init__(self) -> None:
+        self._inside, self._outside = pty.openpty()
+        termios.tcsetwinsize(self._outside, (24, 60))
+        self.screen = Screen(Stream(self._outside))
+
+    def shown(self) -> str:
+        """What has come, without styles, once nothing more comes."""
+        found = b""
+        while select.select([self._inside], [], [], SILENCE_S)[0]:
+            found += os.read(self._inside, 65_536)
+        return STYLES.sub("", found.decode())
+
+    def close(self) -> None:
+        """Hang up."""
+        for descriptor in (self._inside, self._outside):
+            with suppress(OSError):
+                os.close(descriptor)
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
+    """A terminal like most, wherever the tests run."""
+    monkeypatch.setenv("TERM", "xterm")
+    for name in ("COLUMNS", "LINES"):
+        monkeypatch.delenv(name, raising=False)
+    made = Terminal()
+    yield made
+    made.close()
