@@ -176,17 +176,9 @@ def _load(
         authority = home / "authority.pem" if secure else None
         with serve_hosts(hosts, pages=pages, latency_ms=latency_ms, authority=authority) as served:
             command = [*crawl_command(our_command(), served.urls(), home), *arguments]
-            environment = _believing(home, authority) if authority else {}
+            environment = {"SSL_CERT_FILE": str(authority)} if authority else {}
             cost = _timed(command, home, limit_s, environment)
         return Load(cost, served.counts, pages_of_crawl(home))
-
-
-def _believing(home: Path, authority: Path) -> dict[str, str]:
-    """An environment in which certifi names this authority and no other."""
-    package = home / "certifi"
-    package.mkdir()
-    (package / "__init__.py").write_text(f"def where() -> str:\n    return {str(authority)!r}\n")
-    return {"PYTHONPATH": str(home)}
 
 
 def _repeat(name: str, runs: int, tell: Tell, once: Callable[[], Load]) -> list[Load]:
