@@ -15,27 +15,27 @@ import pytest
 from crawler.views.screen import Screen, Stream
 
 SILENCE_S = 0.3
-STYLES = re.compile(r"\x1b\[[0-9;]*m")
+STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Terminal:
-    """A terminal of 60 columns. screen: what writes to it."""
+    """A terminal of 60 columns. descriptor, screen: what is written to."""
 
     def __init__(self) -> None:
-        self._inside, self._outside = pty.openpty()
-        termios.tcsetwinsize(self._outside, (24, 60))
-        self.screen = Screen(Stream(self._outside))
+        self._inside, self.descriptor = pty.openpty()
+        termios.tcsetwinsize(self.descriptor, (24, 60))
+        self.screen = Screen(Stream(self.descriptor))
 
     def shown(self) -> str:
-        """What has come, without styles, once nothing more comes."""
+        """What has come, once nothing more comes."""
         found = b""
         while select.select([self._inside], [], [], SILENCE_S)[0]:
             found += os.read(self._inside, 65_536)
-        return STYLES.sub("", found.decode())
+        return found.decode()
 
     def close(self) -> None:
         """Hang up."""
-        for descriptor in (self._inside, self._outside):
+        for descriptor in (self._inside, self.descriptor):
             with suppress(OSError):
                 os.close(descriptor)
 

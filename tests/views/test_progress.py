@@ -12,7 +12,7 @@ from rich.console import Console
 
 from crawler.model import Stats
 from crawler.views import progress
-from tests.views.conftest import Terminal
+from tests.views.conftest import STYLE, Terminal
 
 AT_WORK = Stats(
     phase="crawling",
@@ -115,7 +115,7 @@ def test_what_a_terminal_echoes_lands_on_a_line_of_its_own_below_the_panel(
 ) -> None:
     face = progress.LivePanel(terminal.screen)
     face.show(AT_WORK)
-    shown = terminal.shown()
+    shown = STYLE.sub("", terminal.shown())
     face.close()
     assert shown.endswith("╯\r\n")
     assert shown.count("\r\n") == drawn(AT_WORK).count("\n")
