@@ -233,7 +233,7 @@ VIEWS = {
         WITH earlier AS (
             SELECT max(id) AS id
             FROM runs
-            WHERE state = 'finished' AND id < (SELECT max(id) FROM runs)
+            WHERE finish_reason = 'finished' AND id < (SELECT max(id) FROM runs)
         ),
         latest AS (
             SELECT min(runs.started_at) AS started_at
