@@ -156,12 +156,15 @@ class StoreConfig(Section, frozen=True):
     """What is kept, and how often is it committed?
 
     bodies: keep the bytes of pages. texts: keep the visible text.
+    obey_noindex: of a page that asks not to be indexed (meta robots, X-Robots-Tag) keep only what
+        it answered and its links, no title, text or body.
     batch: visits in one transaction at most. batch_s: seconds between two transactions at most.
     backlog_bytes: visits that wait for the writer; above it nothing new is fetched.
     """
 
     bodies: bool = True
     texts: bool = True
+    obey_noindex: bool = False
     batch: AtLeastOne = 500
     batch_s: Positive = 0.25
     backlog_bytes: AtLeastOne = 64 * 1024 * 1024

@@ -201,6 +201,8 @@ class Archive:
         for arrival in arrivals:
             if arrival.for_origin:
                 self._record_robots(arrival, now)
+            elif self._config.store.obey_noindex and _asks_not_to_be_indexed(arrival):
+                self._record_visit(_without_content(arrival), now)
             else:
                 self._record_visit(arrival, now)
         self._write_paces(paces)
@@ -228,7 +230,7 @@ class Archive:
     def _admit_seed(self, target: Target) -> int:
         if target.refusal is None:
             self._join_scope(target.url)
-            host = urls.host_of(target.origin)
+            host = urls.host_of(target.origin).removesuffix(".")
             if urls.is_private_literal(host):
                 self.origins.mark_own(self.origins.host(host))
         return self.catalogue.admit(target, "seed", 0)
@@ -341,7 +343,9 @@ class Archive:
         named = rules.sitemaps[:MAX_SITEMAPS] if rules is not None else ()
         for place in named or ("/sitemap.xml",):
             target, _ = urls.resolve(place, f"{origin.name}/", max_bytes=config.fetch.max_url_bytes)
-            at_home = urls.host_of(target.origin) == origin.host.name if target.origin else False
+            at_home = bool(target.origin) and (
+                urls.host_of(target.origin).removesuffix(".") == origin.host.name
+            )
             if not named and not self.judge.in_scope(f"{origin.name}/"):
                 return
             self.catalogue.recall((target.hash,))
@@ -794,6 +798,22 @@ def _headers(reply: Reply) -> str | None:
         else:
             folded[key] = [folded[key], value]
     return msgspec.json.encode(folded).decode()
+
+
+def _asks_not_to_be_indexed(arrival: Arrival) -> bool:
+    asked = (arrival.visit.document.meta_robots or "").replace(",", " ").split()
+    return "noindex" in asked or "none" in asked
+
+
+def _without_content(arrival: Arrival) -> Arrival:
+    """A visit that says what was answered and where it leads, but nothing of what was written."""
+    visit = arrival.visit
+    document = msgspec.structs.replace(
+        visit.document, title=None, description=None, h1=None, text=None, word_count=None,
+        text_hash=None,
+    )  # fmt: skip
+    bare = msgspec.structs.replace(visit, document=document, body=None, body_sha256=None)
+    return replace(arrival, visit=bare)
 
 
 def _without_document(arrival: Arrival) -> Arrival:

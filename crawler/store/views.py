@@ -79,6 +79,7 @@ VIEWS = {
             target.state AS target_state,
             pages.status AS target_status,
             coalesce(chains.error, target.reason) AS error,
+            source.url LIKE 'https:%' AND target.url LIKE 'http:%' AS to_insecure,
             chains.start_id
         FROM chains
         JOIN urls AS start ON start.id = chains.start_id

@@ -439,3 +439,26 @@ def test_a_check_whose_head_is_refused_asks_again_with_get(web: Web, database: P
     assert fates(database)[web.url("/picky.png")] == ("done", None)
     assert rows(database, "SELECT link, status FROM broken_links") == [(web.url("/gone.png"), 404)]
     check_whole(database)
+
+
+@pytest.mark.parametrize(("obeyed", "title"), [(True, None), (False, "Secret")])
+def test_a_page_that_asks_not_to_be_indexed_is_not_kept_where_that_is_obeyed(
+    web: Web, database: Path, obeyed: bool, title: str | None
+) -> None:
+    web.page("/", title="Secret", head='<meta name=robots content="NoIndex">', links=["/beyond"])
+    web.page("/beyond")
+    crawl(database, web.url(), settings=config(store={"obey_noindex": obeyed}))
+    found = "SELECT title, meta_robots, body_id IS NULL FROM pages WHERE depth = 0"
+    assert rows(database, found) == [(title, "noindex", int(obeyed))]
+    assert fates(database)[web.url("/beyond")] == ("done", None)
+    check_whole(database)
+
+
+def test_a_name_with_and_without_its_final_dot_is_one_host(database: Path) -> None:
+    lines = ["http://example.test/", "http://example.test./"]
+    seeds = [seed for at, line in enumerate(lines, 1) if (seed := read_line(at, line))]
+    writer = Writer(database, config(), agent="crawler/1.0")
+    writer.open(seeds_file="", version="1")
+    writer.load_seeds(seeds)
+    writer.close()
+    assert rows(database, "SELECT host, queued FROM hosts") == [("example.test", 2)]
