@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import msgspec
 from gevent.pool import Pool
@@ -21,6 +20,7 @@ from crawler.disposable import DisposableParser, is_risky
 from crawler.fetch import Budget, Fetcher, Share
 from crawler.model import Document, Job, Reply, Visit
 from crawler.parse import parse
+from crawler.store.clock import iso
 
 Deliver = Callable[[Visit], None]
 Parsing = Callable[[Job | None], None]
@@ -82,7 +82,7 @@ class Worker:
 
     def visit(self, job: Job, share: Share) -> Visit:
         """Fetch and parse one job; whatever goes wrong is in the visit. share: of its body."""
-        started_at = _now()
+        started_at = iso(time.time())
         reply = self._fetcher.fetch(job, share)
         document = self._document(job, reply)
         return _visit(job, reply, document, started_at, keep_body=self._config.store.bodies)
@@ -119,8 +119,3 @@ def _visit(
         body=isal_zlib.compress(body, ISAL_LEVEL) if keep_body else None,
         robots_body=body if job.kind == "robots" else None,
     )
-
-
-def _now() -> str:
-    moment = datetime.fromtimestamp(time.time(), UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -14,7 +14,6 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from zlib import crc32
 
 import gevent
@@ -29,6 +28,7 @@ from crawler.config import Config
 from crawler.errors import CrawlError
 from crawler.model import Document, Job, Reply, Visit
 from crawler.policy import urls
+from crawler.store.clock import iso
 
 WATCH_S = 0.25
 DEAF_S = 60.0
@@ -237,5 +237,4 @@ def _blame(child: _Child, job: Job) -> Visit:
         if child.condemned
         else f"the worker died while parsing (exit status {child.process.returncode})"
     )
-    moment = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return Visit(job, Reply(error=error, error_detail=detail), Document(), moment)
+    return Visit(job, Reply(error=error, error_detail=detail), Document(), iso(time.time()))

@@ -64,6 +64,26 @@ class Entry(NamedTuple):
     last_modified: str | None = None
 
 
+class Found(NamedTuple):
+    """A link as its target sees it.
+
+    kind: of the link. depth, hops: where it puts its target. source_id: the page it stands on.
+    fetch_kind: what the target would be fetched for.
+    """
+
+    target: Target
+    kind: str
+    depth: int
+    hops: int
+    source_id: int | None
+    fetch_kind: str
+
+    @property
+    def priority(self) -> int:
+        """Seeds and redirects come first."""
+        return FIRST if self.kind in ("seed", "redirect") else ORDINARY
+
+
 class Known(NamedTuple):
     """What is remembered of a URL: row id, best standing, smallest depth and hops."""
 
@@ -154,7 +174,7 @@ class Catalogue:
         known = self._young.get(target.hash)
         if known is None:
             verdict = self._judge.verdict(target, kind, depth, nofollow=nofollow)
-            return self._add(target, kind, depth, hops, source_id, verdict, fetch_kind)
+            return self._add(Found(target, kind, depth, hops, source_id, fetch_kind), verdict)
         if known.standing == Standing.REFUSED and kind != "seed" and depth >= known.depth:
             return known.id
         if known.standing == Standing.ACCEPTED:
@@ -163,9 +183,10 @@ class Catalogue:
                 heapq.heappush(self._nearer, (depth, hops, known.id))
             return known.id
         verdict = self._judge.verdict(target, kind, depth, nofollow=nofollow)
-        better = standing_of(verdict, fetch_kind) > known.standing
-        if better or (standing_of(verdict, fetch_kind) == known.standing and depth < known.depth):
-            self._improve(known, target, kind, depth, hops, source_id, verdict, fetch_kind)
+        standing = standing_of(verdict, fetch_kind)
+        if standing > known.standing or (standing == known.standing and depth < known.depth):
+            found = Found(target, kind, depth, hops, source_id, fetch_kind)
+            self._improve(known, found, verdict)
         return known.id
 
     def requeue_as_page(self, entry: Entry, depth: int, hops: int) -> None:
@@ -216,61 +237,38 @@ class Catalogue:
         self._connection.executemany(INSERT_URL, self._rows)
         self._rows.clear()
 
-    def _add(
-        self,
-        target: Target,
-        kind: str,
-        depth: int,
-        hops: int,
-        source_id: int | None,
-        verdict: Verdict,
-        fetch_kind: str,
-    ) -> int:
+    def _add(self, found: Found, verdict: Verdict) -> int:
         self._next_id += 1
         url_id = self._next_id
-        priority = FIRST if kind in ("seed", "redirect") else ORDINARY
-        what, state, reason, host_id, origin_id = self._fate(
-            url_id, target, depth, hops, priority, verdict, fetch_kind
-        )
+        target, kind, depth, hops, source_id, fetch_kind = found
+        what, state, reason, host_id, origin_id = self._fate(url_id, found, verdict)
         self._rows.append(
             (
                 url_id, target.url, target.hash, host_id, origin_id, what, state, reason, depth,
-                hops, priority, kind, source_id, self.now, self._run_id,
+                hops, found.priority, kind, source_id, self.now, self._run_id,
             )
         )  # fmt: skip
         self._young[target.hash] = Known(url_id, standing_of(verdict, fetch_kind), depth, hops)
         return url_id
 
-    def _improve(
-        self,
-        known: Known,
-        target: Target,
-        kind: str,
-        depth: int,
-        hops: int,
-        source_id: int | None,
-        verdict: Verdict,
-        fetch_kind: str,
-    ) -> None:
+    def _improve(self, known: Known, found: Found, verdict: Verdict) -> None:
         """Give a known URL the fate of a better link; one queued for a check becomes a page."""
         self.write()
-        priority = FIRST if kind in ("seed", "redirect") else ORDINARY
-        old = self._connection.execute(
-            "SELECT state, kind, host_id FROM urls WHERE id = ?", (known.id,)
+        target, kind, depth, hops, source_id, fetch_kind = found
+        old_state, old_kind = self._connection.execute(
+            "SELECT state, kind FROM urls WHERE id = ?", (known.id,)
         ).fetchone()
         self._young[target.hash] = Known(known.id, standing_of(verdict, fetch_kind), depth, hops)
-        if old[1] == "check" and (verdict.check or verdict.reason is not None):
+        if old_kind == "check" and (verdict.check or verdict.reason is not None):
             self._connection.execute(
                 "UPDATE urls SET depth = min(depth, ?) WHERE id = ?", (depth, known.id)
             )
             return
-        if old[0] == "queued" and target.origin:
+        if old_state == "queued" and target.origin:
             self._origins.count(self._origins.origin(target.origin).host, queued=-1)
             self.fresh = [entry for entry in self.fresh if entry.id != known.id]
-        what, state, reason, host_id, origin_id = self._fate(
-            known.id, target, depth, hops, priority, verdict, fetch_kind
-        )
-        if old[1] == "robots" and state == "skipped":
+        what, state, reason, host_id, origin_id = self._fate(known.id, found, verdict)
+        if old_kind == "robots" and state == "skipped":
             return
         self._connection.execute(
             """
@@ -280,22 +278,16 @@ class Catalogue:
             WHERE id = ?
             """,
             (
-                what, state, reason, depth, hops, priority, kind, source_id, host_id, origin_id,
-                known.id,
+                what, state, reason, depth, hops, found.priority, kind, source_id, host_id,
+                origin_id, known.id,
             ),
         )  # fmt: skip
 
     def _fate(
-        self,
-        url_id: int,
-        target: Target,
-        depth: int,
-        hops: int,
-        priority: int,
-        verdict: Verdict,
-        fetch_kind: str,
+        self, url_id: int, found: Found, verdict: Verdict
     ) -> tuple[str, str, str | None, int | None, int | None]:
         """kind, state, reason, host_id and origin_id of a URL with this verdict."""
+        target, fetch_kind = found.target, found.fetch_kind
         if not target.origin:
             return fetch_kind, "skipped", verdict.reason, None, None
         origin = self._origins.origin(target.origin)
@@ -312,9 +304,10 @@ class Catalogue:
         self._origins.count(host, queued=1)
         self.fresh.append(
             Entry(
-                priority, depth, url_id, target.url, target.hash, what, 0, hops, host.id, origin.id
+                found.priority, found.depth, url_id, target.url, target.hash, what, 0, found.hops,
+                host.id, origin.id,
             )
-        )
+        )  # fmt: skip
         return what, "queued", None, host.id, origin.id
 
     def _endless(self, origin_id: int, url: str) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import os
 import random
 import re
 import tarfile
@@ -17,18 +16,7 @@ from hypothesis import strategies as st
 
 from crawler.policy import robots
 from crawler.policy.robots import ALLOW_ALL, DISALLOW_ALL, Rules, parse
-
-ROOT = Path(__file__).parents[2]
-CORPORA = Path(os.environ.get("CRAWLER_CORPORA", ROOT / "../shared/corpora"))
-GOOGLE = CORPORA / "robotstxt-spec-test" / "src" / "main" / "resources" / "CTC"
-
-
-def corpus(path: Path) -> Path:
-    if not path.exists():
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{path} is missing: set CRAWLER_CORPORA")
-        pytest.skip(f"no corpus at {path}: set CRAWLER_CORPORA to run this")
-    return path
+from tests.sites.skip import require_corpus
 
 
 def rules(*lines: str, agent: str = "crawler/1.0 (+https://example.org)") -> Rules:
@@ -105,7 +93,7 @@ NOT_OURS = {
 def test_google_s_expectations_hold_but_for_those_the_rfc_contradicts() -> None:
     count = 0
     failed = set()
-    for path in sorted(corpus(GOOGLE).rglob("*.textproto")):
+    for path in sorted(require_corpus("robotstxt-spec-test").rglob("*.textproto")):
         for body, url, agent, outcome in expectations(path.read_text("utf-8")):
             count += 1
             if parse(body, agent).allows(url) != (outcome == "ALLOWED"):
@@ -376,7 +364,7 @@ PATHS = ["/", "/index.html", "/search?q=a", "/wp-admin/x.php", "/a/b/c.pdf"]
 
 
 def test_4231_real_files_are_read_as_another_parser_reads_them() -> None:
-    archive = corpus(CORPORA / "protego-robotstxt" / "robots-files.tar.xz")
+    archive = require_corpus("protego-robotstxt") / "robots-files.tar.xz"
     differs = set()
     count = 0
     with tarfile.open(archive) as files:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 import ada_url
@@ -14,10 +12,7 @@ from hypothesis import strategies as st
 
 from crawler.policy import urls
 from crawler.policy.urls import Resolver, resolve
-
-ROOT = Path(__file__).parents[2]
-CORPORA = Path(os.environ.get("CRAWLER_CORPORA", ROOT / "../shared/corpora"))
-WPT = CORPORA / "wpt-url-via-ada" / "tests" / "wpt" / "urltestdata.json"
+from tests.sites.skip import require_corpus
 
 # Cases of the web platform tests that are URLs, but that no crawler could fetch: the rule which
 # says so stands beside each. Everything else must come out as the standard says.
@@ -29,12 +24,10 @@ UNFETCHABLE = {
 }
 
 
-def wpt_cases() -> list[dict[str, Any]]:
-    if not WPT.exists():
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{WPT} is missing: set CRAWLER_CORPORA")
-        pytest.skip(f"no URL corpus at {WPT}: set CRAWLER_CORPORA to run this")
-    return [case for case in json.loads(WPT.read_text("utf-8")) if isinstance(case, dict)]
+def wpt_cases(name: str) -> list[dict[str, Any]]:
+    """The cases of a file of the web platform tests; its comments are plain strings."""
+    path = require_corpus("wpt-url-via-ada") / "tests" / "wpt" / name
+    return [case for case in json.loads(path.read_text("utf-8")) if isinstance(case, dict)]
 
 
 def expected_of(case: dict[str, Any]) -> tuple[str | None, str | None]:
@@ -50,7 +43,7 @@ def expected_of(case: dict[str, Any]) -> tuple[str | None, str | None]:
 
 
 def test_every_wpt_case_has_the_verdict_of_the_standard() -> None:
-    cases = wpt_cases()
+    cases = wpt_cases("urltestdata.json")
     wrong = []
     refused = set()
     for case in cases:
@@ -67,11 +60,8 @@ def test_every_wpt_case_has_the_verdict_of_the_standard() -> None:
 
 
 def test_names_become_ascii_as_the_standard_says() -> None:
-    wpt_cases()
     wrong = []
-    for case in json.loads(WPT.with_name("toascii.json").read_text("utf-8")):
-        if not isinstance(case, dict):
-            continue
+    for case in wpt_cases("toascii.json"):
         host = case["output"]
         possible = host and len(host.removesuffix(".")) <= 253
         if possible and all(0 < len(label) < 64 for label in host.removesuffix(".").split(".")):
