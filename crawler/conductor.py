@@ -466,7 +466,7 @@ def weight(visit: Visit) -> int:
         + len(visit.robots_body or b"")
         + 2 * len(document.text or "")
         + 300 * len(document.targets)
-        + 100 * len(document.links)
+        + 100 * len(document.columns)
     )
 
 

@@ -7,10 +7,13 @@ history. All are frozen, and all but the body of a reply cross process borders a
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterable, Iterator
+from itertools import repeat
+from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
 
+Value = TypeVar("Value")
 Kind = Literal["page", "robots", "sitemap", "feed", "check"]
 """What a fetch is for."""
 
@@ -57,8 +60,8 @@ class Target(msgspec.Struct, frozen=True, array_like=True, gc=False):
     refusal: str | None = None
 
 
-class Link(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One occurrence of a link in a document; its position is its place in `Document.links`.
+class Link(NamedTuple):
+    """One occurrence of a link in a document; its position is its place in `Document.columns`.
 
     target: index into `Document.targets`.
     kind: one of `FOLLOWED` or `RECORDED`.
@@ -76,6 +79,43 @@ class Link(msgspec.Struct, frozen=True, array_like=True, gc=False):
     nofollow: bool = False
     fragment: str | None = None
     region: str | None = None
+
+
+def worth_keeping(column: list[Value]) -> list[Value]:
+    """The column, or an empty one where it has nothing but None or False."""
+    nothing = column.count(None) + column.count(False)  # type: ignore[arg-type]  # may be absent
+    return column if nothing < len(column) else []
+
+
+class LinkColumns(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """All links of a document in document order: a column for each field of `Link`.
+
+    As values of their own they would cost more to send and to store than all else of a page. A
+    column of which no link has anything is empty.
+    """
+
+    targets: list[int] = []
+    kinds: list[str] = []
+    anchors: list[str | None] = []
+    rels: list[str | None] = []
+    nofollows: list[bool] = []
+    fragments: list[str | None] = []
+    regions: list[str | None] = []
+
+    @classmethod
+    def of(cls, links: Iterable[Link]) -> LinkColumns:
+        """The columns of these links."""
+        columns = [list(column) for column in zip(*links, strict=True)]
+        return cls(*columns[:2], *(worth_keeping(column) for column in columns[2:]))
+
+    def links(self) -> Iterator[Link]:
+        """The links, one by one."""
+        columns = [column or repeat(None) for column in msgspec.structs.astuple(self)]
+        for link in map(Link._make, zip(self.targets, *columns[1:], strict=False)):
+            yield link._replace(nofollow=bool(link.nofollow))
+
+    def __len__(self) -> int:
+        return len(self.targets)
 
 
 class Job(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -172,7 +212,7 @@ class Document(msgspec.Struct, frozen=True, array_like=True):
     charset: the encoding used, as a WHATWG label in lower case.
     title, description, h1, lang, canonical, meta_robots: facts of a page, white space folded.
     text: the visible text. word_count: words in it. text_hash: 63-bit hash of it.
-    targets: distinct targets. links: occurrences in document order. entries: of a sitemap or feed.
+    targets: distinct targets. columns: occurrences of links. entries: of a sitemap or feed.
     truncated: ``parse`` (the parser stopped or gave up) or ``links`` (cap on links), or None.
     error: ``parse_timeout`` where the parser was killed, ``decode_error`` otherwise, or None.
     """
@@ -189,10 +229,15 @@ class Document(msgspec.Struct, frozen=True, array_like=True):
     word_count: int | None = None
     text_hash: int | None = None
     targets: tuple[Target, ...] = ()
-    links: tuple[Link, ...] = ()
+    columns: LinkColumns = LinkColumns()
     entries: tuple[SitemapEntry, ...] = ()
     truncated: str | None = None
     error: str | None = None
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """The occurrences of links in document order, as values."""
+        return tuple(self.columns.links())
 
 
 class Visit(msgspec.Struct, frozen=True, array_like=True):

@@ -143,4 +143,6 @@ def _presentable(visit: Visit) -> Visit:
 
 
 def _weight(visit: Visit) -> int:
-    return len(visit.body or b"") + len(visit.document.text or "") + 200 * len(visit.document.links)
+    return (
+        len(visit.body or b"") + len(visit.document.text or "") + 200 * len(visit.document.columns)
+    )

@@ -2,7 +2,8 @@
 
 `parse` turns a `Reply` into a `Document`: it decides what the bytes are (`media_type`), which
 characters they mean (`charset`), and reads pages (`html`, `text`), sitemaps and feeds
-(`sitemaps`). Pure: no network, no disk, no clock, nothing remembered between two replies.
+(`sitemaps`). Pure: no network, no disk, no clock; what is remembered between two replies (the
+addresses of `targets`) saves reading it again and changes no answer.
 """
 
 from __future__ import annotations

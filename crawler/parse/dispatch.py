@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from crawler.config import ParseConfig
-from crawler.model import Document, Job, Link, Reply
+from crawler.model import Document, Job, Link, LinkColumns, Reply
 from crawler.parse.charset import decode
 from crawler.parse.headers import Declared, declared
 from crawler.parse.html import read_html
@@ -51,12 +51,12 @@ def _page(
         case "sitemap" | "feed":
             targets = Targets(job.url, max_url_bytes)
             listing = read_xml(data, targets, config.max_links)
-            links = tuple(Link(entry.target, form) for entry in listing.entries)
+            links = LinkColumns.of(Link(entry.target, form) for entry in listing.entries)
             return Document(
                 label,
                 charset,
                 targets=tuple(targets.found),
-                links=links,
+                columns=links,
                 truncated=listing.truncated,
             )
     return Document(label)

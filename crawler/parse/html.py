@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from lxml import etree
 
-from crawler.model import Document, Link, Target
+from crawler.model import Document, Link, LinkColumns, Target, worth_keeping
 from crawler.parse.headers import PRODUCT, Declared, directives, refresh_target
 from crawler.parse.targets import Targets
 from crawler.parse.text import BLOCKS, HIDDEN, count_words, fingerprint, fold, visible_text
@@ -128,12 +128,17 @@ def read_html(
     nofollow = "nofollow" in robots or "none" in robots
     links = _links(survey, targets, nofollow)
     canonical = _canonical(survey.canonical, targets)
+    overflow = survey.overflow
+    more: list[Link] = []
     for kind, rel, (target, fragment) in _header_links(said, url, max_url_bytes):
-        links.append(Link(targets.index(target), kind, None, rel, nofollow, fragment))
+        overflow = overflow or len(links) + len(more) >= max_links
+        if not overflow:
+            more.append(Link(targets.index(target), kind, None, rel, nofollow, fragment))
         if kind == "canonical" and not canonical and not target.refusal:
             canonical = target.url
-    if survey.overflow or len(links) > max_links:
-        del links[max_links:]
+    if more:
+        links = LinkColumns.of([*links.links(), *more])
+    if overflow:
         truncated = truncated or "links"
     text = "" if root is None else visible_text(root)
     return Document(
@@ -149,7 +154,7 @@ def read_html(
         word_count=count_words(text),
         text_hash=fingerprint(text),
         targets=tuple(targets.found),
-        links=tuple(links),
+        columns=links,
         truncated=truncated,
     )
 
@@ -236,35 +241,37 @@ def _survey(root: etree._Element, max_links: int, watched: tuple[str, ...]) -> _
     return survey
 
 
-def _links(survey: _Survey, targets: Targets, nofollow: bool) -> list[Link]:
-    links: list[Link] = []
-    add = links.append
-    known = targets.known
-    learn = targets.learn
-    for (kind, href, element, anchor), region in zip(survey.found, _regions(survey), strict=True):
-        index, fragment = known.get(href) or learn(href)
-        rel = None
-        if kind in _WITH_REL:
-            rel = element.get("rel")
-            if rel is not None:
-                rel = fold(rel.lower())
-            if kind == "a":
-                text = (
-                    _shown(element, _SHOW_IN_ANCHOR, MAX_ANCHOR) if len(element) else element.text
-                )
-                anchor = " ".join(text.split())[:MAX_ANCHOR] if text else ""
-        add(
-            Link(
-                index,
-                kind,
-                anchor,
-                rel,
-                nofollow or (rel is not None and "nofollow" in rel.split()),
-                fragment,
-                region,
-            )
-        )
-    return links
+def _links(survey: _Survey, targets: Targets, nofollow: bool) -> LinkColumns:
+    found = survey.found
+    indexes, fragments = targets.places([href for _, href, _, _ in found])
+    anchors: list[str | None] = []
+    rels: list[str | None] = []
+    shy: list[bool] = [True] * len(found) if nofollow else []
+    for kind, _, element, anchor in found:
+        if kind == "a":
+            if len(element):
+                anchor = _shown(element, _SHOW_IN_ANCHOR, MAX_ANCHOR)
+            else:
+                anchor = element.text
+                anchor = " ".join(anchor.split())[:MAX_ANCHOR] if anchor else ""
+        rel = element.get("rel") if kind in _WITH_REL else None
+        if rel is not None:
+            rel = fold(rel.lower())
+            if "nofollow" in rel.split():
+                shy = shy or [False] * len(found)
+                shy[len(rels)] = True
+        anchors.append(anchor)
+        rels.append(rel)
+    kinds = [kind for kind, _, _, _ in found]
+    return LinkColumns(
+        indexes,
+        kinds,
+        anchors,
+        worth_keeping(rels),
+        shy,
+        fragments,
+        _regions(survey) if survey.landmarks else [],
+    )
 
 
 def _regions(survey: _Survey) -> list[str | None]:

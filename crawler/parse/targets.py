@@ -3,60 +3,131 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from typing import Final
 from urllib.parse import quote
 
-from crawler.model import Target
+from crawler.model import Target, worth_keeping
 from crawler.parse.charset import codec_of
 from crawler.policy.urls import MAX_KEPT_URL, Resolver
 
-_PLAIN_FRAGMENT = re.compile(r"[\w.~:/?@!$&'()*+,;=%-]*", re.ASCII)
+REMEMBERED: Final = 20_000
+"""Texts of links, of all documents, whose addresses are kept: about 8 MB."""
+MAX_REMEMBERED: Final = 300
+"""Characters of a text that is worth keeping."""
 
+_PLAIN_FRAGMENT = re.compile(r"[\w.~:/?@!$&'()*+,;=%-]*", re.ASCII)
 _FOREIGN = re.compile(r"[^\x00-\x7f]+")
 _OTHER_SCHEME = re.compile(r"\s*(?!https?:)[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+_WEB: Final = ("http://", "https://")
+
+_Addresses = dict[str, Target]
+"""What link texts mean, without fragments."""
+
+
+class _Memory:
+    """What link texts meant in the documents before: those of a site have most of theirs in common.
+
+    What a text means depends on the folder of its document alone, of one that begins with a slash
+    on the site, unless it speaks of the document itself (``?page=2``).
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str | None, int], _Addresses] = {}
+        self._size = 0
+
+    def of(self, place: str, codec: str | None, max_bytes: int) -> _Addresses:
+        """The addresses known in a folder or on a site. max_bytes: longer ones are refused."""
+        if self._size > REMEMBERED:
+            self._known.clear()
+            self._size = 0
+        addresses = self._known.get((place, codec, max_bytes))
+        if addresses is None:
+            self._size += 1
+            addresses = self._known[place, codec, max_bytes] = {}
+        return addresses
+
+    def add(self, addresses: _Addresses, text: str, target: Target) -> None:
+        """Keep one, unless it is very long."""
+        if len(text) <= MAX_REMEMBERED:
+            addresses[text] = target
+            self._size += 1
+
+
+_memory = _Memory()
 
 
 class Targets:
     """The addresses of one document, each once, in order of first mention.
 
-    Most links of a page repeat: the same text is read once, and of ``#section`` only the fragment
-    is new.
+    base: what relative addresses stand on; it is read only when a text is new.
     """
 
-    __slots__ = ("_by_hash", "_codec", "_resolve", "found", "known")
+    __slots__ = (
+        *("_base", "_by_hash", "_codec", "_known", "_max", "_of_folder", "_of_site", "_refused"),
+        *("_resolver", "found"),
+    )
 
     def __init__(self, base: str, max_url_bytes: int, charset: str | None = "utf-8") -> None:
         codec = codec_of(charset)
         self._codec = None if codec.startswith("utf-") else codec
-        self._resolve = Resolver(base, max_bytes=max_url_bytes).resolve
+        self._base = base
+        self._max = max_url_bytes
+        self._resolver: Resolver | None = None
+        self._of_folder, self._of_site = self._remembered()
         self._by_hash: dict[int, int] = {}
-        self.known: dict[str, tuple[int, str | None]] = {}
+        self._refused: set[int] = set()
+        self._known: dict[str, int] = {}
         self.found: list[Target] = []
 
     def __repr__(self) -> str:
-        return f"<Targets {len(self.found)} distinct of {len(self.known)} texts>"
+        return f"<Targets {len(self.found)} distinct of {len(self._known)} texts>"
+
+    def places(self, hrefs: Sequence[str]) -> tuple[list[int], list[str | None]]:
+        """The index of each link's target; each link's fragment, nothing where there is none."""
+        indexes: list[int] = []
+        fragments: list[str | None] = []
+        if not _have_plain_fragments(hrefs):
+            for href in hrefs:
+                index, exact = self.place(href)
+                indexes.append(index)
+                fragments.append(exact)
+            return indexes, worth_keeping(fragments)
+        known, site, folder = self._known, self._of_site, self._of_folder
+        for href in hrefs:
+            text, mark, fragment = href.partition("#")
+            index = known.get(text, -1)
+            if index < 0:
+                target = site.get(text) or folder.get(text)
+                if target is None:
+                    index = self._learn(text)
+                else:
+                    index = known[text] = self.index(target)
+            if not mark:
+                fragments.append(None)
+            elif index in self._refused:
+                index, exact = self.place(href)
+                fragments.append(exact)
+            else:
+                fragments.append(fragment)
+            indexes.append(index)
+        return indexes, worth_keeping(fragments)
 
     def place(self, href: str) -> tuple[int, str | None]:
         """The index of a link's target, and its fragment."""
-        return self.known.get(href) or self.learn(href)
-
-    def learn(self, href: str) -> tuple[int, str | None]:
-        """The same for a text that is not in `known`."""
-        section = "#" in href
-        if section:
-            place = self._section(href)
-            if place is not None:
-                return place
-        codec = self._codec
-        if codec is not None and not href.isascii():
-            target, fragment = self._resolve(_with_query_in(href, codec))
-        else:
-            target, fragment = self._resolve(href)
-        place = self.known[href] = self.index(target), fragment
-        if section and target.refusal is None:
-            before = href.partition("#")[0]
-            if _ends_plainly(before):
-                self.known[before] = place[0], None
-        return place
+        text, mark, fragment = href.partition("#")
+        index = self._known.get(text)
+        if index is None:
+            index = self._learn(text)
+        if not mark:
+            return index, None
+        # White space before ``#`` belongs to the path, at the end of an address it does not; and
+        # a fragment of plain characters alone comes out of the URL parser as it went in.
+        ends_plainly = text[-1:] > " " or not text
+        if not ends_plainly or index in self._refused or not _PLAIN_FRAGMENT.fullmatch(fragment):
+            target, exact = self._resolve(href)
+            return self.index(target), exact
+        return index, fragment[:MAX_KEPT_URL]
 
     def index(self, target: Target) -> int:
         """The index of a target that has been read already."""
@@ -64,17 +135,59 @@ class Targets:
         index = self._by_hash.setdefault(target.hash, len(found))
         if index == len(found):
             found.append(target)
+            if target.refusal:
+                self._refused.add(index)
         return index
 
-    def _section(self, href: str) -> tuple[int, str | None] | None:
-        """The place of ``page#section`` when the page is known and the section needs no reading."""
-        before, _, fragment = href.partition("#")
-        page = self.known.get(before) if _ends_plainly(before) else None
-        # A fragment of these characters alone comes out of the URL parser as it went in.
-        if page is None or self.found[page[0]].refusal or not _PLAIN_FRAGMENT.fullmatch(fragment):
-            return None
-        place = self.known[href] = page[0], fragment[:MAX_KEPT_URL]
-        return place
+    def _learn(self, text: str) -> int:
+        """The index of a text without fragment that this document has not named before."""
+        addresses = self._addresses(text)
+        target = addresses.get(text)
+        if target is None:
+            target, _ = self._resolve(text)
+            _memory.add(addresses, text, target)
+        index = self._known[text] = self.index(target)
+        return index
+
+    def _addresses(self, text: str) -> _Addresses:
+        """Where a text is remembered; nowhere if it must be read with the whole base."""
+        first = text[:1]
+        if first == "/":
+            return self._of_site
+        if ":" in text:
+            return self._of_site if text.startswith(_WEB) else {}
+        return self._of_folder if first.isalnum() or first == "." else {}
+
+    def _remembered(self) -> tuple[_Addresses, _Addresses]:
+        base = self._base
+        path = base.find("/", 8) if base.startswith(_WEB) else -1
+        if path < 0:
+            return {}, {}
+        folder = base.partition("#")[0].partition("?")[0].rpartition("/")[0]
+        codec, limit = self._codec, self._max
+        return _memory.of(folder + "/", codec, limit), _memory.of(base[:path], codec, limit)
+
+    def _resolve(self, href: str) -> tuple[Target, str | None]:
+        if self._resolver is None:
+            self._resolver = Resolver(self._base, max_bytes=self._max)
+        codec = self._codec
+        if codec is not None and not href.isascii():
+            href = _with_query_in(href, codec)
+        return self._resolver.resolve(href)
+
+
+def _have_plain_fragments(hrefs: Sequence[str]) -> bool:
+    """Whether no fragment can need the URL parser: most documents can be told so at a glance.
+
+    https://url.spec.whatwg.org/#fragment-percent-encode-set
+    """
+    text = "".join(hrefs)
+    if not (text.isascii() and text.isprintable()):
+        return False
+    return (
+        not any(char in text for char in ' "<>`')
+        and max(map(len, hrefs), default=0) <= MAX_KEPT_URL
+    )
 
 
 def _with_query_in(href: str, codec: str) -> str:
@@ -103,8 +216,3 @@ def _has(codec: str, char: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _ends_plainly(before: str) -> bool:
-    """White space before ``#`` belongs to the path, at the end of an address it does not."""
-    return before[-1:] > " " or not before

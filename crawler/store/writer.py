@@ -28,6 +28,7 @@ from crawler.store.database import (
 )
 from crawler.store.queue import Queue
 from crawler.store.runs import Start
+from crawler.store.schema import LINKS_BY_TARGET
 
 Result = TypeVar("Result")
 CLOSING_MS = 2000
@@ -154,6 +155,7 @@ class Writer:
         connection, self._connection = self._connection, None
         try:
             connection.execute(f"PRAGMA busy_timeout = {CLOSING_MS}")
+            connection.execute(LINKS_BY_TARGET)
             connection.execute("PRAGMA optimize")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             # So that a finished crawl can be read where nothing may be written.

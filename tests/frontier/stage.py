@@ -17,7 +17,7 @@ import msgspec
 
 from crawler.config import Config
 from crawler.frontier import Frontier, Lease, Windows, supply
-from crawler.model import Document, Job, Link, Reply, Visit
+from crawler.model import Document, Job, Link, LinkColumns, Reply, Visit
 from crawler.policy import urls
 from crawler.policy.seeds import read_line
 from crawler.store import runs
@@ -208,5 +208,5 @@ def document(links: Iterable[str]) -> Document:
     return Document(
         content_type="text/html",
         targets=targets,
-        links=tuple(Link(number, "a") for number in range(len(targets))),
+        columns=LinkColumns.of(Link(number, "a") for number in range(len(targets))),
     )
