@@ -17,7 +17,6 @@ from time import perf_counter
 from typing import Any, Final
 
 import gevent
-from gevent import Timeout
 from requests import Response, Session
 from requests.structures import CaseInsensitiveDict
 
@@ -165,7 +164,7 @@ class Fetcher:
         deadline.start()
         try:
             self._ask(job, attempt)
-        except Timeout as expired:
+        except Deadline as expired:
             if expired is not deadline:
                 raise
             attempt.out_of_time(self._config.total_s)
@@ -174,7 +173,7 @@ class Fetcher:
             attempt.fail(failure_of(caught))
             untrace(caught)
         finally:
-            deadline.close()
+            deadline.stop()
             attempt.close()
             self._in_flight -= 1
         reply = attempt.reply()

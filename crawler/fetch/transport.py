@@ -12,6 +12,7 @@ import _socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
+from math import inf
 from time import monotonic, perf_counter
 from typing import Any, Final
 
@@ -27,7 +28,7 @@ from crawler.fetch.dns import Names
 from crawler.fetch.failures import Doubtful, Failure, of_connecting, of_talking
 from crawler.fetch.gate import Gate
 from crawler.fetch.http1 import Exchange
-from crawler.fetch.patience import patiently
+from crawler.fetch.patience import Silence
 from crawler.fetch.pool import Idle, Key
 from crawler.fetch.shortage import OWN, Shortage, pauses
 from crawler.fetch.witness import Network
@@ -76,14 +77,19 @@ class Request(PreparedRequest):
 
 
 class Connection:
-    """A socket to one place, alone in use by one exchange at a time."""
+    """A socket to one place, alone in use by one exchange at a time.
 
-    __slots__ = ("idle_since", "ip", "key", "sock")
+    silence: the limit of its waits; the socket has no time-out of its own.
+    """
+
+    __slots__ = ("idle_since", "ip", "key", "silence", "sock")
 
     def __init__(self, key: Key, ip: str, sock: socket.socket | ssl.SSLSocket) -> None:
+        sock.settimeout(None)
         self.key = key
         self.ip = ip
         self.sock = sock
+        self.silence = Silence(inf)
         self.idle_since = 0.0
 
     def __repr__(self) -> str:
@@ -313,10 +319,9 @@ class Transport(BaseAdapter):
         may_be_stale: bool,
     ) -> bool:
         """Sends, and reads until the head is whole; False when the connection had gone stale."""
-        sock = connection.sock
+        connection.silence.limit_s = read_s or inf
         try:
-            sock.settimeout(read_s)
-            sock.sendall(message)
+            _send(connection, message)
             sent = perf_counter()
             while exchange.head is None:
                 _receive(connection, exchange)
@@ -405,13 +410,14 @@ class Transport(BaseAdapter):
 
     def _connect(self, ip: str, port: int, timeout_s: float, facts: Facts) -> socket.socket:
         family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+        silence = Silence(timeout_s)
         for pause_s in pauses():
             sock = None
             try:
                 sock = socket.socket(family, socket.SOCK_STREAM)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                sock.settimeout(timeout_s)
-                patiently(timeout_s, sock.connect, (ip, port))
+                silence.start()
+                sock.connect((ip, port))
                 return sock
             except BaseException as caught:
                 if sock is not None:
@@ -420,6 +426,8 @@ class Transport(BaseAdapter):
                     raise
                 if caught.errno not in OWN:
                     raise of_connecting(caught) from caught
+            finally:
+                silence.stop()
             self._make_room(pause_s, facts)
         raise Shortage("no file descriptor or port free")
 
@@ -445,13 +453,27 @@ class Transport(BaseAdapter):
             gevent.spawn_later(5.0, self._sweep)
 
 
+def _send(connection: Connection, message: bytes) -> None:
+    silence = connection.silence
+    silence.start()
+    try:
+        while message:
+            # Not sendall: most messages go at once, and it costs twice as much.
+            message = message[connection.sock.send(message) :]
+    finally:
+        silence.stop()
+
+
 def _receive(connection: Connection, exchange: Exchange) -> int:
     """Feeds what comes next; bytes that came, 0 at the end."""
+    silence = connection.silence
+    silence.start()
     try:
-        sock = connection.sock
-        data: bytes = patiently(sock.gettimeout(), sock.recv, RECEIVE)
+        data: bytes = connection.sock.recv(RECEIVE)
     except OSError as failure:
         raise of_talking(failure) from failure
+    finally:
+        silence.stop()
     if data:
         exchange.feed(data)
         if exchange.pause_s:
