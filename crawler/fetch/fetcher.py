@@ -39,7 +39,6 @@ from crawler.fetch.transport import (
     Transport,
     TransportStats,
     header_block,
-    split,
 )
 from crawler.model import Job, Reply, Target
 from crawler.policy import urls
@@ -182,9 +181,9 @@ class Fetcher:
         return reply
 
     def _ask(self, job: Job, attempt: Attempt) -> None:
-        if split(job.url)[2] in urls.BLOCKED_PORTS:
-            raise Failure("blocked_port", "nothing is fetched from this port")
         request = self._request(job)
+        if request.place[2] in urls.BLOCKED_PORTS:
+            raise Failure("blocked_port", "nothing is fetched from this port")
         adapter = self.session.get_adapter(job.url)
         attempt.asked = request
         answer = adapter.send(request, stream=True, timeout=self._timeout, verify=True)

@@ -9,6 +9,7 @@ has no idea of deadlines beyond connect and silence: those belong to the layer a
 from __future__ import annotations
 
 import _socket
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
@@ -40,7 +41,12 @@ BREATH: Final = 1024 * 1024
 next bytes are already here."""
 
 _PORTS: Final = {"http": 80, "https": 443}
+_URL: Final = re.compile(r"(https?)://(?:[^/?#]*@)?([^/?#@]*)([^#]*)", re.DOTALL)
+"""Scheme, what Host says, and what is requested."""
 _PEEK: Final = _socket.MSG_PEEK | _socket.MSG_DONTWAIT
+
+Place = tuple[str, str, int, str, str]
+"""Scheme, host, port, what Host says, and what is requested."""
 
 
 @dataclass(slots=True)
@@ -62,6 +68,7 @@ class Facts:
 class Request(PreparedRequest):
     """A prepared request with what requests has no word for.
 
+    place: where the URL leads; a URL that leads nowhere raises Failure.
     private_ok: the host was named by the person as their own.
     block: the header lines as bytes, each with its CRLF, without Host; spares formatting them.
     facts: what the transport notes on its way.
@@ -71,6 +78,7 @@ class Request(PreparedRequest):
         super().__init__()
         self.method = method
         self.url = url
+        self.place = split(url)
         self.block = block
         self.facts = Facts()
         self.private_ok = private_ok
@@ -272,7 +280,8 @@ class Transport(BaseAdapter):
         verify and cert change nothing, so that a careless argument cannot weaken it.
         """
         connect_s, read_s = timeout if isinstance(timeout, tuple) else (timeout, timeout)
-        scheme, host, port, authority, path = split(request.url or "")
+        place = getattr(request, "place", None) or split(request.url or "")
+        scheme, host, port, authority, path = place
         message = _message(request, authority, path)
         private_ok = getattr(request, "private_ok", False)
         key = (scheme, host, port)
@@ -487,21 +496,23 @@ def _is_close(failure: BaseException) -> bool:
     return isinstance(failure, Failure) and failure.word in ("conn_closed", "conn_reset")
 
 
-def split(url: str) -> tuple[str, str, int, str, str]:
-    """Scheme, host, port, what Host says, and what is requested, of an http(s) URL."""
-    scheme, _, rest = url.partition("://")
-    rest = rest.partition("#")[0]
-    cut = next((at for at, char in enumerate(rest) if char in "/?"), len(rest))
-    authority, path = rest[:cut].rpartition("@")[2], rest[cut:]
+def split(url: str) -> Place:
+    """Where an http(s) URL leads. Raises Failure for what is none."""
+    found = _URL.match(url)
+    if found is None:
+        raise _nowhere(url)
+    scheme, authority, path = found.groups()
     host, colon, port = authority.rpartition(":")
     if not colon or port.endswith("]"):
         host, port = authority, ""
-    if not path.startswith("/"):
-        path = "/" + path
-    number = int(port) if port.isdecimal() else _PORTS.get(scheme, 0)
-    if not host or scheme not in _PORTS or not 0 < number < 65536:
-        raise Failure("proto_error", f"not an address to connect to: {url[:200]}")
-    return scheme, host, number, authority, path
+    number = int(port) if port.isdecimal() else _PORTS[scheme]
+    if not host or not 0 < number < 65536:
+        raise _nowhere(url)
+    return scheme, host, number, authority, path if path.startswith("/") else "/" + path
+
+
+def _nowhere(url: str) -> Failure:
+    return Failure("proto_error", f"not an address to connect to: {url[:200]}")
 
 
 def _message(request: PreparedRequest, authority: str, path: str) -> bytes:
