@@ -199,9 +199,7 @@ class Fetcher:
             headers = headers.copy()
             headers.update(conditions)
             block += header_block(conditions)
-        request = Request(job.method, job.url, block, job.private_ok)
-        request.headers = headers  # shared by requests; read, never changed
-        return request
+        return Request(job.method, job.url, headers, block, job.private_ok)
 
     def _read_head(self, job: Job, attempt: Attempt) -> None:
         waits = attempt.values("retry-after")

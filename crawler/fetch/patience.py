@@ -67,7 +67,6 @@ class Deadline(Limit, BaseException):
     """The limit of a block, and what is raised at its end."""
 
     def __init__(self, limit_s: float) -> None:
-        super().__init__(limit_s)
         self.limit_s = limit_s
 
     def _over(self) -> BaseException:

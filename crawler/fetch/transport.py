@@ -22,6 +22,7 @@ from gevent import socket, ssl
 from requests import PreparedRequest, Response
 from requests.adapters import BaseAdapter
 from requests.cookies import RequestsCookieJar
+from requests.hooks import default_hooks
 from requests.structures import CaseInsensitiveDict
 
 from crawler.fetch import tls
@@ -43,6 +44,7 @@ next bytes are already here."""
 _PORTS: Final = {"http": 80, "https": 443}
 _URL: Final = re.compile(r"(https?)://(?:[^/?#]*@)?([^/?#@]*)([^#]*)", re.DOTALL)
 """Scheme, what Host says, and what is requested."""
+_NO_HOOKS: Final = default_hooks()
 _PEEK: Final = _socket.MSG_PEEK | _socket.MSG_DONTWAIT
 
 Place = tuple[str, str, int, str, str]
@@ -70,14 +72,25 @@ class Request(PreparedRequest):
 
     place: where the URL leads; a URL that leads nowhere raises Failure.
     private_ok: the host was named by the person as their own.
+    headers: shared by requests; read, never changed.
     block: the header lines as bytes, each with its CRLF, without Host; spares formatting them.
     facts: what the transport notes on its way.
     """
 
-    def __init__(self, method: str, url: str, block: bytes, private_ok: bool) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        method: str,
+        url: str,
+        headers: CaseInsensitiveDict[str | bytes],
+        block: bytes,
+        private_ok: bool,
+    ) -> None:
+        # What PreparedRequest.__init__ sets, without making for each what is the same for all.
         self.method = method
         self.url = url
+        self.headers = headers
+        self.hooks = _NO_HOOKS
+        self.body = self._cookies = self._body_position = None
         self.place = split(url)
         self.block = block
         self.facts = Facts()
@@ -205,6 +218,10 @@ class Answer(Response):
             self.cookies = RequestsCookieJar()
             return self.cookies
         raise AttributeError(name)
+
+    def close(self) -> None:
+        """Lets the connection go."""
+        self.raw.close()
 
 
 @dataclass(frozen=True, slots=True)
