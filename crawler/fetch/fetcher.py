@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from itertools import chain
 from time import perf_counter
 from typing import Any, Final
 
@@ -368,13 +369,7 @@ class Attempt:
             total_ms=(perf_counter() - self._began) * 1000,
             wire_bytes=raw.wire_bytes if isinstance(raw, Incoming) else self._wire,
             truncated=self._truncated,
-            headers=tuple(
-                (
-                    printable(name.decode("latin-1")),
-                    printable(value.strip(b" \t").decode("latin-1")),
-                )
-                for name, value in self._raw_headers
-            ),
+            headers=_shown(self._raw_headers),
             redirect=self.redirect,
             redirect_fragment=self.redirect_fragment,
             retry_after_s=self.retry_after_s,
@@ -427,6 +422,16 @@ def _raw_headers(answer: Response) -> list[tuple[bytes, bytes]]:
         return list(exact)
     known = getattr(answer.raw, "headers", None) or answer.headers
     return [(_latin(name), _latin(value)) for name, value in known.items()]
+
+
+def _shown(headers: list[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
+    """Headers as text, values stripped, without control characters."""
+    pairs = [
+        (name.decode("latin-1"), value.strip(b" \t").decode("latin-1")) for name, value in headers
+    ]
+    if not "".join(chain.from_iterable(pairs)).isprintable():
+        pairs = [(printable(name), printable(value)) for name, value in pairs]
+    return tuple(pairs)
 
 
 def _latin(text: str | bytes) -> bytes:

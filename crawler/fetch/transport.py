@@ -12,6 +12,7 @@ import _socket
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from io import BytesIO
 from math import inf
 from time import monotonic, perf_counter
@@ -42,7 +43,7 @@ BREATH: Final = 1024 * 1024
 next bytes are already here."""
 
 _PORTS: Final = {"http": 80, "https": 443}
-_URL: Final = re.compile(r"(https?)://(?:[^/?#]*@)?([^/?#@]*)([^#]*)", re.DOTALL)
+_URL: Final = re.compile(r"(https?)://(?:[^/?#]*@)?([^/?#@]*)([^#]*)")
 """Scheme, what Host says, and what is requested."""
 _NO_HOOKS: Final = default_hooks()
 _PEEK: Final = _socket.MSG_PEEK | _socket.MSG_DONTWAIT
@@ -519,13 +520,18 @@ def split(url: str) -> Place:
     if found is None:
         raise _nowhere(url)
     scheme, authority, path = found.groups()
+    host, port = _endpoint(scheme, authority)
+    if not host or not 0 < port < 65536:
+        raise _nowhere(url)
+    return scheme, host, port, authority, path if path.startswith("/") else "/" + path
+
+
+@lru_cache(maxsize=4096)
+def _endpoint(scheme: str, authority: str) -> tuple[str, int]:
     host, colon, port = authority.rpartition(":")
     if not colon or port.endswith("]"):
         host, port = authority, ""
-    number = int(port) if port.isdecimal() else _PORTS[scheme]
-    if not host or not 0 < number < 65536:
-        raise _nowhere(url)
-    return scheme, host, number, authority, path if path.startswith("/") else "/" + path
+    return host, int(port) if port.isdecimal() else _PORTS[scheme]
 
 
 def _nowhere(url: str) -> Failure:
