@@ -269,8 +269,21 @@ class Attempt:
         codings = decode.codings_of(self.values("content-encoding"))
         if codings:
             self._read_coded(codings)
-        else:
+        elif not self._keep_whole():
             self._keep(self._wire_pieces(self._cap + 1))
+
+    def _keep_whole(self) -> bool:
+        """Keeps a body that came with its head, as small ones do; False where it must be read."""
+        raw = getattr(self._answer, "raw", None)
+        if not isinstance(raw, Incoming) or not raw.exchange.complete:
+            return False
+        size = raw.wire_bytes
+        if size > self._cap:
+            return False
+        self._share.reach(size)
+        self._body = raw.exchange.take()
+        self._size = size
+        return True
 
     def _read_coded(self, codings: list[str]) -> None:
         """Where nothing at all could be decoded, the bytes are kept as they came."""
