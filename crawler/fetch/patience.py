@@ -96,7 +96,10 @@ class Silence(Limit):
 
 
 class _Watch:
-    """The one timer. looks: whether it runs, which it does while there are limits."""
+    """The one timer, on the one hub on which a process fetches.
+
+    looks: whether it runs, which it does while there are limits.
+    """
 
     def __init__(self) -> None:
         self.looks = False
