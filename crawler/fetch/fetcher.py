@@ -13,11 +13,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from itertools import chain
 from time import perf_counter
 from typing import Any, Final
 
 import gevent
-from gevent import Timeout
 from requests import Response, Session
 from requests.structures import CaseInsensitiveDict
 
@@ -40,7 +40,6 @@ from crawler.fetch.transport import (
     Transport,
     TransportStats,
     header_block,
-    split,
 )
 from crawler.model import Job, Reply, Target
 from crawler.policy import urls
@@ -165,7 +164,7 @@ class Fetcher:
         deadline.start()
         try:
             self._ask(job, attempt)
-        except Timeout as expired:
+        except Deadline as expired:
             if expired is not deadline:
                 raise
             attempt.out_of_time(self._config.total_s)
@@ -174,7 +173,7 @@ class Fetcher:
             attempt.fail(failure_of(caught))
             untrace(caught)
         finally:
-            deadline.close()
+            deadline.stop()
             attempt.close()
             self._in_flight -= 1
         reply = attempt.reply()
@@ -183,9 +182,9 @@ class Fetcher:
         return reply
 
     def _ask(self, job: Job, attempt: Attempt) -> None:
-        if split(job.url)[2] in urls.BLOCKED_PORTS:
-            raise Failure("blocked_port", "nothing is fetched from this port")
         request = self._request(job)
+        if request.place[2] in urls.BLOCKED_PORTS:
+            raise Failure("blocked_port", "nothing is fetched from this port")
         adapter = self.session.get_adapter(job.url)
         attempt.asked = request
         answer = adapter.send(request, stream=True, timeout=self._timeout, verify=True)
@@ -201,9 +200,7 @@ class Fetcher:
             headers = headers.copy()
             headers.update(conditions)
             block += header_block(conditions)
-        request = Request(job.method, job.url, block, job.private_ok)
-        request.headers = headers  # shared by requests; read, never changed
-        return request
+        return Request(job.method, job.url, headers, block, job.private_ok)
 
     def _read_head(self, job: Job, attempt: Attempt) -> None:
         waits = attempt.values("retry-after")
@@ -272,8 +269,21 @@ class Attempt:
         codings = decode.codings_of(self.values("content-encoding"))
         if codings:
             self._read_coded(codings)
-        else:
+        elif not self._keep_whole():
             self._keep(self._wire_pieces(self._cap + 1))
+
+    def _keep_whole(self) -> bool:
+        """Keeps a body that came with its head, as small ones do; False where it must be read."""
+        raw = getattr(self._answer, "raw", None)
+        if not isinstance(raw, Incoming) or not raw.exchange.complete:
+            return False
+        size = raw.wire_bytes
+        if size > self._cap:
+            return False
+        self._share.reach(size)
+        self._body = raw.exchange.take()
+        self._size = size
+        return True
 
     def _read_coded(self, codings: list[str]) -> None:
         """Where nothing at all could be decoded, the bytes are kept as they came."""
@@ -372,13 +382,7 @@ class Attempt:
             total_ms=(perf_counter() - self._began) * 1000,
             wire_bytes=raw.wire_bytes if isinstance(raw, Incoming) else self._wire,
             truncated=self._truncated,
-            headers=tuple(
-                (
-                    printable(name.decode("latin-1")),
-                    printable(value.strip(b" \t").decode("latin-1")),
-                )
-                for name, value in self._raw_headers
-            ),
+            headers=_shown(self._raw_headers),
             redirect=self.redirect,
             redirect_fragment=self.redirect_fragment,
             retry_after_s=self.retry_after_s,
@@ -431,6 +435,16 @@ def _raw_headers(answer: Response) -> list[tuple[bytes, bytes]]:
         return list(exact)
     known = getattr(answer.raw, "headers", None) or answer.headers
     return [(_latin(name), _latin(value)) for name, value in known.items()]
+
+
+def _shown(headers: list[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
+    """Headers as text, values stripped, without control characters."""
+    pairs = [
+        (name.decode("latin-1"), value.strip(b" \t").decode("latin-1")) for name, value in headers
+    ]
+    if not "".join(chain.from_iterable(pairs)).isprintable():
+        pairs = [(printable(name), printable(value)) for name, value in pairs]
+    return tuple(pairs)
 
 
 def _latin(text: str | bytes) -> bytes:

@@ -126,9 +126,10 @@ class Gate:
         ip: the numeric address, host: the name it stands for, private_ok: the host was named by
         the person as their own.
         """
-        return self._refusal(ip, host.lower().removesuffix("."), private_ok)
+        return self._refusal(ip, host, private_ok)
 
     def _judge(self, ip: str, host: str, private_ok: bool) -> str | None:
+        name = host.lower().removesuffix(".")
         try:
             address: Address = ip_address(ip.partition("%")[0])
         except ValueError:
@@ -139,7 +140,7 @@ class Gate:
             return None
         if private_ok and _within(address, OWN):
             return None
-        if host in self._names and not self._link_local_inside(address):
+        if name in self._names and not self._link_local_inside(address):
             return None
         return "blocked_addr"
 

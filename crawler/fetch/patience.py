@@ -2,60 +2,129 @@
 
 When a process was stopped, or one greenlet kept the processor, a time-out is due before what came
 in the meantime has been seen. One that is late proves nothing, so there is another chance.
-One that is early was counted from a moment before that, for the loop looks at the clock but once
-a round.
+
+Limits have no timers of their own: one timer looks at all that run, every 50 ms. Nearly all are
+kept, and one that is kept costs an entry in a set.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from operator import attrgetter
 from time import monotonic
-from typing import Any, Final, TypeVar
+from types import TracebackType
+from typing import Any, Final
 
-from gevent import Timeout, get_hub
+from gevent import get_hub, getcurrent
 from gevent.event import AsyncResult
 
+TICK_S: Final = 0.05
 LATE_S: Final = 0.1
 """What comes so much after its time was kept from being on time."""
 CHANCES: Final = 3
-Result = TypeVar("Result")
 
 
-class Deadline(Timeout):
-    """A Timeout that gives back the time for which the process stood still when it was due."""
+class Limit:
+    """How long a greenlet may be at something; then an error is thrown into it.
+
+    limit_s: seconds, from `start` to `stop`. due: by the monotonic clock.
+    """
+
+    limit_s: float
+    due: float
+    _chances: int
+    _greenlet: Any
+
+    def start(self) -> None:
+        """Runs from now on, for the current greenlet."""
+        self.due = monotonic() + self.limit_s
+        self._chances = CHANCES
+        self._greenlet = getcurrent()
+        _running.add(self)
+        if not _watch.looks:
+            _watch.begin()
+
+    def stop(self) -> None:
+        """Runs no more."""
+        _running.discard(self)
+        self._greenlet = None
+
+    def look(self, now: float) -> None:
+        """What comes of it that it is due."""
+        late_s = now - self.due
+        if late_s >= LATE_S and self._chances:
+            self._chances -= 1
+            self.due = now + min(late_s, self.limit_s)
+            return
+        greenlet = self._greenlet
+        self.stop()
+        greenlet.throw(self._over())
+
+    def _over(self) -> BaseException:
+        raise NotImplementedError
+
+
+class Deadline(Limit, BaseException):
+    """The limit of a block, and what is raised at its end."""
 
     def __init__(self, limit_s: float) -> None:
-        super().__init__(limit_s)
-        self._until = monotonic() + limit_s
-        self._chances = CHANCES
+        self.limit_s = limit_s
 
-    def _on_expiration(self, prev_greenlet: Any, ex: BaseException) -> None:
-        """gevent's hook for subclasses."""
-        now = monotonic()
-        late_s = now - self._until
-        if late_s < LATE_S or not self._chances:
-            prev_greenlet.throw(ex)
+    def _over(self) -> BaseException:
+        return self
+
+    def __enter__(self) -> Deadline:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+class Silence(Limit):
+    """The limit of one wait after another for what the other side does; raises TimeoutError."""
+
+    def __init__(self, limit_s: float) -> None:
+        self.limit_s = limit_s
+
+    def _over(self) -> BaseException:
+        return TimeoutError("timed out")
+
+
+class _Watch:
+    """The one timer, on the one hub on which a process fetches.
+
+    looks: whether it runs, which it does while there are limits.
+    """
+
+    def __init__(self) -> None:
+        self.looks = False
+        self._timer: Any = None
+
+    def begin(self) -> None:
+        self.looks = True
+        # After sockets, so that what has come is read before anybody is blamed.
+        self._timer = get_hub().loop.timer(TICK_S, TICK_S, priority=-1)
+        self._timer.start(self._look)
+
+    def _look(self) -> None:
+        if not _running:
+            self.looks = False
+            self._timer.stop()
+            self._timer.close()
             return
-        self._chances -= 1
-        wait_s = min(late_s, self.seconds or 0.0)
-        self._until = now + wait_s
-        self.timer.stop()
-        self.timer.close()
-        self.timer = get_hub().loop.timer(wait_s, priority=-1)
-        self.timer.start(self._on_expiration, prev_greenlet, ex, update=True)
+        now = monotonic()
+        for limit in sorted((one for one in _running if one.due <= now), key=attrgetter("due")):
+            if limit in _running and limit.due <= now:  # not ended by what came of one before it
+                limit.look(now)
 
 
-def patiently(limit_s: float | None, wait: Callable[..., Result], *given: object) -> Result:
-    """What a call on a socket gives that waits for `limit_s`, once more if that was ill counted."""
-    for _ in range(CHANCES):
-        began = monotonic()
-        try:
-            return wait(*given)
-        except TimeoutError as expired:
-            off_s = 0.0 if limit_s is None else abs(monotonic() - began - limit_s)
-            if expired.errno is not None or off_s < LATE_S:
-                raise
-    return wait(*given)
+_running: Final[set[Limit]] = set()
+_watch: Final = _Watch()
 
 
 def landed(flight: AsyncResult[Any], limit_s: float) -> bool:

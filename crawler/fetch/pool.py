@@ -60,8 +60,8 @@ class Idle(Generic[C]):
         """The connection that was used last and is still good, or None."""
         self.sweep(now)
         while stack := self._of.get(key):
-            found = stack[-1]
-            self._forget(found)
+            found = stack.pop()
+            self._forget(found, stack)
             if found.quiet():
                 return found
             found.close()
@@ -93,12 +93,12 @@ class Idle(Generic[C]):
             self._drop(connection)
 
     def _drop(self, connection: C) -> None:
-        self._forget(connection)
-        connection.close()
-
-    def _forget(self, connection: C) -> None:
-        del self._by_age[id(connection)]
         stack = self._of[connection.key]
         stack.remove(connection)
+        self._forget(connection, stack)
+        connection.close()
+
+    def _forget(self, connection: C, stack: list[C]) -> None:
+        del self._by_age[id(connection)]
         if not stack:
             del self._of[connection.key]

@@ -9,9 +9,12 @@ has no idea of deadlines beyond connect and silence: those belong to the layer a
 from __future__ import annotations
 
 import _socket
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from io import BytesIO
+from math import inf
 from time import monotonic, perf_counter
 from typing import Any, Final
 
@@ -20,6 +23,7 @@ from gevent import socket, ssl
 from requests import PreparedRequest, Response
 from requests.adapters import BaseAdapter
 from requests.cookies import RequestsCookieJar
+from requests.hooks import default_hooks
 from requests.structures import CaseInsensitiveDict
 
 from crawler.fetch import tls
@@ -27,7 +31,7 @@ from crawler.fetch.dns import Names
 from crawler.fetch.failures import Doubtful, Failure, of_connecting, of_talking
 from crawler.fetch.gate import Gate
 from crawler.fetch.http1 import Exchange
-from crawler.fetch.patience import patiently
+from crawler.fetch.patience import Silence
 from crawler.fetch.pool import Idle, Key
 from crawler.fetch.shortage import OWN, Shortage, pauses
 from crawler.fetch.witness import Network
@@ -39,7 +43,13 @@ BREATH: Final = 1024 * 1024
 next bytes are already here."""
 
 _PORTS: Final = {"http": 80, "https": 443}
+_URL: Final = re.compile(r"(https?)://(?:[^/?#]*@)?([^/?#@]*)([^#]*)")
+"""Scheme, what Host says, and what is requested."""
+_NO_HOOKS: Final = default_hooks()
 _PEEK: Final = _socket.MSG_PEEK | _socket.MSG_DONTWAIT
+
+Place = tuple[str, str, int, str, str]
+"""Scheme, host, port, what Host says, and what is requested."""
 
 
 @dataclass(slots=True)
@@ -61,29 +71,47 @@ class Facts:
 class Request(PreparedRequest):
     """A prepared request with what requests has no word for.
 
+    place: where the URL leads; a URL that leads nowhere raises Failure.
     private_ok: the host was named by the person as their own.
+    headers: shared by requests; read, never changed.
     block: the header lines as bytes, each with its CRLF, without Host; spares formatting them.
     facts: what the transport notes on its way.
     """
 
-    def __init__(self, method: str, url: str, block: bytes, private_ok: bool) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        method: str,
+        url: str,
+        headers: CaseInsensitiveDict[str | bytes],
+        block: bytes,
+        private_ok: bool,
+    ) -> None:
+        # What PreparedRequest.__init__ sets, without making for each what is the same for all.
         self.method = method
         self.url = url
+        self.headers = headers
+        self.hooks = _NO_HOOKS
+        self.body = self._cookies = self._body_position = None
+        self.place = split(url)
         self.block = block
         self.facts = Facts()
         self.private_ok = private_ok
 
 
 class Connection:
-    """A socket to one place, alone in use by one exchange at a time."""
+    """A socket to one place, alone in use by one exchange at a time.
 
-    __slots__ = ("idle_since", "ip", "key", "sock")
+    silence: the limit of its waits; the socket has no time-out of its own.
+    """
+
+    __slots__ = ("idle_since", "ip", "key", "silence", "sock")
 
     def __init__(self, key: Key, ip: str, sock: socket.socket | ssl.SSLSocket) -> None:
+        sock.settimeout(None)
         self.key = key
         self.ip = ip
         self.sock = sock
+        self.silence = Silence(inf)
         self.idle_since = 0.0
 
     def __repr__(self) -> str:
@@ -192,6 +220,10 @@ class Answer(Response):
             return self.cookies
         raise AttributeError(name)
 
+    def close(self) -> None:
+        """Lets the connection go."""
+        self.raw.close()
+
 
 @dataclass(frozen=True, slots=True)
 class TransportStats:
@@ -266,7 +298,8 @@ class Transport(BaseAdapter):
         verify and cert change nothing, so that a careless argument cannot weaken it.
         """
         connect_s, read_s = timeout if isinstance(timeout, tuple) else (timeout, timeout)
-        scheme, host, port, authority, path = split(request.url or "")
+        place = getattr(request, "place", None) or split(request.url or "")
+        scheme, host, port, authority, path = place
         message = _message(request, authority, path)
         private_ok = getattr(request, "private_ok", False)
         key = (scheme, host, port)
@@ -313,10 +346,9 @@ class Transport(BaseAdapter):
         may_be_stale: bool,
     ) -> bool:
         """Sends, and reads until the head is whole; False when the connection had gone stale."""
-        sock = connection.sock
+        connection.silence.limit_s = read_s or inf
         try:
-            sock.settimeout(read_s)
-            sock.sendall(message)
+            _send(connection, message)
             sent = perf_counter()
             while exchange.head is None:
                 _receive(connection, exchange)
@@ -405,13 +437,14 @@ class Transport(BaseAdapter):
 
     def _connect(self, ip: str, port: int, timeout_s: float, facts: Facts) -> socket.socket:
         family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+        silence = Silence(timeout_s)
         for pause_s in pauses():
             sock = None
             try:
                 sock = socket.socket(family, socket.SOCK_STREAM)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                sock.settimeout(timeout_s)
-                patiently(timeout_s, sock.connect, (ip, port))
+                silence.start()
+                sock.connect((ip, port))
                 return sock
             except BaseException as caught:
                 if sock is not None:
@@ -420,6 +453,8 @@ class Transport(BaseAdapter):
                     raise
                 if caught.errno not in OWN:
                     raise of_connecting(caught) from caught
+            finally:
+                silence.stop()
             self._make_room(pause_s, facts)
         raise Shortage("no file descriptor or port free")
 
@@ -445,13 +480,27 @@ class Transport(BaseAdapter):
             gevent.spawn_later(5.0, self._sweep)
 
 
+def _send(connection: Connection, message: bytes) -> None:
+    silence = connection.silence
+    silence.start()
+    try:
+        while message:
+            # Not sendall: most messages go at once, and it costs twice as much.
+            message = message[connection.sock.send(message) :]
+    finally:
+        silence.stop()
+
+
 def _receive(connection: Connection, exchange: Exchange) -> int:
     """Feeds what comes next; bytes that came, 0 at the end."""
+    silence = connection.silence
+    silence.start()
     try:
-        sock = connection.sock
-        data: bytes = patiently(sock.gettimeout(), sock.recv, RECEIVE)
+        data: bytes = connection.sock.recv(RECEIVE)
     except OSError as failure:
         raise of_talking(failure) from failure
+    finally:
+        silence.stop()
     if data:
         exchange.feed(data)
         if exchange.pause_s:
@@ -465,21 +514,28 @@ def _is_close(failure: BaseException) -> bool:
     return isinstance(failure, Failure) and failure.word in ("conn_closed", "conn_reset")
 
 
-def split(url: str) -> tuple[str, str, int, str, str]:
-    """Scheme, host, port, what Host says, and what is requested, of an http(s) URL."""
-    scheme, _, rest = url.partition("://")
-    rest = rest.partition("#")[0]
-    cut = next((at for at, char in enumerate(rest) if char in "/?"), len(rest))
-    authority, path = rest[:cut].rpartition("@")[2], rest[cut:]
+def split(url: str) -> Place:
+    """Where an http(s) URL leads. Raises Failure for what is none."""
+    found = _URL.match(url)
+    if found is None:
+        raise _nowhere(url)
+    scheme, authority, path = found.groups()
+    host, port = _endpoint(scheme, authority)
+    if not host or not 0 < port < 65536:
+        raise _nowhere(url)
+    return scheme, host, port, authority, path if path.startswith("/") else "/" + path
+
+
+@lru_cache(maxsize=4096)
+def _endpoint(scheme: str, authority: str) -> tuple[str, int]:
     host, colon, port = authority.rpartition(":")
     if not colon or port.endswith("]"):
         host, port = authority, ""
-    if not path.startswith("/"):
-        path = "/" + path
-    number = int(port) if port.isdecimal() else _PORTS.get(scheme, 0)
-    if not host or scheme not in _PORTS or not 0 < number < 65536:
-        raise Failure("proto_error", f"not an address to connect to: {url[:200]}")
-    return scheme, host, number, authority, path
+    return host, int(port) if port.isdecimal() else _PORTS[scheme]
+
+
+def _nowhere(url: str) -> Failure:
+    return Failure("proto_error", f"not an address to connect to: {url[:200]}")
 
 
 def _message(request: PreparedRequest, authority: str, path: str) -> bytes:

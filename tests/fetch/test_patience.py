@@ -9,7 +9,7 @@ import pytest
 from gevent.monkey import get_original
 
 from crawler.fetch.dns import Names
-from crawler.fetch.patience import Deadline
+from crawler.fetch.patience import LATE_S, Deadline, Silence
 from tests.fetch.stage import Recorded, fetcher, job, ok, stage
 
 stop = get_original("time", "sleep")
@@ -69,3 +69,31 @@ def test_a_deadline_still_ends_what_never_ends() -> None:
     with pytest.raises(Deadline):
         for_ever()
     assert time.monotonic() - began < 1.2
+
+
+def test_silence_ends_a_wait_each_time_it_is_too_long() -> None:
+    silence = Silence(0.1)
+    for _ in range(2):
+        began = time.monotonic()
+        silence.start()
+        with pytest.raises(TimeoutError):
+            gevent.sleep(5)
+        assert 0.1 <= time.monotonic() - began < 0.1 + LATE_S + 0.2
+
+
+def test_where_two_limits_are_due_at_once_what_the_first_ends_can_stop_the_second() -> None:
+    silence, deadline = Silence(0.1), Deadline(0.1001)
+    silence.start()
+    with deadline, pytest.raises(TimeoutError):
+        gevent.sleep(5)
+    gevent.sleep(0.2)
+
+
+def test_nobody_looks_at_the_clock_while_there_is_no_limit() -> None:
+    gevent.sleep(0.2)
+    before = gevent.get_hub().loop.activecnt
+    with Deadline(0.1):
+        gevent.sleep(0)
+        assert gevent.get_hub().loop.activecnt > before
+    gevent.sleep(0.2)
+    assert gevent.get_hub().loop.activecnt <= before
