@@ -5,6 +5,7 @@ requests imported before the patch recurses in ssl, so nothing else may be impor
 
 from __future__ import annotations
 
+import atexit
 import gc
 import signal
 import sys
@@ -34,6 +35,8 @@ def main() -> None:
         from crawler.channels.forks import prepare
 
         prepare()
+    # All memory goes at the end; looking for cycles in it first took 40 ms.
+    atexit.register(gc.freeze)
     from crawler.cli import cli
 
     signal.signal(signal.SIGINT, INTERRUPTED)
