@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 import click
 import gevent
 
-from crawler import __version__, demo
+from crawler import __version__
 from crawler.conductor import Conductor, Outcome
 from crawler.config import Config, Setting, load
 from crawler.errors import CrawlError, Interrupted, NoSeedFetched, StorageError, UsageError
@@ -257,6 +257,8 @@ def show_demo(db: Path | None, quiet: bool, as_json: bool) -> int:
     It has the faults that real sites have: broken links, redirect chains, a loop, pages that
     robots.txt forbids. Afterwards try: crawler query broken_links
     """
+    from crawler import demo  # with a web server that nobody else needs
+
     path = db or DATA / "demo.db"
     try:
         with demo.serve(port=_demo_port(path)) as address:

@@ -1,14 +1,11 @@
 """What does a worker process do?
 
-It reads jobs from its socket, works, and writes visits back. It ends when the socket closes, or
-with its parent, whichever comes first; the terminal's Ctrl-C is the conductor's business.
+It reads jobs from its socket, works, and writes visits back, until the socket closes.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
 import socket
 import sys
 import time
@@ -30,28 +27,13 @@ FRAME_VISITS = 64
 FRAME_BYTES = 1024 * 1024
 """A frame is closed when it weighs so much; one visit may weigh more."""
 OUTBOX_BYTES = 8 * 1024 * 1024
-PR_SET_PDEATHSIG = 1
 
 
-def serve(arguments: list[str]) -> None:
-    """Work for the conductor at the other end of an inherited socket.
-
-    arguments: the numbers of the socket, of the cell, and of the parent process.
-    """
-    link_number, cell_number, parent = (int(argument) for argument in arguments)
-    _end_with_parent(parent)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+def serve(link_number: int, cell_number: int) -> None:
+    """Work for the conductor at the other end of a socket; these are descriptors."""
     link = socket.socket(fileno=link_number)
     config = msgspec.msgpack.decode(read_frame(link) or b"", type=Config)
     Child(link, Cell(cell_number), config).run()
-
-
-def _end_with_parent(parent: int) -> None:
-    """Ask the kernel to kill this process when its parent dies, however that comes about."""
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(0)
 
 
 class Child:

@@ -8,9 +8,7 @@ that were out come back as `Returned`, their tries unchanged.
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
-import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -18,11 +16,11 @@ from zlib import crc32
 
 import gevent
 import msgspec
-from gevent import subprocess
 from gevent.event import Event
 from gevent.queue import Queue
 
 from crawler.channels.contract import Returned
+from crawler.channels.forks import ForkServer
 from crawler.channels.frames import Cell, read_frame, write_frame
 from crawler.config import Config
 from crawler.errors import CrawlError
@@ -40,14 +38,12 @@ DEATHS_WITHIN_S = 10.0
 FAVOUR = 16
 """A host stays with its worker until that one has so many more jobs than another."""
 CLOSE_S = 2.0
-ALLOCATOR = {"MALLOC_TRIM_THRESHOLD_": str(32 * 1024 * 1024)}
-"""A worker frees a tree after each page; giving it back to the kernel each time costs 6 %."""
 
 
 class _Child:
     """One process, its socket, its cell, and the jobs that are out to it."""
 
-    def __init__(self, config: Config, number: int) -> None:
+    def __init__(self, config: Config, number: int, forks: ForkServer) -> None:
         ours, theirs = socket.socketpair()
         for end in (ours, theirs):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BYTES)
@@ -60,13 +56,7 @@ class _Child:
         self.stalled_s = 0.0
         self.seen: tuple[int, float] = (0, 0.0)
         self.condemned = False
-        descriptors = (theirs.fileno(), self.cell.descriptor)
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "crawler", "_worker", *map(str, descriptors), str(os.getpid())],
-            pass_fds=descriptors,
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, **ALLOCATOR},
-        )
+        self.process = forks.fork(theirs.fileno(), self.cell.descriptor)
         theirs.close()
         with contextlib.suppress(OSError):  # one that died at once is noticed by its reader
             write_frame(ours, config)
@@ -79,18 +69,19 @@ class _Child:
         self.link.close()
         try:
             self.process.wait(CLOSE_S)
-        except subprocess.TimeoutExpired:
+        except TimeoutError:
             self.process.kill()
             self.process.wait()
         self.cell.close()
 
 
 class ProcessChannel:
-    """Workers in child processes, spawned and watched from here."""
+    """Workers in processes of their own, forked and watched from here."""
 
     def __init__(self, config: Config, workers: int) -> None:
         self._config = config
         self.workers = workers
+        self._forks = ForkServer()
         self._children: list[_Child] = []
         self._arrivals: Queue[Sequence[Visit | Returned] | CrawlError] = Queue(maxsize=FRAMES_KEPT)
         self._deaths: deque[float] = deque()
@@ -108,7 +99,7 @@ class ProcessChannel:
         return sum(max(0, limit - len(child.out)) for child in self._lively())
 
     def start(self) -> None:
-        """Spawn the workers."""
+        """Fork the workers."""
         self._children = [self._spawn(number) for number in range(self.workers)]
         self._greenlets.append(gevent.spawn(self._watch))
 
@@ -137,6 +128,7 @@ class ProcessChannel:
         self._closed = True
         gevent.killall(self._greenlets, block=False)
         gevent.joinall([gevent.spawn(child.end) for child in self._children])
+        self._forks.end()
         gevent.spawn(self._arrivals.put, [])
 
     def _choose(self, job: Job) -> _Child:
@@ -153,7 +145,7 @@ class ProcessChannel:
         return lively or self._children
 
     def _spawn(self, number: int) -> _Child:
-        child = _Child(self._config, number)
+        child = _Child(self._config, number, self._forks)
         self._greenlets.append(gevent.spawn(self._send_jobs, child))
         self._greenlets.append(gevent.spawn(self._read_visits, child))
         return child

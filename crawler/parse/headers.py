@@ -6,8 +6,6 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
-from requests.utils import parse_header_links
-
 from crawler.parse.text import clean, fold
 
 PRODUCT: Final = "crawler"
@@ -92,6 +90,8 @@ def _for_us(value: str) -> list[str]:
 
 
 def _links(value: str) -> list[tuple[str, dict[str, str]]]:
+    from requests.utils import parse_header_links  # half the start of a disposable parser
+
     found = parse_header_links(value[:_MAX_LINK_HEADER])
     return [
         (link["url"], {key.lower(): text for key, text in link.items() if key != "url"})

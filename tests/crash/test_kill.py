@@ -20,6 +20,7 @@ from tests.crash.trial import (
     Count,
     Trial,
     Watch,
+    children_of,
     kill,
     kill_all,
     until,
@@ -84,13 +85,13 @@ def test_a_crawl_whose_conductor_alone_is_killed_leaves_no_worker_and_goes_on(
         until(
             lambda process=process, goal=goal: calm.maze.asked >= goal or process.poll() is not None
         )
-        workers = workers_of(process)
+        children = children_of(process)
         if process.poll() is not None or trial.has_finished():
             wait(process)
             break
         kill(process.pid)
         wait(process)
-        until(lambda workers=workers: not any(map(_is_running, workers)), 5)
+        until(lambda children=children: not any(map(_is_running, children)), 5)
         this.rounds += 1
         watch.note(trial)
     trial.go_on()

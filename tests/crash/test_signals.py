@@ -13,7 +13,7 @@ import pytest
 from gevent import subprocess
 
 from crawler.errors import Interrupted
-from tests.crash.trial import IN_FLIGHT, Calm, Count, Trial, until, wait, workers_of
+from tests.crash.trial import IN_FLIGHT, Calm, Count, Trial, children_of, until, wait
 from tests.crawls import rows
 from tests.sites.skip import ROOT
 
@@ -97,7 +97,7 @@ def test_a_crawl_that_is_stopped_and_continued_blames_nobody(
     this, mark = count(f"SIGSTOP of all, {workers} workers"), calm.maze.asked
     process = started(trial, calm)
     for _ in range(5 if long else 1):
-        everybody = [process.pid, *workers_of(process)]
+        everybody = [process.pid, *children_of(process)]
         for pid in everybody:
             os.kill(pid, signal.SIGSTOP)
         gevent.sleep(60 if long and not this.rounds else 3)

@@ -21,6 +21,7 @@ import gevent
 import psutil
 from gevent import subprocess
 
+from crawler.channels.forkserver import WORKER_NAME
 from crawler.store.database import open_for_reading
 from tests.crash.maze import Maze
 from tests.crawls import check_whole, ends, rows
@@ -177,7 +178,7 @@ def wait(process: subprocess.Popen[bytes], patient_s: float = PATIENT_S) -> int:
 
 def kill_all(process: subprocess.Popen[bytes]) -> None:
     """SIGKILL for a process and all its children."""
-    for one in [process.pid, *workers_of(process)]:
+    for one in [process.pid, *children_of(process)]:
         kill(one)
     process.wait()
 
@@ -191,7 +192,19 @@ def kill(pid: int) -> None:
 
 
 def workers_of(process: subprocess.Popen[bytes]) -> list[int]:
-    """Its children."""
+    """Those of its children that fetch."""
+    return [pid for pid in children_of(process) if _name(pid) == WORKER_NAME]
+
+
+def _name(pid: int) -> str:
+    try:
+        return psutil.Process(pid).name()
+    except psutil.NoSuchProcess:
+        return ""
+
+
+def children_of(process: subprocess.Popen[bytes]) -> list[int]:
+    """All of its children, and theirs."""
     try:
         return [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
     except psutil.NoSuchProcess:

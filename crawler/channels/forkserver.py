@@ -1,0 +1,141 @@
+"""What does a fork server do?
+
+It imports what workers need, and then forks whoever is asked for: a worker is there in a few
+milliseconds, where an interpreter of its own needed 200. It never runs gevent's loop.
+
+A request comes with two descriptors, the worker's socket and its cell, and is answered by the
+worker's pid with a descriptor of that process; or it is the pid of a worker that has ended, and is
+answered by its exit status. Nobody here outlives a parent: the kernel kills the server with the
+conductor, and workers with the server.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import os
+import signal
+import socket
+import traceback
+from collections.abc import Sequence
+from typing import Final, NoReturn
+
+import gevent
+from gevent import monkey
+from gevent.os import fork_gevent
+
+SERVER_NAME: Final = "crawler-forks"
+WORKER_NAME: Final = "crawler-worker"
+"""What ps and top show of processes whose command line is the conductor's."""
+FORK: Final = b"fork"
+REFUSED: Final = b"refused"
+WORD_BYTES: Final = 32
+PR_SET_PDEATHSIG: Final = 1
+PR_SET_NAME: Final = 15
+M_TRIM_THRESHOLD: Final = -1
+KEPT_BYTES: Final = 32 * 1024 * 1024
+"""A worker frees a tree after each page; giving it back to the kernel each time costs 6 %."""
+
+
+def serve(control: int, parent: int) -> NoReturn:
+    """Fork whoever is asked for, until the conductor closes its end of the socket, or dies.
+
+    control: the number of the socket; parent: the conductor's pid.
+    """
+    _end_with_parent(parent)
+    _be_called(SERVER_NAME)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # the terminal's Ctrl-C is the conductor's business
+    _read_nothing()
+    import crawler.channels.child  # noqa: F401  # once for all workers
+
+    # urllib3 looks for IPv6 when it is imported, which brings a loop up; a worker makes its own.
+    gevent.get_hub().destroy(destroy_loop=True)
+    with contextlib.suppress(AttributeError):  # not every C library has it
+        ctypes.CDLL(None).mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+    gc.freeze()
+    # gevent's own socket would run the loop as soon as it waits.
+    link = monkey.get_original("socket", "socket")(fileno=control)
+    while True:
+        words, descriptors = receive(link, 2)
+        if descriptors:
+            _fork(link, descriptors)
+        elif words:
+            link.send(b"%d" % status_of(int(words)))
+        else:
+            break
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.waitid(os.P_ALL, 0, os.WEXITED)
+    os._exit(0)
+
+
+def _read_nothing() -> None:
+    """The standard input is the conductor's: seeds may come from it."""
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+
+
+def _fork(link: socket.socket, descriptors: Sequence[int]) -> None:
+    parent = os.getpid()
+    try:
+        pid = fork_gevent()
+    except OSError:
+        link.send(REFUSED)
+    else:
+        if pid == 0:
+            link.close()
+            _work(parent, descriptors)
+        handle = os.pidfd_open(pid)
+        socket.send_fds(link, [b"%d" % pid], [handle])
+        os.close(handle)
+    for number in descriptors:
+        os.close(number)
+
+
+def _work(parent: int, descriptors: Sequence[int]) -> NoReturn:
+    """Be a worker; whatever goes wrong, do not go on as a second server."""
+    from crawler.channels import child
+
+    try:
+        _end_with_parent(parent)
+        _be_called(WORKER_NAME)
+        child.serve(*descriptors)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(1)
+
+
+def _end_with_parent(parent: int) -> None:
+    """Ask the kernel to kill this process when its parent dies, however that comes about."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(0)
+
+
+def _be_called(name: str) -> None:
+    ctypes.CDLL(None).prctl(PR_SET_NAME, name.encode())
+
+
+# Both sides
+
+
+def receive(link: socket.socket, most: int) -> tuple[bytes, list[int]]:
+    """The next words and up to so many descriptors; nothing of either when the other side is gone.
+
+    The descriptors are not inherited by what this process executes.
+    """
+    words, descriptors, _, _ = socket.recv_fds(link, WORD_BYTES, most)
+    for number in descriptors:
+        os.set_inheritable(number, False)
+    return words, descriptors
+
+
+def status_of(pid: int) -> int:
+    """Wait for a child; its exit status, negative for the signal that killed it."""
+    end = os.waitid(os.P_PID, pid, os.WEXITED)
+    assert end is not None
+    return end.si_status if end.si_code == os.CLD_EXITED else -end.si_status
