@@ -26,8 +26,8 @@ from crawler import __version__
 from crawler.conductor import Conductor, Outcome
 from crawler.config import Config, Setting, load
 from crawler.errors import CrawlError, Interrupted, NoSeedFetched, StorageError, UsageError
-from crawler.fetch.fetcher import user_agent
 from crawler.loader import STDIN, read_seeds
+from crawler.policy.agent import user_agent
 from crawler.policy.seeds import Seed, read_line
 from crawler.store import database, queries
 from crawler.views import progress, summary, table, wording

@@ -21,7 +21,6 @@ import gevent
 from requests import Response, Session
 from requests.structures import CaseInsensitiveDict
 
-from crawler import __version__
 from crawler.config import FetchConfig, RobotsConfig
 from crawler.errors import UsageError
 from crawler.fetch import decode, tls
@@ -43,6 +42,7 @@ from crawler.fetch.transport import (
 )
 from crawler.model import Job, Reply, Target
 from crawler.policy import urls
+from crawler.policy.agent import user_agent
 
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 """https://fetch.spec.whatwg.org/#redirect-status"""
@@ -388,12 +388,6 @@ class Attempt:
             retry_after_s=self.retry_after_s,
             body=b"".join(self._body),
         )
-
-
-def user_agent(config: FetchConfig) -> str:
-    """How the crawler names itself."""
-    contact = f" (+{config.contact})" if config.contact else ""
-    return (config.user_agent or f"crawler/{__version__}") + contact
 
 
 def _session(config: FetchConfig, transport: Transport) -> Session:

@@ -216,7 +216,8 @@ POISON = {
     "a number beyond 63 bits": Document(text_hash=2**63),
     "a word where a number belongs": Document(word_count="many"),  # type: ignore[arg-type]
     "a surrogate in an anchor": Document(
-        targets=(Target("http://a.test/x", 5, "http://a.test"),), columns=LinkColumns.of([Link(0, "a", "\udfff")])
+        targets=(Target("http://a.test/x", 5, "http://a.test"),),
+        columns=LinkColumns.of([Link(0, "a", "\udfff")]),
     ),
     "a link to a target that is not there": Document(columns=LinkColumns.of([Link(3, "a")])),
 }
