@@ -233,7 +233,11 @@ def _survey(root: etree._Element, max_links: int, watched: tuple[str, ...]) -> _
             if href is not None or (href := element.get("xlink:href")) is not None:
                 found.append(("a", href, element, None))
         else:
-            handlers[tag](survey, element)  # type: ignore[index]  # an element's tag is a str
+            handler = handlers.get(tag)  # type: ignore[arg-type]  # an element's tag is a str
+            if handler is not None:
+                handler(survey, element)
+            elif element.get("role") is not None:
+                _on_landmark(survey, element)
         if len(found) > max_links:
             survey.overflow = True
             del found[max_links:]
@@ -509,7 +513,6 @@ _HANDLERS: Final[dict[str, Callable[[_Survey, etree._Element], None]]] = {
 }
 _WATCHED: Final = ("a", *_HANDLERS)
 _WITH_ROLES: Final = (*_WATCHED, *_ROLE_HOLDERS)
-_HANDLERS.update(dict.fromkeys(_ROLE_HOLDERS, _on_landmark))
 
 
 def _watched(data: bytes) -> tuple[str, ...]:
