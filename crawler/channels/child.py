@@ -15,7 +15,7 @@ import gevent
 import msgspec
 from gevent.event import Event
 
-from crawler.channels.frames import Cell, read_frame, write_frame
+from crawler.channels.frames import Cell, Frames
 from crawler.config import Config
 from crawler.model import Document, Job, Reply, Visit
 from crawler.worker import Worker
@@ -24,23 +24,23 @@ BEAT_S = 0.1
 GATHER_S = 0.002
 """Visits that come within this time share a frame."""
 FRAME_VISITS = 64
-FRAME_BYTES = 1024 * 1024
+FRAME_BYTES = 256 * 1024
 """A frame is closed when it weighs so much; one visit may weigh more."""
 OUTBOX_BYTES = 8 * 1024 * 1024
 
 
 def serve(link_number: int, cell_number: int) -> None:
     """Work for the conductor at the other end of a socket; these are descriptors."""
-    link = socket.socket(fileno=link_number)
-    config = msgspec.msgpack.decode(read_frame(link) or b"", type=Config)
-    Child(link, Cell(cell_number), config).run()
+    frames = Frames(socket.socket(fileno=link_number))
+    config = msgspec.msgpack.decode(frames.read() or b"", type=Config)
+    Child(frames, Cell(cell_number), config).run()
 
 
 class Child:
     """The worker's side of a channel."""
 
-    def __init__(self, link: socket.socket, cell: Cell, config: Config) -> None:
-        self._link = link
+    def __init__(self, frames: Frames, cell: Cell, config: Config) -> None:
+        self._frames = frames
         self._cell = cell
         self._outbox: deque[Visit] = deque()
         self._outbox_bytes = 0
@@ -58,7 +58,7 @@ class Child:
         gevent.spawn(self._send)
         gevent.spawn(self._beat)
         decode = msgspec.msgpack.Decoder(list[Job]).decode
-        while (frame := read_frame(self._link)) is not None:
+        while (frame := self._frames.read()) is not None:
             for job in decode(frame):
                 self._worker.put(job)
         sys.stdout.flush()
@@ -91,11 +91,11 @@ class Child:
             frame.append(visit)
             weight += _weight(visit)
         try:
-            write_frame(self._link, frame)
+            self._frames.write(frame)
         except OSError:
             os._exit(0)
         except (ValueError, OverflowError):
-            write_frame(self._link, [_presentable(visit) for visit in frame])
+            self._frames.write([_presentable(visit) for visit in frame])
         self._outbox_bytes -= weight
 
     def _beat(self) -> None:

@@ -10,44 +10,58 @@ import mmap
 import os
 import struct
 from socket import socket
-from typing import TypeVar
 
 import msgspec
 
-Value = TypeVar("Value")
-
+BUFFER_KEPT = 4 * 1024 * 1024
+"""A larger buffer is given up after its frame."""
 _LENGTH = struct.Struct(">I")
 _CELL = struct.Struct("=dqd")
 _encoder = msgspec.msgpack.Encoder()
 
 
-def write_frame(link: socket, value: object) -> None:
-    """Send one value; blocks while the other side does not read."""
-    payload = _encoder.encode(value)
-    link.sendall(_LENGTH.pack(len(payload)) + payload)
+class Frames:
+    """One end of a socketpair. Its buffers are used again and again: fresh ones for each frame cost
+    more in page faults than the copying."""
 
+    def __init__(self, link: socket) -> None:
+        self.link = link
+        self._sent = bytearray(_LENGTH.size)
+        self._received = bytearray(_LENGTH.size)
 
-def read_frame(link: socket) -> bytearray | None:
-    """The next frame's bytes, or None when the other side has closed."""
-    head = _read_exactly(link, _LENGTH.size)
-    if head is None:
-        return None
-    return _read_exactly(link, _LENGTH.unpack(head)[0])
+    def __repr__(self) -> str:
+        return f"<Frames over {self.link.fileno()}>"
 
+    def write(self, value: object) -> None:
+        """Send one value; blocks while the other side does not read."""
+        frame = self._sent
+        _encoder.encode_into(value, frame, _LENGTH.size)
+        _LENGTH.pack_into(frame, 0, len(frame) - _LENGTH.size)
+        self.link.sendall(frame)
+        if len(frame) > BUFFER_KEPT:
+            self._sent = bytearray(_LENGTH.size)
 
-def _read_exactly(link: socket, size: int) -> bytearray | None:
-    data = bytearray(size)
-    view = memoryview(data)
-    got = 0
-    while got < size:
-        try:
-            count = link.recv_into(view[got:])
-        except ConnectionError:
+    def read(self) -> memoryview | None:
+        """The next frame, valid until the next call; None when the other side has closed."""
+        head = self._read_exactly(_LENGTH.size)
+        if head is None:
             return None
-        if count == 0:
-            return None
-        got += count
-    return data
+        return self._read_exactly(_LENGTH.unpack(head)[0])
+
+    def _read_exactly(self, size: int) -> memoryview | None:
+        if not size <= len(self._received) <= max(size, BUFFER_KEPT):
+            self._received = bytearray(size)
+        view = memoryview(self._received)[:size]
+        got = 0
+        while got < size:
+            try:
+                count = self.link.recv_into(view[got:])
+            except ConnectionError:
+                return None
+            if count == 0:
+                return None
+            got += count
+        return view
 
 
 class Cell:

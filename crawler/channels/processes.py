@@ -21,7 +21,7 @@ from gevent.queue import Queue
 
 from crawler.channels.contract import Returned
 from crawler.channels.forks import ForkServer
-from crawler.channels.frames import Cell, read_frame, write_frame
+from crawler.channels.frames import Cell, Frames
 from crawler.config import Config
 from crawler.errors import CrawlError
 from crawler.model import Document, Job, Reply, Visit
@@ -48,7 +48,7 @@ class _Child:
         for end in (ours, theirs):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BYTES)
         self.number = number
-        self.link = ours
+        self.frames = Frames(ours)
         self.cell = Cell.create()
         self.out: dict[int, Job] = {}
         self.outbox: deque[Job] = deque()
@@ -59,14 +59,14 @@ class _Child:
         self.process = forks.fork(theirs.fileno(), self.cell.descriptor)
         theirs.close()
         with contextlib.suppress(OSError):  # one that died at once is noticed by its reader
-            write_frame(ours, config)
+            self.frames.write(config)
 
     def __repr__(self) -> str:
         return f"<worker {self.number} pid {self.process.pid}, {len(self.out)} jobs out>"
 
     def end(self) -> None:
         """Close the socket and make sure that the process is gone."""
-        self.link.close()
+        self.frames.link.close()
         try:
             self.process.wait(CLOSE_S)
         except TimeoutError:
@@ -157,13 +157,13 @@ class ProcessChannel:
             jobs = list(child.outbox)
             child.outbox.clear()
             try:
-                write_frame(child.link, jobs)
+                child.frames.write(jobs)
             except OSError:
                 return
 
     def _read_visits(self, child: _Child) -> None:
         """Pass on what the child sends; when it is gone, account for what was out."""
-        while (frame := read_frame(child.link)) is not None:
+        while (frame := child.frames.read()) is not None:
             visits = self._decode(frame)
             for visit in visits:
                 child.out.pop(visit.job.token, None)

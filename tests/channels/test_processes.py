@@ -15,7 +15,7 @@ import pytest
 
 from crawler.channels import Returned, child, open_channel
 from crawler.channels.forkserver import SERVER_NAME, WORKER_NAME
-from crawler.channels.frames import Cell, read_frame
+from crawler.channels.frames import Cell, Frames
 from crawler.channels.processes import ProcessChannel
 from crawler.errors import CrawlError
 from crawler.model import Document, Job, Reply, Visit
@@ -217,14 +217,14 @@ def test_workers_that_end_as_soon_as_they_start_end_the_crawl(
 )
 def test_a_visit_that_cannot_be_written_down_spoils_no_other(document: Document) -> None:
     ours, theirs = gevent.socket.socketpair()
-    served = child.Child(theirs, Cell.create(), config(run={"concurrency": 1}))
+    served = child.Child(Frames(theirs), Cell.create(), config(run={"concurrency": 1}))
     good = Visit(Job(1, 1, "http://a.test/"), Reply(status=200), Document(title="good"), "now")
     bad = Visit(Job(2, 2, "http://a.test/b"), Reply(status=200), document, "now")
     for visit in (bad, good):
         served._deliver(visit)
     sending = gevent.spawn(served._send)
     with gevent.Timeout(PATIENCE_S):
-        frame = read_frame(ours)
+        frame = Frames(ours).read()
     sending.kill()
     spoilt, whole = msgspec.msgpack.decode(frame, type=list[Visit])
     assert whole == good
