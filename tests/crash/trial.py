@@ -25,10 +25,11 @@ from crawler.store.database import open_for_reading
 from tests.crash.maze import Maze
 from tests.crawls import check_whole, ends, rows
 from tests.sites.skip import ROOT
+from tests.watchdog import watch
 
 PATIENT_S = 90
-STALL_S = 15
-"""A crawl that asks for nothing for so long, though work is due, idles."""
+STALL_S = 15.0
+"""A crawl that stores nothing for so long, though work is due, idles."""
 IN_FLIGHT = 8
 SETTINGS: Mapping[str, object] = {
     "run.concurrency": IN_FLIGHT,
@@ -83,6 +84,7 @@ class Trial:
     """One crawl that is not left in peace.
 
     folder: where its seeds and database lie. workers: processes. environment: besides one's own.
+    stall_s: for so long nothing may be stored while work is due; more than an answer may take.
     """
 
     folder: Path
@@ -91,7 +93,7 @@ class Trial:
     settings: Mapping[str, object] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     database: Path = Path()
-    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    stall_s: float = STALL_S
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -126,7 +128,7 @@ class Trial:
                 start_new_session=True,
                 preexec_fn=before,
             )
-        self.started.append(process)
+        gevent.spawn(watch, process, self.database, self.stall_s, self.folder / "stderr")
         return process
 
     @property
