@@ -42,8 +42,8 @@ def count() -> Callable[[str], Count]:
 @pytest.fixture(scope="session")
 def maze() -> Iterator[Maze]:
     """A site that takes a crawl a second or two, or half a minute."""
-    pages = 4000 if IS_LONG else 300
-    served = Maze(GeneratedSite(pages=pages, latency_ms=8, jitter_ms=25, seed=3))
+    size = {"pages": 4000, "jitter_ms": 25} if IS_LONG else {"pages": 300, "jitter_ms": 10}
+    served = Maze(GeneratedSite(latency_ms=8, seed=3, **size))
     yield served
     served.close()
 

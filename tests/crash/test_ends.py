@@ -13,7 +13,8 @@ from gevent import subprocess
 
 from crawler.channels.local import LocalChannel
 from crawler.conductor import Conductor
-from tests.crash.trial import Calm, Count, Trial, wait
+from crawler.errors import Interrupted
+from tests.crash.trial import Calm, Count, Trial, until, wait
 from tests.crawls import AGENT, config, read_seeds, rows
 from tests.sites.server import Answer
 from tests.sites.web import Web
@@ -84,14 +85,12 @@ class Full(LocalChannel):
         return 0
 
 
-def test_finished_means_that_nothing_is_left(calm: Calm, tmp_path: Path) -> None:
-    trial = Trial(tmp_path, [calm.maze.seed])
-    trial.finish()
-    assert rows(trial.database, LEFT) == [(0,)]
-    assert rows(trial.database, "SELECT state, finish_reason FROM runs") == [
+def test_finished_means_that_nothing_is_left(calm: Calm) -> None:
+    assert rows(calm.database, LEFT) == [(0,)]
+    assert rows(calm.database, "SELECT state, finish_reason FROM runs") == [
         ("finished", "finished")
     ]
-    assert rows(trial.database, "SELECT count(*) FROM urls WHERE state = 'leased'") == [(0,)]
+    assert rows(calm.database, "SELECT count(*) FROM urls WHERE state = 'leased'") == [(0,)]
 
 
 def told(trial: Trial, *more: str) -> dict[str, object]:
@@ -110,6 +109,19 @@ def test_a_crawl_with_a_limit_says_how_much_is_left(calm: Calm, tmp_path: Path) 
     assert left > 0
     assert "max_pages" in json.dumps(last)
     assert str(left) in json.dumps(last)
+
+
+def test_a_crawl_that_is_interrupted_says_how_much_is_left(calm: Calm, tmp_path: Path) -> None:
+    trial, mark = Trial(tmp_path, [calm.maze.seed]), calm.maze.asked
+    process = trial.start("--json", out=subprocess.PIPE)
+    until(lambda: calm.maze.asked >= mark + 40)
+    process.terminate()
+    last = json.loads(process.stdout.read().splitlines()[-1])
+    assert wait(process) == Interrupted.exit_code, trial.said
+    [(left,)] = rows(trial.database, LEFT)
+    assert left > 0
+    assert f": {left}" in json.dumps(last)
+    assert "signal" in json.dumps(last)
 
 
 def test_a_host_that_asks_for_patience_ends_the_run_and_is_counted(

@@ -222,11 +222,12 @@ def check_untorn(database: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Calm:
-    """A crawl of a maze that was left in peace: its end, and how often the maze was asked."""
+    """A crawl of a maze that was left in peace: its end, how often the maze was asked, its file."""
 
     maze: Maze
     end: Mapping[str, list[tuple[Any, ...]]]
     asked: int
+    database: Path
 
     @classmethod
     def of(cls, maze: Maze, folder: Path, **how: Any) -> Calm:
@@ -235,7 +236,7 @@ class Calm:
         trial = Trial(folder, [maze.seed], **how)
         trial.finish()
         check_untorn(trial.database)
-        return cls(maze, whole_end(trial.database), maze.asked - mark)
+        return cls(maze, whole_end(trial.database), maze.asked - mark, trial.database)
 
     def judge(self, trial: Trial, mark: int, count: Count, in_flight: int) -> None:
         """The trial came to the same end, and asked for little more than was in flight."""
