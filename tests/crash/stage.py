@@ -48,6 +48,12 @@ def maze() -> Iterator[Maze]:
     served.close()
 
 
+@pytest.fixture(autouse=True)
+def alone(maze: Maze) -> None:
+    """What an earlier test killed is answered, and so counted, before this one begins to count."""
+    assert maze.asked_by_the_dead >= 0
+
+
 @pytest.fixture(scope="session")
 def calm(maze: Maze, tmp_path_factory: pytest.TempPathFactory) -> Calm:
     """Its crawl without any disturbance."""

@@ -29,7 +29,7 @@ def test_a_full_disk_ends_the_crawl_and_with_room_it_goes_on(
         watch.note(trial)
         kept = trial.settled()
         assert len(kept) > 20
-        asked = calm.maze.asked
+        asked = calm.maze.asked_by_the_dead
         assert trial.run() == STORAGE, "still full"
         says_in_one_line(trial, "full", "space") if "space" in trial.said else says_in_one_line(
             trial
@@ -105,7 +105,7 @@ def test_a_read_only_place_is_refused_before_any_request(calm: Calm, tmp_path: P
     with small_disk(tmp_path / "disk", "60m") as disk:
         trial = Trial(tmp_path, [calm.maze.seed], database=disk / "crawl.db")
         assert mount("-o", "remount,ro", str(disk)) == 0
-        mark = calm.maze.asked
+        mark = calm.maze.asked_by_the_dead
         assert trial.run() == STORAGE
         says_in_one_line(trial, "ead-only")
         assert calm.maze.asked == mark
@@ -120,7 +120,7 @@ def test_a_disk_that_becomes_read_only_ends_the_crawl_and_it_goes_on_later(
         this, mark = count("kill, then read-only"), calm.maze.asked
         assert trial.run(environment={VARIABLE: "after-commit:10"}) == -9
         assert mount("-o", "remount,ro", str(disk)) == 0
-        asked = calm.maze.asked
+        asked = calm.maze.asked_by_the_dead
         assert trial.run() == STORAGE
         says_in_one_line(trial, "ead-only")
         assert calm.maze.asked == asked

@@ -22,7 +22,7 @@ from tests.sites.web import Web
 
 pytestmark = pytest.mark.timeout(300)
 INTERRUPTED = Interrupted.exit_code
-DRAIN_S = 1.0
+DRAIN_S = 0.5
 SLACK_S = 4.0
 """What it may take besides to wake up, store and close, on a busy machine."""
 NAMES = [f"site{number}.test" for number in range(IN_FLIGHT - 2)]

@@ -121,7 +121,7 @@ def test_a_kill_while_the_log_is_recovered_loses_nothing(
     trial, this, mark = Trial(tmp_path, [calm.maze.seed]), count("kill -9 in recovery"), 0
     mark = calm.maze.asked
     assert trial.run(environment={VARIABLE: "after-commit:20"}) == KILLED
-    kept, asked = trial.settled(), calm.maze.asked
+    kept, asked = trial.settled(), calm.maze.asked_by_the_dead
     log = Path(f"{trial.database}-wal")
     for _ in range(KILLS):
         frames = (log.stat().st_size - WAL_HEADER_BYTES) // WAL_FRAME_BYTES
