@@ -27,6 +27,7 @@ from crawler.config import Config
 from crawler.policy.seeds import Seed, read_line
 from crawler.store.database import open_for_reading
 from tests.sites.skip import ROOT
+from tests.watchdog import never_idle
 
 AGENT = "crawler/test"
 PATIENT_S = 60
@@ -75,7 +76,7 @@ def crawl(
         workers=workers,
         channel=channel,
     )
-    with gevent.Timeout(PATIENT_S):
+    with gevent.Timeout(PATIENT_S), never_idle(conductor):
         return conductor.run()
 
 

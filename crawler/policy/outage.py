@@ -27,6 +27,8 @@ PROBE_S: Final = 5.0
 UNPROVEN_S: Final = 60.0
 """How long an outage is believed in while nothing has ever answered."""
 
+SILENCE: Final = frozenset({"timeout", "timeout_total"})
+"""On a connection that was kept from before, these say nothing of the network now."""
 NOTHING_ELSE: Final = "nothing else answers: "
 NOTHING_YET: Final = "nothing has answered yet: "
 """How the detail of a doubtful failure begins."""
@@ -116,7 +118,8 @@ class Outage:
     def _cleared(self, host: str, reply: Reply, now: float) -> None:
         """What an end that is beyond doubt says of each layer."""
         layer = LAYERS.get(reply.error or "")
-        reached = reply.status is not None or (reply.ip is not None and layer is None)
+        is_stale = reply.error in SILENCE and reply.connect_ms is None
+        reached = reply.status is not None or bool(reply.ip and layer is None and not is_stale)
         asked = reply.dns_ms is not None and not urls.is_ip(host)
         self.proven = self.proven or reached
         if reached or layer == "links":

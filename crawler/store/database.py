@@ -125,10 +125,17 @@ def _forget_statistics(connection: Connection) -> None:
 
 
 def _back_up(connection: Connection, path: Path) -> None:
+    """Copy the file, once; the copy bears its name only when all of it is on the disk."""
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     copy = path.with_name(f"{path.name}.schema-{version}.bak")
-    if not copy.exists():
-        connection.execute("VACUUM INTO ?", (str(copy),))
+    if copy.exists():
+        return
+    part = copy.with_name(f"{copy.name}.part")
+    part.unlink(missing_ok=True)
+    connection.execute("VACUUM INTO ?", (str(part),))
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+    part.replace(copy)
 
 
 def wal_of(path: Path) -> Path:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import gevent
+
 from tests.sites.generated import GeneratedSite
 from tests.sites.server import NOT_FOUND, Answer, Request, html
 from tests.sites.web import Web
 
 ROBOTS = b"User-agent: *\nDisallow: /forbidden/\n"
 HOPS = 3
+PATIENT_S = 10
 BESIDES: Mapping[int, str] = {
     20: "/chain/{}/0",
     25: "/forbidden/{}",
@@ -43,6 +46,14 @@ class Maze:
     def asked(self) -> int:
         """How many requests came so far."""
         return len(self.web.whole_log)
+
+    @property
+    def asked_by_the_dead(self) -> int:
+        """How many requests came, when those that a killed crawl had in flight are counted too."""
+        with gevent.Timeout(PATIENT_S, AssertionError("a crawl is still connected")):
+            while self.web.conversations:
+                gevent.sleep(0.005)
+        return self.asked
 
     def urls_since(self, mark: int) -> list[str]:
         """The URLs that were asked for after so many requests."""

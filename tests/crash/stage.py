@@ -42,10 +42,16 @@ def count() -> Callable[[str], Count]:
 @pytest.fixture(scope="session")
 def maze() -> Iterator[Maze]:
     """A site that takes a crawl a second or two, or half a minute."""
-    pages = 4000 if IS_LONG else 300
-    served = Maze(GeneratedSite(pages=pages, latency_ms=8, jitter_ms=25, seed=3))
+    size = {"pages": 4000, "jitter_ms": 25} if IS_LONG else {"pages": 300, "jitter_ms": 10}
+    served = Maze(GeneratedSite(latency_ms=8, seed=3, **size))
     yield served
     served.close()
+
+
+@pytest.fixture(autouse=True)
+def alone(maze: Maze) -> None:
+    """What an earlier test killed is answered, and so counted, before this one begins to count."""
+    assert maze.asked_by_the_dead >= 0
 
 
 @pytest.fixture(scope="session")

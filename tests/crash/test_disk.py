@@ -2,45 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import resource
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from gevent import subprocess
 
 from crawler.errors import StorageError
 from crawler.failpoints import VARIABLE
+from tests.crash.disk import mount, says_in_one_line, small_disk
 from tests.crash.trial import Calm, Count, Trial, Watch, check_untorn
 
 STORAGE = StorageError.exit_code
 pytestmark = pytest.mark.timeout(300)
-
-
-@contextmanager
-def small_disk(place: Path, size: str) -> Iterator[Path]:
-    """A disk of its own in memory, of this size; needs root, and leave to mount."""
-    place.mkdir()
-    if os.geteuid() != 0 or _mount("-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)):
-        pytest.skip("a small disk: only root may mount one, and few containers let it")
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", str(place)], check=True)
-
-
-def _mount(*how: str) -> int:
-    code: int = subprocess.run(["mount", *how], stderr=subprocess.DEVNULL, check=False).returncode
-    return code
-
-
-def says_in_one_line(trial: Trial, *parts: str) -> None:
-    """One line for people, with all of this in it."""
-    assert trial.said.count("\n") == 1, trial.said
-    for part in (str(trial.database), *parts):
-        assert part in trial.said
 
 
 def test_a_full_disk_ends_the_crawl_and_with_room_it_goes_on(
@@ -55,7 +29,7 @@ def test_a_full_disk_ends_the_crawl_and_with_room_it_goes_on(
         watch.note(trial)
         kept = trial.settled()
         assert len(kept) > 20
-        asked = calm.maze.asked
+        asked = calm.maze.asked_by_the_dead
         assert trial.run() == STORAGE, "still full"
         says_in_one_line(trial, "full", "space") if "space" in trial.said else says_in_one_line(
             trial
@@ -63,7 +37,7 @@ def test_a_full_disk_ends_the_crawl_and_with_room_it_goes_on(
         this.rounds += 1
         assert trial.settled() >= kept
         assert calm.maze.asked - asked < 200
-        assert _mount("-o", "remount,size=200m", str(disk)) == 0
+        assert mount("-o", "remount,size=200m", str(disk)) == 0
         trial.finish()
         calm.judge(trial, mark, this, 60)
         assert watch.again() == set()
@@ -130,8 +104,8 @@ def test_a_file_that_may_not_grow_ends_the_crawl_and_loses_nothing(
 def test_a_read_only_place_is_refused_before_any_request(calm: Calm, tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", "60m") as disk:
         trial = Trial(tmp_path, [calm.maze.seed], database=disk / "crawl.db")
-        assert _mount("-o", "remount,ro", str(disk)) == 0
-        mark = calm.maze.asked
+        assert mount("-o", "remount,ro", str(disk)) == 0
+        mark = calm.maze.asked_by_the_dead
         assert trial.run() == STORAGE
         says_in_one_line(trial, "ead-only")
         assert calm.maze.asked == mark
@@ -145,13 +119,13 @@ def test_a_disk_that_becomes_read_only_ends_the_crawl_and_it_goes_on_later(
         trial = Trial(tmp_path, [calm.maze.seed], database=disk / "crawl.db")
         this, mark = count("kill, then read-only"), calm.maze.asked
         assert trial.run(environment={VARIABLE: "after-commit:10"}) == -9
-        assert _mount("-o", "remount,ro", str(disk)) == 0
-        asked = calm.maze.asked
+        assert mount("-o", "remount,ro", str(disk)) == 0
+        asked = calm.maze.asked_by_the_dead
         assert trial.run() == STORAGE
         says_in_one_line(trial, "ead-only")
         assert calm.maze.asked == asked
         this.rounds += 2
-        assert _mount("-o", "remount,rw", str(disk)) == 0
+        assert mount("-o", "remount,rw", str(disk)) == 0
         trial.finish()
         calm.judge(trial, mark, this, 60)
         check_untorn(trial.database)

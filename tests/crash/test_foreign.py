@@ -8,7 +8,6 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-import gevent
 import pytest
 
 from crawler.errors import StorageError
@@ -23,7 +22,7 @@ pytestmark = pytest.mark.timeout(300)
 
 def refuse(trial: Trial, calm: Calm, *parts: str) -> None:
     """Refused in one line, before any request, and the file is as it was."""
-    before, mark = trial.database.read_bytes(), calm.maze.asked
+    before, mark = trial.database.read_bytes(), calm.maze.asked_by_the_dead
     assert trial.run() == STORAGE, trial.said
     assert trial.said.count("\n") == 1, trial.said
     for part in (str(trial.database), *parts):
@@ -82,8 +81,7 @@ def test_a_file_torn_because_its_log_was_removed_is_refused(calm: Calm, tmp_path
     _settle_into_the_file(trial)
     assert trial.run(environment={VARIABLE: "checkpoint:10"}) < 0
     wal_of(trial.database).unlink()
-    gevent.sleep(0.2)  # what was in flight at the kill is answered and counted
-    mark = calm.maze.asked
+    mark = calm.maze.asked_by_the_dead
     assert trial.run() == STORAGE, trial.said
     assert "is damaged, its -wal file is gone" in trial.said
     assert trial.said.count("\n") == 1

@@ -80,8 +80,8 @@ def test_a_crawl_whose_conductor_alone_is_killed_leaves_no_worker_and_goes_on(
 ) -> None:
     trial, watch = Trial(tmp_path, [calm.maze.seed], 2), Watch(calm.maze)
     this, mark = count("kill -9 of the conductor"), calm.maze.asked
-    for _ in range(20 if long else 3):
-        process, goal = trial.start(), calm.maze.asked + chance.randint(10, 150)
+    for _ in range(50 if long else 3):
+        process, goal = trial.start(), calm.maze.asked + chance.randint(10, 120)
         until(
             lambda process=process, goal=goal: calm.maze.asked >= goal or process.poll() is not None
         )
@@ -112,7 +112,7 @@ def test_a_crawl_whose_workers_are_killed_comes_to_the_same_end_by_itself(
     trial = Trial(tmp_path, [calm.maze.seed], 2, {"pace.tries": 20})
     this, mark = count("kill -9 of workers"), calm.maze.asked
     process = trial.start()
-    for _ in range(40 if long else 6):
+    for _ in range(50 if long else 6):
         _let_ask(process, calm, chance.randint(5, 60))
         workers = workers_of(process)
         if process.poll() is not None or not workers:

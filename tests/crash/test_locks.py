@@ -104,8 +104,8 @@ def crawling_here(calm: Calm, trial: Trial) -> Iterator[Conductor]:
 @pytest.mark.parametrize(
     ("fault", "statements", "seconds", "long_seconds"),
     [
-        ("a foreign BEGIN IMMEDIATE", WRITES, 8, 30),
-        ("a reader that does not end", READS, 5, 60),
+        ("a foreign BEGIN IMMEDIATE", WRITES, 5, 30),
+        ("a reader that does not end", READS, 4, 60),
     ],
 )
 def test_a_foreign_transaction_neither_stalls_the_hub_nor_loses_anything(

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import gevent
@@ -13,7 +14,17 @@ import pytest
 from gevent import subprocess
 
 from crawler.errors import Interrupted
-from tests.crash.trial import IN_FLIGHT, Calm, Count, Trial, children_of, until, wait
+from tests.crash.trial import (
+    IN_FLIGHT,
+    Calm,
+    Count,
+    Trial,
+    children_of,
+    kill_all,
+    until,
+    wait,
+    workers_of,
+)
 from tests.crawls import rows
 from tests.sites.skip import ROOT
 
@@ -132,3 +143,24 @@ def test_workers_ignore_the_terminals_ctrl_c(calm: Calm, tmp_path: Path) -> None
     assert "Traceback" not in trial.said
     trial.finish()
     calm.judge(trial, mark, Count(1), 0)
+
+
+def test_workers_never_open_the_file(calm: Calm, tmp_path: Path) -> None:
+    """Nor inherit it: a lock of SQLite's, or a connection, would not survive that."""
+    trial = Trial(tmp_path, [calm.maze.seed], 2)
+    process = started(trial, calm, 20)
+    workers = workers_of(process)
+    assert len(workers) == 2
+    opened = [name for pid in workers for name in opened_by(pid)]
+    kill_all(process)
+    assert opened
+    assert not [name for name in opened if trial.database.name in name]
+
+
+def opened_by(pid: int) -> list[str]:
+    """What a process has open; a socket may be closed while one looks."""
+    names = []
+    for file in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            names.append(os.readlink(file))
+    return names

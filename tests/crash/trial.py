@@ -26,10 +26,11 @@ from crawler.store.database import open_for_reading
 from tests.crash.maze import Maze
 from tests.crawls import check_whole, ends, rows
 from tests.sites.skip import ROOT
+from tests.watchdog import watch
 
 PATIENT_S = 90
-STALL_S = 15
-"""A crawl that asks for nothing for so long, though work is due, idles."""
+STALL_S = 15.0
+"""A crawl that stores nothing for so long, though work is due, idles."""
 IN_FLIGHT = 8
 SETTINGS: Mapping[str, object] = {
     "run.concurrency": IN_FLIGHT,
@@ -84,6 +85,7 @@ class Trial:
     """One crawl that is not left in peace.
 
     folder: where its seeds and database lie. workers: processes. environment: besides one's own.
+    stall_s: for so long nothing may be stored while work is due; more than an answer may take.
     """
 
     folder: Path
@@ -92,7 +94,7 @@ class Trial:
     settings: Mapping[str, object] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     database: Path = Path()
-    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    stall_s: float = STALL_S
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -127,7 +129,7 @@ class Trial:
                 start_new_session=True,
                 preexec_fn=before,
             )
-        self.started.append(process)
+        gevent.spawn(watch, process, self.database, self.stall_s, self.folder / "stderr")
         return process
 
     @property
@@ -233,11 +235,12 @@ def check_untorn(database: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Calm:
-    """A crawl of a maze that was left in peace: its end, and how often the maze was asked."""
+    """A crawl of a maze that was left in peace: its end, how often the maze was asked, its file."""
 
     maze: Maze
     end: Mapping[str, list[tuple[Any, ...]]]
     asked: int
+    database: Path
 
     @classmethod
     def of(cls, maze: Maze, folder: Path, **how: Any) -> Calm:
@@ -246,7 +249,7 @@ class Calm:
         trial = Trial(folder, [maze.seed], **how)
         trial.finish()
         check_untorn(trial.database)
-        return cls(maze, whole_end(trial.database), maze.asked - mark)
+        return cls(maze, whole_end(trial.database), maze.asked - mark, trial.database)
 
     def judge(self, trial: Trial, mark: int, count: Count, in_flight: int) -> None:
         """The trial came to the same end, and asked for little more than was in flight."""

@@ -18,16 +18,19 @@ Found = list[str] | tuple[str, ...] | int | str
 
 
 class Nameserver:
-    """A name server on loopback. zone: what is said of names; others do not exist.
+    """A name server on loopback. zone: what is said of names; others do not exist. place: where it
+    listens, on a free port unless one is given.
 
     silent: nobody gets an answer. asked: the names asked for, in order, each with its last dot.
     """
 
-    def __init__(self, zone: Mapping[str, Found]) -> None:
+    def __init__(
+        self, zone: Mapping[str, Found], place: tuple[str, int] = ("127.0.0.1", 0)
+    ) -> None:
         self.zone = zone
         self.silent = False
         self.asked: list[str] = []
-        self._server = DatagramServer(("127.0.0.1", 0), self._meet)
+        self._server = DatagramServer(place, self._meet)
         self._server.start()
         self.port: int = self._server.server_port
 

@@ -76,6 +76,23 @@ def test_one_success_in_between_begins_the_row_anew() -> None:
     assert not outage.down
 
 
+@pytest.mark.parametrize("error", ["timeout", "timeout_total"])
+def test_a_kept_connection_that_falls_silent_is_no_success(error: str) -> None:
+    """It was made before the cable was pulled, and there is one for each host."""
+    outage = dead(TELLING - 1)
+    outage.observe("kept.test", Reply(error=error, ip="192.0.2.1"), 11.0)
+    outage.observe("last.test", failing(), 12.0)
+    assert outage.down
+    outage.observe("kept.test", Reply(error=error, ip="192.0.2.1"), 13.0)
+    assert outage.down
+
+
+def test_a_host_that_takes_a_connection_and_then_is_silent_is_one() -> None:
+    outage = dead()
+    outage.observe("slow.test", Reply(error="timeout", ip="192.0.2.1", connect_ms=1.0), 11.0)
+    assert not outage.down
+
+
 def test_hosts_that_are_down_by_themselves_are_no_outage_however_many() -> None:
     outage = dead(100, failing("connect_timeout", ""))
     assert not outage.down

@@ -90,6 +90,11 @@ class Server:
         self._listeners[address] = listener
         return self.port
 
+    @property
+    def conversations(self) -> int:
+        """Connections that are open; one whose client has died closes when it is answered."""
+        return sum(len(listener.pool) for listener in self._listeners.values())
+
     def stop(self) -> None:
         """Close all listeners and every conversation still open."""
         for listener in self._listeners.values():

@@ -119,6 +119,11 @@ class Web(Host):
             self._hosts[address] = Host(address, self.port, self.whole_log)
         return self._hosts[address]
 
+    @property
+    def conversations(self) -> int:
+        """Connections that are open."""
+        return self._server.conversations
+
     def close(self) -> None:
         """Stop answering."""
         self._server.stop()

@@ -282,7 +282,7 @@ def test_a_reader_leaves_nothing_behind_and_cannot_write(web: Web, tmp_path: Pat
     assert [file.name for file in tmp_path.iterdir()] == ["crawl.db"]
 
 
-def test_an_older_schema_is_brought_up_to_date_after_a_backup(database: Path) -> None:
+def of_first_schema(database: Path) -> None:
     connection = sqlite3.connect(str(database), isolation_level=None)
     migrations.apply(
         sqlite_utils.Database(connection, execute_plugins=False), stop_before="first_views"
@@ -291,6 +291,20 @@ def test_an_older_schema_is_brought_up_to_date_after_a_backup(database: Path) ->
     connection.execute("PRAGMA user_version = 1")
     connection.execute("INSERT INTO scopes (key) VALUES ('example.org')")
     connection.close()
+
+
+def test_a_backup_that_was_cut_short_is_made_anew(database: Path) -> None:
+    of_first_schema(database)
+    backup = database.with_name(f"{database.name}.schema-1.bak")
+    part = backup.with_name(f"{backup.name}.part")
+    part.write_bytes(b"SQLite")
+    open_for_writing(database).close()
+    assert rows(backup, "SELECT key FROM scopes") == [("example.org",)]
+    assert not part.exists()
+
+
+def test_an_older_schema_is_brought_up_to_date_after_a_backup(database: Path) -> None:
+    of_first_schema(database)
     open_for_writing(database).close()
     assert rows(database, "SELECT key FROM scopes") == [("example.org",)]
     assert rows(database, "SELECT * FROM broken_links") == []

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.crash import stage
-from tests.crash.stage import calm, chance, count, long, maze
+from tests.crash.stage import alone, calm, chance, count, long, maze
 
-__all__ = ["calm", "chance", "count", "long", "maze"]
+__all__ = ["alone", "calm", "chance", "count", "long", "maze"]
 
 collect_ignore_glob = [] if stage.IS_LONG else ["test_*.py"]
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import gevent
 import pytest
@@ -19,14 +22,19 @@ from gevent import subprocess
 
 from tests.crash.trial import Count, Trial, check_untorn, until, wait, whole_end
 from tests.crawls import rows
-from tests.sites.generated import GeneratedSite
 from tests.sites.skip import ROOT, require_program
 
+Ends = Mapping[str, list[tuple[Any, ...]]]
 HOME, SITE = "crawler-home", "crawler-site"
-HOME_IP, SITE_IP = "10.77.0.1", "10.77.0.2"
-NAME = "site.test"
-PAGES = GeneratedSite(pages=1500, seed=5, latency_ms=5, jitter_ms=20)
+HOME_IP, DNS_IP = "10.77.0.1", "10.77.0.2"
+SITE_IPS = tuple(f"10.77.0.{number}" for number in range(2, 8))
+"""Several, or the site could not be told from the network."""
+NETWORK = "10.77.0.0/24"
 PORT = 8080
+LIMIT_S = 2.0
+"""So short that an outage is told of well before it is over."""
+STALL_S = 90.0
+"""A fetch may take 60 s, and is not stored before its end."""
 pytestmark = pytest.mark.timeout(900)
 NFT = """
 table inet fault {{
@@ -45,7 +53,9 @@ while True:
     reply.flags |= dns.flags.RA
     for question in reply.question:
         if question.rdtype == 1:
-            reply.answer.append(dns.rrset.from_text(question.name, 1, "IN", "A", sys.argv[1]))
+            number = int("".join(filter(str.isdigit, str(question.name))))
+            ip = sys.argv[1 + number % len(sys.argv[1:])]
+            reply.answer.append(dns.rrset.from_text(question.name, 1, "IN", "A", ip))
     server.sendto(reply.to_wire(), peer)
 """
 
@@ -73,12 +83,13 @@ def cable() -> Iterator[None]:
         run("ip", "netns", "add", SITE)
         peer = ["type", "veth", "peer", "name", "plug", "netns", SITE]
         run("ip", "-n", HOME, "link", "add", "plug", *peer)
-        for namespace, address in ((HOME, HOME_IP), (SITE, SITE_IP)):
-            run("ip", "-n", namespace, "addr", "add", f"{address}/24", "dev", "plug")
+        for namespace, addresses in ((HOME, (HOME_IP,)), (SITE, SITE_IPS)):
+            for address in addresses:
+                run("ip", "-n", namespace, "addr", "add", f"{address}/24", "dev", "plug")
             run("ip", "-n", namespace, "link", "set", "plug", "up")
             run("ip", "-n", namespace, "link", "set", "lo", "up")
         resolver.mkdir(parents=True)
-        (resolver / "resolv.conf").write_text(f"nameserver {SITE_IP}\noptions timeout:1\n")
+        (resolver / "resolv.conf").write_text(f"nameserver {DNS_IP}\noptions timeout:1\n")
         yield
     finally:
         for namespace in (HOME, SITE):
@@ -101,29 +112,66 @@ def daemon(*words: str) -> Iterator[subprocess.Popen[bytes]]:
         process.stdout.close()
 
 
-@pytest.fixture
-def log(cable: None, tmp_path: Path) -> Iterator[Path]:
-    """The access log of a site that is served."""
-    file = tmp_path / "access.log"
-    words = [f"--pages={PAGES.pages}", f"--seed={PAGES.seed}", f"--latency-ms={PAGES.latency_ms}"]
-    words += [f"--jitter-ms={PAGES.jitter_ms}", f"--address={SITE_IP}", f"--port={PORT}"]
-    with daemon("-m", "tests.sites.generated", *words, f"--log={file}"):
-        yield file
-
-
-def asked(log: Path) -> list[str]:
-    """The paths that the site was asked for."""
-    with log.open() as lines:
-        return [json.loads(line)["path"] for line in lines if line.endswith("\n")]
-
-
 class Away(Trial):
     """A trial in the crawler's namespace."""
 
     @property
     def command(self) -> list[str]:
         """The command, always the same one."""
-        return inside(HOME, *super().command, "--allow-private", f"{SITE_IP}/32")
+        return inside(HOME, *super().command, "--allow-private", NETWORK)
+
+
+@dataclass(frozen=True, slots=True)
+class Town:
+    """Names that lead to one server, which has the same pages for each."""
+
+    names: int
+    pages: int
+
+    @property
+    def seeds(self) -> list[str]:
+        """The home page of each name."""
+        return [f"http://site{number}.test:{PORT}/" for number in range(self.names)]
+
+    @contextmanager
+    def served(self, log: Path) -> Iterator[None]:
+        """The server and the name server; who asks for what stands in the access log."""
+        words = [f"--pages={self.pages}", "--seed=5", "--latency-ms=60", "--jitter-ms=40"]
+        words += [f"--port={PORT}", f"--log={log}", *(f"--address={ip}" for ip in SITE_IPS)]
+        with daemon("-m", "tests.sites.generated", *words), daemon("-c", DNS, *SITE_IPS):
+            yield
+
+    def trial(self, folder: Path, workers: int, limit_s: float) -> Away:
+        """A crawl of it that waits so long for a connection, and for an answer."""
+        settings = {"fetch.connect_s": limit_s, "fetch.read_s": limit_s}
+        settings |= {"pace.park_s": 10, "pace.retry_base_s": 5}
+        return Away(folder, self.seeds, workers, settings, stall_s=STALL_S)
+
+
+MANY = Town(names=60, pages=25)
+"""So many names that not all are resolved yet when the resolver dies."""
+ONE = Town(names=1, pages=1500)
+
+
+def asked(log: Path) -> list[str]:
+    """The URLs that the site was asked for."""
+    with log.open() as lines:
+        hits = [json.loads(line) for line in lines if line.endswith("\n")]
+    return [f"http://{hit['host']}{hit['path']}" for hit in hits]
+
+
+@pytest.fixture(scope="module")
+def calm_ends(cable: None, tmp_path_factory: pytest.TempPathFactory) -> Mapping[Town, Ends]:
+    """What a crawl of each town finds over a network that does not fail."""
+    found = {}
+    for town in (MANY, ONE):
+        folder = tmp_path_factory.mktemp("calm")
+        trial = town.trial(folder, 2, LIMIT_S)
+        with town.served(folder / "access.log"):
+            trial.finish()
+        check_untorn(trial.database)
+        found[town] = whole_end(trial.database)
+    return found
 
 
 def pull_the_cable() -> None:
@@ -141,42 +189,71 @@ def with_rule(rule: str, seconds: float) -> None:
     file.unlink()
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What happens to the network, in which town's crawl, and after how many requests.
+
+    limit_s: how long the crawl waits for a host. is_outage: it is told that the network is down;
+    lost packets are sent again, and one host that refuses is one host that refuses.
+    """
+
+    happen: Callable[[], None]
+    town: Town = MANY
+    after: int = 180
+    limit_s: float = LIMIT_S
+    is_outage: bool = True
+
+
 FAULTS = {
-    "link down 20 s": pull_the_cable,
-    "packets dropped 20 s": lambda: with_rule(f"ip daddr {SITE_IP} drop", 20),
-    "packets refused 20 s": lambda: with_rule(
-        f"ip daddr {SITE_IP} tcp dport {PORT} reject with tcp reset", 20
+    "link down 20 s": Fault(pull_the_cable),
+    "packets dropped 20 s": Fault(lambda: with_rule(f"ip daddr {NETWORK} drop", 20)),
+    "packets refused 20 s": Fault(
+        lambda: with_rule(f"ip daddr {NETWORK} tcp dport {PORT} reject with tcp reset", 20),
+        ONE,
+        is_outage=False,
     ),
-    "30 % loss for 20 s": lambda: with_rule("numgen random mod 100 < 30 drop", 20),
-    "DNS dead 20 s": lambda: with_rule("udp dport 53 drop", 20),
+    "30 % loss for 20 s": Fault(
+        lambda: with_rule("numgen random mod 100 < 30 drop", 20), limit_s=20, is_outage=False
+    ),
+    "DNS dead 20 s": Fault(lambda: with_rule("udp dport 53 drop", 20), after=3),
 }
+OF_THE_NETWORK = """
+    SELECT url
+    FROM urls
+    WHERE attempts > 1 + (
+        SELECT count(*)
+        FROM visits
+        WHERE url_id = urls.id AND error NOTNULL AND error_detail NOT LIKE 'nothing else answers%'
+    )
+"""
+"""URLs that were blamed for what the network did."""
+FAILED = "SELECT DISTINCT url FROM urls JOIN visits ON url_id = urls.id WHERE error NOTNULL"
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("name", FAULTS)
 def test_a_network_that_fails_for_a_while_costs_nothing_but_time(
-    log: Path, tmp_path: Path, count: Callable[[str], Count], fault: str, workers: int
-) -> None:
-    settings = {"pace.retry_base_s": 5, "run.concurrency": 16, "pace.own_in_flight": 16,
-                "pace.park_s": 10}  # fmt: skip
-    trial = Away(tmp_path, [f"http://{NAME}:{PORT}/"], workers, settings)
-    this = count(fault)
-    with daemon("-c", DNS, SITE_IP):
+    calm_ends: Mapping[Town, Ends], tmp_path: Path, count: Callable[[str], Count], name: str,
+    workers: int,
+) -> None:  # fmt: skip
+    fault, this, log = FAULTS[name], count(name), tmp_path / "access.log"
+    trial, calm_end = fault.town.trial(tmp_path, workers, fault.limit_s), calm_ends[fault.town]
+    with fault.town.served(log):
         process = trial.start()
-        until(lambda: log.exists() and len(asked(log)) > 100)
-        FAULTS[fault]()
+        until(lambda: log.exists() and len(asked(log)) >= fault.after)
+        fault.happen()
+        assert process.poll() is None, "it was over before the network was well again"
         assert wait(process, 400) == 0, trial.said
     this.rounds += 1
     check_untorn(trial.database)
-    paths = [path for path in asked(log) if path != "/robots.txt"]
-    lost = set(PAGES.paths()) - {row[0].partition(f":{PORT}")[2] for row in _good(trial)}
-    this.lost += len(lost)
-    this.refetched += len(paths) - len(set(paths))
-    assert lost == set()
-    assert len(paths) - len(set(paths)) <= 3 * 16 * max(1, workers)
-    assert rows(trial.database, "SELECT count(*) FROM urls WHERE state <> 'done'") == [(0,)]
-    assert len(whole_end(trial.database)["links"]) == sum(1 for _ in PAGES.all_links())
-
-
-def _good(trial: Trial) -> list[tuple[str]]:
-    return rows(trial.database, "SELECT url FROM pages WHERE status = 200")
+    end = whole_end(trial.database)
+    this.lost += len(set(calm_end["urls"]) - set(end["urls"]))
+    asked_for = Counter(asked(log))
+    this.refetched += asked_for.total() - len(asked_for)
+    for kind, expected in calm_end.items():
+        assert end[kind] == expected, kind
+    again = {url for url, times in asked_for.items() if times > 1}
+    assert again <= {url for (url,) in rows(trial.database, FAILED)}
+    assert rows(trial.database, OF_THE_NETWORK) == []
+    told = "is down: probing until it answers" in trial.said, "answers again" in trial.said
+    assert told == (fault.is_outage,) * 2, trial.said
