@@ -462,3 +462,23 @@ def test_a_name_with_and_without_its_final_dot_is_one_host(database: Path) -> No
     writer.load_seeds(seeds)
     writer.close()
     assert rows(database, "SELECT host, queued FROM hosts") == [("example.test", 2)]
+
+
+def test_links_are_indexed_by_target_when_a_run_ends(web: Web, database: Path) -> None:
+    """While it goes on nothing needs that index, and to keep it up costs as much as the links."""
+    web.page("/", links=["/a"])
+    web.page("/a", links=["/"])
+    writer = Writer(database, config(), agent="test")
+    writer.open(seeds_file="", version="0")
+    assert "links_target_id" not in indexes(database)
+    writer.close()
+    for settings in (config(run={"max_pages": 1}), config(), config()):
+        crawl(database, web.url(), settings=settings)
+        assert "links_target_id" in indexes(database)
+        check_whole(database)
+    assert rows(database, "SELECT count(*) FROM links") == [(2,)]
+
+
+def indexes(database: Path) -> set[str]:
+    """Names of the indexes in a file."""
+    return {row[0] for row in rows(database, "SELECT name FROM sqlite_master WHERE type = 'index'")}

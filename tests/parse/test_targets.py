@@ -1,0 +1,70 @@
+"""What was read in other documents must not change what this one says."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crawler.parse import targets
+from crawler.parse.targets import REMEMBERED, Targets
+from crawler.policy.urls import Resolver
+
+BASES = (
+    "http://h.test/d/p.html",
+    "http://h.test/d/q.html?x=1",
+    "http://h.test/d/",
+    "http://h.test/",
+    "https://h.test/d/p.html",
+    "http://h.test:8080/d/e/",
+    "http://h.test",
+    "mailto:somebody@h.test",
+    "nonsense",
+)
+PARTS = (
+    *("a", "x.html", "..", ".", "/", "//o.test", "http://o.test/", "HTTP:", "http:", "?", "q=1"),
+    *("#", "#s", "s t", " ", "\t", "\n", "%20", "\u00e9", ":", "\\", "[", "mailto:x", "99999"),
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(BASES), st.lists(st.lists(st.sampled_from(PARTS)).map("".join))),
+        max_size=6,
+    )
+)
+def test_addresses_are_those_of_the_url_parser_whatever_was_read_before(
+    documents: list[tuple[str, list[str]]],
+) -> None:
+    for base, hrefs in documents:
+        exact = Resolver(base)
+        read = Targets(base, 2083)
+        indexes, fragments = read.places(hrefs)
+        found = [read.found[index] for index in indexes]
+        expected = [exact.resolve(href) for href in hrefs]
+        assert found == [target for target, _ in expected]
+        assert (fragments or [None] * len(hrefs)) == [fragment for _, fragment in expected]
+
+
+@pytest.mark.parametrize(("charset", "query"), [("utf-8", "%C3%A9"), ("windows-1252", "%E9")])
+def test_a_query_is_remembered_by_the_encoding_of_its_page(charset: str, query: str) -> None:
+    for _ in range(2):
+        read = Targets("http://h.test/d/p.html", 2083, charset)
+        read.place("s?q=\u00e9")
+        assert [target.url for target in read.found] == [f"http://h.test/d/s?q={query}"]
+
+
+def test_a_limit_on_addresses_is_remembered_with_them() -> None:
+    for limit, refusal in ((2083, None), (20, "url_too_long"), (2083, None)):
+        read = Targets("http://h.test/", limit)
+        read.place("/a-long-path-of-a-page")
+        assert [target.refusal for target in read.found] == [refusal]
+
+
+def test_memory_of_addresses_is_bounded() -> None:
+    for number in range(2 * REMEMBERED // 1000):
+        read = Targets(f"http://h.test/{number}/", 2083)
+        read.places([f"{number}-{at}" for at in range(1000)])
+    kept = targets._memory._known.values()
+    assert sum(map(len, kept)) <= REMEMBERED + 1000
