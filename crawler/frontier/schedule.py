@@ -43,7 +43,7 @@ class Windows:
     own: int = 4096
     public: int = 32
     least: int = 4
-    kept: int = 50_000
+    kept: int = 40_000
 
 
 @dataclass(slots=True, eq=False)

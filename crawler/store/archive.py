@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import chain, count, repeat
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -59,6 +59,24 @@ class Arrival:
     def attempts(self) -> int:
         """Tries that this URL has had."""
         return self.entry.attempts + (not self.blameless)
+
+
+class Before(NamedTuple):
+    """What stood in the tables of a URL before a visit to it.
+
+    waited: it was queued; a robots.txt that was asked for again may have stopped it while it was
+    out. is_page: it has a row in ``pages``, and the rest is from there.
+    """
+
+    waited: int = 0
+    is_page: int = 0
+    document_at: str | None = None
+    text_hash: int | None = None
+    body_id: int | None = None
+    changed_at: str | None = None
+
+
+NOTHING = Before()
 
 
 @dataclass(frozen=True, slots=True)
@@ -422,12 +440,14 @@ class Archive:
         if known and known.standing == Standing.ACCEPTED and entry.kind in ("check", "sitemap"):
             self.catalogue.requeue_as_page(entry, depth, hops)
             fate = pace.Fate("queued")
+            before = NOTHING
         else:
-            self._settle(arrival, fate, origin, now)
+            before = Before(*self._connection.execute(BEFORE, (entry.id,)).fetchone())
+            self._settle(arrival, fate, origin, now, waited=before.waited)
         body_id = self._body_id(visit)
         self._add_visit(visit, entry.id, error, redirect_to, body_id)
         if entry.kind == "page" and fate.state in ("done", "failed"):
-            self._record_page(arrival, error, depth, body_id)
+            self._record_page(arrival, error, depth, body_id, before)
         elif document.entries and fate.state != "queued":
             self._record_sitemap(arrival)
 
@@ -447,7 +467,9 @@ class Archive:
             chance=self._chance.random(),
         )
 
-    def _settle(self, arrival: Arrival, fate: pace.Fate, origin: Origin, now: float) -> None:
+    def _settle(
+        self, arrival: Arrival, fate: pace.Fate, origin: Origin, now: float, *, waited: int
+    ) -> None:
         entry, reply = arrival.entry, arrival.visit.reply
         not_before = None
         settled = self._settled
@@ -462,17 +484,11 @@ class Archive:
             settled.errors += fate.state == "failed"
             settled.statuses[str(reply.status) if fate.state == "done" else fate.reason or ""] += 1
         settled.bytes += reply.wire_bytes
-        # A robots.txt that was asked for again may have stopped this URL while it was out.
-        waited = self._is_queued(entry.id)
-        self.origins.count(origin.host, queued=int(fate.state == "queued") - int(waited))
+        self.origins.count(origin.host, queued=int(fate.state == "queued") - waited)
         self._connection.execute(
             UPDATE_FATE,
             (fate.state, fate.reason, reply.status, arrival.attempts, not_before, entry.id),
         )
-
-    def _is_queued(self, url_id: int) -> bool:
-        row = self._connection.execute("SELECT state FROM urls WHERE id = ?", (url_id,)).fetchone()
-        return row is not None and row[0] == "queued"
 
     def _chain_error(self, entry: Entry, target: Target, hops: int) -> str | None:
         """Why a redirect cannot be followed: to itself, or too long a chain.
@@ -566,27 +582,31 @@ class Archive:
         self._settled.errors += 1 if fails else -1
 
     def _record_page(
-        self, arrival: Arrival, error: str | None, depth: int, body_id: int | None
+        self,
+        arrival: Arrival,
+        error: str | None,
+        depth: int,
+        body_id: int | None,
+        before: Before,
     ) -> None:
         """The row people query, and the links, when the document is a good one."""
         visit, entry = arrival.visit, arrival.entry
         reply, document = visit.reply, visit.document
-        old = self._connection.execute(OLD_PAGE, (entry.id,)).fetchone()
         now = visit.started_at
         asked = entry.etag or entry.last_modified
-        if reply.status == 304 and error is None and asked and old is not None:
+        if reply.status == 304 and error is None and asked and before.is_page:
             self._connection.execute(NOT_MODIFIED, (now, entry.id))
             return
-        good = _is_good(reply, document, error, had_document=bool(old and old[0]))
-        if old is not None and old[0] and not good:
+        good = _is_good(reply, document, error, had_document=bool(before.document_at))
+        if before.document_at and not good:
             self._connection.execute(
                 FAILED_REVISIT, (reply.status, error, now, reply.ttfb_ms, entry.id)
             )
             return
-        outlinks = self._record_links(entry, document, depth, old is not None) if good else 0
-        changed_at = now
-        if old is not None and old[1] == document.text_hash and old[2] == body_id:
-            changed_at = old[3]
+        outlinks = self._record_links(entry, document, depth, before.is_page) if good else 0
+        changed_at: str | None = now
+        if before.is_page and before[3:5] == (document.text_hash, body_id):
+            changed_at = before.changed_at
         row = (
             entry.id, entry.url, entry.host_id, depth, reply.status, error,
             document.content_type, document.title, document.description, document.h1,
@@ -596,7 +616,7 @@ class Archive:
             reply.header("last-modified"), body_id, outlinks,
         )  # fmt: skip
         self._page_rows.append(row)
-        if old is not None:
+        if before.is_page:
             self._write_pages()
 
     def _record_links(self, entry: Entry, document: Document, depth: int, again: bool) -> int:
@@ -623,8 +643,8 @@ class Archive:
         known = self.catalogue.known
         accepted, refused = Standing.ACCEPTED, Standing.REFUSED
         deeper = depth + 1
-        best: dict[int, tuple[int, str]] | None = None
-        ids = []
+        ids: list[int] = []
+        unsure: dict[int, Target] = {}
         for index, target in enumerate(document.targets):
             seen = known(target.hash)
             if seen is not None and seen[2] <= deeper:
@@ -632,21 +652,25 @@ class Archive:
                 if (standing == accepted and not hops) or standing == refused:
                     ids.append(url_id)
                     continue
-            if best is None:
-                best = self._best_links(document)
+            unsure[index] = target
+            ids.append(0)
+        best = self._best_links(document, unsure) if unsure else {}
+        for index, target in unsure.items():
             rank, kind = best.get(index, (0, "link"))
-            ids.append(
-                self.catalogue.admit(target, kind, deeper, source_id=entry.id, nofollow=rank == 1)
+            ids[index] = self.catalogue.admit(
+                target, kind, deeper, source_id=entry.id, nofollow=rank == 1
             )
         return ids
 
-    def _best_links(self, document: Document) -> dict[int, tuple[int, str]]:
+    def _best_links(self, document: Document, wanted: Container[int]) -> dict[int, tuple[int, str]]:
         """By target, rank and kind of the first of the best links that lead to it."""
         best: dict[int, tuple[int, str]] = {}
         follow_nofollow = self._config.scope.follow_nofollow
         links = document.columns
         nofollows = links.nofollows or repeat(False)
         for target, kind, shy in zip(links.targets, links.kinds, nofollows, strict=False):
+            if target not in wanted:
+                continue
             rank = 0
             if kind in FOLLOWED:
                 rank = 1 if shy and not follow_nofollow else 2
@@ -679,13 +703,10 @@ class Archive:
             return None
         sha256 = visit.body_sha256.hex()
         execute = self._connection.execute
-        row = execute("SELECT id FROM bodies WHERE sha256 = ?", (sha256,)).fetchone()
-        if row is not None:
+        row = execute(INSERT_BODY, (sha256, visit.body_bytes, visit.body)).fetchone()
+        if row is None:
+            row = execute("SELECT id FROM bodies WHERE sha256 = ?", (sha256,)).fetchone()
             return int(row[0])
-        row = execute(
-            "INSERT INTO bodies (sha256, body_bytes, body) VALUES (?, ?, ?) RETURNING id",
-            (sha256, visit.body_bytes, visit.body),
-        ).fetchone()
         if visit.document.text is not None and self._config.store.texts:
             self._text_rows.append((row[0], visit.document.text))
         return int(row[0])
@@ -856,6 +877,13 @@ def _sum(parts: Iterable[Settled]) -> Settled:
     return whole
 
 
+INSERT_BODY = """
+    INSERT INTO bodies (sha256, body_bytes, body)
+    VALUES (?, ?, ?)
+    ON CONFLICT (sha256) DO NOTHING
+    RETURNING id
+"""
+
 INSERT_VISIT = f"""
     INSERT INTO visits (
         run_id, url_id, kind, method, attempt, started_at, status, error, error_detail, ip,
@@ -897,7 +925,13 @@ UPDATE_ROBOTS_FATE = """
     WHERE id = ? AND kind = 'robots'
 """
 
-OLD_PAGE = "SELECT document_at, text_hash, body_id, changed_at FROM pages WHERE id = ?"
+BEFORE = """
+    SELECT urls.state = 'queued', pages.id IS NOT NULL, pages.document_at, pages.text_hash,
+        pages.body_id, pages.changed_at
+    FROM urls
+    LEFT JOIN pages ON pages.id = urls.id
+    WHERE urls.id = ?
+"""
 
 NOT_MODIFIED = """
     UPDATE pages

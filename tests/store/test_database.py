@@ -187,7 +187,7 @@ HOT = {
     "links of a page": (catalogue.LINKS_OF, 1, "PRIMARY KEY"),
     "last redirect": (catalogue.LAST_REDIRECT, 1, "visits_url_id"),
     "next hop": (archive.NEXT_HOP, 1, "visits_url_id"),
-    "old page": (archive.OLD_PAGE, 1, "INTEGER PRIMARY KEY"),
+    "old page": (archive.BEFORE, 1, "INTEGER PRIMARY KEY"),
 }
 
 
