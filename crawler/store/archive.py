@@ -603,7 +603,7 @@ class Archive:
                 FAILED_REVISIT, (reply.status, error, now, reply.ttfb_ms, entry.id)
             )
             return
-        outlinks = self._record_links(entry, document, depth, before.is_page) if good else 0
+        outlinks = self._record_links(entry, document, depth, bool(before.is_page)) if good else 0
         changed_at: str | None = now
         if before.is_page and before[3:5] == (document.text_hash, body_id):
             changed_at = before.changed_at
