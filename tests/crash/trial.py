@@ -127,7 +127,7 @@ class Trial:
                 stderr=errors,
                 env={**os.environ, **self.environment, **(environment or {})},
                 start_new_session=True,
-                preexec_fn=before,
+                preexec_fn=lambda: (_heed_signals(), before and before()),
             )
         gevent.spawn(watch, process, self.database, self.stall_s, self.folder / "stderr")
         return process
@@ -166,6 +166,12 @@ class Trial:
             if Path(f"{self.database}{ending}").exists():
                 shutil.copyfile(f"{self.database}{ending}", f"{copy}{ending}")
         return settled(copy) if copy.exists() and copy.stat().st_size else set()
+
+
+def _heed_signals() -> None:
+    """A shell may have told the tests, and so their children, to ignore these."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def wait(process: subprocess.Popen[bytes], patient_s: float = PATIENT_S) -> int:
