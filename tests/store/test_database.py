@@ -125,10 +125,10 @@ def test_plain_tools_read_while_the_crawl_writes(web: Web, database: Path) -> No
         gevent.sleep(0.1)
         if not database.exists() or len(web.paths) < 10:
             continue
+        # The end of a run, when the file leaves WAL mode, is a moment to be waited for.
+        patiently = [str(sqlite3), "-readonly", "-cmd", ".timeout 5000", str(database)]
         answer = subprocess.run(
-            [str(sqlite3), "-readonly", str(database), "SELECT count(*) FROM pages"],
-            capture_output=True,
-            check=True,
+            [*patiently, "SELECT count(*) FROM pages"], capture_output=True, check=True
         )
         counts.append(int(answer.stdout))
     assert crawling.get().reason == "finished"
