@@ -184,10 +184,10 @@ VIEWS = {
         FROM sitemap_entries
         JOIN pages ON pages.id = sitemap_entries.url_id
         JOIN urls AS sitemap ON sitemap.id = sitemap_entries.sitemap_id
-        WHERE NOT EXISTS (
-            SELECT 1
+        WHERE pages.id NOT IN (
+            SELECT target_id
             FROM links
-            WHERE links.target_id = pages.id AND links.source_id <> pages.id
+            WHERE source_id <> target_id
         )
     """,
     "missing_metadata": """
