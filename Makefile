@@ -45,7 +45,7 @@ bench: $(READY) ## measure against other crawlers (WORK=small for one of the wor
 profile: $(READY) ## tell where the time of a crawl goes (WORK=small)
 	@$(PY) -m tests.bench --profile $(WORK)
 
-torture: $(READY) ## do to long crawls what machines do, as root also to disks and networks (30 minutes)
+torture: $(READY) ## do to long crawls what machines do, as root also to disks and networks (50 minutes)
 	@CRAWLER_TORTURE=1 $(PY) -m pytest tests/crash tests/torture -o timeout=3600 $(ARGS)
 
 versus-scrapy: $(READY) ## kill this crawler and Scrapy five times each, and compare what is left

@@ -113,13 +113,13 @@ def test_a_crawl_whose_workers_are_killed_comes_to_the_same_end_by_itself(
     this, mark = count("kill -9 of workers"), calm.maze.asked
     process = trial.start()
     for _ in range(50 if long else 6):
-        _let_ask(process, calm, chance.randint(5, 60))
+        _let_ask(process, calm, chance.randint(5, 60 if long else 40))
         workers = workers_of(process)
         if process.poll() is not None or not workers:
             break
         kill(chance.choice(workers))
         this.rounds += 1
-        gevent.sleep(chance.uniform(0, 0.6))
+        gevent.sleep(chance.uniform(0, 0.6 if long else 0.3))
     assert wait(process) == 0, trial.said
     calm.judge(trial, mark, this, IN_FLIGHT)
 

@@ -3,8 +3,8 @@
 SQLite drops what follows the first bad frame, so the file goes back to an earlier transaction.
 Whichever that is, it is a whole one: no page without its fate, no fate without its page.
 
-What was copied into the file can no longer be lost from the log: it was synced before. So damage
-is done only to what follows it.
+What was copied into the file, or was being copied, can no longer be lost from the log: it was
+synced before. So damage is done only to what follows it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Log:
         """As the killed process left it: SQLite, "WAL-Index File Format"."""
         index = Path(f"{database}-shm").read_bytes()
         (frames,) = struct.unpack_from("=I", index, 16)
-        (copied,) = struct.unpack_from("=I", index, 96)
+        copied = max(*struct.unpack_from("=I", index, 96), *struct.unpack_from("=I", index, 128))
         begin = HEADER_BYTES + copied * FRAME_BYTES if copied else 0
         return cls(begin, HEADER_BYTES + frames * FRAME_BYTES)
 
@@ -62,10 +62,15 @@ def broken_off(
 ) -> Trial:
     """A crawl that was killed, early or halfway, when a part of it was in the log alone."""
     trial = Trial(tmp_path_factory.mktemp("power"), [calm.maze.seed])
-    process, goal = trial.start(), calm.maze.asked + calm.asked // request.param
-    until(lambda: calm.maze.asked >= goal and Log.of(trial.database).frames > LEAST_FRAMES)
-    kill_all(process)
-    return trial
+    further = calm.asked // request.param
+    for _ in range(10):
+        process, goal = trial.start(), calm.maze.asked + further
+        until(lambda goal=goal: calm.maze.asked >= goal)
+        kill_all(process)
+        if Log.of(trial.database).frames > LEAST_FRAMES:
+            return trial
+        further = calm.asked // 40  # it was killed in a checkpoint, or soon after one
+    raise AssertionError("the log never held enough")
 
 
 def copied(trial: Trial, folder: Path) -> Path:
