@@ -32,7 +32,10 @@ OUTBOX_BYTES = 8 * 1024 * 1024
 def serve(link_number: int, cell_number: int) -> None:
     """Work for the conductor at the other end of a socket; these are descriptors."""
     frames = Frames(socket.socket(fileno=link_number))
-    config = msgspec.msgpack.decode(frames.read() or b"", type=Config)
+    frame = frames.read()
+    if frame is None:  # the conductor has changed its mind
+        os._exit(0)
+    config = msgspec.msgpack.decode(frame, type=Config)
     Child(frames, Cell(cell_number), config).run()
 
 

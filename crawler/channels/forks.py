@@ -98,7 +98,11 @@ class _Server:
             socket.send_fds(self._control, [request], descriptors)
         except OSError:
             self._lose()
-        return answer.get() or NONE
+        try:
+            return answer.get() or NONE
+        except BaseException:
+            answer.rawlink(_decline)
+            raise
 
     def _listen(self) -> None:
         with contextlib.suppress(OSError):
@@ -121,6 +125,13 @@ class _Server:
         except (TimeoutError, subprocess.TimeoutExpired):
             self.process.kill()
             self.process.wait()
+
+
+def _decline(answer: AsyncResult[Answer]) -> None:
+    """Nobody waits for it any more: the process it speaks of ends when its socket closes."""
+    _, descriptors = answer.get() or NONE
+    for number in descriptors:
+        os.close(number)
 
 
 class ForkServer:
@@ -180,20 +191,13 @@ def prepare() -> None:
         ours.close()
         serve(theirs.detach(), parent)
     theirs.close()
-    _prepared.append((ours.detach(), Process(pid, os.pidfd_open(pid), _reap)))
+    _prepared.append((ours.detach(), Process(pid, os.pidfd_open(pid), status_of)))
     atexit.register(_drop_prepared)
 
 
 def _pair() -> tuple[_socket.socket, _socket.socket]:
     """Two ends of a conversation; made below gevent, whose sockets bring the loop up."""
     return _socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-
-
-def _reap(pid: int) -> int:
-    try:
-        return status_of(pid)
-    except ChildProcessError:  # libev's child watchers wait for all there are
-        return -signal.SIGKILL
 
 
 def _take_prepared() -> _Server | None:
@@ -204,7 +208,7 @@ def _drop_prepared() -> None:
     """No channel came for it."""
     for _, process in _prepared:
         process.kill()
-        _reap(process.pid)
+        status_of(process.pid)
 
 
 def _spawn() -> _Server:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import gc
 import os
 import signal
@@ -63,7 +64,7 @@ def serve(control: int, parent: int) -> NoReturn:
     link = monkey.get_original("socket", "socket")(fileno=control)
     while True:
         words, descriptors = receive(link, 2)
-        if descriptors:
+        if words == FORK:
             _fork(link, descriptors)
         elif words:
             link.send(b"%d" % status_of(int(words)))
@@ -84,15 +85,21 @@ def _read_nothing() -> None:
 
 def _fork(link: socket.socket, descriptors: Sequence[int]) -> None:
     parent = os.getpid()
+    pid = 0
     try:
+        if len(descriptors) < 2:
+            raise OSError(errno.EMFILE, "descriptors were lost on the way")
         pid = fork_gevent()
-    except OSError:
-        link.send(REFUSED)
-    else:
         if pid == 0:
             link.close()
             _work(parent, descriptors)
         handle = os.pidfd_open(pid)
+    except OSError:
+        if pid:
+            os.kill(pid, signal.SIGKILL)
+            status_of(pid)
+        link.send(REFUSED)
+    else:
         socket.send_fds(link, [b"%d" % pid], [handle])
         os.close(handle)
     for number in descriptors:
@@ -139,7 +146,13 @@ def receive(link: socket.socket, most: int) -> tuple[bytes, list[int]]:
 
 
 def status_of(pid: int) -> int:
-    """Wait for a child; its exit status, negative for the signal that killed it."""
-    end = os.waitid(os.P_PID, pid, os.WEXITED)
+    """Wait for a child; its exit status, negative for the signal that killed it.
+
+    One that somebody else has waited for counts as killed: libev's watchers wait for all there are.
+    """
+    try:
+        end = os.waitid(os.P_PID, pid, os.WEXITED)
+    except ChildProcessError:
+        return -signal.SIGKILL
     assert end is not None
     return end.si_status if end.si_code == os.CLD_EXITED else -end.si_status

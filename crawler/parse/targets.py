@@ -11,10 +11,12 @@ from crawler.model import Target, worth_keeping
 from crawler.parse.charset import codec_of
 from crawler.policy.urls import MAX_KEPT_URL, Resolver
 
-REMEMBERED: Final = 20_000
-"""Texts of links, of all documents, whose addresses are kept: about 8 MB."""
+REMEMBERED_BYTES: Final = 8 * 1024 * 1024
+"""Memory, roughly, for the addresses that texts of links mean, of all documents."""
 MAX_REMEMBERED: Final = 300
 """Characters of a text that is worth keeping."""
+ENTRY_BYTES: Final = 200
+"""What an address takes besides its characters."""
 
 _PLAIN_FRAGMENT = re.compile(r"[\w.~:/?@!$&'()*+,;=%-]*", re.ASCII)
 _FOREIGN = re.compile(r"[^\x00-\x7f]+")
@@ -34,16 +36,16 @@ class _Memory:
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str | None, int], _Addresses] = {}
-        self._size = 0
+        self._bytes = 0
 
     def of(self, place: str, codec: str | None, max_bytes: int) -> _Addresses:
         """The addresses known in a folder or on a site. max_bytes: longer ones are refused."""
-        if self._size > REMEMBERED:
+        if self._bytes > REMEMBERED_BYTES:
             self._known.clear()
-            self._size = 0
+            self._bytes = 0
         addresses = self._known.get((place, codec, max_bytes))
         if addresses is None:
-            self._size += 1
+            self._bytes += ENTRY_BYTES + len(place)
             addresses = self._known[place, codec, max_bytes] = {}
         return addresses
 
@@ -51,7 +53,7 @@ class _Memory:
         """Keep one, unless it is very long."""
         if len(text) <= MAX_REMEMBERED:
             addresses[text] = target
-            self._size += 1
+            self._bytes += ENTRY_BYTES + len(text) + len(target.url)
 
 
 _memory = _Memory()
@@ -64,7 +66,7 @@ class Targets:
     """
 
     __slots__ = (
-        *("_base", "_by_hash", "_codec", "_known", "_max", "_of_folder", "_of_site", "_refused"),
+        *("_base", "_by_hash", "_codec", "_known", "_max", "_odd", "_of_folder", "_of_site"),
         *("_resolver", "found"),
     )
 
@@ -76,8 +78,8 @@ class Targets:
         self._resolver: Resolver | None = None
         self._of_folder, self._of_site = self._remembered()
         self._by_hash: dict[int, int] = {}
-        self._refused: set[int] = set()
         self._known: dict[str, int] = {}
+        self._odd: dict[str, tuple[int, str | None]] = {}
         self.found: list[Target] = []
 
     def __repr__(self) -> str:
@@ -85,49 +87,51 @@ class Targets:
 
     def places(self, hrefs: Sequence[str]) -> tuple[list[int], list[str | None]]:
         """The index of each link's target; each link's fragment, nothing where there is none."""
+        if not _have_plain_fragments(hrefs):
+            places = [self.place(href) for href in hrefs]
+            return [index for index, _ in places], worth_keeping([exact for _, exact in places])
+        known, site, folder = self._known, self._of_site, self._of_folder
         indexes: list[int] = []
         fragments: list[str | None] = []
-        if not _have_plain_fragments(hrefs):
-            for href in hrefs:
-                index, exact = self.place(href)
-                indexes.append(index)
-                fragments.append(exact)
-            return indexes, worth_keeping(fragments)
-        known, site, folder = self._known, self._of_site, self._of_folder
         for href in hrefs:
             text, mark, fragment = href.partition("#")
-            index = known.get(text, -1)
-            if index < 0:
+            index = known.get(text)
+            if index is None:
                 target = site.get(text) or folder.get(text)
-                if target is None:
-                    index = self._learn(text)
-                else:
-                    index = known[text] = self.index(target)
-            if not mark:
-                fragments.append(None)
-            elif index in self._refused:
-                index, exact = self.place(href)
-                fragments.append(exact)
-            else:
-                fragments.append(fragment)
+                if target is None or target.refusal:
+                    index, exact = self.place(href)
+                    indexes.append(index)
+                    fragments.append(exact)
+                    continue
+                index = known[text] = self.index(target)
             indexes.append(index)
+            fragments.append(fragment if mark else None)
         return indexes, worth_keeping(fragments)
 
     def place(self, href: str) -> tuple[int, str | None]:
         """The index of a link's target, and its fragment."""
         text, mark, fragment = href.partition("#")
         index = self._known.get(text)
-        if index is None:
-            index = self._learn(text)
-        if not mark:
-            return index, None
         # White space before ``#`` belongs to the path, at the end of an address it does not; and
         # a fragment of plain characters alone comes out of the URL parser as it went in.
-        ends_plainly = text[-1:] > " " or not text
-        if not ends_plainly or index in self._refused or not _PLAIN_FRAGMENT.fullmatch(fragment):
-            target, exact = self._resolve(href)
-            return self.index(target), exact
-        return index, fragment[:MAX_KEPT_URL]
+        plain = text[-1:] > " " or not text
+        if mark and not (plain and _PLAIN_FRAGMENT.fullmatch(fragment)):
+            return self._place_oddly(href)
+        if index is None:
+            target = self._read(text)
+            if target.refusal:
+                return self._place_oddly(href)
+            index = self._known[text] = self.index(target)
+        return index, fragment[:MAX_KEPT_URL] if mark else None
+
+    def _place_oddly(self, href: str) -> tuple[int, str | None]:
+        """The same for what must be read as a whole: the fragment of what is no address belongs to
+        its text."""
+        place = self._odd.get(href)
+        if place is None:
+            target, fragment = self._resolve(href)
+            place = self._odd[href] = self.index(target), fragment
+        return place
 
     def index(self, target: Target) -> int:
         """The index of a target that has been read already."""
@@ -135,28 +139,26 @@ class Targets:
         index = self._by_hash.setdefault(target.hash, len(found))
         if index == len(found):
             found.append(target)
-            if target.refusal:
-                self._refused.add(index)
         return index
 
-    def _learn(self, text: str) -> int:
-        """The index of a text without fragment that this document has not named before."""
+    def _read(self, text: str) -> Target:
+        """What a text without fragment means; it is not among those found for that."""
         addresses = self._addresses(text)
-        target = addresses.get(text)
+        target = None if addresses is None else addresses.get(text)
         if target is None:
             target, _ = self._resolve(text)
-            _memory.add(addresses, text, target)
-        index = self._known[text] = self.index(target)
-        return index
+            if addresses is not None:
+                _memory.add(addresses, text, target)
+        return target
 
-    def _addresses(self, text: str) -> _Addresses:
-        """Where a text is remembered; nowhere if it must be read with the whole base."""
+    def _addresses(self, text: str) -> _Addresses | None:
+        """Where a text is remembered; None if it must be read with the whole base."""
         first = text[:1]
         if first == "/":
             return self._of_site
         if ":" in text:
-            return self._of_site if text.startswith(_WEB) else {}
-        return self._of_folder if first.isalnum() or first == "." else {}
+            return self._of_site if text.startswith(_WEB) else None
+        return self._of_folder if first.isalnum() or first == "." else None
 
     def _remembered(self) -> tuple[_Addresses, _Addresses]:
         base = self._base

@@ -272,12 +272,17 @@ def _suffixes() -> PublicSuffixList:
 
 
 def _in_unicode(name: str) -> str:
-    if "xn--" not in name:
-        return name
+    """A name as the list has it, each label by itself: one that nobody can read spoils no other."""
+    return ".".join(map(_decoded, name.split("."))) if "xn--" in name else name
+
+
+def _decoded(label: str) -> str:
+    if not label.startswith("xn--"):
+        return label
     try:
-        return name.encode("ascii").decode("idna")
+        return label[4:].encode("ascii").decode("punycode")
     except UnicodeError:
-        return name
+        return label
 
 
 @lru_cache(maxsize=8192)

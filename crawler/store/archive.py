@@ -76,9 +76,6 @@ class Before(NamedTuple):
     changed_at: str | None = None
 
 
-NOTHING = Before()
-
-
 @dataclass(frozen=True, slots=True)
 class HostPace:
     """What the schedule wants written of a host: times are ISO text, None for "now"."""
@@ -440,7 +437,7 @@ class Archive:
         if known and known.standing == Standing.ACCEPTED and entry.kind in ("check", "sitemap"):
             self.catalogue.requeue_as_page(entry, depth, hops)
             fate = pace.Fate("queued")
-            before = NOTHING
+            before = Before()
         else:
             before = Before(*self._connection.execute(BEFORE, (entry.id,)).fetchone())
             self._settle(arrival, fate, origin, now, waited=before.waited)
@@ -605,7 +602,8 @@ class Archive:
             return
         outlinks = self._record_links(entry, document, depth, bool(before.is_page)) if good else 0
         changed_at: str | None = now
-        if before.is_page and before[3:5] == (document.text_hash, body_id):
+        same = (before.text_hash, before.body_id) == (document.text_hash, body_id)
+        if before.is_page and same:
             changed_at = before.changed_at
         row = (
             entry.id, entry.url, entry.host_id, depth, reply.status, error,

@@ -243,8 +243,8 @@ def first_views(db: Database) -> None:
 
 
 LINKS_BY_TARGET = "CREATE INDEX IF NOT EXISTS links_target_id ON links(target_id)"
-"""Made when a run ends: only readers need it. Kept up to date link by link it cost as much as the
-links themselves (0.7 us each and most of what was written), at the end a third of that."""
+"""Made when a file's first run ends: only readers need it. Kept up link by link it costs as much as
+the links themselves (0.75 us each, and most of what is written), at the end half of that."""
 
 
 @migrations()

@@ -33,6 +33,13 @@ from crawler.store.schema import LINKS_BY_TARGET
 Result = TypeVar("Result")
 CLOSING_MS = 2000
 """So long the last checkpoint waits for others who use the file."""
+CHECKPOINT = "PRAGMA wal_checkpoint(TRUNCATE)"
+CLOSING = (
+    *(CHECKPOINT, LINKS_BY_TARGET, CHECKPOINT, "PRAGMA optimize", CHECKPOINT),
+    "PRAGMA journal_mode = DELETE",  # so that the file can be read where nothing may be written
+)
+"""What is done when a run has ended, each as far as locks and the disk allow it. The log is emptied
+before and after whatever may fill the disk, or there would be no room to empty it."""
 LONG_LOG_BYTES = 256 * 1024 * 1024
 _log = logging.getLogger(__name__)
 
@@ -153,17 +160,14 @@ class Writer:
     def _close(self) -> None:
         """All is committed: what others' locks or the disk forbid here, the next run does."""
         connection, self._connection = self._connection, None
-        try:
-            connection.execute(f"PRAGMA busy_timeout = {CLOSING_MS}")
-            connection.execute(LINKS_BY_TARGET)
-            connection.execute("PRAGMA optimize")
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            # So that a finished crawl can be read where nothing may be written.
-            connection.execute("PRAGMA journal_mode = DELETE")
-        except SQLiteError as error:
-            _log.debug("%s: %s", self.path, error)
-        finally:
-            connection.close()
+        connection.execute(f"PRAGMA busy_timeout = {CLOSING_MS}")
+        for step in CLOSING:
+            try:
+                connection.execute(step)
+            except SQLiteError as error:
+                level = logging.WARNING if step == LINKS_BY_TARGET else logging.DEBUG
+                _log.log(level, "%s: %s: %s", self.path, " ".join(step.split()), error)
+        connection.close()
 
     def _on_thread(self, change: Callable[[], Result]) -> Result:
         with storage_errors(self.path):

@@ -76,6 +76,18 @@ def test_who_has_ended_is_never_signalled_again(channel: ProcessChannel) -> None
     process.kill()
 
 
+def test_two_may_wait_for_the_end_of_one(web: Web, channel: ProcessChannel) -> None:
+    process = channel._children[0].process
+    server = server_of(process.pid)
+    waiting = [gevent.spawn(process.wait, PATIENCE_S) for _ in range(2)]
+    gevent.sleep(0)
+    process.kill()
+    assert [one.get(timeout=PATIENCE_S) for one in waiting] == [-signal.SIGKILL] * 2
+    until(lambda: channel._children[0].process is not process)
+    assert all_fetch(channel, web)
+    assert server_of(channel._children[0].process.pid) == server
+
+
 def test_workers_whose_server_was_killed_are_replaced(web: Web, channel: ProcessChannel) -> None:
     workers = [child.process for child in channel._children]
     server = server_of(workers[0].pid)

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import resource
+import shutil
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from crawler.config import Config
 from crawler.errors import StorageError
 from crawler.failpoints import VARIABLE
+from crawler.store.archive import insert_links
+from crawler.store.database import open_for_writing
+from crawler.store.writer import Writer
 from tests.crash.disk import mount, says_in_one_line, small_disk
 from tests.crash.trial import Calm, Count, Trial, Watch, check_untorn
+from tests.crawls import rows
 
 STORAGE = StorageError.exit_code
 pytestmark = pytest.mark.timeout(300)
@@ -64,6 +71,34 @@ def test_a_disk_that_is_full_after_a_kill_loses_nothing(
         filler.unlink()
         trial.finish()
         calm.judge(trial, mark, this, 60)
+
+
+def test_a_run_that_ends_without_room_for_the_index_leaves_a_whole_file_and_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The links are there, the log is not, and with room the next run makes the index."""
+    made = tmp_path / "made.db"
+    with closing(open_for_writing(made)) as connection:
+        links = ((source, 0, source, "a", "x" * 40) for source in range(150_000))
+        connection.execute("BEGIN")
+        connection.executemany(insert_links(("anchor",)), links)
+        connection.execute("COMMIT")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with small_disk(tmp_path / "disk", f"{made.stat().st_size // 1024 + 700}k") as disk:
+        database = disk / "crawl.db"
+        shutil.copyfile(made, database)
+        for size, indexes in ((None, 0), ("100m", 1)):
+            if size is not None:
+                assert mount("-o", f"remount,size={size}", str(disk)) == 0
+            writer = Writer(database, Config(), agent="test")
+            writer.open(seeds_file="", version="0")
+            writer.finish(state="finished", reason="finished")
+            writer.close()
+            assert [file.name for file in disk.iterdir()] == ["crawl.db"]
+            found = "SELECT count(*) FROM sqlite_master WHERE name = 'links_target_id'"
+            assert rows(database, found) == [(indexes,)]
+            assert rows(database, "PRAGMA journal_mode") == [("delete",)]
+    assert "CREATE INDEX" in caplog.text
 
 
 def _fill(file: Path) -> None:

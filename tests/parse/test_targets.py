@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crawler.parse import targets
-from crawler.parse.targets import REMEMBERED, Targets
+from crawler.parse.targets import REMEMBERED_BYTES, Targets
 from crawler.policy.urls import Resolver
 
 BASES = (
@@ -41,6 +41,7 @@ def test_addresses_are_those_of_the_url_parser_whatever_was_read_before(
         exact = Resolver(base)
         read = Targets(base, 2083)
         indexes, fragments = read.places(hrefs)
+        assert set(indexes) == set(range(len(read.found))), "an address that nothing links to"
         found = [read.found[index] for index in indexes]
         expected = [exact.resolve(href) for href in hrefs]
         assert found == [target for target, _ in expected]
@@ -62,9 +63,18 @@ def test_a_limit_on_addresses_is_remembered_with_them() -> None:
         assert [target.refusal for target in read.found] == [refusal]
 
 
-def test_memory_of_addresses_is_bounded() -> None:
-    for number in range(2 * REMEMBERED // 1000):
-        read = Targets(f"http://h.test/{number}/", 2083)
+@pytest.mark.parametrize("folder", ["d", "d" * 1900])
+def test_memory_of_addresses_is_bounded(folder: str) -> None:
+    for number in range(60):
+        read = Targets(f"http://h.test/{folder}/{number}/", 2083)
         read.places([f"{number}-{at}" for at in range(1000)])
-    kept = targets._memory._known.values()
-    assert sum(map(len, kept)) <= REMEMBERED + 1000
+    known = targets._memory._known.values()
+    kept = sum(len(text) + len(found.url) for part in known for text, found in part.items())
+    assert 0 < kept <= REMEMBERED_BYTES + 1000 * 2000
+
+
+def test_what_cannot_be_remembered_drives_nothing_out() -> None:
+    before = targets._memory._bytes
+    read = Targets("http://h.test/z/p.html", 2083)
+    read.places([f"?page={number}" for number in range(500)])
+    assert targets._memory._bytes - before < 1000

@@ -9,6 +9,7 @@ import ada_url
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from publicsuffixlist import PublicSuffixList
 
 from crawler.policy import urls
 from crawler.policy.urls import Resolver, resolve
@@ -382,3 +383,13 @@ BASES = (
 def test_a_plain_path_means_what_the_exact_parser_says(path: str, base: str) -> None:
     exact = ada_url.join_url(base.replace("user:word@", ""), path)
     assert resolve(path, base)[0].url == exact.partition("#")[0]
+
+
+def test_registered_domains_are_those_of_the_whole_list_whatever_a_name_is_written_in() -> None:
+    """The list is read without its encoded names; 'xn--strae-oqa' is one that old codecs refuse."""
+    whole = PublicSuffixList()
+    encoded = [suffix for suffix in whole._publicsuffix if "xn--" in suffix]
+    assert len(encoded) > 100
+    for suffix in (*encoded, "co.uk", "github.io", "example"):
+        for name in (f"a.xn--strae-oqa.{suffix}", f"xn--bcher-kva.{suffix}", f"b.a.{suffix}"):
+            assert urls.registered_domain(name) == (whole.privatesuffix(name) or name)
