@@ -113,6 +113,9 @@ def test_errors_of_storage_end_with_exit_code_3() -> None:
 # Others may read
 
 
+COUNT_PAGES = "SELECT count(*) FROM pages"
+
+
 def test_plain_tools_read_while_the_crawl_writes(web: Web, database: Path) -> None:
     sqlite3 = require_program("sqlite3", "apt-get install sqlite3")
     web.page("/", links=[f"/{number}" for number in range(200)])
@@ -125,10 +128,11 @@ def test_plain_tools_read_while_the_crawl_writes(web: Web, database: Path) -> No
         gevent.sleep(0.1)
         if not database.exists() or len(web.paths) < 10:
             continue
-        # The end of a run, when the file leaves WAL mode, is a moment to be waited for.
-        patiently = [str(sqlite3), "-readonly", "-cmd", ".timeout 5000", str(database)]
+        # The file is locked for a moment when the crawl closes it and leaves WAL mode.
         answer = subprocess.run(
-            [*patiently, "SELECT count(*) FROM pages"], capture_output=True, check=True
+            [str(sqlite3), "-readonly", "-cmd", ".timeout 5000", str(database), COUNT_PAGES],
+            capture_output=True,
+            check=True,
         )
         counts.append(int(answer.stdout))
     assert crawling.get().reason == "finished"
