@@ -60,7 +60,8 @@ class Limit:
         greenlet.throw(self._over())
 
     def _over(self) -> BaseException:
-        raise NotImplementedError
+        """What is thrown."""
+        return TimeoutError("timed out")
 
 
 class Deadline(Limit, BaseException):
@@ -90,9 +91,6 @@ class Silence(Limit):
 
     def __init__(self, limit_s: float) -> None:
         self.limit_s = limit_s
-
-    def _over(self) -> BaseException:
-        return TimeoutError("timed out")
 
 
 class _Watch:
