@@ -34,12 +34,11 @@ Result = TypeVar("Result")
 CLOSING_MS = 2000
 """So long the last checkpoint waits for others who use the file."""
 CHECKPOINT = "PRAGMA wal_checkpoint(TRUNCATE)"
-CLOSING = (
-    *(CHECKPOINT, LINKS_BY_TARGET, CHECKPOINT, "PRAGMA optimize", CHECKPOINT),
-    "PRAGMA journal_mode = DELETE",  # so that the file can be read where nothing may be written
-)
-"""What is done when a run has ended, each as far as locks and the disk allow it. The log is emptied
-before and after whatever may fill the disk, or there would be no room to empty it."""
+FOR_READERS = (LINKS_BY_TARGET, CHECKPOINT, "PRAGMA optimize", CHECKPOINT)
+"""What is done when a run has ended well. The log is emptied before and after whatever may fill the
+disk, or there would be no room to empty it."""
+LEAVE_LOG = "PRAGMA journal_mode = DELETE"
+"""So that the file can be read where nothing may be written."""
 LONG_LOG_BYTES = 256 * 1024 * 1024
 _log = logging.getLogger(__name__)
 
@@ -63,6 +62,7 @@ class Writer:
         self._queue: Queue
         self.run_id = 0
         self._log_told_bytes = LONG_LOG_BYTES
+        self._ended_well = False
 
     def __repr__(self) -> str:
         return f"<Writer {self.path} run {self.run_id}>"
@@ -145,6 +145,7 @@ class Writer:
         self._on_thread(
             lambda: runs.finish(self._connection, self.run_id, state=state, reason=reason, now=now)
         )
+        self._ended_well = state != "failed"
 
     def close(self) -> None:
         """Bring the WAL into the file, close it, and let go of the lock."""
@@ -161,12 +162,18 @@ class Writer:
         """All is committed: what others' locks or the disk forbid here, the next run does."""
         connection, self._connection = self._connection, None
         connection.execute(f"PRAGMA busy_timeout = {CLOSING_MS}")
-        for step in CLOSING:
+        for step in (CHECKPOINT, *(FOR_READERS if self._ended_well else ()), LEAVE_LOG):
             try:
                 connection.execute(step)
             except SQLiteError as error:
-                level = logging.WARNING if step == LINKS_BY_TARGET else logging.DEBUG
-                _log.log(level, "%s: %s: %s", self.path, " ".join(step.split()), error)
+                _log.debug("%s: %s: %s", self.path, step, error)
+                if step == LINKS_BY_TARGET:
+                    _log.warning(
+                        "%s: links have no index by target (%s): some views take longer until "
+                        "the next run makes it",
+                        self.path,
+                        error,
+                    )
         connection.close()
 
     def _on_thread(self, change: Callable[[], Result]) -> Result:

@@ -472,6 +472,7 @@ def test_links_are_indexed_by_target_when_a_run_ends(web: Web, database: Path) -
     writer.open(seeds_file="", version="0")
     assert "links_target_id" not in indexes(database)
     writer.close()
+    assert "links_target_id" not in indexes(database), "it has not ended, it broke off"
     for settings in (config(run={"max_pages": 1}), config(), config()):
         crawl(database, web.url(), settings=settings)
         assert "links_target_id" in indexes(database)
