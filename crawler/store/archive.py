@@ -623,14 +623,14 @@ class Archive:
             self._connection.execute("DELETE FROM links WHERE source_id = ?", (entry.id,))
         ids = self._admit_targets(entry, document, depth)
         links = document.columns
-        wholly = links.anchors, links.rels, links.nofollows, links.fragments, links.regions
-        names = tuple(name for name, column in zip(MAY_BE_EMPTY, wholly, strict=True) if column)
+        optional = links.anchors, links.rels, links.nofollows, links.fragments, links.regions
+        names = tuple(name for name, column in zip(MAY_BE_EMPTY, optional, strict=True) if column)
         rows = zip(
             repeat(entry.id),
             count(),
             map(ids.__getitem__, links.targets),
             links.kinds,
-            *(column for column in wholly if column),
+            *(column for column in optional if column),
             strict=False,
         )
         self._link_rows.setdefault(names, []).append(rows)
