@@ -31,8 +31,8 @@ from crawler.store.runs import Start
 from crawler.store.schema import LINKS_BY_TARGET
 
 Result = TypeVar("Result")
-CLOSING_MS = 2000
-"""So long the last checkpoint waits for others who use the file."""
+CLOSING_MS = 1000
+"""So long each step of closing waits for others who use the file: an end is not held up by them."""
 CHECKPOINT = "PRAGMA wal_checkpoint(TRUNCATE)"
 FOR_READERS = (LINKS_BY_TARGET, CHECKPOINT, "PRAGMA optimize", CHECKPOINT)
 """What is done when a run has ended well. The log is emptied before and after whatever may fill the
