@@ -10,6 +10,7 @@ VENV := .venv
 PY   := $(VENV)/bin/python
 PIP  := $(PY) -m pip install --disable-pip-version-check
 READY := $(VENV)/.stamp
+BUILT := $(VENV)/.built
 
 ifeq ($(origin SEED),command line)
 $(error SEED is not known; write SEEDS=FILE, a file with one address a line)
@@ -24,31 +25,31 @@ OF_DB = $(if $(DB),--db "$(DB)")
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-crawl: $(READY) ## crawl the URLs of SEEDS=seeds.txt into one database (DB=, CONFIG=, ARGS= as you like)
+crawl: $(BUILT) ## crawl the URLs of SEEDS=seeds.txt into one database (DB=, CONFIG=, ARGS= as you like)
 	@$(VENV)/bin/crawler crawl "$(SEEDS)" $(OF_DB) $(if $(CONFIG),--config "$(CONFIG)") $(ARGS)
 
-demo: $(READY) ## crawl a small web made up on this machine, without internet
+demo: $(BUILT) ## crawl a small web made up on this machine, without internet
 	@$(VENV)/bin/crawler demo $(OF_DB) $(ARGS)
 
-test: $(READY) ## run the tests (ARGS="-k robots" for some of them)
+test: $(BUILT) ## run the tests (ARGS="-k robots" for some of them)
 	@$(PY) -m pytest $(ARGS)
 
-lint: $(READY) ## check style, format, types and the layers of imports
+lint: $(BUILT) ## check style, format, types and the layers of imports
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports
 
-bench: $(READY) ## measure against other crawlers (WORK=small for one of the works)
+bench: $(BUILT) ## measure against other crawlers (WORK=small for one of the works)
 	@$(PY) -m tests.bench $(WORK)
 
-profile: $(READY) ## tell where the time of a crawl goes (WORK=small)
+profile: $(BUILT) ## tell where the time of a crawl goes (WORK=small)
 	@$(PY) -m tests.bench --profile $(WORK)
 
-torture: $(READY) ## do to long crawls what machines do, as root also to disks and networks (50 minutes)
+torture: $(BUILT) ## do to long crawls what machines do, as root also to disks and networks (50 minutes)
 	@CRAWLER_TORTURE=1 $(PY) -m pytest tests/crash tests/torture -o timeout=3600 $(ARGS)
 
-versus-scrapy: $(READY) ## kill this crawler and Scrapy five times each, and compare what is left
+versus-scrapy: $(BUILT) ## kill this crawler and Scrapy five times each, and compare what is left
 	@$(PY) -m tests.torture.versus_scrapy
 
 clean: ## remove the environment and caches; crawls stay
@@ -64,8 +65,7 @@ $(READY): pyproject.toml requirements.lock
 	@if command -v uv > /dev/null; then \
 	  echo "Making $(VENV) with uv (once)"; \
 	  uv venv --quiet --clear --python $(PYTHON) $(VENV) && \
-	  uv pip install --python $(PY) -r requirements.lock && \
-	  uv pip install --quiet --python $(PY) --no-deps --no-build-isolation --editable .; \
+	  uv pip install --python $(PY) -r requirements.lock; \
 	else \
 	  $(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { \
 	    echo "$(PYTHON) cannot make environments: apt-get install python3-venv (on Debian and Ubuntu)" >&2; exit 1; }; \
@@ -74,6 +74,17 @@ $(READY): pyproject.toml requirements.lock
 	  { $(PIP) --no-deps -r requirements.lock 2>&1 || touch $(VENV)/.failed; } | tee $(VENV)/install.log | \
 	    while read -r word rest; do case "$$word" in Collecting) printf .;; Installing) printf ' unpacking';; esac; done; \
 	  test ! -e $(VENV)/.failed || { echo " failed:"; tail -n 12 $(VENV)/install.log; exit 1; } >&2; \
-	  $(PIP) --quiet --no-deps --no-build-isolation --editable . && echo " done"; \
+	  echo " done"; \
 	fi
+	@touch $@
+
+# What is compiled is compiled again whenever it changes; all else is used from where it stands.
+$(BUILT): $(READY) crawler/parse/_walk.pyx crawler/parse/_build.py
+	@if command -v uv > /dev/null; then \
+	  uv pip install --quiet --python $(PY) --reinstall --no-deps --no-build-isolation --editable .; \
+	else \
+	  $(PIP) --quiet --no-deps --no-build-isolation --editable .; \
+	fi
+	@$(PY) -c 'import crawler.parse._walk' 2> /dev/null || \
+	  echo "No C compiler is here: everything works, at three quarters of the speed"
 	@touch $@

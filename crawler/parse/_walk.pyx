@@ -1,0 +1,342 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+"""The walks of `walk`, on libxml2's own nodes (https://lxml.de/capi.html).
+
+What is found and shown is said in `survey`, `text` and `walk`; here it is only done faster. Both
+must give the same of every document: tests/parse/test_walk.py holds them against each other.
+"""
+
+from cpython.unicode cimport PyUnicode_DecodeUTF8
+from libc.stdlib cimport free, realloc
+from libc.string cimport memcmp, memcpy, strcmp, strlen
+from lxml.includes cimport etreepublic as lxml_api
+from lxml.includes.tree cimport (
+    XML_CDATA_SECTION_NODE,
+    XML_ELEMENT_NODE,
+    XML_TEXT_NODE,
+    xmlAttr,
+    xmlNode,
+)
+
+from crawler.parse.survey import HANDLERS, LANDMARKS, MAX_ANCHOR, ROLE_HOLDERS, ROLES
+from crawler.parse.text import BLOCKS, HIDDEN, fold
+
+lxml_api.import_lxml__etree()
+
+cdef enum:
+    SLOTS = 1024
+    # how an element is shown
+    INLINE = 0
+    BLOCK = 1
+    NOTHING = 2
+    ALT = 3
+    # what an element is looked at for; from HANDLED on, the place of its handler
+    NEVER = 0
+    LINK = 1
+    REGION = 2
+    HANDLED = 3
+
+
+cdef class Names:
+    """A number for each of some names, 0 for all others."""
+
+    cdef list _kept
+    cdef const char* _chars[SLOTS]
+    cdef Py_ssize_t _lengths[SLOTS]
+    cdef int _numbers[SLOTS]
+
+    def __cinit__(self, numbers):
+        self._kept = []
+        for name, number in numbers.items():
+            self._put(name.encode(), number)
+
+    cdef _put(self, bytes name, int number):
+        cdef const char* chars = name
+        cdef size_t slot = _slot(chars, len(name))
+        while self._chars[slot] is not NULL:
+            slot = (slot + 1) % SLOTS
+        self._kept.append(name)
+        self._chars[slot] = chars
+        self._lengths[slot] = len(name)
+        self._numbers[slot] = number
+
+    cdef int of(self, const char* name) noexcept:
+        cdef Py_ssize_t length
+        cdef size_t slot
+        if name is NULL:
+            return 0
+        length = strlen(name)
+        slot = _slot(name, length)
+        while self._chars[slot] is not NULL:
+            if self._lengths[slot] == length and not memcmp(self._chars[slot], name, length):
+                return self._numbers[slot]
+            slot = (slot + 1) % SLOTS
+        return 0
+
+
+cdef inline size_t _slot(const char* name, Py_ssize_t length) noexcept:
+    """Of an element's name: first, second and last character and length tell most apart."""
+    cdef size_t number
+    if length == 0:
+        return 0
+    number = <unsigned char>name[0] * 31 + <unsigned char>name[length - 1] * 7 + length
+    if length > 1:
+        number += <unsigned char>name[1] * 131
+    return number % SLOTS
+
+
+cdef class Folding:
+    """Text with the white space of XML folded to single spaces, none at its ends.
+
+    odd: something came that Python may take for white space and XML does not.
+    """
+
+    cdef char* _chars
+    cdef size_t _length
+    cdef size_t _room
+    cdef bint _gap
+    cdef bint odd
+
+    def __dealloc__(self):
+        free(self._chars)
+
+    cdef void clear(self) noexcept:
+        self._length = 0
+        self._gap = False
+        self.odd = False
+
+    cdef inline void gap(self) noexcept:
+        self._gap = True
+
+    cdef int add(self, const char* text) except -1:
+        cdef size_t length = strlen(text)
+        cdef size_t at = self._length
+        cdef size_t i
+        cdef char* out
+        cdef unsigned char char
+        cdef bint gap = self._gap
+        cdef unsigned char high = 0
+        self._reserve(at + length + 1)
+        out = self._chars
+        for i in range(length):
+            char = <unsigned char>text[i]
+            if char <= 32:
+                if char == 32 or char == 10 or char == 9 or char == 13:
+                    gap = True
+                    continue
+                high = 128
+            if gap:
+                gap = False
+                if at:
+                    out[at] = 32
+                    at += 1
+            out[at] = <char>char
+            at += 1
+            high |= char
+        self._gap = gap
+        self._length = at
+        if high >= 128:
+            self.odd = True
+        return 0
+
+    cdef int _reserve(self, size_t wanted) except -1:
+        cdef char* room
+        if wanted > self._room:
+            wanted += wanted // 2 + 256
+            room = <char*>realloc(self._chars, wanted)
+            if room is NULL:
+                raise MemoryError
+            self._chars = room
+            self._room = wanted
+        return 0
+
+    cdef str text(self):
+        if self._length == 0:
+            return ""
+        return PyUnicode_DecodeUTF8(self._chars, self._length, NULL)
+
+
+cdef dict _SHOW_AS = {**dict.fromkeys(BLOCKS, BLOCK), **dict.fromkeys(HIDDEN, NOTHING)}
+cdef Names _ON_PAGES = Names(_SHOW_AS)
+cdef Names _IN_HEADINGS = Names({**_SHOW_AS, "img": ALT})
+# No anchor holds another, though libxml2 leaves them so; the text is the inner one's.
+cdef Names _IN_ANCHORS = Names({**_SHOW_AS, "img": ALT, "a": NOTHING})
+cdef list _HANDLERS = list(HANDLERS.values())
+cdef Names _WATCHED = Names(
+    {
+        "a": LINK,
+        **dict.fromkeys((*LANDMARKS, *ROLE_HOLDERS), REGION),
+        **{name: HANDLED + place for place, name in enumerate(HANDLERS)},
+    }
+)
+cdef list _REGION_NAMES = [None, *dict.fromkeys((*ROLES.values(), *LANDMARKS.values()))]
+cdef Names _ROLES = Names({role: _REGION_NAMES.index(name) for role, name in ROLES.items()})
+cdef Names _LANDMARKS = Names(
+    {tag: _REGION_NAMES.index(name) for tag, name in LANDMARKS.items()}
+)
+cdef Py_ssize_t _MAX_ANCHOR = MAX_ANCHOR
+
+
+cdef inline bint _is_text(xmlNode* node) noexcept:
+    return node.type == XML_TEXT_NODE or node.type == XML_CDATA_SECTION_NODE
+
+
+def visible_text(lxml_api._Element root not None):
+    """The text of a document as shown, white space folded to single spaces."""
+    cdef Folding text = Folding()
+    cdef xmlNode* top = root._c_node
+    cdef xmlNode* node = top
+    cdef int show
+    cdef str folded
+    while True:
+        if _is_text(node):
+            if node.content is not NULL:
+                text.add(<const char*>node.content)
+        elif node.type == XML_ELEMENT_NODE:
+            show = _ON_PAGES.of(<const char*>node.name)
+            if show == BLOCK:
+                text.gap()
+            if show != NOTHING and node.children is not NULL:
+                node = node.children
+                continue
+        while node is not top and node.next is NULL:
+            node = node.parent
+            if _ON_PAGES.of(<const char*>node.name) == BLOCK:
+                text.gap()
+        if node is top:
+            break
+        node = node.next
+    folded = text.text()
+    if text.odd and ("\xa0" in folded or "\f" in folded or "\u3000" in folded):
+        return fold(folded)
+    return folded
+
+
+def look(lxml_api._Element root not None, survey):
+    """Walk over a tree once, in document order, and fill in what it shows."""
+    cdef list kinds = survey.kinds, hrefs = survey.hrefs
+    cdef list anchors = survey.anchors, rels = survey.rels
+    cdef Py_ssize_t max_links = survey.max_links
+    cdef list landmarks = []
+    cdef Folding text = Folding()
+    cdef xmlNode* top = root._c_node
+    cdef xmlNode* node = top
+    cdef xmlNode* landmark = NULL
+    cdef int watched
+    while True:
+        if node.type == XML_ELEMENT_NODE:
+            watched = _WATCHED.of(<const char*>node.name)
+            if watched == LINK:
+                href = _attribute(node, "href")
+                if href is None:
+                    href = _attribute(node, "xlink:href")
+                if href is not None:
+                    kinds.append("a")
+                    hrefs.append(href)
+                    anchors.append(_shown(node, _IN_ANCHORS, text, _MAX_ANCHOR))
+                    rels.append(_attribute(node, "rel"))
+            elif watched >= HANDLED:
+                _HANDLERS[watched - HANDLED](survey, lxml_api.elementFactory(root._doc, node))
+            elif watched == REGION:
+                region = _region(node)
+                if region is not None:
+                    survey.enter(region)
+                    landmarks.append(<size_t>node)
+                    landmark = node
+            if watched and len(hrefs) > max_links:
+                break
+            if node.children is not NULL:
+                node = node.children
+                continue
+        while True:
+            if node is landmark:
+                survey.leave()
+                landmarks.pop()
+                landmark = NULL
+                if landmarks:
+                    landmark = <xmlNode*><size_t>landmarks[len(landmarks) - 1]
+            if node is top or node.next is not NULL:
+                break
+            node = node.parent
+        if node is top:
+            break
+        node = node.next
+    survey.end()
+
+
+cdef _attribute(xmlNode* node, const char* name):
+    """An attribute as lxml's `get` gives it."""
+    cdef xmlAttr* attribute = node.properties
+    cdef xmlNode* value
+    while attribute is not NULL:
+        if attribute.ns is NULL and not strcmp(<const char*>attribute.name, name):
+            value = attribute.children
+            if value is NULL:
+                return ""
+            if value.next is NULL and value.type == XML_TEXT_NODE:
+                if value.content is NULL:
+                    return ""
+                return PyUnicode_DecodeUTF8(
+                    <const char*>value.content, strlen(<const char*>value.content), NULL
+                )
+            return lxml_api.attributeValue(node, attribute)
+        attribute = attribute.next
+    return None
+
+
+cdef _region(xmlNode* node):
+    cdef xmlAttr* attribute = node.properties
+    cdef int region = 0
+    while attribute is not NULL:
+        if attribute.ns is NULL and not strcmp(<const char*>attribute.name, "role"):
+            if attribute.children is not NULL and attribute.children.content is not NULL:
+                region = _ROLES.of(<const char*>attribute.children.content)
+            break
+        attribute = attribute.next
+    return _REGION_NAMES[region or _LANDMARKS.of(<const char*>node.name)]
+
+
+def shown(lxml_api._Element element not None, Py_ssize_t limit):
+    """The visible text of a small part of a page, with the alt texts of its images."""
+    return _shown(element._c_node, _IN_HEADINGS, Folding(), limit)
+
+
+cdef str _shown(xmlNode* top, Names show_as, Folding text, Py_ssize_t limit):
+    cdef xmlNode* node = top.children
+    cdef int show
+    cdef str folded
+    text.clear()
+    while node is not NULL:
+        if _is_text(node):
+            if node.content is not NULL:
+                text.add(<const char*>node.content)
+        elif node.type == XML_ELEMENT_NODE:
+            show = show_as.of(<const char*>node.name)
+            if show == BLOCK:
+                text.gap()
+            elif show == ALT:
+                _add_alt(node, text)
+            if (show == INLINE or show == BLOCK) and node.children is not NULL:
+                node = node.children
+                continue
+        while node.next is NULL:
+            node = node.parent
+            if node is top:
+                break
+            if show_as.of(<const char*>node.name) == BLOCK:
+                text.gap()
+        if node is top:
+            break
+        node = node.next
+    folded = text.text()
+    if text.odd:
+        folded = fold(folded)
+    return folded[:limit] if len(folded) > limit else folded
+
+
+cdef int _add_alt(xmlNode* image, Folding text) except -1:
+    alt = _attribute(image, "alt")
+    text.gap()
+    if alt:
+        text.add(<bytes>alt.encode())
+    text.gap()
+    return 0

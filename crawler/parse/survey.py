@@ -1,0 +1,282 @@
+"""What on a page matters, and what is made of it?
+
+`Survey` is what one walk over a tree finds. The walk itself is in `walk` (and again, compiled, in
+`_walk`): it knows anchors, landmarks and how text is shown; what every other element means is said
+here, once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final, TypeGuard
+
+from lxml import etree
+
+from crawler.parse.headers import PRODUCT, directives, refresh_target
+from crawler.parse.text import fold
+
+MAX_ANCHOR: Final = 1000
+MAX_FACT: Final = 2000
+"""Characters that are kept of an anchor, and of a title, description or heading."""
+
+LANDMARKS: Final = {"nav": "nav", "header": "header", "main": "main", "footer": "footer"}
+"""Elements that are a region of their page."""
+
+ROLES: Final = {
+    "navigation": "nav",
+    "banner": "header",
+    "main": "main",
+    "contentinfo": "footer",
+}
+ROLE_HOLDERS: Final = (
+    *("article", "aside", "center", "div", "ol", "section", "table", "tbody", "td", "tr"),
+    "ul",
+)
+"""Elements besides the landmarks themselves that are asked for a role."""
+
+_MAX_LANDMARKS: Final = 1000
+_FEED_TYPES: Final = frozenset(
+    {
+        *("application/rss+xml", "application/atom+xml", "application/rdf+xml"),
+        "application/feed+json",
+    }
+)
+_PAGE_TYPES: Final = frozenset({"", "text/html", "application/xhtml+xml", "text/plain"})
+# The first word of rel that stands here decides; an alternate style sheet is a style sheet.
+_REL_KINDS: Final = (
+    ("stylesheet", "stylesheet"),
+    ("canonical", "canonical"),
+    ("alternate", "alternate"),
+    ("next", "next"),
+    ("prev", "prev"),
+    ("previous", "prev"),
+    ("icon", "icon"),
+    ("apple-touch-icon", "icon"),
+    ("apple-touch-icon-precomposed", "icon"),
+    ("mask-icon", "icon"),
+)
+# A URL, then descriptors up to a comma outside parentheses.
+_CANDIDATE = re.compile(r"[\s,]*(\S*[^\s,])[^,(]*(?:\([^)]*\)?[^,(]*)*")
+_ROBOTS_NAMES: Final = frozenset({"robots", PRODUCT})
+
+
+class Survey:
+    """What one walk over a tree finds.
+
+    kinds, hrefs, anchors, rels: columns of the links in document order; an address and a rel as
+    written. landmarks: the first link in each, the one behind its last, and the region it is.
+    overflow: there were more links than `max_links`. base, canonical: href as written.
+    """
+
+    __slots__ = (
+        *("anchors", "base", "canonical", "description", "h1", "hrefs", "kinds", "landmarks"),
+        *("max_links", "overflow", "rels", "robots", "title", "_open"),
+    )
+
+    def __init__(self, max_links: int) -> None:
+        self.max_links = max_links
+        self.kinds: list[str] = []
+        self.hrefs: list[str] = []
+        self.anchors: list[str | None] = []
+        self.rels: list[str | None] = []
+        self.landmarks: list[tuple[int, int, str]] = []
+        self.overflow = False
+        self.base: str | None = None
+        self.title: str | None = None
+        self.description: str | None = None
+        self.h1: etree._Element | None = None
+        self.robots: list[str] = []
+        self.canonical: str | None = None
+        self._open: list[int] = []
+
+    def __repr__(self) -> str:
+        return f"<Survey {len(self.hrefs)} links, {len(self.landmarks)} landmarks>"
+
+    def add(self, kind: str, url: str, anchor: str | None = None, rel: str | None = None) -> None:
+        """Record a link."""
+        self.kinds.append(kind)
+        self.hrefs.append(url)
+        self.anchors.append(anchor)
+        self.rels.append(rel)
+
+    def enter(self, region: str) -> None:
+        """What follows stands in a landmark, until `leave`."""
+        if len(self.landmarks) < _MAX_LANDMARKS:
+            self._open.append(len(self.landmarks))
+            self.landmarks.append((len(self.hrefs), -1, region))
+        else:
+            self._open.append(-1)
+
+    def leave(self) -> None:
+        """The landmark entered last ends here."""
+        place = self._open.pop()
+        if place >= 0:
+            first, _, region = self.landmarks[place]
+            self.landmarks[place] = first, len(self.hrefs), region
+
+    def end(self) -> None:
+        """The walk is over, perhaps before the end of the tree."""
+        if len(self.hrefs) > self.max_links:
+            self.overflow = True
+            for column in (self.kinds, self.hrefs, self.anchors, self.rels):
+                del column[self.max_links :]
+        while self._open:
+            self.leave()
+
+    def regions(self) -> list[str | None]:
+        """The nearest landmark around each link; nothing where there is no landmark."""
+        if not self.landmarks:
+            return []
+        regions: list[str | None] = [None] * len(self.hrefs)
+        for first, end, region in self.landmarks:
+            regions[first:end] = [region] * (end - first)
+        return regions
+
+
+def rel_kind(rel: str, media_type: str) -> str:
+    """The kind of a link with this rel, lower case, to something of this type."""
+    words = rel.split()
+    kind = next((kind for word, kind in _REL_KINDS if word in words), "link")
+    if kind != "alternate":
+        return kind
+    media_type = media_type.partition(";")[0].strip().lower()
+    if media_type in _FEED_TYPES:
+        return "feed"
+    return "alternate" if media_type in _PAGE_TYPES else "link"
+
+
+def region_of(element: etree._Element) -> str | None:
+    """What a landmark, or an element with a role, is to its page."""
+    return ROLES.get(element.get("role", "")) or LANDMARKS.get(str(element.tag))
+
+
+def _names(url: str | None) -> TypeGuard[str]:
+    """Does this name an address? An empty one is the page's own, which only an anchor can mean."""
+    return bool(url) and not str(url).isspace()
+
+
+def _on_link(survey: Survey, element: etree._Element) -> None:
+    href, rel = element.get("href"), element.get("rel")
+    kind = rel_kind((rel or "").lower(), element.get("type", ""))
+    if not _names(href):
+        return
+    survey.add(kind, href, None, rel)
+    if kind == "canonical" and survey.canonical is None:
+        survey.canonical = href
+
+
+def _on_meta(survey: Survey, element: etree._Element) -> None:
+    content = element.get("content")
+    if content is None:
+        return
+    name = element.get("name", "").strip().lower()
+    if name == "description":
+        if survey.description is None:
+            survey.description = fold(content)[:MAX_FACT] or None
+    elif name in _ROBOTS_NAMES:
+        survey.robots.extend(directives(content))
+    elif element.get("http-equiv", "").strip().lower() == "refresh":
+        url = refresh_target(content)
+        if _names(url):
+            survey.add("refresh", url)
+
+
+def _on_title(survey: Survey, element: etree._Element) -> None:
+    if survey.title is None and next(element.iterancestors("svg"), None) is None:
+        survey.title = fold(element.text or "")[:MAX_FACT]
+
+
+def _on_h1(survey: Survey, element: etree._Element) -> None:
+    if survey.h1 is None:
+        survey.h1 = element
+
+
+def _on_base(survey: Survey, element: etree._Element) -> None:
+    if survey.base is None:
+        survey.base = element.get("href")
+
+
+def _on_area(survey: Survey, element: etree._Element) -> None:
+    href = element.get("href")
+    if href is not None:
+        survey.add("area", href, _alt(element), element.get("rel"))
+
+
+def _on_form(survey: Survey, element: etree._Element) -> None:
+    action = element.get("action")
+    if action is not None:
+        survey.add("form", action, None, element.get("rel"))
+
+
+def _on_img(survey: Survey, element: etree._Element) -> None:
+    alt = _alt(element)
+    src = element.get("src")
+    if _names(src):
+        survey.add("img", src, alt)
+    _on_srcset(survey, element, alt)
+
+
+def _on_input(survey: Survey, element: etree._Element) -> None:
+    if element.get("type", "").strip().lower() == "image":
+        _on_img(survey, element)
+
+
+def _on_source(survey: Survey, element: etree._Element) -> None:
+    _on_src(survey, element)
+    _on_srcset(survey, element, None)
+
+
+def _on_srcset(survey: Survey, element: etree._Element, alt: str | None) -> None:
+    srcset = element.get("srcset")
+    if srcset:
+        for found in _CANDIDATE.finditer(srcset.rstrip(" \t\n\f\r,")):
+            survey.add("srcset", found[1], alt)
+
+
+def _on_video(survey: Survey, element: etree._Element) -> None:
+    _on_src(survey, element)
+    _on_poster(survey, element)
+
+
+def _alt(element: etree._Element) -> str | None:
+    alt = element.get("alt")
+    return None if alt is None else fold(alt)[:MAX_ANCHOR]
+
+
+Handler = Callable[[Survey, etree._Element], None]
+
+
+def _on(kind: str, attribute: str) -> Handler:
+    def handler(survey: Survey, element: etree._Element) -> None:
+        url = element.get(attribute)
+        if _names(url):
+            survey.add(kind, url)
+
+    return handler
+
+
+_on_src: Final = _on("media", "src")
+_on_poster: Final = _on("media", "poster")
+
+HANDLERS: Final[dict[str, Handler]] = {
+    "area": _on_area,
+    "audio": _on_src,
+    "base": _on_base,
+    "embed": _on("embed", "src"),
+    "form": _on_form,
+    "frame": _on("frame", "src"),
+    "h1": _on_h1,
+    "iframe": _on("iframe", "src"),
+    "img": _on_img,
+    "input": _on_input,
+    "link": _on_link,
+    "meta": _on_meta,
+    "object": _on("embed", "data"),
+    "script": _on("script", "src"),
+    "source": _on_source,
+    "title": _on_title,
+    "track": _on_src,
+    "video": _on_video,
+}
+"""What is done at an element that is neither an anchor nor a landmark."""

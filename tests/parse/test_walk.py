@@ -1,0 +1,91 @@
+"""The walk in Python and the compiled one give the same of every document."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lxml import etree
+
+from crawler.parse import walk
+from crawler.parse.html import html_parser
+from crawler.parse.survey import Survey
+from tests.sites.skip import require_corpus, require_folder
+
+compiled = pytest.importorskip("crawler.parse._walk", reason="no C compiler was there: make")
+
+Shown = tuple[dict[str, object], str, str | None]
+
+
+def what_is_found(way: ModuleType, html: bytes, max_links: int = 10_000) -> Shown | None:
+    root = etree.fromstring(html, html_parser())
+    if root is None:
+        return None
+    survey = Survey(max_links)
+    way.look(root, survey)
+    heading = None if survey.h1 is None else way.shown(survey.h1, 100)
+    found = {name: getattr(survey, name) for name in Survey.__slots__ if name != "h1"}
+    return found | {"regions": survey.regions()}, way.visible_text(root), heading
+
+
+def assert_same(html: bytes, max_links: int = 10_000) -> None:
+    assert what_is_found(compiled, html, max_links) == what_is_found(walk, html, max_links)
+
+
+PARTS = (
+    *("<a href=x rel='NoFollow x'>", "<a href='?q=1#s'>", "<a name=n>", "<a xlink:href=y>", "</a>"),
+    *("<nav>", "</nav>", "<header role=main>", "</header>", "<main>", "</main>", "<footer>"),
+    *("<div role=navigation>", "<div role=' main'>", "<div>", "</div>", "<td role=banner>"),
+    *("<p>", "<br>", "<b>", "</b>", "<span>", "</span>", "<li>", "<table><tr>", "</table>"),
+    *("<h1>", "</h1>", "<title>", "</title>", "<img src=i alt=' an  image '>", "<img alt>"),
+    *("<img srcset='a 1x, b 2x'>", "<script>", "</script>", "<noscript>", "</noscript>"),
+    *("<svg>", "</svg>", "<object data=o>", "</object>", "<iframe src=f>", "</iframe>"),
+    *("<base href=/b/>", "<link rel=canonical href=c>", "<meta name=robots content=nofollow>"),
+    *("<form action=f>", "<select><option>", "</select>", "<textarea>", "</textarea>", "<x-y>"),
+    *("text", " ", "\t\n", "\f", "\v", "\x1f", "\xa0", "\u2003", "\u3000", "\u00e9", "\U0001f600"),
+    *("&amp;", "&nbsp;", "&#0;", "&bogus;", "<!-- c -->", "<![CDATA[c]]>", "<?pi?>", "]]>", "<"),
+)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(st.lists(st.sampled_from(PARTS), max_size=40).map("".join), st.integers(1, 12))
+def test_any_markup_is_read_alike(html: str, max_links: int) -> None:
+    assert_same(html.encode(), max_links)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_alike(html: bytes) -> None:
+    assert_same(html)
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        b"<div>" * 3000 + b"<a href=x>t</a>",
+        b"<nav><a href=x><b>" * 2500,
+        b"<main>" * 1200 + b"<a href=x>t</a>" + b"</main>" * 600 + b"<a href=y>u</a>",
+        b"<a href=x>" + b"<i>word</i> " * 50_000 + b"</a>",
+        b"<a href='" + b"x" * 1_000_000 + b"'>" + b"t" * 1_000_000,
+    ],
+    ids=["deep", "deep anchors", "many landmarks", "many pieces", "long"],
+)
+def test_what_is_meant_to_hurt_is_read_alike(html: bytes) -> None:
+    assert_same(html)
+
+
+def test_the_tests_of_the_html_standard_are_read_alike() -> None:
+    for path in sorted((require_corpus("html5lib-tests") / "tokenizer").glob("*.test")):
+        assert_same(path.read_bytes())
+
+
+def test_real_pages_are_read_alike() -> None:
+    remedy = "apt-get install postgresql-doc-15 sqlite3-doc"
+    for folder in ("/usr/share/doc/postgresql-doc-15/html", "/usr/share/doc/sqlite3"):
+        pages = sorted(Path(require_folder(folder, remedy)).rglob("*.html"))
+        assert pages
+        for page in pages[::5]:
+            assert_same(page.read_bytes())
