@@ -85,6 +85,7 @@ $(BUILT): $(READY) crawler/parse/_walk.pyx crawler/parse/_build.py
 	else \
 	  $(PIP) --quiet --no-deps --no-build-isolation --editable .; \
 	fi
+	@$(PY) -m compileall -q crawler
 	@$(PY) -c 'import crawler.parse._walk' 2> /dev/null || \
 	  echo "No C compiler is here: everything works, at three quarters of the speed"
 	@touch $@

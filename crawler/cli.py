@@ -14,13 +14,13 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 from urllib.parse import urlsplit
 
 import click
 import gevent
+import msgspec
 
 from crawler import __version__
 from crawler.conductor import Conductor, Outcome
@@ -336,8 +336,7 @@ def _standard_output() -> Iterator[None]:
 # How a crawl is run and shown
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """What is to be crawled, into which database, by which rules; seeds_file: its name."""
 
     config: Config

@@ -11,10 +11,10 @@ import logging
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import gevent
+import msgspec
 from gevent.event import Event
 from gevent.pool import Group
 
@@ -45,8 +45,7 @@ LEAST_WAIT_S = 0.005
 RATE_WINDOW_S = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """How a run ended.
 
     state: ``finished``, ``interrupted`` or ``failed``. reason: ``finished``, ``max_pages``,

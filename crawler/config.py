@@ -13,7 +13,6 @@ import re
 import textwrap
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -201,8 +200,7 @@ class Config(Section, frozen=True):
     run: RunConfig = RunConfig()
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(msgspec.Struct, frozen=True):
     """One value that a person gave.
 
     source: the file or flag that gave it. key: ``section.name``. value: as TOML means it.

@@ -11,13 +11,13 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from html import escape
 from http import HTTPStatus
 from random import Random
 from typing import TYPE_CHECKING
 
 import gevent
+import msgspec
 from gevent.pywsgi import WSGIServer
 
 if TYPE_CHECKING:
@@ -66,8 +66,7 @@ WORDS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """What stands at a path.
 
     path: with its query. body: text; `BASE` in it becomes the site's address. wait_s: silence
@@ -82,8 +81,7 @@ class Page:
     location: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(msgspec.Struct, frozen=True):
     """All pages by their path."""
 
     pages: Mapping[str, Page]

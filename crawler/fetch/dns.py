@@ -11,12 +11,12 @@ import os
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from ipaddress import ip_address
 from time import monotonic
 from typing import Any, Final, Literal
 
 import gevent
+import msgspec
 from gevent import get_hub, socket
 from gevent.event import AsyncResult
 from gevent.threadpool import ThreadPool
@@ -50,8 +50,7 @@ def is_name(host: str) -> bool:
     return 0 < len(bare) <= 253 and all(_LABEL.fullmatch(label) for label in bare.split("."))
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What is known of a name.
 
     addresses: numeric, IPv4 before IPv6, as ordered by the resolver; empty when error is set.
@@ -67,8 +66,7 @@ class Answer:
     trouble: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class DnsStats:
+class DnsStats(msgspec.Struct, frozen=True):
     """names: kept; asked: questions to the resolver; waiting: questions without answer yet."""
 
     names: int

@@ -11,13 +11,13 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from itertools import chain
 from time import perf_counter
 from typing import Any, Final
 
 import gevent
+import msgspec
 from requests import Response, Session
 from requests.structures import CaseInsensitiveDict
 
@@ -71,8 +71,7 @@ _HIGH_BYTE: Final = re.compile(rb"[\x80-\xff]")
 _NOTHING: Final = Facts()
 
 
-@dataclass(frozen=True, slots=True)
-class FetchStats:
+class FetchStats(msgspec.Struct, frozen=True):
     """What a fetcher did. in_flight: jobs now; bytes: of bodies, as they came."""
 
     jobs: int

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, Literal
+
+import msgspec
 
 from crawler.fetch.failures import Failure
 
@@ -27,8 +28,7 @@ _START: Final = b"HTTP/"
 _CHUNKED: Final = frozenset({b"chunked", b"identity"})
 
 
-@dataclass(slots=True)
-class Head:
+class Head(msgspec.Struct):
     """Status line and headers.
 
     status: 100..999. version: ``1.0`` or ``1.1``. headers: in order, as they came, values stripped.

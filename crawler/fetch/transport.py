@@ -11,7 +11,6 @@ from __future__ import annotations
 import _socket
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
 from math import inf
@@ -19,6 +18,7 @@ from time import monotonic, perf_counter
 from typing import Any, Final
 
 import gevent
+import msgspec
 from gevent import socket, ssl
 from requests import PreparedRequest, Response
 from requests.adapters import BaseAdapter
@@ -52,8 +52,7 @@ Place = tuple[str, str, int, str, str]
 """Scheme, host, port, what Host says, and what is requested."""
 
 
-@dataclass(slots=True)
-class Facts:
+class Facts(msgspec.Struct):
     """How an answer came, or how far a request did.
 
     ip: the address connected to, or tried last. dns_ms, connect_ms, tls_ms, ttfb_ms: of the phases
@@ -225,8 +224,7 @@ class Answer(Response):
         self.raw.close()
 
 
-@dataclass(frozen=True, slots=True)
-class TransportStats:
+class TransportStats(msgspec.Struct, frozen=True):
     """What a transport did.
 
     requests: sent. opened, reused: connections. stale: reused ones that had to be replaced.

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from crawler.config import Config
 from crawler.frontier.schedule import (
@@ -38,8 +39,7 @@ DUE_A_TRIP = 1000
 RETRIES_SHOWN = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Needs:
+class Needs(msgspec.Struct, frozen=True):
     """What the frontier wants from the store.
 
     hosts: ids of hosts to look up. after_host: go on reading waiting hosts behind this id, at most
@@ -57,8 +57,7 @@ class Needs:
         return bool(self.hosts or self.refills or self.due) or self.after_host is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Supplies:
+class Supplies(msgspec.Struct, frozen=True):
     """The answer to `Needs`.
 
     hosts: those asked for by id. swept: those read in the order of their ids; read_up_to: the last

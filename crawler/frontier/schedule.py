@@ -10,8 +10,9 @@ from __future__ import annotations
 import heapq
 from collections import Counter, OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from math import inf
+
+import msgspec
 
 from crawler.config import PaceConfig
 from crawler.model import Reply
@@ -32,8 +33,7 @@ HEAP_SLACK = 1000
 NO_LIMIT = 1 << 30
 
 
-@dataclass(frozen=True, slots=True)
-class Windows:
+class Windows(msgspec.Struct, frozen=True):
     """How many entries are kept in memory.
 
     own: of an origin of the person's own. public: of any other, as long as all of them together
@@ -46,8 +46,7 @@ class Windows:
     kept: int = 40_000
 
 
-@dataclass(slots=True, eq=False)
-class OriginState:
+class OriginState(msgspec.Struct, eq=False):
     """An origin's window: the first entries of its queue.
 
     after: the key up to which the queue was read. complete: nothing waits behind it.
@@ -66,7 +65,7 @@ class OriginState:
     stale: bool = False
     complete: bool = False
     after: Key = FIRST_KEY
-    window: list[Entry] = field(default_factory=list)
+    window: list[Entry] = []
 
     def look_back(self) -> None:
         """Read the queue again from its beginning, leaving out what is held.
@@ -78,17 +77,15 @@ class OriginState:
         self.stale = self.loading
 
 
-@dataclass(order=True, slots=True)
-class Errand:
+class Errand(msgspec.Struct, order=True):
     """A fetch that a host owes first: a robots.txt. due: not before."""
 
     due: float
     for_origin: int
-    entry: Entry = field(compare=False)
+    entry: Entry
 
 
-@dataclass(slots=True, eq=False)
-class HostState:
+class HostState(msgspec.Struct, eq=False):
     """A host's pace.
 
     own: a seed named this private host. near: it is paced as the person's own, by its address.
@@ -125,8 +122,8 @@ class HostState:
     waits_for: str | None = None
     ran_errand: bool = False
     counted: bool = False
-    errands: list[Errand] = field(default_factory=list)
-    origins: dict[int, OriginState] = field(default_factory=dict)
+    errands: list[Errand] = []
+    origins: dict[int, OriginState] = {}
 
     def __repr__(self) -> str:
         waiting = sum(len(origin.window) for origin in self.origins.values())
@@ -142,8 +139,7 @@ class HostState:
         return "crawl_delay" if delay_s and delay_s >= self.gap_s else "pace"
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(msgspec.Struct, frozen=True):
     """An entry that was given out.
 
     for_origin: of a robots fetch, whose rules are asked for. caps: what it counts under.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from crawler.parse.text import clean, fold
 
@@ -24,8 +25,7 @@ _REFRESH = re.compile(
 _MAX_LINK_HEADER: Final = 65_536
 
 
-@dataclass(frozen=True, slots=True)
-class Declared:
+class Declared(msgspec.Struct, frozen=True):
     """What stands beside a body.
 
     media_type: of the last Content-Type that is one, without parameters, lower case.
@@ -37,8 +37,8 @@ class Declared:
     media_type: str | None = None
     charset: str | None = None
     language: str | None = None
-    robots: list[str] = field(default_factory=list)
-    links: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    robots: list[str] = []
+    links: list[tuple[str, dict[str, str]]] = []
     refresh: str | None = None
 
 

@@ -5,7 +5,7 @@ Pure: time and chance come in as arguments. Rests are seconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from crawler.config import PaceConfig
 
@@ -45,8 +45,7 @@ RESPONSE_MEMORY = 0.7
 """Weight of the past in a host's recent response time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fate:
+class Fate(msgspec.Struct, frozen=True):
     """What becomes of a URL after an attempt.
 
     state: ``done``, ``failed``, ``skipped``, or ``queued`` for another try.

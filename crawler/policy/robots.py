@@ -11,8 +11,9 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
+
+import msgspec
 
 from crawler.policy.urls import path_of
 from crawler.policy.wildcards import Exhausted, Pattern, Patterns
@@ -58,8 +59,7 @@ class Verdict(NamedTuple):
     rule: str | None
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Rules:
+class Rules(msgspec.Struct, frozen=True, eq=False):
     """What one site asks of one agent; made by `parse`.
 
     crawl_delay: seconds between two requests, finite and at least 0, as asked for; None if not.
@@ -73,8 +73,8 @@ class Rules:
     crawl_delay: float | None = None
     sitemaps: tuple[str, ...] = ()
     lines: tuple[tuple[bool, str], ...] = ()
-    exact: Mapping[str, int] = field(default_factory=dict)
-    prefixes: Mapping[str, int] = field(default_factory=dict)
+    exact: Mapping[str, int] = {}
+    prefixes: Mapping[str, int] = {}
     prefix_sizes: tuple[int, ...] = ()
     wild: Patterns | None = None
 

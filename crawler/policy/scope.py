@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import IntEnum
 from urllib.parse import urlsplit
+
+import msgspec
 
 from crawler.config import Config, ScopeConfig
 from crawler.errors import UsageError
@@ -34,8 +35,7 @@ class Standing(IntEnum):
     ACCEPTED = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """What a link means for its target.
 
     standing: see `Standing`. reason: a word of ``urls.reason``, None when accepted.
@@ -81,8 +81,7 @@ def seed_key(url: str, mode: str) -> str | None:
     return keys[-1] if keys else None
 
 
-@dataclass(frozen=True, slots=True)
-class Patterns:
+class Patterns(msgspec.Struct, frozen=True):
     """Regular expressions, each on its own: flags and groups of one mean nothing to another."""
 
     parts: tuple[re.Pattern[str], ...] = ()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from crawler.model import Target
 from crawler.policy import urls
@@ -18,8 +19,7 @@ REFUSALS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Seed:
+class Seed(msgspec.Struct, frozen=True):
     """One line that is neither blank nor a comment.
 
     line: its number, from 1. text: as written, stripped. target: what it names.

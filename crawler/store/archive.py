@@ -9,7 +9,6 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Sequence
-from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import chain, count, repeat
 from typing import Any, NamedTuple
@@ -42,8 +41,7 @@ UNCONNECTED = frozenset(
 KEPT_WITH_ERROR = frozenset({"too_large", "timeout_total"})
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(msgspec.Struct, frozen=True):
     """A visit that came back for a lease.
 
     entry: what was leased. for_origin: of a robots fetch, the origin whose rules are asked for.
@@ -76,8 +74,7 @@ class Before(NamedTuple):
     changed_at: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class HostPace:
+class HostPace(msgspec.Struct, frozen=True):
     """What the schedule wants written of a host: times are ISO text, None for "now"."""
 
     host_id: int
@@ -90,8 +87,7 @@ class HostPace:
     errors_in_row: int
 
 
-@dataclass(frozen=True, slots=True)
-class RobotsOutcome:
+class RobotsOutcome(msgspec.Struct, frozen=True):
     """What a fetch of robots.txt means for its origin.
 
     origin_id: whose rules. asked: what was fetched. open: its URLs may be fetched as far as the
@@ -112,8 +108,7 @@ class RobotsOutcome:
     next_origin_id: int = 0
 
 
-@dataclass(slots=True)
-class Settled:
+class Settled(msgspec.Struct):
     """What the conductor must know of a transaction that has been committed.
 
     fresh: URLs that are queued now. robots: what was learnt of origins. retries: by host, epoch
@@ -121,13 +116,13 @@ class Settled:
     status or error. queued: URLs that wait now.
     """
 
-    fresh: list[Entry] = field(default_factory=list)
-    robots: list[RobotsOutcome] = field(default_factory=list)
-    retries: dict[str, float] = field(default_factory=dict)
+    fresh: list[Entry] = []
+    robots: list[RobotsOutcome] = []
+    retries: dict[str, float] = {}
     pages: int = 0
     errors: int = 0
     bytes: int = 0
-    statuses: Counter[str] = field(default_factory=Counter)
+    statuses: Counter[str] = msgspec.field(default_factory=Counter)
     queued: int = 0
 
     def retry(self, host: str, at: float) -> None:
@@ -842,7 +837,7 @@ def _without_content(arrival: Arrival) -> Arrival:
         text_hash=None,
     )  # fmt: skip
     bare = msgspec.structs.replace(visit, document=document, body=None, body_sha256=None)
-    return replace(arrival, visit=bare)
+    return msgspec.structs.replace(arrival, visit=bare)
 
 
 def _without_document(arrival: Arrival) -> Arrival:
@@ -857,7 +852,7 @@ def _without_document(arrival: Arrival) -> Arrival:
     bare = msgspec.structs.replace(
         visit, reply=reply, document=Document(), body=None, body_sha256=None
     )
-    return replace(arrival, visit=bare)
+    return msgspec.structs.replace(arrival, visit=bare)
 
 
 def _sum(parts: Iterable[Settled]) -> Settled:

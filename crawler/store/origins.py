@@ -7,7 +7,8 @@ robots.txt. Both are kept in bounded memory; the rows are the truth.
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+
+import msgspec
 
 from crawler.config import Config
 from crawler.policy import pace, robots, urls
@@ -20,16 +21,14 @@ RULES_KEPT_BYTES = 16 * 1024 * 1024
 UNREACHABLE = "robots_unreachable"
 
 
-@dataclass(slots=True)
-class Domain:
+class Domain(msgspec.Struct):
     """What a registered domain has: hosts with at least one URL to fetch, and such URLs."""
 
     hosts: int
     urls: int
 
 
-@dataclass(slots=True)
-class Host:
+class Host(msgspec.Struct):
     """A row of ``hosts``; the counters are written back once a batch."""
 
     id: int
@@ -40,16 +39,14 @@ class Host:
     pages: int
 
 
-@dataclass(frozen=True, slots=True)
-class Closure:
+class Closure(msgspec.Struct, frozen=True):
     """No URL of this origin can be fetched: what becomes of each of them."""
 
     state: str
     reason: str
 
 
-@dataclass(slots=True)
-class Origin:
+class Origin(msgspec.Struct):
     """A row of ``origins``.
 
     known_until: epoch seconds until which the rules hold; 0 when robots.txt was not fetched yet.
@@ -80,18 +77,17 @@ def closure_for(reason: str) -> Closure:
     return Closure("failed", reason)
 
 
-@dataclass(slots=True)
-class Origins:
+class Origins(msgspec.Struct):
     """The hosts and origins of a crawl. now: epoch seconds. queued: URLs of all hosts."""
 
     connection: Connection
     config: Config
     agent: str
-    _by_name: OrderedDict[str, Origin] = field(default_factory=OrderedDict)
-    _by_id: dict[int, Origin] = field(default_factory=dict)
-    _hosts: dict[str, Host] = field(default_factory=dict)
-    _domains: dict[str, Domain] = field(default_factory=dict)
-    _dirty: dict[int, Host] = field(default_factory=dict)
+    _by_name: OrderedDict[str, Origin] = msgspec.field(default_factory=OrderedDict)
+    _by_id: dict[int, Origin] = {}
+    _hosts: dict[str, Host] = {}
+    _domains: dict[str, Domain] = {}
+    _dirty: dict[int, Host] = {}
     _rules_bytes: int = 0
     now: float = 0.0
     queued: int = 0

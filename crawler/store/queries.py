@@ -9,10 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Generic, TypeVar
+
+import msgspec
 
 from crawler.errors import UsageError
 from crawler.store.clock import epoch, iso
@@ -21,8 +22,7 @@ from crawler.store.database import Connection, SQLiteError, open_for_reading, st
 Row = TypeVar("Row")
 
 
-@dataclass(frozen=True, slots=True)
-class First(Generic[Row]):
+class First(msgspec.Struct, Generic[Row], frozen=True):
     """The first rows of a list, and how many the whole list has."""
 
     rows: Sequence[Row] = ()
@@ -34,8 +34,7 @@ class First(Generic[Row]):
         return self.total - len(self.rows)
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(msgspec.Struct, frozen=True):
     """One run: a row of ``runs``. elapsed_s: until its end, or until now."""
 
     id: int
@@ -50,8 +49,7 @@ class Run:
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Fate:
+class Fate(msgspec.Struct, frozen=True):
     """How many URLs share a state and a reason. statuses: of those done, each with its URLs."""
 
     state: str
@@ -60,8 +58,7 @@ class Fate:
     statuses: tuple[tuple[int, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """What went wrong (an error or ``HTTP 404``), for how many URLs, and one of them."""
 
     what: str
@@ -69,8 +66,7 @@ class Problem:
     example: str
 
 
-@dataclass(frozen=True, slots=True)
-class FailedSeed:
+class FailedSeed(msgspec.Struct, frozen=True):
     """A line of the seeds file that brought no page, and why."""
 
     line: int
@@ -78,8 +74,7 @@ class FailedSeed:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class SeedCount:
+class SeedCount(msgspec.Struct, frozen=True):
     """Lines of a run's seeds: all, those that were fetched, and those that wait."""
 
     seeds: int
@@ -92,8 +87,7 @@ class SeedCount:
         return self.seeds > 0 and self.fetched == self.waiting == 0
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
+class Left(msgspec.Struct, frozen=True):
     """URLs that wait: all, those that rest beyond now, and seconds until the first of these."""
 
     queued: int
@@ -101,8 +95,7 @@ class Left:
     next_s: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingHost:
+class WaitingHost(msgspec.Struct, frozen=True):
     """A host with URLs that wait: how many, and for how many seconds it still rests, and why."""
 
     host: str
@@ -111,16 +104,14 @@ class WaitingHost:
     why: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(msgspec.Struct, frozen=True):
     """A question that the database answers by name."""
 
     name: str
     question: str
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(msgspec.Struct, frozen=True):
     """What a view gives, read as it is asked for."""
 
     columns: tuple[str, ...]
@@ -197,7 +188,9 @@ def fates(connection: Connection, limit: int) -> First[Fate]:
     for state, reason, status, urls in rows:
         fate = found.get((state, reason), Fate(state, reason, 0))
         statuses = fate.statuses if state != "done" else (*fate.statuses, (status, urls))
-        found[state, reason] = replace(fate, urls=fate.urls + urls, statuses=statuses)
+        found[state, reason] = msgspec.structs.replace(
+            fate, urls=fate.urls + urls, statuses=statuses
+        )
     return _first(sorted(found.values(), key=lambda fate: -fate.urls), limit)
 
 

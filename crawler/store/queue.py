@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from crawler.store.catalogue import Entry
 from crawler.store.clock import epoch, iso
@@ -24,8 +25,7 @@ FIRST_KEY: Key = (-1, -1, -1)
 Row = tuple[Any, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingOrigin:
+class WaitingOrigin(msgspec.Struct, frozen=True):
     """An origin of a host. waiting: it has something queued.
 
     known_until: epoch seconds until which its robots.txt holds; 0 when it must be fetched.
@@ -40,8 +40,7 @@ class WaitingOrigin:
     waiting: bool
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingHost:
+class WaitingHost(msgspec.Struct, frozen=True):
     """A host that has something queued, as its row says.
 
     next_fetch_at, blocked_until: epoch seconds, or 0. delay_s: its gap as it was last.
@@ -60,8 +59,7 @@ class WaitingHost:
     origins: tuple[WaitingOrigin, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Refill:
+class Refill(msgspec.Struct, frozen=True):
     """The next entries of an origin's queue; `complete` when nothing lies behind them."""
 
     origin_id: int

@@ -6,7 +6,6 @@ Lives on the writer's thread. An unfinished crawl goes on; a finished one is vis
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from functools import partial
 
 import msgspec
@@ -30,8 +29,7 @@ BEING_JUDGED = ""
 """Stands in place of a run's rules as long as some verdicts are by others."""
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(msgspec.Struct, frozen=True):
     """How a run began.
 
     mode: ``new`` (an empty file), ``resumed``, ``revisit`` (all in scope is queued again),

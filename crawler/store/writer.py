@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
 from gevent.threadpool import ThreadPool
 
 from crawler import failpoints
@@ -184,8 +184,7 @@ class Writer:
             return outcome
 
 
-@dataclass(frozen=True, slots=True)
-class _Caught:
+class _Caught(msgspec.Struct, frozen=True):
     """An error as a value: a thread pool prints the traceback of every one that it lets through."""
 
     error: BaseException

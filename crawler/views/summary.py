@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
 from rich.text import Text
 
 from crawler.store import queries
@@ -36,8 +36,7 @@ REASONS = {
 """A run's finish_reason, in words."""
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(msgspec.Struct, frozen=True):
     """All that is told of the last run of a database."""
 
     path: Path
@@ -96,7 +95,7 @@ def show(summary: Summary, screen: Screen) -> None:
 
 def facts(summary: Summary) -> dict[str, Any]:
     """A summary as one flat object for programs."""
-    run = {} if summary.run is None else asdict(summary.run)
+    run = {} if summary.run is None else msgspec.structs.asdict(summary.run)
     return {
         "run_id": run.pop("id", None),
         **run,
