@@ -7,7 +7,8 @@ history. All are frozen, and all but the body of a reply cross process borders a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import repeat
 from typing import Literal, NamedTuple, TypeVar
 
@@ -58,6 +59,39 @@ class Target(msgspec.Struct, frozen=True, array_like=True, gc=False):
     hash: int
     origin: str
     refusal: str | None = None
+
+
+class Distinct(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The targets that a document names, each once: a sequence of `Target`.
+
+    hashes: their identities, which is all that matters of a target that is known already.
+    packed: the targets themselves as msgpack, unpacked when one is asked for.
+    """
+
+    hashes: list[int] = []
+    packed: bytes = b"\x90"
+
+    @classmethod
+    def of(cls, targets: Sequence[Target]) -> Distinct:
+        """These targets. Raises ValueError where an address has a lone surrogate."""
+        return cls([target.hash for target in targets], msgspec.msgpack.encode(targets))
+
+    def __getitem__(self, index: int) -> Target:
+        return _unpacked(self.packed)[index]
+
+    def __iter__(self) -> Iterator[Target]:
+        return iter(_unpacked(self.packed))
+
+    def __len__(self) -> int:
+        return len(self.hashes)
+
+
+@lru_cache(maxsize=4)
+def _unpacked(packed: bytes) -> list[Target]:
+    return _targets.decode(packed)
+
+
+_targets = msgspec.msgpack.Decoder(list[Target])
 
 
 class Link(NamedTuple):
@@ -228,7 +262,7 @@ class Document(msgspec.Struct, frozen=True, array_like=True):
     text: str | None = None
     word_count: int | None = None
     text_hash: int | None = None
-    targets: tuple[Target, ...] = ()
+    targets: Distinct = Distinct()
     columns: LinkColumns = LinkColumns()
     entries: tuple[SitemapEntry, ...] = ()
     truncated: str | None = None

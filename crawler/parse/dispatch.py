@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from crawler.config import ParseConfig
-from crawler.model import Document, Job, Link, LinkColumns, Reply
+from crawler.model import Distinct, Document, Job, Link, LinkColumns, Reply
 from crawler.parse.charset import decode
 from crawler.parse.headers import Declared, declared
 from crawler.parse.html import read_html
@@ -55,7 +55,7 @@ def _page(
             return Document(
                 label,
                 charset,
-                targets=tuple(targets.found),
+                targets=Distinct.of(targets.found),
                 columns=links,
                 truncated=listing.truncated,
             )
@@ -91,7 +91,7 @@ def _listed(
     return Document(
         said.media_type or kind,
         charset,
-        targets=tuple(targets.found),
+        targets=Distinct.of(targets.found),
         entries=tuple(listing.entries),
         truncated=listing.truncated or (None if whole else "parse"),
     )

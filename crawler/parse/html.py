@@ -13,11 +13,11 @@ from typing import Any, Final
 
 from lxml import etree
 
-from crawler.model import Document, Link, LinkColumns, Target, worth_keeping
+from crawler.model import Distinct, Document, Link, LinkColumns, Target, worth_keeping
 from crawler.parse.headers import Declared
 from crawler.parse.survey import MAX_FACT, Survey, rel_kind
 from crawler.parse.targets import Targets
-from crawler.parse.text import count_words, fingerprint, fold
+from crawler.parse.text import fingerprint, fold
 from crawler.policy.urls import resolve
 
 try:
@@ -64,7 +64,7 @@ def read_html(
         links = LinkColumns.of([*links.links(), *more])
     if overflow:
         truncated = truncated or "links"
-    text = "" if root is None else visible_text(root)
+    text, words = ("", 0) if root is None else visible_text(root)
     return Document(
         content_type,
         charset,
@@ -75,9 +75,9 @@ def read_html(
         canonical=canonical,
         meta_robots=", ".join(robots)[:MAX_FACT] or None,
         text=text,
-        word_count=count_words(text),
+        word_count=words,
         text_hash=fingerprint(text),
-        targets=tuple(targets.found),
+        targets=Distinct.of(targets.found),
         columns=links,
         truncated=truncated,
     )

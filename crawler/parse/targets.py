@@ -66,7 +66,17 @@ class Targets:
     """
 
     __slots__ = (
-        *("_base", "_by_hash", "_codec", "_known", "_max", "_odd", "_of_folder", "_of_site"),
+        *(
+            "_base",
+            "_by_hash",
+            "_codec",
+            "_here",
+            "_known",
+            "_max",
+            "_odd",
+            "_of_folder",
+            "_of_site",
+        ),
         *("_resolver", "found"),
     )
 
@@ -77,9 +87,10 @@ class Targets:
         self._max = max_url_bytes
         self._resolver: Resolver | None = None
         self._of_folder, self._of_site = self._remembered()
+        self._here: _Addresses = {}
         self._by_hash: dict[int, int] = {}
         self._known: dict[str, int] = {}
-        self._odd: dict[str, tuple[int, str | None]] = {}
+        self._odd: dict[str, tuple[Target, str | None]] = {}
         self.found: list[Target] = []
 
     def __repr__(self) -> str:
@@ -87,26 +98,34 @@ class Targets:
 
     def places(self, hrefs: Sequence[str]) -> tuple[list[int], list[str | None]]:
         """The index of each link's target; each link's fragment, nothing where there is none."""
-        if not _have_plain_fragments(hrefs):
+        text = "".join(hrefs)
+        if not _have_plain_fragments(text, hrefs):
             places = [self.place(href) for href in hrefs]
             return [index for index, _ in places], worth_keeping([exact for _, exact in places])
-        known, site, folder = self._known, self._of_site, self._of_folder
-        indexes: list[int] = []
+        texts = hrefs
         fragments: list[str | None] = []
-        for href in hrefs:
-            text, mark, fragment = href.partition("#")
-            index = known.get(text)
-            if index is None:
-                target = site.get(text) or folder.get(text)
-                if target is None or target.refusal:
-                    index, exact = self.place(href)
-                    indexes.append(index)
-                    fragments.append(exact)
-                    continue
-                index = known[text] = self.index(target)
-            indexes.append(index)
-            fragments.append(fragment if mark else None)
-        return indexes, worth_keeping(fragments)
+        if "#" in text:
+            parts = [href.partition("#") for href in hrefs]
+            texts = [text for text, _, _ in parts]
+            fragments = [fragment if mark else None for _, mark, fragment in parts]
+        site, folder, here, read = self._of_site, self._of_folder, self._here, self._read
+        meant = [site.get(t) or folder.get(t) or here.get(t) or read(t) for t in texts]
+        refused = [at for at, target in enumerate(meant) if target.refusal]
+        if refused:
+            fragments = fragments or [None] * len(hrefs)
+            for at in refused:
+                meant[at], fragments[at] = self._read_oddly(hrefs[at])
+        return self._indexes(meant), worth_keeping(fragments)
+
+    def _indexes(self, targets: Sequence[Target]) -> list[int]:
+        """The same as `index` for many."""
+        hashes = [target.hash for target in targets]
+        by_hash, found = self._by_hash, self.found
+        for number, target in dict(zip(hashes, targets, strict=True)).items():
+            if number not in by_hash:
+                by_hash[number] = len(found)
+                found.append(target)
+        return list(map(by_hash.__getitem__, hashes))
 
     def place(self, href: str) -> tuple[int, str | None]:
         """The index of a link's target, and its fragment."""
@@ -125,13 +144,16 @@ class Targets:
         return index, fragment[:MAX_KEPT_URL] if mark else None
 
     def _place_oddly(self, href: str) -> tuple[int, str | None]:
-        """The same for what must be read as a whole: the fragment of what is no address belongs to
-        its text."""
-        place = self._odd.get(href)
-        if place is None:
-            target, fragment = self._resolve(href)
-            place = self._odd[href] = self.index(target), fragment
-        return place
+        target, fragment = self._read_oddly(href)
+        return self.index(target), fragment
+
+    def _read_oddly(self, href: str) -> tuple[Target, str | None]:
+        """What must be read as a whole means: the fragment of what is no address belongs to its
+        text."""
+        meaning = self._odd.get(href)
+        if meaning is None:
+            meaning = self._odd[href] = self._resolve(href)
+        return meaning
 
     def index(self, target: Target) -> int:
         """The index of a target that has been read already."""
@@ -144,10 +166,12 @@ class Targets:
     def _read(self, text: str) -> Target:
         """What a text without fragment means; it is not among those found for that."""
         addresses = self._addresses(text)
-        target = None if addresses is None else addresses.get(text)
+        target = (self._here if addresses is None else addresses).get(text)
         if target is None:
             target, _ = self._resolve(text)
-            if addresses is not None:
+            if addresses is None:
+                self._here[text] = target
+            else:
                 _memory.add(addresses, text, target)
         return target
 
@@ -178,12 +202,11 @@ class Targets:
         return self._resolver.resolve(href)
 
 
-def _have_plain_fragments(hrefs: Sequence[str]) -> bool:
+def _have_plain_fragments(text: str, hrefs: Sequence[str]) -> bool:
     """Whether no fragment can need the URL parser: most documents can be told so at a glance.
 
-    https://url.spec.whatwg.org/#fragment-percent-encode-set
+    text: all of them together. https://url.spec.whatwg.org/#fragment-percent-encode-set
     """
-    text = "".join(hrefs)
     if not (text.isascii() and text.isprintable()):
         return False
     return (

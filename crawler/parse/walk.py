@@ -18,7 +18,7 @@ from crawler.parse.survey import (
     Survey,
     region_of,
 )
-from crawler.parse.text import BLOCKS, HIDDEN, fold
+from crawler.parse.text import BLOCKS, HIDDEN, count_words, fold
 
 _SHOW_AS: Final = {
     **dict.fromkeys(BLOCKS, "block"),
@@ -45,13 +45,13 @@ _SHEET: Final = f"""
 _text_of = etree.XSLT(etree.XML(_SHEET))
 
 
-def visible_text(root: etree._Element) -> str:
-    """The text of a document as shown, white space folded to single spaces."""
+def visible_text(root: etree._Element) -> tuple[str, int]:
+    """The text of a document as shown, white space folded to single spaces; its words."""
     text = str(_text_of(root))
     # XML folds the four spaces of its own; the rest is rare enough to be looked for first.
     if "\xa0" in text or "\f" in text or "\u3000" in text:
-        return fold(text)
-    return text
+        text = fold(text)
+    return text, count_words(text)
 
 
 def look(root: etree._Element, survey: Survey) -> None:

@@ -637,21 +637,20 @@ class Archive:
         accepted, refused = Standing.ACCEPTED, Standing.REFUSED
         deeper = depth + 1
         ids: list[int] = []
-        unsure: dict[int, Target] = {}
-        for index, target in enumerate(document.targets):
-            seen = known(target.hash)
+        unsure: set[int] = set()
+        for index, seen in enumerate(map(known, document.targets.hashes)):
             if seen is not None and seen[2] <= deeper:
                 url_id, standing, _, hops = seen
                 if (standing == accepted and not hops) or standing == refused:
                     ids.append(url_id)
                     continue
-            unsure[index] = target
+            unsure.add(index)
             ids.append(0)
         best = self._best_links(document, unsure) if unsure else {}
-        for index, target in unsure.items():
+        for index in sorted(unsure):
             rank, kind = best.get(index, (0, "link"))
             ids[index] = self.catalogue.admit(
-                target, kind, deeper, source_id=entry.id, nofollow=rank == 1
+                document.targets[index], kind, deeper, source_id=entry.id, nofollow=rank == 1
             )
         return ids
 
@@ -797,7 +796,7 @@ def _hashes(arrivals: Sequence[Arrival]) -> set[int]:
         redirect = arrival.visit.reply.redirect
         if redirect is not None:
             hashes.add(redirect.hash)
-        hashes.update([target.hash for target in arrival.visit.document.targets])
+        hashes.update(arrival.visit.document.targets.hashes)
     return hashes
 
 

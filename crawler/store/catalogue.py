@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from crawler.config import Config
@@ -151,9 +151,10 @@ class Catalogue:
             for row in self._connection.execute(LOOK_UP_SQL, part):
                 young[row[0]] = Known(row[1], _standing(row[2], row[3], row[6]), row[4], row[5])
 
-    def known(self, number: int) -> Known | None:
-        """What is known of a URL that `recall` was asked for or that was found in this batch."""
-        return self._young.get(number)
+    @property
+    def known(self) -> Callable[[int], Known | None]:
+        """Tells what is known of a URL that `recall` was asked for or that this batch found."""
+        return self._young.get
 
     def admit(
         self,

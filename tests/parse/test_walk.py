@@ -17,7 +17,7 @@ from tests.sites.skip import require_corpus, require_folder
 
 compiled = pytest.importorskip("crawler.parse._walk", reason="no C compiler was there: make")
 
-Shown = tuple[dict[str, object], str, str | None]
+Shown = tuple[dict[str, object], tuple[str, int], str | None]
 
 
 def what_is_found(way: ModuleType, html: bytes, max_links: int = 10_000) -> Shown | None:
@@ -45,7 +45,21 @@ PARTS = (
     *("<svg>", "</svg>", "<object data=o>", "</object>", "<iframe src=f>", "</iframe>"),
     *("<base href=/b/>", "<link rel=canonical href=c>", "<meta name=robots content=nofollow>"),
     *("<form action=f>", "<select><option>", "</select>", "<textarea>", "</textarea>", "<x-y>"),
-    *("text", " ", "\t\n", "\f", "\v", "\x1f", "\xa0", "\u2003", "\u3000", "\u00e9", "\U0001f600"),
+    *(
+        "text",
+        "a somewhat longer text with  gaps ",
+        "eight a 8",
+        " ",
+        "\t\n",
+        "\f",
+        "\v",
+        "\x1f",
+        "\xa0",
+        "\u2003",
+        "\u3000",
+        "\u00e9",
+        "\U0001f600",
+    ),
     *("&amp;", "&nbsp;", "&#0;", "&bogus;", "<!-- c -->", "<![CDATA[c]]>", "<?pi?>", "]]>", "<"),
 )
 
