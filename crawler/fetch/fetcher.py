@@ -112,11 +112,13 @@ class Fetcher:
             "sitemap": config.max_sitemap_bytes,
             "feed": config.max_sitemap_bytes,
         }
+        verify = config.verify_tls if verify is None else verify
+        tls.check(verify)
         self._names = Names(ask or asker(config.resolver))
         self._transport = Transport(
             gate=Gate(allow_private),
             names=self._names,
-            context=tls.context(config.verify_tls if verify is None else verify),
+            verify=verify,
             max_header_bytes=config.max_header_bytes,
         )
         self.session = _session(config, self._transport)

@@ -243,16 +243,17 @@ class TransportStats(msgspec.Struct, frozen=True):
 class Transport(BaseAdapter):
     """One policy of TLS, one pool of connections.
 
-    gate: judges every address. names: resolves. context: proves names. max_header_bytes: of a head.
+    gate: judges every address. names: resolves. verify: who is believed. max_header_bytes: of a
+    head.
     """
 
     def __init__(
-        self, *, gate: Gate, names: Names, context: ssl.SSLContext, max_header_bytes: int
+        self, *, gate: Gate, names: Names, verify: tls.Verify, max_header_bytes: int
     ) -> None:
         super().__init__()
         self._gate = gate
         self._names = names
-        self._context = context
+        self._verify = verify
         self._max_head = max_header_bytes
         self._network = Network(names)
         self._idle: Idle[Connection] = Idle()
@@ -385,7 +386,7 @@ class Transport(BaseAdapter):
         stream: socket.socket | ssl.SSLSocket = sock
         if scheme == "https":
             began = perf_counter()
-            stream = tls.wrap(sock, host, self._context, read_s)
+            stream = tls.wrap(sock, host, tls.context(self._verify), read_s)
             facts.tls_ms = (perf_counter() - began) * 1000
         self._opened += 1
         self._in_use += 1
