@@ -1,19 +1,27 @@
 """Which documents are too risky to parse here, and where else are they parsed?
 
 Some documents cost seconds in C code that no greenlet can interrupt. They get a process of their
-own, so that killing it costs nothing but itself.
+own, forked from this one, so that killing it costs nothing but itself.
 """
 
 from __future__ import annotations
 
-import sys
+import os
+import resource
+import signal
+from contextlib import suppress
+from typing import NoReturn
 
 import msgspec
-from gevent import subprocess
+from gevent import monkey, with_timeout
+from gevent.fileobject import FileObject
 from gevent.lock import BoundedSemaphore
+from gevent.os import fork_and_watch
 
 from crawler.config import ParseConfig
 from crawler.model import Document, Job, Reply
+from crawler.orphans import end_with_parent, let_go
+from crawler.parse import parse
 
 LARGE_BYTES = 2 * 1024 * 1024
 LONG_TAG_BYTES = 64 * 1024
@@ -22,8 +30,12 @@ AT_ONCE = 1
 """A page of 10 MB may take hundreds of MB as a tree, so a worker has one such process at a time."""
 START_S = 5.0
 """What a new process may take to come up, beside the parsing itself."""
+MEMORY_BYTES = 1024 * 1024 * 1024
+"""What it may take beside the memory it is born with."""
 
 GIVEN_UP = Document(error="parse_timeout", truncated="parse")
+_fork = monkey.get_original("os", "fork")
+"""gevent's own would bring up a loop in the new process, which needs none."""
 
 
 def is_risky(body: bytes) -> bool:
@@ -54,23 +66,45 @@ class DisposableParser:
 
     def parse(self, job: Job, reply: Reply) -> Document:
         """The document, or one without facts: ``parse_timeout`` when it took too long, or its
-        process died of it."""
+        process died of it. Raises OSError when there can be no other process."""
         with self._places:
-            # Encoded only now: what waits for its place holds its body once.
-            question = msgspec.msgpack.encode((job, reply, self._config, self._max_url_bytes))
-            process = subprocess.Popen(
-                [sys.executable, "-m", "crawler.parse"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-            )
-            try:
-                answer, _ = process.communicate(question, self._config.max_seconds + START_S)
-            except subprocess.TimeoutExpired:
-                return GIVEN_UP
-            finally:
-                process.kill()
-                process.wait()
-        if process.returncode != 0:
-            return GIVEN_UP
-        return msgspec.msgpack.decode(answer, type=Document)
+            parent = os.getpid()
+            listening, answering = os.pipe()
+            with FileObject(listening, "rb") as pipe:
+                try:
+                    child = fork_and_watch(fork=_fork)  # the loop reaps it
+                    if child == 0:
+                        self._answer(parent, answering, job, reply)
+                    handle = os.pidfd_open(child)
+                finally:
+                    os.close(answering)
+                try:
+                    limit = self._config.max_seconds + START_S
+                    answer: bytes = with_timeout(limit, pipe.read, timeout_value=b"")
+                    return msgspec.msgpack.decode(answer, type=Document)
+                except msgspec.DecodeError:  # it was too slow, or died
+                    return GIVEN_UP
+                finally:
+                    with suppress(ProcessLookupError):
+                        signal.pidfd_send_signal(handle, signal.SIGKILL)
+                    os.close(handle)
+
+    def _answer(self, parent: int, answering: int, job: Job, reply: Reply) -> NoReturn:
+        """Be the new process: parse and write down what was found."""
+        try:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            end_with_parent(parent)
+            let_go(answering)
+            memory = _memory_bytes() + MEMORY_BYTES
+            resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+            document = parse(job, reply, self._config, max_url_bytes=self._max_url_bytes)
+            with open(answering, "wb") as pipe:
+                pipe.write(msgspec.msgpack.encode(document))
+        finally:
+            os._exit(0)
+
+
+def _memory_bytes() -> int:
+    """Address space of this process, as its limit counts it."""
+    with open("/proc/self/statm") as sizes:
+        return int(sizes.read().split()[0]) * resource.getpagesize()

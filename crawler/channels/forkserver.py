@@ -26,13 +26,14 @@ import gevent
 from gevent import monkey
 from gevent.os import fork_gevent
 
+from crawler.orphans import end_with_parent
+
 SERVER_NAME: Final = "crawler-forks"
 WORKER_NAME: Final = "crawler-worker"
 """What ps and top show of processes whose command line is the conductor's."""
 FORK: Final = b"fork"
 REFUSED: Final = b"refused"
 WORD_BYTES: Final = 32
-PR_SET_PDEATHSIG: Final = 1
 PR_SET_NAME: Final = 15
 KEPT_BYTES: Final = 32 * 1024 * 1024
 ALLOCATOR: Final = ((-1, KEPT_BYTES), (-3, KEPT_BYTES), (1, 0))
@@ -46,7 +47,7 @@ def serve(control: int, parent: int) -> NoReturn:
 
     control: the number of the socket; parent: the conductor's pid.
     """
-    _end_with_parent(parent)
+    end_with_parent(parent)
     _be_called(SERVER_NAME)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the terminal's Ctrl-C is the conductor's business
@@ -111,20 +112,13 @@ def _work(parent: int, descriptors: Sequence[int]) -> NoReturn:
     from crawler.channels import child
 
     try:
-        _end_with_parent(parent)
+        end_with_parent(parent)
         _be_called(WORKER_NAME)
         child.serve(*descriptors)
     except BaseException:
         traceback.print_exc()
     finally:
         os._exit(1)
-
-
-def _end_with_parent(parent: int) -> None:
-    """Ask the kernel to kill this process when its parent dies, however that comes about."""
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(0)
 
 
 def _be_called(name: str) -> None:

@@ -1,0 +1,84 @@
+"""Documents that may hurt are parsed in processes of their own, of which none is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from crawler import disposable
+from crawler.config import ParseConfig
+from crawler.disposable import GIVEN_UP, LARGE_BYTES, DisposableParser, is_risky
+from crawler.model import Job, Reply
+from crawler.parse import parse
+
+JOB = Job(1, 1, "http://h.test/d/p.html")
+PAGE = b"<title>t</title><a href=x>y</a>" + b"<p>word</p>" * (LARGE_BYTES // 11 + 1)
+BURNING = b"<p " + b" ".join(b"a%d=1" % number for number in range(100_000)) + b">"
+
+
+def reply(body: bytes) -> Reply:
+    return Reply(200, headers=(("Content-Type", "text/html; charset=utf-8"),), body=body)
+
+
+def parser(max_seconds: float = 5.0) -> DisposableParser:
+    return DisposableParser(ParseConfig(max_seconds=max_seconds), max_url_bytes=2083)
+
+
+def ended(process: psutil.Process, within_s: float = 3.0) -> bool:
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_a_large_document_means_what_it_means_here() -> None:
+    assert is_risky(PAGE)
+    document = parser().parse(JOB, reply(PAGE))
+    assert document == parse(JOB, reply(PAGE), ParseConfig())
+    assert document.title == "t"
+
+
+def test_one_that_takes_too_long_is_given_up_and_leaves_no_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert is_risky(BURNING)
+    monkeypatch.setattr(disposable, "START_S", 0.5)
+    before = set(psutil.Process().children())
+    began = time.monotonic()
+    assert parser(0.5).parse(JOB, reply(BURNING)) == GIVEN_UP
+    assert time.monotonic() - began < 3
+    assert all(ended(child) for child in set(psutil.Process().children()) - before)
+
+
+def test_one_that_takes_all_memory_is_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disposable, "MEMORY_BYTES", 8 * 1024 * 1024)
+    document = parser().parse(JOB, reply(8 * PAGE))
+    assert document.truncated == "parse"
+    assert document.title is None
+
+
+def test_no_parser_outlives_its_worker() -> None:
+    program = (
+        "import crawler._patch; from tests.test_disposable import *;"
+        "parser(60).parse(JOB, reply(BURNING))"
+    )
+    worker = subprocess.Popen([sys.executable, "-c", program])
+    try:
+        watched = psutil.Process(worker.pid)
+        deadline = time.monotonic() + 20
+        while not (children := watched.children()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        os.kill(worker.pid, signal.SIGKILL)
+        worker.wait()
+        assert children
+        assert all(ended(child) for child in children)
+    finally:
+        worker.kill()
