@@ -1,6 +1,6 @@
-"""How is `_walk` compiled when the package is installed?
+"""How is `_compiled` compiled when the package is installed?
 
-A hook of hatchling's. Where no compiler is found, the package is installed without it: `walk` does
+A hook of hatchling's. Where no compiler is found, the package is installed without it: `plain` does
 the same, slower.
 """
 
@@ -12,28 +12,28 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SOURCE = Path(__file__).with_name("_walk.pyx")
+SOURCE = Path(__file__).with_name("_compiled.pyx")
 
 
-class CompiledWalk(BuildHookInterface[Any]):
+class CompiledPart(BuildHookInterface[Any]):
     """Puts the compiled module beside its source, and into a wheel."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Runs before the package is built; version: ``standard`` or ``editable``."""
-        for old in SOURCE.parent.glob("_walk.*.so"):
+        for old in SOURCE.parent.glob("_compiled.*.so"):
             old.unlink()
         try:
             with TemporaryDirectory() as folder:
-                compile_walk(Path(self.root), Path(folder))
+                compile_in_place(Path(self.root), Path(folder))
         except Exception as error:  # whatever a compiler's absence looks like on this system
             self.app.display_warning(f"{SOURCE.name} is not compiled: {error}")
             return
-        build_data["artifacts"].append("crawler/parse/_walk.*.so")
+        build_data["artifacts"].append("crawler/parse/_compiled.*.so")
         build_data["pure_python"] = False
         build_data["infer_tag"] = True
 
 
-def compile_walk(root: Path, made: Path) -> None:
+def compile_in_place(root: Path, made: Path) -> None:
     """Compile in place. Raises what Cython, setuptools and the compiler raise.
 
     root: of the project. made: a folder for what is made on the way.
@@ -43,7 +43,7 @@ def compile_walk(root: Path, made: Path) -> None:
     from setuptools import Distribution, Extension
 
     extension = Extension(
-        "crawler.parse._walk",
+        "crawler.parse._compiled",
         [str(SOURCE.relative_to(root))],
         include_dirs=lxml.get_include(),  # type: ignore[attr-defined]  # stubs lack it
         extra_compile_args=["-O2", "-g0"],

@@ -14,6 +14,8 @@ from typing import Final, NamedTuple
 
 from resiliparse.parse.encoding import detect_encoding
 
+from crawler.parse.quick import is_utf8
+
 PRESCAN_BYTES: Final = 1024
 LATE_BYTES: Final = 65_536
 """How far a declaration is looked for that comes too late, before anything is guessed: browsers
@@ -162,11 +164,9 @@ def decode(body: bytes, header: str | None = None) -> Decoded:
     name = utf16_without_mark(body) or named(header) or declared(body) or ""
     if name:
         return _as_utf8(body, name)
-    try:
-        body.decode()
-    except UnicodeDecodeError:
-        return _as_utf8(body, declared(body, LATE_BYTES) or guessed(body))
-    return Decoded(body, "utf-8")
+    if is_utf8(body):
+        return Decoded(body, "utf-8")
+    return _as_utf8(body, declared(body, LATE_BYTES) or guessed(body))
 
 
 def named(label: str | None) -> str | None:
@@ -223,11 +223,7 @@ def _codec_name(codec: str) -> str:
 def _as_utf8(body: bytes, name: str) -> Decoded:
     codec = _CODECS[name]
     if codec == "utf-8":
-        try:
-            body.decode()
-        except UnicodeDecodeError:
-            body = body.decode("utf-8", "replace").encode()
-        return Decoded(body, name)
+        return Decoded(body if is_utf8(body) else body.decode("utf-8", "replace").encode(), name)
     return Decoded(body.decode(codec, "replace").encode("utf-8", "replace"), name)
 
 

@@ -15,15 +15,11 @@ from lxml import etree
 
 from crawler.model import Distinct, Document, Link, LinkColumns, Target, worth_keeping
 from crawler.parse.headers import Declared
+from crawler.parse.quick import find, look, shown, visible_text
 from crawler.parse.survey import MAX_FACT, Survey, rel_kind
 from crawler.parse.targets import Targets
 from crawler.parse.text import fingerprint, fold
 from crawler.policy.urls import resolve
-
-try:
-    from crawler.parse._walk import look, shown, visible_text
-except ImportError:  # no compiler was there when the package was installed
-    from crawler.parse.walk import look, shown, visible_text
 
 _HTML_ENDS = (b"</html", b"</HTML", b"</Html")
 _END_TAGS = re.compile(rb"</(?:html|body)\b[^>]*>", re.IGNORECASE)
@@ -100,7 +96,7 @@ def _tree(data: bytes) -> tuple[etree._Element | None, str | None]:
 def _goes_on_after_its_end(data: bytes) -> bool:
     """Does something stand behind ``</html>``? To the HTML standard it is part of the body (section
     13.2.6.4.22), libxml2 drops it."""
-    first = next((at for name in _HTML_ENDS if (at := data.find(name)) >= 0), -1)
+    first = next((at for name in _HTML_ENDS if (at := find(data, name)) >= 0), -1)
     if first < 0:
         return False
     close = data.find(b">", first)

@@ -1,8 +1,7 @@
 """What on a page matters, and what is made of it?
 
-`Survey` is what one walk over a tree finds. The walk itself is in `walk` (and again, compiled, in
-`_walk`): it knows anchors, landmarks and how text is shown; what every other element means is said
-here, once.
+`Survey` is what one walk over a tree finds. The walk itself (`quick.look`) knows anchors, landmarks
+and how text is shown; what every other element means is said here, once.
 """
 
 from __future__ import annotations

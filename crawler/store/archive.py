@@ -10,7 +10,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Sequence
 from functools import lru_cache
-from itertools import chain, count, repeat
+from itertools import chain, compress, count, repeat
 from typing import Any, NamedTuple
 
 import msgspec
@@ -21,7 +21,7 @@ from crawler.model import FOLLOWED, Document, Reply, Target, Visit
 from crawler.policy import outage, pace, seeds, urls
 from crawler.policy.scope import Judge, Standing, seed_key
 from crawler.policy.seeds import Seed
-from crawler.store.catalogue import Catalogue, Entry
+from crawler.store.catalogue import NEVER_LINKED, Catalogue, Entry, Known
 from crawler.store.clock import iso
 from crawler.store.database import UNFIT, Connection, DatabaseError
 from crawler.store.origins import Origin, Origins
@@ -637,18 +637,26 @@ class Archive:
         accepted, refused = Standing.ACCEPTED, Standing.REFUSED
         deeper = depth + 1
         ids: list[int] = []
-        unsure: set[int] = set()
+        unsure: dict[int, Known | None] = {}
         for index, seen in enumerate(map(known, document.targets.hashes)):
             if seen is not None and seen[2] <= deeper:
                 url_id, standing, _, hops = seen
                 if (standing == accepted and not hops) or standing == refused:
                     ids.append(url_id)
                     continue
-            unsure.add(index)
+            unsure[index] = seen
             ids.append(0)
         best = self._best_links(document, unsure) if unsure else {}
-        for index in sorted(unsure):
+        for index, seen in unsure.items():
             rank, kind = best.get(index, (0, "link"))
+            if (
+                not rank
+                and seen is not None
+                and seen.standing > NEVER_LINKED
+                and seen.depth <= deeper
+            ):
+                ids[index] = seen.id  # a link that is not followed adds nothing
+                continue
             ids[index] = self.catalogue.admit(
                 document.targets[index], kind, deeper, source_id=entry.id, nofollow=rank == 1
             )
@@ -659,13 +667,11 @@ class Archive:
         best: dict[int, tuple[int, str]] = {}
         follow_nofollow = self._config.scope.follow_nofollow
         links = document.columns
-        nofollows = links.nofollows or repeat(False)
-        for target, kind, shy in zip(links.targets, links.kinds, nofollows, strict=False):
-            if target not in wanted:
-                continue
-            rank = 0
+        targets, kinds, nofollows = links.targets, links.kinds, links.nofollows
+        for at in compress(count(), map(wanted.__contains__, targets)):
+            target, kind, rank = targets[at], kinds[at], 0
             if kind in FOLLOWED:
-                rank = 1 if shy and not follow_nofollow else 2
+                rank = 1 if nofollows and nofollows[at] and not follow_nofollow else 2
             held = best.get(target)
             if held is None or rank > held[0]:
                 best[target] = rank, kind

@@ -1,7 +1,7 @@
 """What stands in a tree, and what of it is shown?
 
-Two walks: `visible_text` for what a person reads, `look` for links and facts. `_walk` is the same
-in C, several times as fast; where it could not be built, these do its work.
+Two walks: `visible_text` for what a person reads, `look` for links and facts. `_compiled` does the
+same several times as fast; where it could not be built, these do its work.
 """
 
 from __future__ import annotations
@@ -43,6 +43,20 @@ _SHEET: Final = f"""
 </xsl:stylesheet>
 """
 _text_of = etree.XSLT(etree.XML(_SHEET))
+
+
+def find(data: bytes, needle: bytes) -> int:
+    """Where the needle stands first, or -1."""
+    return data.find(needle)
+
+
+def is_utf8(data: bytes) -> bool:
+    """Is this UTF-8?"""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def visible_text(root: etree._Element) -> tuple[str, int]:

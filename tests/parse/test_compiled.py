@@ -1,4 +1,4 @@
-"""The walk in Python and the compiled one give the same of every document."""
+"""What is compiled gives the same as what is not, of every document."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from crawler.parse import walk
+from crawler.parse import plain
 from crawler.parse.html import html_parser
 from crawler.parse.survey import Survey
 from tests.sites.skip import require_corpus, require_folder
 
-compiled = pytest.importorskip("crawler.parse._walk", reason="no C compiler was there: make")
+compiled = pytest.importorskip("crawler.parse._compiled", reason="no C compiler was there: make")
 
 Shown = tuple[dict[str, object], tuple[str, int], str | None]
 
@@ -32,7 +32,7 @@ def what_is_found(way: ModuleType, html: bytes, max_links: int = 10_000) -> Show
 
 
 def assert_same(html: bytes, max_links: int = 10_000) -> None:
-    assert what_is_found(compiled, html, max_links) == what_is_found(walk, html, max_links)
+    assert what_is_found(compiled, html, max_links) == what_is_found(plain, html, max_links)
 
 
 PARTS = (
@@ -74,6 +74,32 @@ def test_any_markup_is_read_alike(html: str, max_links: int) -> None:
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_alike(html: bytes) -> None:
     assert_same(html)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(
+    st.lists(
+        st.one_of(st.text(max_size=12).map(str.encode), st.binary(max_size=3), st.just(b"words "))
+    ).map(b"".join)
+)
+def test_bytes_are_utf8_or_not(data: bytes) -> None:
+    assert compiled.is_utf8(data) == plain.is_utf8(data)
+
+
+@pytest.mark.parametrize("lead", range(0xC0, 0x100))
+def test_no_other_second_byte_is_utf8(lead: int) -> None:
+    for second in range(0x100):
+        for data in (
+            bytes((lead, second)),
+            bytes((lead, second, 0x80)),
+            bytes((lead, second, 0x80, 0x80)),
+        ):
+            assert compiled.is_utf8(data) == plain.is_utf8(data)
+
+
+@given(st.lists(st.sampled_from([b"</html", b"</htm", b"<", b"\0", b"l", b"x" * 40])).map(b"".join))
+def test_what_is_searched_is_found_at_the_same_place(data: bytes) -> None:
+    assert compiled.find(data, b"</html") == plain.find(data, b"</html")
 
 
 @pytest.mark.parametrize(

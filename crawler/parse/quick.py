@@ -1,0 +1,11 @@
+"""What is done for every byte or element of a page: compiled, where there was a compiler.
+
+`_compiled` and `plain` do the same; only their speed differs.
+"""
+
+try:
+    from crawler.parse._compiled import find, is_utf8, look, shown, visible_text
+except ImportError:
+    from crawler.parse.plain import find, is_utf8, look, shown, visible_text
+
+__all__ = ["find", "is_utf8", "look", "shown", "visible_text"]
