@@ -1,21 +1,22 @@
 """Makes the standard library cooperative; must be the first import of a process that crawls."""
 
-from importlib import metadata
+from typing import Any
 
-from gevent import monkey
+from gevent import events, monkey
 
 
 def _patch() -> None:
-    """gevent asks all packages installed, 25 times, whether one wants a say in this: 40 ms.
+    """gevent asks all packages installed, 25 times, whether one wants a say in this: 70 ms.
 
-    It gets its answer from one look at them.
+    None of ours does.
     """
-    all_packages = metadata.entry_points
-    metadata.entry_points = all_packages().select
+    ours: Any = events  # the stubs name only a part of it
+    asking = ours.notify_and_call_entry_points
+    ours.notify_and_call_entry_points = ours.notify
     try:
         monkey.patch_all()
     finally:
-        metadata.entry_points = all_packages
+        ours.notify_and_call_entry_points = asking
 
 
 _patch()

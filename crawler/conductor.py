@@ -364,7 +364,8 @@ class Conductor:
         enough = min(store.batch, max(1, self._room // 2))
         if len(self._arrivals) >= enough or waited >= store.batch_s:
             return True
-        return self._frontier.starving and waited >= STARVING_PAUSE_S
+        more_may_come = self._frontier.leased and waited < STARVING_PAUSE_S
+        return self._frontier.starving and not more_may_come
 
     def _until_batch(self) -> float | None:
         if not self._arrivals:

@@ -1,5 +1,8 @@
+from collections.abc import Callable
+
 from lxml import etree
 
+from crawler.model import Target
 from crawler.parse.survey import Survey
 
 def visible_text(root: etree._Element) -> tuple[str, int]: ...
@@ -7,3 +10,10 @@ def look(root: etree._Element, survey: Survey) -> None: ...
 def shown(element: etree._Element, limit: int) -> str: ...
 def find(data: bytes, needle: bytes) -> int: ...
 def is_utf8(data: bytes) -> bool: ...
+def indexes(
+    texts: list[str],
+    known: dict[str, int],
+    memories: tuple[dict[str, Target], dict[str, Target]],
+    targets: tuple[dict[int, int], list[Target]],
+    other: Callable[[int], int],
+) -> list[int]: ...

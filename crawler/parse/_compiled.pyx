@@ -5,7 +5,7 @@ What is found and shown is said in `survey` and `text`; here it is only done fas
 the same of every document: tests/parse/test_compiled.py holds them against each other.
 """
 
-from cpython.unicode cimport PyUnicode_DecodeUTF8
+from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_DecodeUTF8
 from libc.stdint cimport uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcmp, memcpy, strcmp, strlen, strstr
@@ -20,8 +20,9 @@ from lxml.includes.tree cimport (
 
 import sys
 
-from crawler.parse.survey import HANDLERS, LANDMARKS, MAX_ANCHOR, ROLE_HOLDERS, ROLES
+from crawler.parse.survey import HANDLERS, LANDMARKS, MAX_ANCHOR, PLAIN, ROLE_HOLDERS, ROLES
 from crawler.parse.text import BLOCKS, HIDDEN, count_words, fold
+from crawler.policy.urls import MAX_KEPT_URL
 
 lxml_api.import_lxml__etree()
 
@@ -217,6 +218,10 @@ cdef Names _LANDMARKS = Names(
     {tag: _REGION_NAMES.index(name) for tag, name in LANDMARKS.items()}
 )
 cdef Py_ssize_t _MAX_ANCHOR = MAX_ANCHOR
+cdef Py_ssize_t _MAX_KEPT_URL = MAX_KEPT_URL
+cdef bint _PLAIN[256]
+for _char in range(256):
+    _PLAIN[_char] = PLAIN.fullmatch(chr(_char)) is not None
 
 
 cdef inline bint _is_text(xmlNode* node) noexcept:
@@ -289,6 +294,32 @@ def is_utf8(bytes data not None):
     return True
 
 
+def indexes(list texts, dict known, tuple memories, tuple targets, other):
+    """As `plain.indexes`, whose words these are."""
+    cdef list places = []
+    cdef dict site = memories[0], folder = memories[1], by_hash = targets[0]
+    cdef list found = targets[1]
+    cdef Py_ssize_t number
+    cdef object before = None
+    place = None
+    for number in range(len(texts)):
+        text = texts[number]
+        if text is not before or place is None:
+            place = known.get(text)
+        if place is None:
+            target = site.get(text) or folder.get(text)
+            if target is None or target.refusal is not None:
+                places.append(other(number))
+                continue
+            place = by_hash.setdefault(target.hash, len(found))
+            if place == len(found):
+                found.append(target)
+            known[text] = place
+        before = text
+        places.append(place)
+    return places
+
+
 def visible_text(lxml_api._Element root not None):
     """The text of a document as shown, white space folded to single spaces; its words."""
     cdef Folding text = Folding()
@@ -323,7 +354,7 @@ def visible_text(lxml_api._Element root not None):
 
 def look(lxml_api._Element root not None, survey):
     """Walk over a tree once, in document order, and fill in what it shows."""
-    cdef list kinds = survey.kinds, hrefs = survey.hrefs
+    cdef list kinds = survey.kinds, texts = survey.texts, fragments = survey.fragments
     cdef list anchors = survey.anchors, rels = survey.rels
     cdef Py_ssize_t max_links = survey.max_links
     cdef list landmarks = []
@@ -332,16 +363,18 @@ def look(lxml_api._Element root not None, survey):
     cdef xmlNode* node = top
     cdef xmlNode* landmark = NULL
     cdef int watched
+    cdef const char* address
+    cdef bint plain = True
     while True:
         if node.type == XML_ELEMENT_NODE:
             watched = _WATCHED.of(<const char*>node.name)
             if watched == LINK:
-                href = _attribute(node, "href")
-                if href is None:
-                    href = _attribute(node, "xlink:href")
-                if href is not None:
+                address = _value(node, "href")
+                if address is NULL:
+                    address = _value(node, "xlink:href")
+                if address is not NULL:
                     kinds.append("a")
-                    hrefs.append(href)
+                    plain &= _split(address, texts, fragments)
                     anchors.append(_shown(node, _IN_ANCHORS, text, _MAX_ANCHOR))
                     rels.append(_attribute(node, "rel"))
             elif watched >= HANDLED:
@@ -352,7 +385,7 @@ def look(lxml_api._Element root not None, survey):
                     survey.enter(region)
                     landmarks.append(<size_t>node)
                     landmark = node
-            if watched and len(hrefs) > max_links:
+            if watched and len(texts) > max_links:
                 break
             if node.children is not NULL:
                 node = node.children
@@ -370,38 +403,66 @@ def look(lxml_api._Element root not None, survey):
         if node is top:
             break
         node = node.next
+    if not plain:
+        survey.plain = False
     survey.end()
+
+
+cdef bint _split(const char* address, list texts, list fragments) except -1:
+    """Note an address's text and fragment; tells whether it is `survey.PLAIN`.
+
+    Links of which many lead into one page stand side by side: they share their text.
+    """
+    cdef const char* at = address
+    cdef bint plain = True
+    cdef Py_ssize_t length
+    cdef const char* before
+    cdef Py_ssize_t size = 0
+    cdef unsigned char char = at[0]
+    while char and char != 35:
+        plain &= _PLAIN[char]
+        at += 1
+        char = at[0]
+    length = at - address
+    text = None
+    if texts:
+        before = PyUnicode_AsUTF8AndSize(texts[len(texts) - 1], &size)
+        if size == length and not memcmp(before, address, length):
+            text = texts[len(texts) - 1]
+    texts.append(PyUnicode_DecodeUTF8(address, length, NULL) if text is None else text)
+    if not char:
+        fragments.append(None)
+        return plain and length <= _MAX_KEPT_URL
+    at += 1
+    size = strlen(at)
+    fragments.append(PyUnicode_DecodeUTF8(at, size, NULL))
+    while at[0]:
+        plain &= _PLAIN[<unsigned char>at[0]]
+        at += 1
+    return plain and at - address <= _MAX_KEPT_URL
+
+
+cdef const char* _value(xmlNode* node, const char* name) noexcept:
+    """An attribute's value as UTF-8, NULL where there is none: in HTML it is one text."""
+    cdef xmlAttr* attribute = node.properties
+    while attribute is not NULL:
+        if attribute.ns is NULL and not strcmp(<const char*>attribute.name, name):
+            if attribute.children is NULL or attribute.children.content is NULL:
+                return ""
+            return <const char*>attribute.children.content
+        attribute = attribute.next
+    return NULL
 
 
 cdef _attribute(xmlNode* node, const char* name):
     """An attribute as lxml's `get` gives it."""
-    cdef xmlAttr* attribute = node.properties
-    cdef xmlNode* value
-    while attribute is not NULL:
-        if attribute.ns is NULL and not strcmp(<const char*>attribute.name, name):
-            value = attribute.children
-            if value is NULL:
-                return ""
-            if value.next is NULL and value.type == XML_TEXT_NODE:
-                if value.content is NULL:
-                    return ""
-                return PyUnicode_DecodeUTF8(
-                    <const char*>value.content, strlen(<const char*>value.content), NULL
-                )
-            return lxml_api.attributeValue(node, attribute)
-        attribute = attribute.next
-    return None
+    cdef const char* value = _value(node, name)
+    return None if value is NULL else PyUnicode_DecodeUTF8(value, strlen(value), NULL)
 
 
 cdef _region(xmlNode* node):
-    cdef xmlAttr* attribute = node.properties
-    cdef int region = 0
-    while attribute is not NULL:
-        if attribute.ns is NULL and not strcmp(<const char*>attribute.name, "role"):
-            if attribute.children is not NULL and attribute.children.content is not NULL:
-                region = _ROLES.of(<const char*>attribute.children.content)
-            break
-        attribute = attribute.next
+    cdef const char* role = _value(node, "role")
+    cdef int region = 0 if role is NULL else _ROLES.of(role)
     return _REGION_NAMES[region or _LANDMARKS.of(<const char*>node.name)]
 
 
@@ -444,9 +505,9 @@ cdef str _shown(xmlNode* top, Names show_as, Folding text, Py_ssize_t limit):
 
 
 cdef int _add_alt(xmlNode* image, Folding text) except -1:
-    alt = _attribute(image, "alt")
+    cdef const char* alt = _value(image, "alt")
     text.gap()
-    if alt:
-        text.add(<bytes>alt.encode())
+    if alt is not NULL:
+        text.add(alt)
     text.gap()
     return 0

@@ -144,7 +144,7 @@ class _Shallow:
 
 
 def _links(survey: Survey, targets: Targets, nofollow: bool) -> LinkColumns:
-    indexes, fragments = targets.places(survey.hrefs)
+    indexes, fragments = targets.places(survey.texts, survey.fragments, plain=survey.plain)
     rels = worth_keeping([None if rel is None else fold(rel.lower()) for rel in survey.rels])
     shy = [nofollow or (rel is not None and "nofollow" in rel.split()) for rel in rels]
     return LinkColumns(

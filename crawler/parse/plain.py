@@ -6,10 +6,12 @@ same several times as fast; where it could not be built, these do its work.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from lxml import etree
 
+from crawler.model import Target
 from crawler.parse.survey import (
     HANDLERS,
     LANDMARKS,
@@ -59,6 +61,37 @@ def is_utf8(data: bytes) -> bool:
     return True
 
 
+def indexes(
+    texts: list[str],
+    known: dict[str, int],
+    memories: tuple[dict[str, Target], dict[str, Target]],
+    targets: tuple[dict[int, int], list[Target]],
+    other: Callable[[int], int],
+) -> list[int]:
+    """Which target each text means, by its place among the targets.
+
+    known: texts that were met before. memories: what texts meant in other documents. targets:
+    places by identity, and the targets. other: tells the place of the text with this number, which
+    is in no memory or means no address.
+    """
+    places = []
+    site, folder = memories
+    by_hash, found = targets
+    for number, text in enumerate(texts):
+        place = known.get(text)
+        if place is None:
+            target = site.get(text) or folder.get(text)
+            if target is None or target.refusal is not None:
+                place = other(number)
+            else:
+                place = by_hash.setdefault(target.hash, len(found))
+                if place == len(found):
+                    found.append(target)
+                known[text] = place
+        places.append(place)
+    return places
+
+
 def visible_text(root: etree._Element) -> tuple[str, int]:
     """The text of a document as shown, white space folded to single spaces; its words."""
     text = str(_text_of(root))
@@ -89,7 +122,7 @@ def look(root: etree._Element, survey: Survey) -> None:
         elif (region := region_of(element)) is not None:
             open_landmarks.append(element)
             survey.enter(region)
-        if len(survey.hrefs) > survey.max_links:
+        if len(survey.texts) > survey.max_links:
             break
     survey.end()
 

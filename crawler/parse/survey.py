@@ -14,6 +14,7 @@ from lxml import etree
 
 from crawler.parse.headers import PRODUCT, directives, refresh_target
 from crawler.parse.text import fold
+from crawler.policy.urls import MAX_KEPT_URL
 
 MAX_ANCHOR: Final = 1000
 MAX_FACT: Final = 2000
@@ -57,26 +58,35 @@ _REL_KINDS: Final = (
 )
 # A URL, then descriptors up to a comma outside parentheses.
 _CANDIDATE = re.compile(r"[\s,]*(\S*[^\s,])[^,(]*(?:\([^)]*\)?[^,(]*)*")
+PLAIN: Final = re.compile(rf"""[^\x00- "<>`\x7f-\U0010ffff]{{0,{MAX_KEPT_URL}}}""")
+"""Of such an address the fragment comes out of the URL parser as it went in.
+
+https://url.spec.whatwg.org/#fragment-percent-encode-set
+"""
 _ROBOTS_NAMES: Final = frozenset({"robots", PRODUCT})
 
 
 class Survey:
     """What one walk over a tree finds.
 
-    kinds, hrefs, anchors, rels: columns of the links in document order; an address and a rel as
-    written. landmarks: the first link in each, the one behind its last, and the region it is.
+    kinds, texts, fragments, anchors, rels: columns of the links in document order; the text is the
+    address as written up to ``#``, the fragment what stands behind it, None where there is none.
+    plain: no fragment needs the URL parser, no address is very long.
+    landmarks: the first link in each, the one behind its last, and the region it is.
     overflow: there were more links than `max_links`. base, canonical: href as written.
     """
 
     __slots__ = (
-        *("anchors", "base", "canonical", "description", "h1", "hrefs", "kinds", "landmarks"),
-        *("max_links", "overflow", "rels", "robots", "title", "_open"),
+        *("anchors", "base", "canonical", "description", "fragments", "h1", "kinds", "landmarks"),
+        *("max_links", "overflow", "plain", "rels", "robots", "texts", "title", "_open"),
     )
 
     def __init__(self, max_links: int) -> None:
         self.max_links = max_links
         self.kinds: list[str] = []
-        self.hrefs: list[str] = []
+        self.texts: list[str] = []
+        self.fragments: list[str | None] = []
+        self.plain = True
         self.anchors: list[str | None] = []
         self.rels: list[str | None] = []
         self.landmarks: list[tuple[int, int, str]] = []
@@ -90,20 +100,24 @@ class Survey:
         self._open: list[int] = []
 
     def __repr__(self) -> str:
-        return f"<Survey {len(self.hrefs)} links, {len(self.landmarks)} landmarks>"
+        return f"<Survey {len(self.texts)} links, {len(self.landmarks)} landmarks>"
 
     def add(self, kind: str, url: str, anchor: str | None = None, rel: str | None = None) -> None:
         """Record a link."""
+        text, mark, fragment = url.partition("#")
         self.kinds.append(kind)
-        self.hrefs.append(url)
+        self.texts.append(text)
+        self.fragments.append(fragment if mark else None)
         self.anchors.append(anchor)
         self.rels.append(rel)
+        if self.plain and not PLAIN.fullmatch(url):
+            self.plain = False
 
     def enter(self, region: str) -> None:
         """What follows stands in a landmark, until `leave`."""
         if len(self.landmarks) < _MAX_LANDMARKS:
             self._open.append(len(self.landmarks))
-            self.landmarks.append((len(self.hrefs), -1, region))
+            self.landmarks.append((len(self.texts), -1, region))
         else:
             self._open.append(-1)
 
@@ -112,13 +126,13 @@ class Survey:
         place = self._open.pop()
         if place >= 0:
             first, _, region = self.landmarks[place]
-            self.landmarks[place] = first, len(self.hrefs), region
+            self.landmarks[place] = first, len(self.texts), region
 
     def end(self) -> None:
         """The walk is over, perhaps before the end of the tree."""
-        if len(self.hrefs) > self.max_links:
+        if len(self.texts) > self.max_links:
             self.overflow = True
-            for column in (self.kinds, self.hrefs, self.anchors, self.rels):
+            for column in (self.kinds, self.texts, self.fragments, self.anchors, self.rels):
                 del column[self.max_links :]
         while self._open:
             self.leave()
@@ -127,7 +141,7 @@ class Survey:
         """The nearest landmark around each link; nothing where there is no landmark."""
         if not self.landmarks:
             return []
-        regions: list[str | None] = [None] * len(self.hrefs)
+        regions: list[str | None] = [None] * len(self.texts)
         for first, end, region in self.landmarks:
             regions[first:end] = [region] * (end - first)
         return regions

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote
 
 from crawler.model import Target, worth_keeping
 from crawler.parse.charset import codec_of
+from crawler.parse.quick import indexes
 from crawler.policy.urls import MAX_KEPT_URL, Resolver
 
 REMEMBERED_BYTES: Final = 8 * 1024 * 1024
@@ -87,45 +87,33 @@ class Targets:
         self._max = max_url_bytes
         self._resolver: Resolver | None = None
         self._of_folder, self._of_site = self._remembered()
-        self._here: _Addresses = {}
         self._by_hash: dict[int, int] = {}
         self._known: dict[str, int] = {}
-        self._odd: dict[str, tuple[Target, str | None]] = {}
+        self._odd: dict[str, tuple[int, str | None]] = {}
         self.found: list[Target] = []
 
     def __repr__(self) -> str:
         return f"<Targets {len(self.found)} distinct of {len(self._known)} texts>"
 
-    def places(self, hrefs: Sequence[str]) -> tuple[list[int], list[str | None]]:
-        """The index of each link's target; each link's fragment, nothing where there is none."""
-        text = "".join(hrefs)
-        if not _have_plain_fragments(text, hrefs):
+    def places(
+        self, texts: list[str], fragments: list[str | None], *, plain: bool
+    ) -> tuple[list[int], list[str | None]]:
+        """The index of each link's target; each link's fragment, nothing where there is none.
+
+        texts, fragments: what stands before and behind ``#``. plain: as `Survey` says.
+        """
+        if not plain:
+            hrefs = map(_joined, texts, fragments)
             places = [self.place(href) for href in hrefs]
             return [index for index, _ in places], worth_keeping([exact for _, exact in places])
-        texts = hrefs
-        fragments: list[str | None] = []
-        if "#" in text:
-            parts = [href.partition("#") for href in hrefs]
-            texts = [text for text, _, _ in parts]
-            fragments = [fragment if mark else None for _, mark, fragment in parts]
-        site, folder, here, read = self._of_site, self._of_folder, self._here, self._read
-        meant = [site.get(t) or folder.get(t) or here.get(t) or read(t) for t in texts]
-        refused = [at for at, target in enumerate(meant) if target.refusal]
-        if refused:
-            fragments = fragments or [None] * len(hrefs)
-            for at in refused:
-                meant[at], fragments[at] = self._read_oddly(hrefs[at])
-        return self._indexes(meant), worth_keeping(fragments)
 
-    def _indexes(self, targets: Sequence[Target]) -> list[int]:
-        """The same as `index` for many."""
-        hashes = [target.hash for target in targets]
-        by_hash, found = self._by_hash, self.found
-        for number, target in dict(zip(hashes, targets, strict=True)).items():
-            if number not in by_hash:
-                by_hash[number] = len(found)
-                found.append(target)
-        return list(map(by_hash.__getitem__, hashes))
+        def other(number: int) -> int:
+            index, fragments[number] = self.place(_joined(texts[number], fragments[number]))
+            return index
+
+        memories, targets = (self._of_site, self._of_folder), (self._by_hash, self.found)
+        places_of = indexes(texts, self._known, memories, targets, other)
+        return places_of, worth_keeping(fragments)
 
     def place(self, href: str) -> tuple[int, str | None]:
         """The index of a link's target, and its fragment."""
@@ -144,16 +132,13 @@ class Targets:
         return index, fragment[:MAX_KEPT_URL] if mark else None
 
     def _place_oddly(self, href: str) -> tuple[int, str | None]:
-        target, fragment = self._read_oddly(href)
-        return self.index(target), fragment
-
-    def _read_oddly(self, href: str) -> tuple[Target, str | None]:
-        """What must be read as a whole means: the fragment of what is no address belongs to its
-        text."""
-        meaning = self._odd.get(href)
-        if meaning is None:
-            meaning = self._odd[href] = self._resolve(href)
-        return meaning
+        """The same for what must be read as a whole: the fragment of what is no address belongs to
+        its text."""
+        place = self._odd.get(href)
+        if place is None:
+            target, fragment = self._resolve(href)
+            place = self._odd[href] = self.index(target), fragment
+        return place
 
     def index(self, target: Target) -> int:
         """The index of a target that has been read already."""
@@ -166,12 +151,10 @@ class Targets:
     def _read(self, text: str) -> Target:
         """What a text without fragment means; it is not among those found for that."""
         addresses = self._addresses(text)
-        target = (self._here if addresses is None else addresses).get(text)
+        target = None if addresses is None else addresses.get(text)
         if target is None:
             target, _ = self._resolve(text)
-            if addresses is None:
-                self._here[text] = target
-            else:
+            if addresses is not None:
                 _memory.add(addresses, text, target)
         return target
 
@@ -202,17 +185,8 @@ class Targets:
         return self._resolver.resolve(href)
 
 
-def _have_plain_fragments(text: str, hrefs: Sequence[str]) -> bool:
-    """Whether no fragment can need the URL parser: most documents can be told so at a glance.
-
-    text: all of them together. https://url.spec.whatwg.org/#fragment-percent-encode-set
-    """
-    if not (text.isascii() and text.isprintable()):
-        return False
-    return (
-        not any(char in text for char in ' "<>`')
-        and max(map(len, hrefs), default=0) <= MAX_KEPT_URL
-    )
+def _joined(text: str, fragment: str | None) -> str:
+    return text if fragment is None else f"{text}#{fragment}"
 
 
 def _with_query_in(href: str, codec: str) -> str:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
+from crawler.model import Target
 from crawler.parse import plain
 from crawler.parse.html import html_parser
 from crawler.parse.survey import Survey
@@ -37,6 +38,14 @@ def assert_same(html: bytes, max_links: int = 10_000) -> None:
 
 PARTS = (
     *("<a href=x rel='NoFollow x'>", "<a href='?q=1#s'>", "<a name=n>", "<a xlink:href=y>", "</a>"),
+    *(
+        "<a href=x#s>",
+        "<a href=x#>",
+        "<a href=#t>",
+        "<a href='x# u'>",
+        "<a href=\u00e9>",
+        "<a href>",
+    ),
     *("<nav>", "</nav>", "<header role=main>", "</header>", "<main>", "</main>", "<footer>"),
     *("<div role=navigation>", "<div role=' main'>", "<div>", "</div>", "<td role=banner>"),
     *("<p>", "<br>", "<b>", "</b>", "<span>", "</span>", "<li>", "<table><tr>", "</table>"),
@@ -74,6 +83,33 @@ def test_any_markup_is_read_alike(html: str, max_links: int) -> None:
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_alike(html: bytes) -> None:
     assert_same(html)
+
+
+def target(name: str) -> Target:
+    refusal = "scheme" if name == "r" else None
+    return Target(f"http://h.test/{name}", ord(name[0]), "http://h.test", refusal)
+
+
+@given(st.lists(st.sampled_from(["a", "b", "c", "n", "r", "a2", "b2"])))
+def test_texts_have_the_same_places(texts: list[str]) -> None:
+    """c and n are in no memory; a2 and b2 are other texts for a and b; r is no address."""
+
+    def placed(way: ModuleType) -> tuple[object, ...]:
+        known: dict[str, int] = {"n": 0}
+        found = [target("n")]
+        by_hash = {found[0].hash: 0}
+        site = {"a": target("a"), "a2": target("a")}
+        folder = {"b": target("b"), "b2": target("b"), "r": target("r")}
+        asked: list[int] = []
+
+        def other(number: int) -> int:
+            asked.append(number)
+            return -1
+
+        places = way.indexes(texts, known, (site, folder), (by_hash, found), other)
+        return places, known, by_hash, found, asked
+
+    assert placed(compiled) == placed(plain)
 
 
 @settings(max_examples=1000, deadline=None)

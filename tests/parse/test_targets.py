@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crawler.parse import targets
+from crawler.parse.survey import Survey
 from crawler.parse.targets import REMEMBERED_BYTES, Targets
 from crawler.policy.urls import Resolver
 
@@ -27,6 +28,13 @@ PARTS = (
 )
 
 
+def places(read: Targets, hrefs: list[str]) -> tuple[list[int], list[str | None]]:
+    survey = Survey(len(hrefs))
+    for href in hrefs:
+        survey.add("a", href)
+    return read.places(survey.texts, survey.fragments, plain=survey.plain)
+
+
 @settings(max_examples=400, deadline=None)
 @given(
     st.lists(
@@ -40,7 +48,7 @@ def test_addresses_are_those_of_the_url_parser_whatever_was_read_before(
     for base, hrefs in documents:
         exact = Resolver(base)
         read = Targets(base, 2083)
-        indexes, fragments = read.places(hrefs)
+        indexes, fragments = places(read, hrefs)
         assert set(indexes) == set(range(len(read.found))), "an address that nothing links to"
         found = [read.found[index] for index in indexes]
         expected = [exact.resolve(href) for href in hrefs]
@@ -67,7 +75,7 @@ def test_a_limit_on_addresses_is_remembered_with_them() -> None:
 def test_memory_of_addresses_is_bounded(folder: str) -> None:
     for number in range(60):
         read = Targets(f"http://h.test/{folder}/{number}/", 2083)
-        read.places([f"{number}-{at}" for at in range(1000)])
+        places(read, [f"{number}-{at}" for at in range(1000)])
     known = targets._memory._known.values()
     kept = sum(len(text) + len(found.url) for part in known for text, found in part.items())
     assert 0 < kept <= REMEMBERED_BYTES + 1000 * 2000
@@ -76,5 +84,5 @@ def test_memory_of_addresses_is_bounded(folder: str) -> None:
 def test_what_cannot_be_remembered_drives_nothing_out() -> None:
     before = targets._memory._bytes
     read = Targets("http://h.test/z/p.html", 2083)
-    read.places([f"?page={number}" for number in range(500)])
+    places(read, [f"?page={number}" for number in range(500)])
     assert targets._memory._bytes - before < 1000
