@@ -38,7 +38,6 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 DATA = Path("data")
 ROWS_SHOWN = 50
 MOST_SIGNALS = 2
-START_LOOK_S = 0.05
 FORMS = {"csv": table.write_csv, "json": table.write_json}
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 BEGUN = {
@@ -406,9 +405,9 @@ def _run(conductor: Conductor, path: Path, face: Face) -> Outcome:
 
 
 def _watch(conductor: Conductor, path: Path, face: Face) -> None:
-    while conductor.start is None:
-        gevent.sleep(START_LOOK_S)
-    face.say(f"{path}: {BEGUN[conductor.start.mode]}")
+    start = conductor.start.get()
+    assert start is not None
+    face.say(f"{path}: {BEGUN[start.mode]}")
     try:
         progress.watch(conductor.stats, face, gevent.sleep)
     except OSError:

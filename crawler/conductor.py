@@ -15,7 +15,7 @@ from pathlib import Path
 
 import gevent
 import msgspec
-from gevent.event import Event
+from gevent.event import AsyncResult, Event
 from gevent.pool import Group
 
 from crawler import __version__, failpoints
@@ -63,7 +63,7 @@ class Conductor:
     """One run of a crawl on one database.
 
     seeds: the lines of the seeds file, read as they are needed. channel: how jobs reach workers,
-    by default as configured.
+    by default as configured. start: how the run begins, told when the file is open.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class Conductor:
         self._queued = 0
         self._statuses: Counter[str] = Counter()
         self._marks: deque[tuple[float, int]] = deque()
-        self.start: Start | None = None
+        self.start: AsyncResult[Start] = AsyncResult()
 
     def __repr__(self) -> str:
         return f"<Conductor {self._phase}, {self._pages} pages, {self._frontier!r}>"
@@ -120,14 +120,15 @@ class Conductor:
 
         Raises StorageError when the database cannot be written; what was committed stays.
         """
-        self.start = self._writer.open(seeds_file=self._seeds_file, version=__version__)
         greenlets = Group()
+        workers = gevent.spawn(self._channel.start)  # they come up while the file is opened
         try:
+            self.start.set(self._writer.open(seeds_file=self._seeds_file, version=__version__))
             self._writer.judge_again()
             self._queued = self._writer.queued()
             self._started = time.monotonic()
             self._phase = "crawling" if self._stop_reason is None else "draining"
-            self._channel.start()
+            workers.get()
             for part in (self._load, self._dispatch, self._receive, self._tick):
                 greenlets.start(gevent.Greenlet(self._guarded, part))
             writing = gevent.spawn(self._guarded, self._write)
@@ -140,6 +141,7 @@ class Conductor:
             writing.join()
             return self._finish()
         finally:
+            workers.join()
             greenlets.kill()
             self._channel.close()
             self._writer.close()

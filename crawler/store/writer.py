@@ -83,6 +83,7 @@ class Writer:
             )  # fmt: skip
         except BaseException:
             self._lock.release()
+            self._lock = None
             raise
         failpoints.reached("run-begun")
         self.run_id = start.run_id
