@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import atexit
 import gc
+import os
 import signal
 import sys
+from contextlib import suppress
+from typing import NoReturn
 
 INTERRUPTED = signal.getsignal(signal.SIGINT)
 if INTERRUPTED is signal.default_int_handler:
@@ -35,12 +38,28 @@ def main() -> None:
         from crawler.channels.forks import prepare
 
         prepare()
-    # All memory goes at the end; looking for cycles in it first took 40 ms.
-    atexit.register(gc.freeze)
     from crawler.cli import cli
 
     signal.signal(signal.SIGINT, INTERRUPTED)
-    cli()
+    try:
+        cli()
+    except SystemExit as ended:
+        if isinstance(ended.code, str):
+            raise
+        leave(ended.code or 0)
+
+
+def leave(code: int) -> NoReturn:
+    """End at once: all memory goes anyway, and taking it down piece by piece takes 50 ms.
+
+    What is registered for the end is done, and what was written is passed on.
+    """
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # it was closed before we began
+            with suppress(OSError, ValueError):
+                stream.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 from urllib.parse import urlsplit
@@ -379,7 +380,7 @@ def _crawl(plan: Plan, face: Face) -> int:
     outcome = _run(conductor, plan.path, face)
     with queries.reading(plan.path) as connection:
         with _standard_output():
-            face.end(summary.of_run(connection, plan.path))
+            face.end(partial(summary.of_run, connection, plan.path))
         seeds = queries.seed_count(connection, outcome.run_id)
     if outcome.state == "interrupted":
         return Interrupted.exit_code

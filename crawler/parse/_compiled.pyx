@@ -194,9 +194,7 @@ cdef class Folding:
         return 0
 
     cdef str text(self):
-        if self._length == 0:
-            return ""
-        return PyUnicode_DecodeUTF8(self._chars, self._length, NULL)
+        return PyUnicode_DecodeUTF8(self._chars, self._length, NULL) if self._length else ""
 
 
 cdef dict _SHOW_AS = {**dict.fromkeys(BLOCKS, BLOCK), **dict.fromkeys(HIDDEN, NOTHING)}
@@ -349,6 +347,7 @@ def visible_text(lxml_api._Element root not None):
     if text.odd and ("\xa0" in folded or "\f" in folded or "\u3000" in folded):
         folded = fold(folded)
         return folded, count_words(folded)
+    PyUnicode_AsUTF8AndSize(folded, NULL)  # once, for all who want it so: a hash, a frame, a row
     return folded, text.spaces + 1 if folded else 0
 
 

@@ -12,8 +12,6 @@ import codecs
 import re
 from typing import Final, NamedTuple
 
-from resiliparse.parse.encoding import detect_encoding
-
 from crawler.parse.quick import is_utf8
 
 PRESCAN_BYTES: Final = 1024
@@ -207,6 +205,8 @@ def utf16_without_mark(body: bytes) -> str | None:
 
 def guessed(body: bytes) -> str:
     """The likeliest encoding of bytes that declare none and are not UTF-8."""
+    from resiliparse.parse.encoding import detect_encoding  # 7 ms, and few documents need it
+
     # html5_compatible would turn Korean into UTF-8; codecs come under Python's names.
     codec = detect_encoding(body, html5_compatible=False) or FALLBACK
     name = named(codec) or _BY_CODEC.get(_codec_name(codec))

@@ -47,8 +47,8 @@ class Face(Protocol):
     def close(self) -> None:
         """Leave the terminal as it was."""
 
-    def end(self, told: Summary) -> None:
-        """Tell what the run came to."""
+    def end(self, told: Callable[[], Summary]) -> None:
+        """Tell what the run came to; it is asked for only where it is shown."""
 
 
 def watch(stats: Callable[[], Stats], face: Face, sleep: Callable[[float], object]) -> None:
@@ -90,9 +90,10 @@ class LivePanel:
         """Take the panel away."""
         self._live.stop()
 
-    def end(self, told: Summary) -> None:
+    def end(self, told: Callable[[], Summary]) -> None:
         """Print the summary."""
-        summary.show(told, self._screen)
+        if not self._screen.quiet:
+            summary.show(told(), self._screen)
 
 
 class PlainLines:
@@ -114,9 +115,10 @@ class PlainLines:
     def close(self) -> None:
         """Nothing to leave."""
 
-    def end(self, told: Summary) -> None:
+    def end(self, told: Callable[[], Summary]) -> None:
         """Print the summary."""
-        summary.show(told, self._screen)
+        if not self._screen.quiet:
+            summary.show(told(), self._screen)
 
 
 class JsonLines:
@@ -141,10 +143,10 @@ class JsonLines:
     def close(self) -> None:
         """Nothing to leave."""
 
-    def end(self, told: Summary) -> None:
+    def end(self, told: Callable[[], Summary]) -> None:
         """Write the last line."""
         with contextlib.suppress(BrokenPipeError):
-            self._stream.write(json_line("outcome", summary.facts(told)))
+            self._stream.write(json_line("outcome", summary.facts(told())))
 
 
 def json_line(event: str, facts: dict[str, Any]) -> str:
