@@ -35,8 +35,8 @@ log = logging.getLogger(__name__)
 
 SEEDS_A_BATCH = 1000
 SEEDS_AHEAD = 4
-STARVING_PAUSE_S = 0.005
-"""How long the writer waits for company when nothing else is left to fetch."""
+PAUSE_S = 0.005
+"""How long a visit waits for company where none, or nothing else to fetch, is in sight."""
 TICK_S = 0.5
 BLAMELESS = Reply(error="cancelled")
 """What a host is told of a failure that was the network's."""
@@ -366,14 +366,16 @@ class Conductor:
         enough = min(store.batch, max(1, self._room // 2))
         if len(self._arrivals) >= enough or waited >= store.batch_s:
             return True
-        more_may_come = self._frontier.leased and waited < STARVING_PAUSE_S
-        return self._frontier.starving and not more_may_come
+        starving, out = self._frontier.starving, self._frontier.leased
+        if starving and not out:
+            return True
+        return (starving or not out) and waited >= PAUSE_S
 
     def _until_batch(self) -> float | None:
         if not self._arrivals:
             return None
-        if self._frontier.starving:
-            return STARVING_PAUSE_S
+        if self._frontier.starving or not self._frontier.leased:
+            return PAUSE_S
         waited = time.monotonic() - self._oldest_arrival
         return max(self._config.store.batch_s - waited, 0.001)
 

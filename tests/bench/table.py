@@ -12,6 +12,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from crawler.parse import plain, quick
 from tests.bench.loads import Figure
 from tests.bench.race import Course, Placing
 
@@ -28,7 +29,11 @@ def machine() -> str:
     """The machine, on one line."""
     load = os.getloadavg()[0]
     python = platform.python_version()
-    return f"{os.cpu_count()} cores, load {load:.1f}, Linux {platform.release()}, Python {python}"
+    compiled = "" if quick.look is not plain.look else ", nothing compiled"
+    return (
+        f"{os.cpu_count()} cores, load {load:.1f}, Linux {platform.release()}, Python {python}"
+        f"{compiled}"
+    )
 
 
 def of_race(course: Course, placings: Sequence[Placing], runs: int) -> Group:
