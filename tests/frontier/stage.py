@@ -17,7 +17,7 @@ import msgspec
 
 from crawler.config import Config
 from crawler.frontier import Frontier, Lease, Windows, supply
-from crawler.model import Document, Job, Link, LinkColumns, Reply, Visit
+from crawler.model import Distinct, Document, Job, Link, LinkColumns, Reply, Visit
 from crawler.policy import urls
 from crawler.policy.seeds import read_line
 from crawler.store import runs
@@ -207,6 +207,6 @@ def document(links: Iterable[str]) -> Document:
     targets = tuple(urls.resolve(link)[0] for link in dict.fromkeys(links))
     return Document(
         content_type="text/html",
-        targets=targets,
+        targets=Distinct.of(targets),
         columns=LinkColumns.of(Link(number, "a") for number in range(len(targets))),
     )

@@ -17,7 +17,7 @@ from gevent import subprocess
 
 from crawler.conductor import Conductor
 from crawler.errors import StorageError
-from crawler.model import Document, Job, Link, LinkColumns, Reply, Target, Visit
+from crawler.model import Distinct, Document, Job, Link, LinkColumns, Reply, Target, Visit
 from crawler.policy import urls
 from crawler.store import archive, catalogue, queue
 from crawler.store.archive import Arrival
@@ -220,7 +220,7 @@ POISON = {
     "a number beyond 63 bits": Document(text_hash=2**63),
     "a word where a number belongs": Document(word_count="many"),  # type: ignore[arg-type]
     "a surrogate in an anchor": Document(
-        targets=(Target("http://a.test/x", 5, "http://a.test"),),
+        targets=Distinct.of([Target("http://a.test/x", 5, "http://a.test")]),
         columns=LinkColumns.of([Link(0, "a", "\udfff")]),
     ),
     "a link to a target that is not there": Document(columns=LinkColumns.of([Link(3, "a")])),
