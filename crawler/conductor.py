@@ -121,14 +121,16 @@ class Conductor:
         Raises StorageError when the database cannot be written; what was committed stays.
         """
         greenlets = Group()
-        workers = gevent.spawn(self._channel.start)  # they come up while the file is opened
+        workers = gevent.spawn(self._start_workers)  # they come up while the file is opened
         try:
             self.start.set(self._writer.open(seeds_file=self._seeds_file, version=__version__))
             self._writer.judge_again()
             self._queued = self._writer.queued()
             self._started = time.monotonic()
             self._phase = "crawling" if self._stop_reason is None else "draining"
-            workers.get()
+            error = workers.get()
+            if error is not None:
+                raise error
             for part in (self._load, self._dispatch, self._receive, self._tick):
                 greenlets.start(gevent.Greenlet(self._guarded, part))
             writing = gevent.spawn(self._guarded, self._write)
@@ -145,6 +147,14 @@ class Conductor:
             greenlets.kill()
             self._channel.close()
             self._writer.close()
+
+    def _start_workers(self) -> CrawlError | None:
+        """An error is a value: gevent prints the traceback of one that ends a greenlet."""
+        try:
+            self._channel.start()
+        except CrawlError as error:
+            return error
+        return None
 
     def stop(self, reason: str = "signal") -> None:
         """Lease nothing more; what is in flight finishes within ``run.drain_s`` and is stored.

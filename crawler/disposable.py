@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 import msgspec
-from gevent import monkey, with_timeout
+from gevent import monkey, sleep, with_timeout
 from gevent.fileobject import FileObject
 from gevent.lock import BoundedSemaphore
 from gevent.os import fork_and_watch
@@ -30,6 +30,8 @@ AT_ONCE = 1
 """A page of 10 MB may take hundreds of MB as a tree, so a worker has one such process at a time."""
 START_S = 5.0
 """What a new process may take to come up, beside the parsing itself."""
+PAUSES_S = (0.1, 0.3, 1.0, 3.0)
+"""How long to wait, and how often, where the machine has no room for another process."""
 MEMORY_BYTES = 1024 * 1024 * 1024
 """What it may take beside the memory it is born with."""
 
@@ -66,28 +68,41 @@ class DisposableParser:
 
     def parse(self, job: Job, reply: Reply) -> Document:
         """The document, or one without facts: ``parse_timeout`` when it took too long, or its
-        process died of it. Raises OSError when there can be no other process."""
+        process died of it, or there was no room for one."""
         with self._places:
-            parent = os.getpid()
-            listening, answering = os.pipe()
-            with FileObject(listening, "rb") as pipe:
+            for pause_s in PAUSES_S:
                 try:
-                    child = fork_and_watch(fork=_fork)  # the loop reaps it
-                    if child == 0:
-                        self._answer(parent, answering, job, reply)
-                    handle = os.pidfd_open(child)
-                finally:
-                    os.close(answering)
-                try:
-                    limit = self._config.max_seconds + START_S
-                    answer: bytes = with_timeout(limit, pipe.read, timeout_value=b"")
-                    return msgspec.msgpack.decode(answer, type=Document)
-                except msgspec.DecodeError:  # it was too slow, or died
-                    return GIVEN_UP
-                finally:
-                    with suppress(ProcessLookupError):
-                        signal.pidfd_send_signal(handle, signal.SIGKILL)
-                    os.close(handle)
+                    return self._ask(job, reply)
+                except OSError:
+                    sleep(pause_s)
+        return GIVEN_UP
+
+    def _ask(self, job: Job, reply: Reply) -> Document:
+        """Raises OSError when there can be no other process now."""
+        parent = os.getpid()
+        listening, answering = os.pipe()
+        with FileObject(listening, "rb") as pipe:
+            try:
+                child = fork_and_watch(fork=_fork)  # the loop reaps it
+                if child == 0:
+                    self._answer(parent, answering, job, reply)
+            finally:
+                os.close(answering)
+            try:
+                handle = os.pidfd_open(child)
+            except OSError:
+                os.kill(child, signal.SIGKILL)  # the loop has not run: its number is still its own
+                raise
+            try:
+                limit = self._config.max_seconds + START_S
+                answer: bytes = with_timeout(limit, pipe.read, timeout_value=b"")
+                return msgspec.msgpack.decode(answer, type=Document)
+            except msgspec.DecodeError:  # it was too slow, or died
+                return GIVEN_UP
+            finally:
+                with suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(handle, signal.SIGKILL)
+                os.close(handle)
 
     def _answer(self, parent: int, answering: int, job: Job, reply: Reply) -> NoReturn:
         """Be the new process: parse and write down what was found."""
@@ -95,8 +110,7 @@ class DisposableParser:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             end_with_parent(parent)
             let_go(answering)
-            memory = _memory_bytes() + MEMORY_BYTES
-            resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+            _limit_memory()
             document = parse(job, reply, self._config, max_url_bytes=self._max_url_bytes)
             with open(answering, "wb") as pipe:
                 pipe.write(msgspec.msgpack.encode(document))
@@ -104,7 +118,10 @@ class DisposableParser:
             os._exit(0)
 
 
-def _memory_bytes() -> int:
-    """Address space of this process, as its limit counts it."""
+def _limit_memory() -> None:
+    """To `MEMORY_BYTES` more than now, or to what it may have at the most."""
     with open("/proc/self/statm") as sizes:
-        return int(sizes.read().split()[0]) * resource.getpagesize()
+        now = int(sizes.read().split()[0]) * resource.getpagesize()
+    wanted, (_, most) = now + MEMORY_BYTES, resource.getrlimit(resource.RLIMIT_AS)
+    allowed = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+    resource.setrlimit(resource.RLIMIT_AS, (allowed, most))

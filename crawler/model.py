@@ -86,7 +86,7 @@ class Distinct(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return len(self.hashes)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=1)
 def _unpacked(packed: bytes) -> list[Target]:
     return _targets.decode(packed)
 

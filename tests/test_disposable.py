@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -63,6 +64,17 @@ def test_one_that_takes_all_memory_is_cut_short(monkeypatch: pytest.MonkeyPatch)
     document = parser().parse(JOB, reply(8 * PAGE))
     assert document.truncated == "parse"
     assert document.title is None
+
+
+def test_one_for_which_there_is_no_room_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(os, "pidfd_open", full)
+    monkeypatch.setattr(disposable, "PAUSES_S", (0.01, 0.01))
+    before = set(psutil.Process().children())
+    assert parser().parse(JOB, reply(BURNING)) == GIVEN_UP
+    assert all(ended(child) for child in set(psutil.Process().children()) - before)
 
 
 def test_no_parser_outlives_its_worker() -> None:

@@ -6,7 +6,7 @@ same several times as fast; where it could not be built, these do its work.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from lxml import etree
@@ -102,9 +102,9 @@ def visible_text(root: etree._Element) -> tuple[str, int]:
 
 
 def look(root: etree._Element, survey: Survey) -> None:
-    """Walk over a tree once, in document order, and fill in what it shows."""
+    """Walk over a document once, in its order, and fill in what it shows."""
     open_landmarks: list[etree._Element] = []
-    for event, element in etree.iterwalk(root, events=("start", "end"), tag=_WATCHED):
+    for event, element in _events(root):
         if event == "end":
             if open_landmarks and open_landmarks[-1] is element:
                 open_landmarks.pop()
@@ -125,6 +125,13 @@ def look(root: etree._Element, survey: Survey) -> None:
         if len(survey.texts) > survey.max_links:
             break
     survey.end()
+
+
+def _events(root: etree._Element) -> Iterator[tuple[str, etree._Element]]:
+    """Where elements that are watched begin and end; what came behind the root's end is a root of
+    its own."""
+    for part in (root, *root.itersiblings()):
+        yield from etree.iterwalk(part, events=("start", "end"), tag=_WATCHED)
 
 
 def shown(element: etree._Element, limit: int) -> str:

@@ -51,7 +51,16 @@ PARTS = (
     *("<p>", "<br>", "<b>", "</b>", "<span>", "</span>", "<li>", "<table><tr>", "</table>"),
     *("<h1>", "</h1>", "<title>", "</title>", "<img src=i alt=' an  image '>", "<img alt>"),
     *("<img srcset='a 1x, b 2x'>", "<script>", "</script>", "<noscript>", "</noscript>"),
-    *("<svg>", "</svg>", "<object data=o>", "</object>", "<iframe src=f>", "</iframe>"),
+    *(
+        "</hTML>",
+        "<html/>",
+        "<svg>",
+        "</svg>",
+        "<object data=o>",
+        "</object>",
+        "<iframe src=f>",
+        "</iframe>",
+    ),
     *("<base href=/b/>", "<link rel=canonical href=c>", "<meta name=robots content=nofollow>"),
     *("<form action=f>", "<select><option>", "</select>", "<textarea>", "</textarea>", "<x-y>"),
     *(

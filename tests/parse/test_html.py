@@ -367,7 +367,9 @@ def test_xhtml_is_read_like_html() -> None:
         )
 
 
-@pytest.mark.parametrize("end", ["</body></html>", "</BODY></HTML >", "</html>\n<!-- made by -->"])
+@pytest.mark.parametrize(
+    "end", ["</body></html>", "</BODY></HTML >", "</html>\n<!-- made by -->", "</hTmL>"]
+)
 def test_what_stands_behind_the_end_of_a_page_belongs_to_it(end: str) -> None:
     document = parsed(f"<html><body><p>Before <a href=a>a</a></p>{end}<p>After <a href=b>b</a>")
     assert hrefs(document) == ["http://h.test/d/a", "http://h.test/d/b"]
