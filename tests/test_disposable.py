@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 
+import gevent
 import psutil
 import pytest
 
@@ -45,6 +47,17 @@ def test_a_large_document_means_what_it_means_here() -> None:
     document = parser().parse(JOB, reply(PAGE))
     assert document == parse(JOB, reply(PAGE), ParseConfig())
     assert document.title == "t"
+
+
+def test_who_waits_meanwhile_is_not_forgotten() -> None:
+    """The new process has the loop's epoll in common with this one."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        waiting = gevent.spawn(ours.recv, 10)
+        gevent.sleep(0.01)
+        parser().parse(JOB, reply(PAGE))
+        theirs.sendall(b"here")
+        assert waiting.get(timeout=3) == b"here"
 
 
 def test_one_that_takes_too_long_is_given_up_and_leaves_no_process(
