@@ -70,7 +70,7 @@ $(READY): pyproject.toml requirements.lock
 	  $(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { \
 	    echo "$(PYTHON) cannot make environments: apt-get install python3-venv (on Debian and Ubuntu)" >&2; exit 1; }; \
 	  printf '%s' "Making $(VENV), once, $$(grep -c == requirements.lock) packages "; \
-	  $(PYTHON) -m venv --clear $(VENV) && \
+	  $(PYTHON) -m venv --clear $(VENV) || exit 1; \
 	  { $(PIP) --no-deps -r requirements.lock 2>&1 || touch $(VENV)/.failed; } | tee $(VENV)/install.log | \
 	    while read -r word rest; do case "$$word" in Collecting) printf .;; Installing) printf ' unpacking';; esac; done; \
 	  test ! -e $(VENV)/.failed || { echo " failed:"; tail -n 12 $(VENV)/install.log; exit 1; } >&2; \

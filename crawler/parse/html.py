@@ -95,7 +95,7 @@ def _tree(data: bytes) -> tuple[etree._Element | None, str | None]:
 
 def _goes_on_after_its_end(data: bytes) -> bool:
     """Does something stand behind ``</html>``? To the HTML standard it is part of the body (section
-    13.2.6.4.22), libxml2 drops it."""
+    13.2.6.4.22), libxml2 puts it beside the root, out of all that is open there."""
     first = next((at for name in _HTML_ENDS if (at := find(data, name)) >= 0), -1)
     if first < 0:
         return False
