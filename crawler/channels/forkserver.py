@@ -41,6 +41,10 @@ ALLOCATOR: Final = ((-1, KEPT_BYTES), (-3, KEPT_BYTES), (1, 0))
 thousands of small pieces for each page: giving the memory back to the kernel each time costs 6 %
 of a crawl, putting small pieces aside instead of joining them 8 % of parsing."""
 
+LESS_URGENT: Final = 5
+"""How nice workers are: what they have fetched is worth something when it is stored. On equal terms
+they run ahead of the writer, and at the end of a crawl it is left alone with a core of many."""
+
 
 def serve(control: int, parent: int) -> NoReturn:
     """Fork whoever is asked for, until the conductor closes its end of the socket, or dies.
@@ -114,6 +118,7 @@ def _work(parent: int, descriptors: Sequence[int]) -> NoReturn:
     try:
         end_with_parent(parent)
         _be_called(WORKER_NAME)
+        os.nice(LESS_URGENT)
         child.serve(*descriptors)
     except BaseException:
         traceback.print_exc()
