@@ -1,43 +1,104 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
-"""The same as `plain`, on libxml2's own nodes (https://lxml.de/capi.html).
+"""The same as `plain`, from what libxml2's parser tells while it reads, without a tree.
 
-What is found and shown is said in `survey` and `text`; here it is only done faster. Both must give
-the same of every document: tests/parse/test_compiled.py holds them against each other.
+The library is lxml's own: lxml brings the declarations of its libxml2 for that
+(https://lxml.de/capi.html), and the functions are looked up in its module. What is found and shown
+is said in `survey` and `text`; here it is only done faster. Both must give the same of every
+document: tests/parse/test_compiled.py holds them against each other.
 """
 
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_DecodeUTF8
+from libc.limits cimport INT_MAX
 from libc.stdint cimport uint64_t
 from libc.stdlib cimport free, realloc
-from libc.string cimport memcmp, memcpy, strcmp, strlen, strstr
-from lxml.includes cimport etreepublic as lxml_api
-from lxml.includes.tree cimport (
-    XML_CDATA_SECTION_NODE,
-    XML_ELEMENT_NODE,
-    XML_TEXT_NODE,
-    xmlAttr,
-    xmlNode,
+from libc.string cimport memcmp, memcpy, memset, strcmp, strlen, strstr
+from lxml.includes.htmlparser cimport HTML_PARSE_NONET, HTML_PARSE_RECOVER
+from lxml.includes.tree cimport const_xmlChar, xmlDoc
+from lxml.includes.xmlerror cimport (
+    XML_ERR_NO_MEMORY,
+    XML_ERR_RESOURCE_LIMIT,
+    xmlError,
+    xmlStructuredErrorFunc,
 )
+from lxml.includes.xmlparser cimport (
+    XML_PARSE_HUGE,
+    XML_SAX2_MAGIC,
+    charactersSAXFunc,
+    endElementSAXFunc,
+    startElementSAXFunc,
+    xmlParserCtxt,
+    xmlSAXHandler,
+)
+from posix.dlfcn cimport RTLD_NOW, dlopen, dlsym
 
+import os
 import sys
 
-from crawler.parse.survey import HANDLERS, LANDMARKS, MAX_ANCHOR, PLAIN, ROLE_HOLDERS, ROLES
+from lxml import etree
+
+from crawler.parse.survey import (
+    HANDLERS,
+    LANDMARKS,
+    MAX_ANCHOR,
+    MAX_FACT,
+    PLAIN,
+    ROLE_HOLDERS,
+    ROLES,
+    Survey,
+)
 from crawler.parse.text import BLOCKS, HIDDEN, count_words, fold
 from crawler.policy.urls import MAX_KEPT_URL
 
-lxml_api.import_lxml__etree()
+cdef extern from "libxml/xmlversion.h":
+    int LIBXML_VERSION
+ctypedef xmlParserCtxt* (*NewContext)(const xmlSAXHandler* sax, void* user_data) noexcept
+ctypedef xmlDoc* (*ReadMemory)(
+    xmlParserCtxt* context,
+    const char* data,
+    int length,
+    const char* url,
+    const char* encoding,
+    int options,
+) noexcept
+ctypedef void (*OnContext)(xmlParserCtxt* context) noexcept
+
+
+cdef void* _function(const char* name) except NULL:
+    """A function of the libxml2 that lxml has loaded."""
+    cdef void* library = dlopen(os.fsencode(etree.__file__), RTLD_NOW)
+    cdef void* function = NULL if library is NULL else dlsym(library, name)
+    if function is NULL:
+        raise ImportError(f"lxml does not show its {name.decode()}")
+    return function
+
+
+if etree.LIBXML_VERSION < (2, 14) or etree.LIBXML_VERSION[:2] != (
+    LIBXML_VERSION // 10000,
+    LIBXML_VERSION // 100 % 100,
+):
+    # Before 2.14, what was told depended on the tree that was being built.
+    raise ImportError("compiled for another libxml2: make anew")
+cdef NewContext _new_context = <NewContext>_function("htmlNewSAXParserCtxt")
+cdef ReadMemory _read_memory = <ReadMemory>_function("htmlCtxtReadMemory")
+cdef OnContext _stop = <OnContext>_function("xmlStopParser")
+cdef OnContext _free_context = <OnContext>_function("htmlFreeParserCtxt")
 
 cdef enum:
+    OPTIONS = HTML_PARSE_RECOVER | HTML_PARSE_NONET | XML_PARSE_HUGE
     SLOTS = 1024
-    # how an element is shown
-    INLINE = 0
+    # Elements within each other; what comes near the limit of a tree, 2048, is for `plain` to judge.
+    DEEPEST = 2000
+    # what an element is; from HANDLER on, also the place of its handler
     BLOCK = 1
     NOTHING = 2
-    ALT = 3
-    # what an element is looked at for; from HANDLED on, the place of its handler
-    NEVER = 0
-    LINK = 1
-    REGION = 2
-    HANDLED = 3
+    IMAGE = 4
+    ANCHOR = 8
+    TITLE = 16
+    HEADING = 32
+    SVG = 64
+    REGION = 128
+    ENTERED = 256
+    HANDLER = 512
 
 
 cdef class Names:
@@ -106,8 +167,8 @@ cdef inline uint64_t _zeros(uint64_t word) noexcept:
 cdef class Folding:
     """Text with the white space of XML folded to single spaces, none at its ends.
 
-    spaces: how many it has. odd: something came that Python may take for white space and XML does
-    not.
+    spaces: how many it has. odd: something came that is neither printable ASCII nor white space of
+    XML.
     """
 
     cdef char* _chars
@@ -129,9 +190,8 @@ cdef class Folding:
     cdef inline void gap(self) noexcept:
         self._gap = True
 
-    cdef int add(self, const char* text) except -1:
+    cdef int add(self, const char* text, size_t length) except -1:
         """Eight characters at a time as long as no two of them need folding."""
-        cdef size_t length = strlen(text)
         cdef size_t done = 0
         cdef size_t at
         cdef uint64_t word, spaces
@@ -196,34 +256,68 @@ cdef class Folding:
     cdef str text(self):
         return PyUnicode_DecodeUTF8(self._chars, self._length, NULL) if self._length else ""
 
+    cdef str start(self, Py_ssize_t limit):
+        """The first characters, folded as Python does."""
+        cdef str text = self.text()
+        if self.odd and self._may_have_other_spaces():
+            text = fold(text)
+        return text[:limit] if len(text) > limit else text
 
-cdef dict _SHOW_AS = {**dict.fromkeys(BLOCKS, BLOCK), **dict.fromkeys(HIDDEN, NOTHING)}
-cdef Names _ON_PAGES = Names(_SHOW_AS)
-cdef Names _IN_HEADINGS = Names({**_SHOW_AS, "img": ALT})
-# No anchor holds another, though libxml2 leaves them so; the text is the inner one's.
-cdef Names _IN_ANCHORS = Names({**_SHOW_AS, "img": ALT, "a": NOTHING})
+    cdef bint _may_have_other_spaces(self) noexcept:
+        """Is there anything that may be white space to Python alone?
+
+        Control characters, and what begins with the bytes of U+0085, U+00A0, U+1680, U+2000 to
+        U+206F and U+3000.
+        """
+        cdef size_t i
+        cdef unsigned char first, second
+        for i in range(self._length):
+            first = <unsigned char>self._chars[i]
+            if first < 32:
+                return True
+            if first < 0xC2 or first > 0xE3 or i + 1 == self._length:
+                continue
+            second = <unsigned char>self._chars[i + 1]
+            if (
+                (first == 0xC2 and (second == 0x85 or second == 0xA0))
+                or (first == 0xE1 and second == 0x9A)
+                or (first == 0xE2 and (second == 0x80 or second == 0x81))
+                or (first == 0xE3 and second == 0x80)
+            ):
+                return True
+        return False
+
+
 cdef list _HANDLERS = list(HANDLERS.values())
-cdef Names _WATCHED = Names(
-    {
-        "a": LINK,
-        **dict.fromkeys((*LANDMARKS, *ROLE_HOLDERS), REGION),
-        **{name: HANDLED + place for place, name in enumerate(HANDLERS)},
-    }
-)
 cdef list _REGION_NAMES = [None, *dict.fromkeys((*ROLES.values(), *LANDMARKS.values()))]
 cdef Names _ROLES = Names({role: _REGION_NAMES.index(name) for role, name in ROLES.items()})
 cdef Names _LANDMARKS = Names(
     {tag: _REGION_NAMES.index(name) for tag, name in LANDMARKS.items()}
 )
+
+
+def _elements():
+    """What each element is that is more than a part of a line."""
+    elements = {"img": IMAGE, "a": ANCHOR, "title": TITLE, "h1": HEADING, "svg": SVG}
+    for names, what in (
+        (BLOCKS, BLOCK),
+        (HIDDEN, NOTHING),
+        ((*LANDMARKS, *ROLE_HOLDERS), REGION),
+    ):
+        for name in names:
+            elements[name] = elements.get(name, 0) | what
+    for place, name in enumerate(HANDLERS):
+        elements[name] = elements.get(name, 0) | HANDLER * (place + 1)
+    return elements
+
+
+cdef Names _ELEMENTS = Names(_elements())
 cdef Py_ssize_t _MAX_ANCHOR = MAX_ANCHOR
+cdef Py_ssize_t _MAX_FACT = MAX_FACT
 cdef Py_ssize_t _MAX_KEPT_URL = MAX_KEPT_URL
 cdef bint _PLAIN[256]
 for _char in range(256):
     _PLAIN[_char] = PLAIN.fullmatch(chr(_char)) is not None
-
-
-cdef inline bint _is_text(xmlNode* node) noexcept:
-    return node.type == XML_TEXT_NODE or node.type == XML_CDATA_SECTION_NODE
 
 
 def find(bytes data not None, bytes needle not None):
@@ -318,97 +412,289 @@ def indexes(list texts, dict known, tuple memories, tuple targets, other):
     return places
 
 
-def visible_text(lxml_api._Element root not None):
-    """The text of a document as shown, white space folded to single spaces; its words."""
-    cdef Folding text = Folding()
-    cdef xmlNode* top = root._c_node
-    cdef xmlNode* node = top
-    cdef int show
-    cdef str folded
-    while True:
-        if _is_text(node):
-            if node.content is not NULL:
-                text.add(<const char*>node.content)
-        elif node.type == XML_ELEMENT_NODE:
-            show = _ON_PAGES.of(<const char*>node.name)
-            if show == BLOCK:
-                text.gap()
-            if show != NOTHING and node.children is not NULL:
-                node = node.children
-                continue
-        while node is not top and node.next is NULL:
-            node = node.parent
-            if _ON_PAGES.of(<const char*>node.name) == BLOCK:
-                text.gap()
-        node = node.next
-        if node is NULL:
-            break
-        if node.parent is top.parent:
-            top = node  # what came behind the root's end
-    folded = text.text()
-    if text.odd and ("\xa0" in folded or "\f" in folded or "\u3000" in folded):
-        folded = fold(folded)
-        return folded, count_words(folded)
-    PyUnicode_AsUTF8AndSize(folded, NULL)  # once, for all who want it so: a hash, a frame, a row
-    return folded, text.spaces + 1 if folded else 0
+def scan(bytes data not None, Py_ssize_t max_links):
+    """As `plain.scan`, whose words these are."""
+    cdef Reading reading = Reading(max_links)
+    reading.read(data)
+    if reading.unfit:
+        from crawler.parse import plain
+
+        return plain.scan(data, max_links)
+    return reading.survey
 
 
-def look(lxml_api._Element root not None, survey):
-    """Walk over a tree once, in document order, and fill in what it shows."""
-    cdef list kinds = survey.kinds, texts = survey.texts, fragments = survey.fragments
-    cdef list anchors = survey.anchors, rels = survey.rels
-    cdef Py_ssize_t max_links = survey.max_links
-    cdef list landmarks = []
-    cdef Folding text = Folding()
-    cdef xmlNode* top = root._c_node
-    cdef xmlNode* node = top
-    cdef xmlNode* landmark = NULL
-    cdef int watched
-    cdef const char* address
-    cdef bint plain = True
-    while True:
-        if node.type == XML_ELEMENT_NODE:
-            watched = _WATCHED.of(<const char*>node.name)
-            if watched == LINK:
-                address = _value(node, "href")
-                if address is NULL:
-                    address = _value(node, "xlink:href")
-                if address is not NULL:
-                    kinds.append("a")
-                    plain &= _split(address, texts, fragments)
-                    anchors.append(_shown(node, _IN_ANCHORS, text, _MAX_ANCHOR))
-                    rels.append(_attribute(node, "rel"))
-            elif watched >= HANDLED:
-                _HANDLERS[watched - HANDLED](survey, lxml_api.elementFactory(root._doc, node))
-            elif watched == REGION:
-                region = _region(node)
-                if region is not None:
-                    survey.enter(region)
-                    landmarks.append(<size_t>node)
-                    landmark = node
-            if watched and len(texts) > max_links:
-                break
-            if node.children is not NULL:
-                node = node.children
-                continue
-        while True:
-            if node is landmark:
-                survey.leave()
-                landmarks.pop()
-                landmark = NULL
-                if landmarks:
-                    landmark = <xmlNode*><size_t>landmarks[len(landmarks) - 1]
-            if node is top or node.next is not NULL:
-                break
-            node = node.parent
-        node = node.next
-        if node is NULL:
-            break
-        if node.parent is top.parent:
-            top = node  # what came behind the root's end
-    if not plain:
-        survey.plain = False
-    survey.end()
+cdef class Reading:
+    """A survey while its page is being read.
+
+    unfit: this page is one for `plain`: too deep, or nothing.
+    """
+
+    cdef object survey
+    cdef bint unfit
+    cdef xmlParserCtxt* _context
+    cdef object _failure
+    cdef bint _looking
+    cdef bint _plain
+    cdef Py_ssize_t _max_links
+    cdef list _kinds, _texts, _fragments, _anchors, _rels
+    cdef Py_ssize_t _link
+    # what is open
+    cdef int _depth
+    cdef int _open[DEEPEST]
+    cdef bint _begun
+    cdef int _svgs
+    # the text of the page, of its title and of its first heading; where these began
+    cdef Folding _page, _title, _heading
+    cdef int _title_at, _heading_at
+    cdef int _hidden, _heading_hidden
+    # Of anchors within anchors, a text is the innermost's.
+    cdef int _nesting
+    cdef Py_ssize_t _anchor_link[DEEPEST]
+    cdef int _anchor_hidden[DEEPEST]
+    cdef list _anchor_texts
+    cdef Folding _anchor
+
+    def __cinit__(self, Py_ssize_t max_links):
+        self.survey = survey = Survey(max_links)
+        self._max_links = max_links
+        self._kinds, self._texts, self._fragments = survey.kinds, survey.texts, survey.fragments
+        self._anchors, self._rels = survey.anchors, survey.rels
+        self._looking = self._plain = True
+        self._page, self._title, self._heading = Folding(), Folding(), Folding()
+        self._anchor_texts = []
+
+    cdef read(self, bytes data):
+        cdef xmlSAXHandler sax
+        if len(data) > INT_MAX:
+            self.unfit = True
+            return
+        memset(&sax, 0, sizeof(sax))
+        sax.initialized = XML_SAX2_MAGIC
+        # Declared for parsers that let go of the interpreter; this one keeps it.
+        sax.startElement = <startElementSAXFunc><void*>_on_start
+        sax.endElement = <endElementSAXFunc><void*>_on_end
+        sax.characters = <charactersSAXFunc><void*>_on_text
+        sax.serror = <xmlStructuredErrorFunc><void*>_on_error
+        self._context = _new_context(&sax, <void*>self)
+        if self._context is NULL:
+            raise MemoryError
+        try:
+            _read_memory(self._context, data, len(data), NULL, "UTF-8", OPTIONS)
+        finally:
+            _free_context(self._context)
+        if self._failure is not None:
+            raise self._failure
+        self.unfit = self.unfit or not self._begun
+        if not self.unfit:
+            self._end_survey()
+
+    cdef _end_survey(self):
+        if self._looking:
+            self._stop_looking()
+        survey = self.survey
+        survey.text, survey.words = self._text()
+
+    cdef _text(self):
+        cdef str text = self._page.text()
+        if self._page.odd and ("\xa0" in text or "\f" in text or "\u3000" in text):
+            text = fold(text)
+            return text, count_words(text)
+        PyUnicode_AsUTF8AndSize(text, NULL)  # once, for all who want it so: a hash, a frame, a row
+        return text, self._page.spaces + 1 if text else 0
+
+    cdef int fail(self, failure) except -1:
+        """Read no more. failure: raised when the parser has returned; None to leave it to `plain`."""
+        self._failure = self._failure or failure
+        self.unfit = True
+        _stop(self._context)
+        return 0
+
+    cdef int start(self, const char* name, const char** attributes) except -1:
+        cdef int what = _ELEMENTS.of(name)
+        if self._depth == DEEPEST:
+            self.fail(None)
+            return 0
+        if not self._begun:
+            self._begun = True
+            self.survey.lang = _attribute(attributes, "lang") or _attribute(attributes, "xml:lang")
+        if what and self._looking and what > IMAGE:
+            what = self._look(what, name, attributes)
+        self._open[self._depth] = what
+        self._depth += 1
+        if what:
+            self._show(what, attributes)
+        return 0
+
+    cdef int _look(self, int what, const char* name, const char** attributes) except -1:
+        """Where does this element lead, and what does it tell of the page?"""
+        cdef const char* address
+        if what & ANCHOR:
+            address = _value(attributes, "href")
+            if address is NULL:
+                address = _value(attributes, "xlink:href")
+            if address is not NULL:
+                self._kinds.append("a")
+                if not _split(address, self._texts, self._fragments):
+                    self._plain = False
+                self._anchors.append(None)
+                self._rels.append(_attribute(attributes, "rel"))
+                what |= ENTERED
+                self._link = len(self._texts) - 1
+        elif what >= HANDLER:
+            _HANDLERS[what // HANDLER - 1](self.survey, _all(attributes))
+        elif what & TITLE:
+            if self.survey.title is None and not self._svgs and not self._title_at:
+                self._title_at = self._depth + 1
+        elif what & HEADING:
+            if self.survey.h1 is None and not self._heading_at:
+                self._heading_at = self._depth + 1
+                self._heading_hidden = 0
+        elif what & REGION:
+            region = _region(name, attributes)
+            if region is not None:
+                self.survey.enter(region)
+                what |= ENTERED
+        else:
+            return what
+        if len(self._texts) > self._max_links:
+            self._stop_looking()
+        return what
+
+    cdef int _stop_looking(self) except -1:
+        if not self._plain:
+            self.survey.plain = False
+        self.survey.end()
+        self._looking = False
+        return 0
+
+    cdef int _show(self, int what, const char** attributes) except -1:
+        """What does this element do to the texts around it?"""
+        if what & BLOCK:
+            self._gap()
+        elif what & NOTHING:
+            self._hidden += 1
+            self._heading_hidden += 1
+            if self._nesting:
+                self._anchor_hidden[self._nesting - 1] += 1
+        elif what & IMAGE:
+            self._add_alt(attributes)
+        elif what & ANCHOR:
+            self._open_anchor(what & ENTERED)
+        elif what & SVG:
+            self._svgs += 1
+        return 0
+
+    cdef void _gap(self) noexcept:
+        if not self._hidden:
+            self._page.gap()
+        if self._heading_at and not self._heading_hidden:
+            self._heading.gap()
+        if self._anchor is not None and not self._anchor_hidden[self._nesting - 1]:
+            self._anchor.gap()
+
+    cdef int _add_alt(self, const char** attributes) except -1:
+        cdef const char* alt = _value(attributes, "alt")
+        if self._heading_at and not self._heading_hidden:
+            _add_apart(self._heading, alt)
+        if self._anchor is not None and not self._anchor_hidden[self._nesting - 1]:
+            _add_apart(self._anchor, alt)
+        return 0
+
+    cdef int _open_anchor(self, bint leads) except -1:
+        cdef int level = self._nesting
+        if len(self._anchor_texts) == level:
+            self._anchor_texts.append(Folding())
+        self._nesting += 1
+        self._anchor_hidden[level] = 0
+        self._anchor_link[level] = self._link if leads else -1
+        self._anchor = <Folding>self._anchor_texts[level] if leads else None
+        if leads:
+            self._anchor.clear()
+        return 0
+
+    cdef int _close_anchor(self) except -1:
+        cdef Py_ssize_t link
+        self._nesting -= 1
+        link = self._anchor_link[self._nesting]
+        if 0 <= link < len(self._anchors):
+            self._anchors[link] = self._anchor.start(_MAX_ANCHOR)
+        if self._nesting and self._anchor_link[self._nesting - 1] >= 0:
+            self._anchor = <Folding>self._anchor_texts[self._nesting - 1]
+        else:
+            self._anchor = None
+        return 0
+
+    cdef int end(self) except -1:
+        """Whatever it is called, what ends is what was begun last."""
+        cdef int what
+        if self._depth == 0:
+            return 0
+        if self._depth == self._title_at:
+            self._title_at = 0
+            self.survey.title = self._title.start(_MAX_FACT)
+        if self._depth == self._heading_at:
+            self._heading_at = 0
+            self.survey.h1 = self._heading.start(_MAX_FACT)
+        self._depth -= 1
+        what = self._open[self._depth]
+        if not what:
+            return 0
+        if what & BLOCK:
+            self._gap()
+        elif what & NOTHING:
+            self._hidden -= 1
+            self._heading_hidden -= 1
+            if self._nesting:
+                self._anchor_hidden[self._nesting - 1] -= 1
+        elif what & ANCHOR:
+            self._close_anchor()
+        elif what & SVG:
+            self._svgs -= 1
+        if what & REGION and what & ENTERED and self._looking:
+            self.survey.leave()
+        return 0
+
+    cdef int add(self, const char* text, size_t length) except -1:
+        if not self._depth:
+            return 0
+        if not self._hidden:
+            self._page.add(text, length)
+        elif self._title_at:
+            self._title.add(text, length)
+        if self._heading_at and not self._heading_hidden:
+            self._heading.add(text, length)
+        if self._anchor is not None and not self._anchor_hidden[self._nesting - 1]:
+            self._anchor.add(text, length)
+        return 0
+
+
+cdef void _on_start(
+    void* reading, const_xmlChar* name, const_xmlChar** attributes
+) noexcept:
+    try:
+        (<Reading>reading).start(<const char*>name, <const char**>attributes)
+    except BaseException as failure:
+        (<Reading>reading).fail(failure)
+
+
+cdef void _on_end(void* reading, const_xmlChar* name) noexcept:
+    try:
+        (<Reading>reading).end()
+    except BaseException as failure:
+        (<Reading>reading).fail(failure)
+
+
+cdef void _on_text(void* reading, const_xmlChar* text, int length) noexcept:
+    try:
+        (<Reading>reading).add(<const char*>text, length)
+    except BaseException as failure:
+        (<Reading>reading).fail(failure)
+
+
+cdef void _on_error(void* reading, const xmlError* error) noexcept:
+    """A page without faults is rare; what counts is that all of it was read."""
+    if error.code == XML_ERR_RESOURCE_LIMIT or error.code == XML_ERR_NO_MEMORY:
+        (<Reading>reading).fail(None)
 
 
 cdef bint _split(const char* address, list texts, list fragments) except -1:
@@ -445,72 +731,45 @@ cdef bint _split(const char* address, list texts, list fragments) except -1:
     return plain and at - address <= _MAX_KEPT_URL
 
 
-cdef const char* _value(xmlNode* node, const char* name) noexcept:
-    """An attribute's value as UTF-8, NULL where there is none: in HTML it is one text."""
-    cdef xmlAttr* attribute = node.properties
-    while attribute is not NULL:
-        if attribute.ns is NULL and not strcmp(<const char*>attribute.name, name):
-            if attribute.children is NULL or attribute.children.content is NULL:
+cdef const char* _value(const char** attributes, const char* name) noexcept:
+    """An attribute's value as UTF-8, NULL where there is none."""
+    if attributes is NULL:
+        return NULL
+    while attributes[0] is not NULL:
+        if attributes[0][0] == name[0] and not strcmp(attributes[0], name):
+            if attributes[1] is NULL:
                 return ""
-            return <const char*>attribute.children.content
-        attribute = attribute.next
+            return attributes[1]
+        attributes += 2
     return NULL
 
 
-cdef _attribute(xmlNode* node, const char* name):
-    """An attribute as lxml's `get` gives it."""
-    cdef const char* value = _value(node, name)
+cdef _attribute(const char** attributes, const char* name):
+    cdef const char* value = _value(attributes, name)
     return None if value is NULL else PyUnicode_DecodeUTF8(value, strlen(value), NULL)
 
 
-cdef _region(xmlNode* node):
-    cdef const char* role = _value(node, "role")
+cdef dict _all(const char** attributes):
+    cdef dict found = {}
+    while attributes is not NULL and attributes[0] is not NULL:
+        name = PyUnicode_DecodeUTF8(attributes[0], strlen(attributes[0]), NULL)
+        if attributes[1] is NULL:
+            found[name] = ""
+        else:
+            found[name] = PyUnicode_DecodeUTF8(attributes[1], strlen(attributes[1]), NULL)
+        attributes += 2
+    return found
+
+
+cdef _region(const char* name, const char** attributes):
+    cdef const char* role = _value(attributes, "role")
     cdef int region = 0 if role is NULL else _ROLES.of(role)
-    return _REGION_NAMES[region or _LANDMARKS.of(<const char*>node.name)]
+    return _REGION_NAMES[region or _LANDMARKS.of(name)]
 
 
-def shown(lxml_api._Element element not None, Py_ssize_t limit):
-    """The visible text of a small part of a page, with the alt texts of its images."""
-    return _shown(element._c_node, _IN_HEADINGS, Folding(), limit)
-
-
-cdef str _shown(xmlNode* top, Names show_as, Folding text, Py_ssize_t limit):
-    cdef xmlNode* node = top.children
-    cdef int show
-    cdef str folded
-    text.clear()
-    while node is not NULL:
-        if _is_text(node):
-            if node.content is not NULL:
-                text.add(<const char*>node.content)
-        elif node.type == XML_ELEMENT_NODE:
-            show = show_as.of(<const char*>node.name)
-            if show == BLOCK:
-                text.gap()
-            elif show == ALT:
-                _add_alt(node, text)
-            if (show == INLINE or show == BLOCK) and node.children is not NULL:
-                node = node.children
-                continue
-        while node.next is NULL:
-            node = node.parent
-            if node is top:
-                break
-            if show_as.of(<const char*>node.name) == BLOCK:
-                text.gap()
-        if node is top:
-            break
-        node = node.next
-    folded = text.text()
-    if text.odd:
-        folded = fold(folded)
-    return folded[:limit] if len(folded) > limit else folded
-
-
-cdef int _add_alt(xmlNode* image, Folding text) except -1:
-    cdef const char* alt = _value(image, "alt")
+cdef int _add_apart(Folding text, const char* more) except -1:
     text.gap()
-    if alt is not NULL:
-        text.add(alt)
+    if more is not NULL:
+        text.add(more, strlen(more))
     text.gap()
     return 0

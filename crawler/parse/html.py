@@ -1,6 +1,6 @@
 """Where does a page lead, and what does it say about itself?
 
-The tree is built and walked in C; what the walk found (`Survey`) becomes links afterwards, when the
+A page is read in C (`quick.scan`); what was found (`Survey`) becomes links afterwards, when the
 base is known.
 """
 
@@ -15,7 +15,7 @@ from lxml import etree
 
 from crawler.model import Distinct, Document, Link, LinkColumns, Target, worth_keeping
 from crawler.parse.headers import Declared
-from crawler.parse.quick import find, look, shown, visible_text
+from crawler.parse.quick import find, scan
 from crawler.parse.survey import MAX_FACT, Survey, rel_kind
 from crawler.parse.targets import Targets
 from crawler.parse.text import fingerprint, fold
@@ -39,10 +39,7 @@ def read_html(
     max_url_bytes: int,
 ) -> Document:
     """Reads a page from UTF-8; `url` is the page's own, `said` what its headers say."""
-    root, truncated = _tree(data)
-    survey = Survey(max_links)
-    if root is not None:
-        look(root, survey)
+    survey, truncated = _survey(data, max_links)
     targets = Targets(_base(url, survey.base), max_url_bytes, charset)
     robots = survey.robots + said.robots
     nofollow = "nofollow" in robots or "none" in robots
@@ -60,37 +57,37 @@ def read_html(
         links = LinkColumns.of([*links.links(), *more])
     if overflow:
         truncated = truncated or "links"
-    text, words = ("", 0) if root is None else visible_text(root)
     return Document(
         content_type,
         charset,
         title=survey.title,
         description=survey.description,
-        h1=None if survey.h1 is None else shown(survey.h1, MAX_FACT),
-        lang=_language(root) or said.language,
+        h1=survey.h1,
+        lang=fold(survey.lang or "")[:MAX_FACT] or said.language,
         canonical=canonical,
         meta_robots=", ".join(robots)[:MAX_FACT] or None,
-        text=text,
-        word_count=words,
-        text_hash=fingerprint(text),
+        text=survey.text,
+        word_count=survey.words,
+        text_hash=fingerprint(survey.text),
         targets=Distinct.of(targets.found),
         columns=links,
         truncated=truncated,
     )
 
 
-def _tree(data: bytes) -> tuple[etree._Element | None, str | None]:
-    """The tree, None for a document without elements, and ``parse`` where it had to be bent."""
+def _survey(data: bytes, max_links: int) -> tuple[Survey, str | None]:
+    """What a page shows, and ``parse`` where it had to be bent."""
     if _goes_on_after_its_end(data):
         data = _END_TAGS.sub(b"", data)
-    parser = html_parser()
-    root: etree._Element | None = etree.fromstring(data, parser)
-    if not any(error.type == etree.ErrorTypes.ERR_RESOURCE_LIMIT for error in parser.error_log):
-        return root, None
-    # libxml2 drops everything from the 2,048th level on; its tokenizer has no such limit.
+    survey = scan(data, max_links)
+    if survey is not None:
+        return survey, None
+    # libxml2's tokenizer has no limit of depth.
     target: Any = _Shallow()  # the stubs ask for the whole protocol, lxml for what is there
     flat: bytes = etree.fromstring(data, etree.HTMLParser(target=target, encoding="utf-8"))
-    return etree.fromstring(flat, html_parser()), "parse"
+    survey = scan(flat, max_links)
+    assert survey is not None
+    return survey, "parse"
 
 
 def _goes_on_after_its_end(data: bytes) -> bool:
@@ -101,17 +98,6 @@ def _goes_on_after_its_end(data: bytes) -> bool:
         return False
     close = data.find(b">", first)
     return close >= 0 and bool(data[close + 1 :].strip())
-
-
-def html_parser() -> etree.HTMLParser:
-    """A parser for pages; comments and processing instructions mean nothing to a reader."""
-    return etree.HTMLParser(
-        encoding="utf-8",
-        huge_tree=True,
-        remove_comments=True,
-        remove_pis=True,
-        collect_ids=False,
-    )
 
 
 class _Shallow:
@@ -187,9 +173,3 @@ def _header_links(
             yield kind, rel, resolve(href, url, max_bytes=max_url_bytes)
     if said.refresh:
         yield "refresh", None, resolve(said.refresh, url, max_bytes=max_url_bytes)
-
-
-def _language(root: etree._Element | None) -> str | None:
-    if root is None:
-        return None
-    return fold(root.get("lang") or root.get("xml:lang") or "")[:MAX_FACT] or None

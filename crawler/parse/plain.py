@@ -1,7 +1,8 @@
-"""What stands in a tree, and what of it is shown?
+"""What stands on a page, and what of it is shown?
 
-Two walks: `visible_text` for what a person reads, `look` for links and facts. `_compiled` does the
-same several times as fast; where it could not be built, these do its work.
+A tree and two walks over it: one for what a person reads, one for links and facts. `_compiled` does
+the same several times as fast, without a tree; where it could not be built, this does its work, and
+this decides what becomes of documents that are too deep for it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from crawler.parse.survey import (
     HANDLERS,
     LANDMARKS,
     MAX_ANCHOR,
+    MAX_FACT,
     ROLE_HOLDERS,
     Survey,
     region_of,
@@ -29,7 +31,7 @@ _SHOW_AS: Final = {
 }
 # No anchor holds another, though libxml2 leaves them so; the text is the inner one's.
 _SHOW_IN_ANCHOR: Final = {**_SHOW_AS, "a": "nothing"}
-_WATCHED: Final = ("a", *HANDLERS, *LANDMARKS, *ROLE_HOLDERS)
+_WATCHED: Final = ("a", "h1", "title", *HANDLERS, *LANDMARKS, *ROLE_HOLDERS)
 
 _SHEET: Final = f"""
 <xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform">
@@ -92,17 +94,41 @@ def indexes(
     return places
 
 
-def visible_text(root: etree._Element) -> tuple[str, int]:
-    """The text of a document as shown, white space folded to single spaces; its words."""
+def scan(data: bytes, max_links: int) -> Survey | None:
+    """What a page in UTF-8 shows and where it leads; None where it is nested deeper than a tree may
+    be: libxml2 drops everything from the 2,048th level on."""
+    parser = html_parser()
+    root: etree._Element | None = etree.fromstring(data, parser)
+    if any(error.type == etree.ErrorTypes.ERR_RESOURCE_LIMIT for error in parser.error_log):
+        return None
+    survey = Survey(max_links)
+    if root is not None:
+        survey.lang = root.get("lang") or root.get("xml:lang")
+        _look(root, survey)
+        survey.text = _visible_text(root)
+        survey.words = count_words(survey.text)
+    return survey
+
+
+def html_parser() -> etree.HTMLParser:
+    """A parser for pages; comments and processing instructions mean nothing to a reader."""
+    return etree.HTMLParser(
+        encoding="utf-8",
+        huge_tree=True,
+        remove_comments=True,
+        remove_pis=True,
+        collect_ids=False,
+    )
+
+
+def _visible_text(root: etree._Element) -> str:
     text = str(_text_of(root))
     # XML folds the four spaces of its own; the rest is rare enough to be looked for first.
-    if "\xa0" in text or "\f" in text or "\u3000" in text:
-        text = fold(text)
-    return text, count_words(text)
+    return fold(text) if "\xa0" in text or "\f" in text or "\u3000" in text else text
 
 
-def look(root: etree._Element, survey: Survey) -> None:
-    """Walk over a document once, in its order, and fill in what it shows."""
+def _look(root: etree._Element, survey: Survey) -> None:
+    """Walk over a document once, in its order, and fill in where it leads."""
     open_landmarks: list[etree._Element] = []
     for event, element in _events(root):
         if event == "end":
@@ -118,8 +144,14 @@ def look(root: etree._Element, survey: Survey) -> None:
                 anchor = _shown(element, _SHOW_IN_ANCHOR, MAX_ANCHOR)
                 survey.add("a", href, anchor, element.get("rel"))
         elif handler is not None:
-            handler(survey, element)
-        elif (region := region_of(element)) is not None:
+            handler(survey, {str(name): str(value) for name, value in element.items()})
+        elif tag == "title":
+            if survey.title is None and next(element.iterancestors("svg"), None) is None:
+                survey.title = fold(element.text or "")[:MAX_FACT]
+        elif tag == "h1":
+            if survey.h1 is None:
+                survey.h1 = _shown(element, _SHOW_AS, MAX_FACT)
+        elif (region := region_of(tag, element.get("role"))) is not None:
             open_landmarks.append(element)
             survey.enter(region)
         if len(survey.texts) > survey.max_links:
@@ -134,12 +166,8 @@ def _events(root: etree._Element) -> Iterator[tuple[str, etree._Element]]:
         yield from etree.iterwalk(part, events=("start", "end"), tag=_WATCHED)
 
 
-def shown(element: etree._Element, limit: int) -> str:
-    """The visible text of a small part of a page, with the alt texts of its images."""
-    return _shown(element, _SHOW_AS, limit)
-
-
 def _shown(element: etree._Element, show_as: dict[str, str], limit: int) -> str:
+    """The visible text of a small part of a page, with the alt texts of its images."""
     parts = [element.text or ""]
     if not len(element):
         return fold(parts[0])[:limit]

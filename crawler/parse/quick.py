@@ -4,8 +4,8 @@
 """
 
 try:
-    from crawler.parse._compiled import find, indexes, is_utf8, look, shown, visible_text
+    from crawler.parse._compiled import find, indexes, is_utf8, scan
 except ImportError:
-    from crawler.parse.plain import find, indexes, is_utf8, look, shown, visible_text
+    from crawler.parse.plain import find, indexes, is_utf8, scan
 
-__all__ = ["find", "indexes", "is_utf8", "look", "shown", "visible_text"]
+__all__ = ["find", "indexes", "is_utf8", "scan"]

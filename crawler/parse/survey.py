@@ -1,16 +1,14 @@
 """What on a page matters, and what is made of it?
 
-`Survey` is what one walk over a tree finds. The walk itself (`quick.look`) knows anchors, landmarks
+`Survey` is what one look at a page finds. The look itself (`quick.scan`) knows anchors, landmarks
 and how text is shown; what every other element means is said here, once.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, TypeGuard
-
-from lxml import etree
 
 from crawler.parse.headers import PRODUCT, directives, refresh_target
 from crawler.parse.text import fold
@@ -66,19 +64,25 @@ https://url.spec.whatwg.org/#fragment-percent-encode-set
 _ROBOTS_NAMES: Final = frozenset({"robots", PRODUCT})
 
 
+Attributes = Mapping[str, str]
+"""An element's, by name."""
+
+
 class Survey:
-    """What one walk over a tree finds.
+    """What one look at a page finds.
 
     kinds, texts, fragments, anchors, rels: columns of the links in document order; the text is the
     address as written up to ``#``, the fragment what stands behind it, None where there is none.
     plain: no fragment needs the URL parser, no address is very long.
     landmarks: the first link in each, the one behind its last, and the region it is.
     overflow: there were more links than `max_links`. base, canonical: href as written.
+    lang: of the whole page, as written. text: as shown, white space folded to single spaces.
     """
 
     __slots__ = (
         *("anchors", "base", "canonical", "description", "fragments", "h1", "kinds", "landmarks"),
-        *("max_links", "overflow", "plain", "rels", "robots", "texts", "title", "_open"),
+        *("lang", "max_links", "overflow", "plain", "rels", "robots", "text", "texts", "title"),
+        *("words", "_open"),
     )
 
     def __init__(self, max_links: int) -> None:
@@ -94,9 +98,12 @@ class Survey:
         self.base: str | None = None
         self.title: str | None = None
         self.description: str | None = None
-        self.h1: etree._Element | None = None
+        self.h1: str | None = None
+        self.lang: str | None = None
         self.robots: list[str] = []
         self.canonical: str | None = None
+        self.text = ""
+        self.words = 0
         self._open: list[int] = []
 
     def __repr__(self) -> str:
@@ -129,7 +136,7 @@ class Survey:
             self.landmarks[place] = first, len(self.texts), region
 
     def end(self) -> None:
-        """The walk is over, perhaps before the end of the tree."""
+        """All links are found, or more than are wanted."""
         if len(self.texts) > self.max_links:
             self.overflow = True
             for column in (self.kinds, self.texts, self.fragments, self.anchors, self.rels):
@@ -159,9 +166,9 @@ def rel_kind(rel: str, media_type: str) -> str:
     return "alternate" if media_type in _PAGE_TYPES else "link"
 
 
-def region_of(element: etree._Element) -> str | None:
+def region_of(tag: str, role: str | None) -> str | None:
     """What a landmark, or an element with a role, is to its page."""
-    return ROLES.get(element.get("role", "")) or LANDMARKS.get(str(element.tag))
+    return ROLES.get(role or "") or LANDMARKS.get(tag)
 
 
 def _names(url: str | None) -> TypeGuard[str]:
@@ -169,9 +176,9 @@ def _names(url: str | None) -> TypeGuard[str]:
     return bool(url) and not str(url).isspace()
 
 
-def _on_link(survey: Survey, element: etree._Element) -> None:
-    href, rel = element.get("href"), element.get("rel")
-    kind = rel_kind((rel or "").lower(), element.get("type", ""))
+def _on_link(survey: Survey, attributes: Attributes) -> None:
+    href, rel = attributes.get("href"), attributes.get("rel")
+    kind = rel_kind((rel or "").lower(), attributes.get("type", ""))
     if not _names(href):
         return
     survey.add(kind, href, None, rel)
@@ -179,90 +186,80 @@ def _on_link(survey: Survey, element: etree._Element) -> None:
         survey.canonical = href
 
 
-def _on_meta(survey: Survey, element: etree._Element) -> None:
-    content = element.get("content")
+def _on_meta(survey: Survey, attributes: Attributes) -> None:
+    content = attributes.get("content")
     if content is None:
         return
-    name = element.get("name", "").strip().lower()
+    name = attributes.get("name", "").strip().lower()
     if name == "description":
         if survey.description is None:
             survey.description = fold(content)[:MAX_FACT] or None
     elif name in _ROBOTS_NAMES:
         survey.robots.extend(directives(content))
-    elif element.get("http-equiv", "").strip().lower() == "refresh":
+    elif attributes.get("http-equiv", "").strip().lower() == "refresh":
         url = refresh_target(content)
         if _names(url):
             survey.add("refresh", url)
 
 
-def _on_title(survey: Survey, element: etree._Element) -> None:
-    if survey.title is None and next(element.iterancestors("svg"), None) is None:
-        survey.title = fold(element.text or "")[:MAX_FACT]
-
-
-def _on_h1(survey: Survey, element: etree._Element) -> None:
-    if survey.h1 is None:
-        survey.h1 = element
-
-
-def _on_base(survey: Survey, element: etree._Element) -> None:
+def _on_base(survey: Survey, attributes: Attributes) -> None:
     if survey.base is None:
-        survey.base = element.get("href")
+        survey.base = attributes.get("href")
 
 
-def _on_area(survey: Survey, element: etree._Element) -> None:
-    href = element.get("href")
+def _on_area(survey: Survey, attributes: Attributes) -> None:
+    href = attributes.get("href")
     if href is not None:
-        survey.add("area", href, _alt(element), element.get("rel"))
+        survey.add("area", href, _alt(attributes), attributes.get("rel"))
 
 
-def _on_form(survey: Survey, element: etree._Element) -> None:
-    action = element.get("action")
+def _on_form(survey: Survey, attributes: Attributes) -> None:
+    action = attributes.get("action")
     if action is not None:
-        survey.add("form", action, None, element.get("rel"))
+        survey.add("form", action, None, attributes.get("rel"))
 
 
-def _on_img(survey: Survey, element: etree._Element) -> None:
-    alt = _alt(element)
-    src = element.get("src")
+def _on_img(survey: Survey, attributes: Attributes) -> None:
+    alt = _alt(attributes)
+    src = attributes.get("src")
     if _names(src):
         survey.add("img", src, alt)
-    _on_srcset(survey, element, alt)
+    _on_srcset(survey, attributes, alt)
 
 
-def _on_input(survey: Survey, element: etree._Element) -> None:
-    if element.get("type", "").strip().lower() == "image":
-        _on_img(survey, element)
+def _on_input(survey: Survey, attributes: Attributes) -> None:
+    if attributes.get("type", "").strip().lower() == "image":
+        _on_img(survey, attributes)
 
 
-def _on_source(survey: Survey, element: etree._Element) -> None:
-    _on_src(survey, element)
-    _on_srcset(survey, element, None)
+def _on_source(survey: Survey, attributes: Attributes) -> None:
+    _on_src(survey, attributes)
+    _on_srcset(survey, attributes, None)
 
 
-def _on_srcset(survey: Survey, element: etree._Element, alt: str | None) -> None:
-    srcset = element.get("srcset")
+def _on_srcset(survey: Survey, attributes: Attributes, alt: str | None) -> None:
+    srcset = attributes.get("srcset")
     if srcset:
         for found in _CANDIDATE.finditer(srcset.rstrip(" \t\n\f\r,")):
             survey.add("srcset", found[1], alt)
 
 
-def _on_video(survey: Survey, element: etree._Element) -> None:
-    _on_src(survey, element)
-    _on_poster(survey, element)
+def _on_video(survey: Survey, attributes: Attributes) -> None:
+    _on_src(survey, attributes)
+    _on_poster(survey, attributes)
 
 
-def _alt(element: etree._Element) -> str | None:
-    alt = element.get("alt")
+def _alt(attributes: Attributes) -> str | None:
+    alt = attributes.get("alt")
     return None if alt is None else fold(alt)[:MAX_ANCHOR]
 
 
-Handler = Callable[[Survey, etree._Element], None]
+Handler = Callable[[Survey, Attributes], None]
 
 
 def _on(kind: str, attribute: str) -> Handler:
-    def handler(survey: Survey, element: etree._Element) -> None:
-        url = element.get(attribute)
+    def handler(survey: Survey, attributes: Attributes) -> None:
+        url = attributes.get(attribute)
         if _names(url):
             survey.add(kind, url)
 
@@ -279,7 +276,6 @@ HANDLERS: Final[dict[str, Handler]] = {
     "embed": _on("embed", "src"),
     "form": _on_form,
     "frame": _on("frame", "src"),
-    "h1": _on_h1,
     "iframe": _on("iframe", "src"),
     "img": _on_img,
     "input": _on_input,
@@ -288,8 +284,7 @@ HANDLERS: Final[dict[str, Handler]] = {
     "object": _on("embed", "data"),
     "script": _on("script", "src"),
     "source": _on_source,
-    "title": _on_title,
     "track": _on_src,
     "video": _on_video,
 }
-"""What is done at an element that is neither an anchor nor a landmark."""
+"""What is done at an element that is neither an anchor nor a landmark nor a title."""

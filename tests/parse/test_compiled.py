@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -12,24 +13,26 @@ from lxml import etree
 
 from crawler.model import Target
 from crawler.parse import plain
-from crawler.parse.html import html_parser
 from crawler.parse.survey import Survey
 from tests.sites.skip import require_corpus, require_folder
 
-compiled = pytest.importorskip("crawler.parse._compiled", reason="no C compiler was there: make")
+if not list(Path(plain.__file__).parent.glob("_compiled.*.so")):
+    pytest.skip("no C compiler was there: make", allow_module_level=True)
+compiled = import_module("crawler.parse._compiled")
 
-Shown = tuple[dict[str, object], tuple[str, int], str | None]
 
-
-def what_is_found(way: ModuleType, html: bytes, max_links: int = 10_000) -> Shown | None:
-    root = etree.fromstring(html, html_parser())
-    if root is None:
+def what_is_found(
+    way: ModuleType, html: bytes, max_links: int = 10_000
+) -> dict[str, object] | type[Exception] | None:
+    try:
+        survey = way.scan(html, max_links)
+    except etree.XMLSyntaxError:
+        return etree.XMLSyntaxError
+    if survey is None:
         return None
-    survey = Survey(max_links)
-    way.look(root, survey)
-    heading = None if survey.h1 is None else way.shown(survey.h1, 100)
-    found = {name: getattr(survey, name) for name in Survey.__slots__ if name != "h1"}
-    return found | {"regions": survey.regions()}, way.visible_text(root), heading
+    return {name: getattr(survey, name) for name in Survey.__slots__} | {
+        "regions": survey.regions()
+    }
 
 
 def assert_same(html: bytes, max_links: int = 10_000) -> None:
@@ -75,6 +78,12 @@ PARTS = (
         "\xa0",
         "\u2003",
         "\u3000",
+        "\x85",
+        "\u1680",
+        "\u2028",
+        "\u205f",
+        "\u00b6",
+        "\u2063",
         "\u00e9",
         "\U0001f600",
     ),
@@ -160,6 +169,11 @@ def test_what_is_searched_is_found_at_the_same_place(data: bytes) -> None:
 )
 def test_what_is_meant_to_hurt_is_read_alike(html: bytes) -> None:
     assert_same(html)
+
+
+@pytest.mark.parametrize("depth", [1990, 1997, 1998, 1999, 2000, 2045, 2046, 2047, 2048])
+def test_pages_as_deep_as_they_may_be_are_read_alike(depth: int) -> None:
+    assert_same(b"<div>" * depth + b"<a href=x>t</a>" + b"</div>" * depth + b"<a href=y>u")
 
 
 def test_the_tests_of_the_html_standard_are_read_alike() -> None:
