@@ -12,10 +12,10 @@ import pytest
 from crawler.channels import Channel, Returned, open_channel
 from crawler.model import Job, Visit
 from tests.crawls import config
+from tests.sites.burning import BURNS
 from tests.sites.web import Web
 
 PATIENCE_S = 30
-BURNS = "<html><body><p " + " ".join(f"a{number}=1" for number in range(100_000)) + ">"
 
 
 @pytest.fixture(params=[0, 2], ids=["local", "processes"])

@@ -19,9 +19,10 @@ from crawler.channels.forks import Process
 from crawler.channels.forkserver import SERVER_NAME, WORKER_NAME
 from crawler.channels.processes import ProcessChannel
 from crawler.model import Job, Visit
-from tests.channels.test_processes import HTML, PATIENCE_S, STALLS, children_of, until
+from tests.channels.test_processes import HTML, PATIENCE_S, children_of, until
 from tests.crawls import check_whole, config, crawl, ends
 from tests.sites import generated
+from tests.sites.burning import STALLS
 from tests.sites.generated import GeneratedSite
 from tests.sites.skip import ROOT
 from tests.sites.web import Web

@@ -21,14 +21,12 @@ from crawler.errors import CrawlError
 from crawler.model import Document, Job, Reply, Visit
 from tests.crawls import check_whole, config, crawl, crawl_apart, ends, rows
 from tests.sites import generated
+from tests.sites.burning import STALLS
 from tests.sites.generated import GeneratedSite, Served
 from tests.sites.web import Web
 
 PATIENCE_S = 30
 HTML = {"Content-Type": "text/html"}
-STALLS = 64 * ("<p " + " ".join(f"a{number}" for number in range(5_400)) + ">")
-"""Not suspicious enough for a process of its own, but libxml2 spends seconds on it: the time grows
-with the square of the attributes on a tag."""
 
 
 def until(condition: Callable[[], object]) -> None:
