@@ -10,6 +10,7 @@ import errno
 import itertools
 import os
 import signal
+import ssl
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +26,7 @@ import msgspec
 
 from crawler import __version__
 from crawler.conductor import Conductor, Outcome
-from crawler.config import Config, Setting, load
+from crawler.config import AUTHORITIES, Config, Setting, load
 from crawler.errors import CrawlError, Interrupted, NoSeedFetched, StorageError, UsageError
 from crawler.loader import STDIN, read_seeds
 from crawler.policy.agent import user_agent
@@ -237,6 +238,8 @@ def crawl(
     stopped, or to visit a finished one again. Ctrl-C stops at any time; nothing is lost.
     """
     config = load(config_file, overrides, _settings(context, flags))
+    if config.fetch.verify_tls and (authorities := os.environ.get(AUTHORITIES)):
+        _check_authorities(authorities)
     face = _face(quiet=quiet, as_json=as_json)
     if seeds == STDIN and os.isatty(0):
         face.say("Reading addresses from standard input, one a line; Ctrl-D ends them")
@@ -245,6 +248,16 @@ def crawl(
     if not config.fetch.contact:
         face.say("Warning: sites cannot reach you: set fetch.contact (--set fetch.contact=...)")
     return _crawl(Plan(config, path, found, seeds), face)
+
+
+def _check_authorities(path: str) -> None:
+    """Load them once: a wrong file should be known before anything is fetched."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
+    except ssl.SSLError:
+        raise UsageError(f"{AUTHORITIES}: {path}: no certificates in PEM form") from None
+    except OSError as error:
+        raise UsageError(f"{AUTHORITIES}: {path}: {error.strerror}") from None
 
 
 @cli.command(name=DEMO)

@@ -223,6 +223,8 @@ NETWORK_KEYS = frozenset({"scope.allow_private"})
 """Lists of hosts, addresses and blocks of addresses."""
 HOST_NAME = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*(?!\d+$|0x[0-9a-f]*$)[a-z0-9_-]{1,63}")
 """What ends in a number is an address (WHATWG URL, "ends in a number")."""
+AUTHORITIES = "SSL_CERT_FILE"
+"""Names, in the environment, a PEM file of authorities instead of certifi's; OpenSSL's own word."""
 SHOWN = 60
 """Characters of a wrong value that a message repeats."""
 

@@ -294,6 +294,25 @@ def test_wrong_usage_is_one_line_and_creates_nothing(
     assert sorted(crawler.folder.iterdir()) == before
 
 
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("none.pem", "No such file or directory"),
+        ("good.txt", "no certificates in PEM form"),
+        ("torn.pem", "no certificates in PEM form"),
+    ],
+)
+def test_authorities_that_cannot_be_used_are_one_line_too(
+    crawler: Terminal, monkeypatch: pytest.MonkeyPatch, name: str, why: str
+) -> None:
+    crawler.seeds("http://127.0.0.1:9/", name="good.txt")
+    crawler.seeds("-----BEGIN CERTIFICATE-----", "x", name="torn.pem")
+    monkeypatch.setitem(ENVIRONMENT, "SSL_CERT_FILE", name)
+    assert crawler("crawl", "good.txt") == Ran(2, "", f"crawler: SSL_CERT_FILE: {name}: {why}\n")
+    assert not (crawler.folder / "data").exists()
+    assert crawler("crawl", "good.txt", "--insecure").code == 5
+
+
 def test_what_is_not_our_database_is_storage_and_stays_untouched(
     crawler: Terminal, story: Web
 ) -> None:

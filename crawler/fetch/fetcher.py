@@ -113,7 +113,6 @@ class Fetcher:
             "feed": config.max_sitemap_bytes,
         }
         verify = config.verify_tls if verify is None else verify
-        tls.check(verify)
         self._names = Names(ask or asker(config.resolver))
         self._transport = Transport(
             gate=Gate(allow_private),

@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import ssl as stock
 from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
 import certifi
 from gevent import socket, ssl
 
+from crawler.config import AUTHORITIES
 from crawler.fetch.failures import Failure, of_talking
 
 Verify = bool | str
@@ -34,24 +34,9 @@ def context(verify: Verify) -> ssl.SSLContext:
         made.check_hostname = False
         made.verify_mode = stock.CERT_NONE
     else:
-        made.load_verify_locations(cafile=_authorities() if verify is True else verify)
+        authorities = os.environ.get(AUTHORITIES) or certifi.where() if verify is True else verify
+        made.load_verify_locations(cafile=authorities)
     return made
-
-
-def check(verify: Verify) -> None:
-    """Look at the file of authorities, which is loaded later: a wrong one should be known at once.
-
-    Raises OSError, and ValueError where it holds no certificate.
-    """
-    if verify is False:
-        return
-    path = Path(_authorities() if verify is True else verify)
-    if b"-----BEGIN " not in path.read_bytes():
-        raise ValueError(f"{path}: no certificate of an authority is in this file")
-
-
-def _authorities() -> str:
-    return os.environ.get("SSL_CERT_FILE") or certifi.where()
 
 
 def wrap(
