@@ -72,11 +72,9 @@ cdef void* _function(const char* name) except NULL:
     return function
 
 
-if etree.LIBXML_VERSION < (2, 14) or etree.LIBXML_VERSION[:2] != (
-    LIBXML_VERSION // 10000,
-    LIBXML_VERSION // 100 % 100,
-):
-    # Before 2.14, what was told depended on the tree that was being built.
+if etree.LIBXML_VERSION < (2, 14):
+    raise ImportError("before libxml2 2.14, what is told depends on the tree that is being built")
+if etree.LIBXML_VERSION[:2] != (LIBXML_VERSION // 10000, LIBXML_VERSION // 100 % 100):
     raise ImportError("compiled for another libxml2: make anew")
 cdef NewContext _new_context = <NewContext>_function("htmlNewSAXParserCtxt")
 cdef ReadMemory _read_memory = <ReadMemory>_function("htmlCtxtReadMemory")
@@ -88,16 +86,18 @@ cdef enum:
     SLOTS = 1024
     # Elements within each other; what comes near the limit of a tree, 2048, is for `plain` to judge.
     DEEPEST = 2000
-    # what an element is; from HANDLER on, also the place of its handler
+    # what an element is: to the text, and from ANCHOR on to the survey
     BLOCK = 1
     NOTHING = 2
     IMAGE = 4
-    ANCHOR = 8
-    TITLE = 16
-    HEADING = 32
-    SVG = 64
+    SVG = 8
+    ANCHOR = 16
+    TITLE = 32
+    HEADING = 64
     REGION = 128
-    ENTERED = 256
+    # an anchor that leads somewhere, a region that has a name
+    COUNTS = 256
+    # times the place of its handler, counted from 1
     HANDLER = 512
 
 
@@ -167,8 +167,8 @@ cdef inline uint64_t _zeros(uint64_t word) noexcept:
 cdef class Folding:
     """Text with the white space of XML folded to single spaces, none at its ends.
 
-    spaces: how many it has. odd: something came that is neither printable ASCII nor white space of
-    XML.
+    spaces: how many it has. odd: something came that is neither ASCII nor white space of XML, or is a
+    control character.
     """
 
     cdef char* _chars
@@ -311,6 +311,7 @@ def _elements():
     return elements
 
 
+cdef object _no_memory = MemoryError()
 cdef Names _ELEMENTS = Names(_elements())
 cdef Py_ssize_t _MAX_ANCHOR = MAX_ANCHOR
 cdef Py_ssize_t _MAX_FACT = MAX_FACT
@@ -426,7 +427,8 @@ def scan(bytes data not None, Py_ssize_t max_links):
 cdef class Reading:
     """A survey while its page is being read.
 
-    unfit: this page is one for `plain`: too deep, or nothing.
+    unfit: nothing more is noted. Where nothing went wrong, this page is one for `plain`: too deep,
+    too large, without elements, or beyond another limit of libxml2.
     """
 
     cdef object survey
@@ -437,13 +439,15 @@ cdef class Reading:
     cdef bint _plain
     cdef Py_ssize_t _max_links
     cdef list _kinds, _texts, _fragments, _anchors, _rels
+    # the place of the link that was noted last, before the columns were cut
     cdef Py_ssize_t _link
     # what is open
     cdef int _depth
     cdef int _open[DEEPEST]
     cdef bint _begun
     cdef int _svgs
-    # the text of the page, of its title and of its first heading; where these began
+    # the text of the page, of its title and of its first heading, and the depth of these, 0 while
+    # they are not open
     cdef Folding _page, _title, _heading
     cdef int _title_at, _heading_at
     cdef int _hidden, _heading_hidden
@@ -491,33 +495,38 @@ cdef class Reading:
     cdef _end_survey(self):
         if self._looking:
             self._stop_looking()
-        survey = self.survey
-        survey.text, survey.words = self._text()
-
-    cdef _text(self):
-        cdef str text = self._page.text()
+        text = self._page.text()
         if self._page.odd and ("\xa0" in text or "\f" in text or "\u3000" in text):
             text = fold(text)
-            return text, count_words(text)
-        PyUnicode_AsUTF8AndSize(text, NULL)  # once, for all who want it so: a hash, a frame, a row
-        return text, self._page.spaces + 1 if text else 0
+            self.survey.words = count_words(text)
+        elif text:
+            PyUnicode_AsUTF8AndSize(text, NULL)  # once, for a hash, a frame and a row
+            self.survey.words = self._page.spaces + 1
+        self.survey.text = text
 
     cdef int fail(self, failure) except -1:
-        """Read no more. failure: raised when the parser has returned; None to leave it to `plain`."""
-        self._failure = self._failure or failure
+        """Read no more; what is told before the parser has returned means nothing.
+
+        failure: raised then; None leaves the page to `plain`.
+        """
+        if self._failure is None:
+            self._failure = failure
         self.unfit = True
         _stop(self._context)
         return 0
 
     cdef int start(self, const char* name, const char** attributes) except -1:
-        cdef int what = _ELEMENTS.of(name)
+        cdef int what
+        if self.unfit:
+            return 0
+        what = _ELEMENTS.of(name)
         if self._depth == DEEPEST:
             self.fail(None)
             return 0
         if not self._begun:
             self._begun = True
             self.survey.lang = _attribute(attributes, "lang") or _attribute(attributes, "xml:lang")
-        if what and self._looking and what > IMAGE:
+        if what >= ANCHOR and self._looking:
             what = self._look(what, name, attributes)
         self._open[self._depth] = what
         self._depth += 1
@@ -526,7 +535,7 @@ cdef class Reading:
         return 0
 
     cdef int _look(self, int what, const char* name, const char** attributes) except -1:
-        """Where does this element lead, and what does it tell of the page?"""
+        """Note where this element leads and what it tells of the page; what it is, with `COUNTS`."""
         cdef const char* address
         if what & ANCHOR:
             address = _value(attributes, "href")
@@ -538,7 +547,7 @@ cdef class Reading:
                     self._plain = False
                 self._anchors.append(None)
                 self._rels.append(_attribute(attributes, "rel"))
-                what |= ENTERED
+                what |= COUNTS
                 self._link = len(self._texts) - 1
         elif what >= HANDLER:
             _HANDLERS[what // HANDLER - 1](self.survey, _all(attributes))
@@ -553,9 +562,7 @@ cdef class Reading:
             region = _region(name, attributes)
             if region is not None:
                 self.survey.enter(region)
-                what |= ENTERED
-        else:
-            return what
+                what |= COUNTS
         if len(self._texts) > self._max_links:
             self._stop_looking()
         return what
@@ -579,7 +586,7 @@ cdef class Reading:
         elif what & IMAGE:
             self._add_alt(attributes)
         elif what & ANCHOR:
-            self._open_anchor(what & ENTERED)
+            self._open_anchor(what & COUNTS)
         elif what & SVG:
             self._svgs += 1
         return 0
@@ -627,7 +634,7 @@ cdef class Reading:
     cdef int end(self) except -1:
         """Whatever it is called, what ends is what was begun last."""
         cdef int what
-        if self._depth == 0:
+        if self.unfit or not self._depth:
             return 0
         if self._depth == self._title_at:
             self._title_at = 0
@@ -650,12 +657,12 @@ cdef class Reading:
             self._close_anchor()
         elif what & SVG:
             self._svgs -= 1
-        if what & REGION and what & ENTERED and self._looking:
+        if what & REGION and what & COUNTS and self._looking:
             self.survey.leave()
         return 0
 
     cdef int add(self, const char* text, size_t length) except -1:
-        if not self._depth:
+        if self.unfit or not self._depth:
             return 0
         if not self._hidden:
             self._page.add(text, length)
@@ -693,7 +700,9 @@ cdef void _on_text(void* reading, const_xmlChar* text, int length) noexcept:
 
 cdef void _on_error(void* reading, const xmlError* error) noexcept:
     """A page without faults is rare; what counts is that all of it was read."""
-    if error.code == XML_ERR_RESOURCE_LIMIT or error.code == XML_ERR_NO_MEMORY:
+    if error.code == XML_ERR_NO_MEMORY:
+        (<Reading>reading).fail(_no_memory)
+    elif error.code == XML_ERR_RESOURCE_LIMIT:
         (<Reading>reading).fail(None)
 
 
@@ -732,7 +741,7 @@ cdef bint _split(const char* address, list texts, list fragments) except -1:
 
 
 cdef const char* _value(const char** attributes, const char* name) noexcept:
-    """An attribute's value as UTF-8, NULL where there is none."""
+    """An attribute's value as UTF-8, empty where only its name stands, NULL where there is none."""
     if attributes is NULL:
         return NULL
     while attributes[0] is not NULL:

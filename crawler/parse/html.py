@@ -1,7 +1,7 @@
 """Where does a page lead, and what does it say about itself?
 
-A page is read in C (`quick.scan`); what was found (`Survey`) becomes links afterwards, when the
-base is known.
+A page is read in one go (`quick.scan`); what was found (`Survey`) becomes links afterwards, when
+the base is known.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
 """What stands on a page, and what of it is shown?
 
 A tree and two walks over it: one for what a person reads, one for links and facts. `_compiled` does
-the same several times as fast, without a tree; where it could not be built, this does its work, and
-this decides what becomes of documents that are too deep for it.
+the same several times as fast, without a tree; where there is none, this does its work, and this
+decides what becomes of documents that are too deep for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Any, Final
 
 from lxml import etree
 
@@ -122,7 +122,8 @@ def html_parser() -> etree.HTMLParser:
 
 
 def _visible_text(root: etree._Element) -> str:
-    text = str(_text_of(root))
+    shown: Any = _text_of(root)  # the stubs do not know that it turns into bytes
+    text = bytes(shown).decode()  # as a str it would lose what looks like an XML declaration
     # XML folds the four spaces of its own; the rest is rare enough to be looked for first.
     return fold(text) if "\xa0" in text or "\f" in text or "\u3000" in text else text
 

@@ -1,6 +1,7 @@
-"""What is done for every byte or element of a page: compiled, where there was a compiler.
+"""What is done for every byte or element of a page: compiled, where that is possible.
 
-`_compiled` and `plain` do the same; only their speed differs.
+It takes a compiler and an lxml that fits. `_compiled` and `plain` do the same; only their speed
+differs.
 """
 
 try:

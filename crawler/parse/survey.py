@@ -1,7 +1,7 @@
 """What on a page matters, and what is made of it?
 
-`Survey` is what one look at a page finds. The look itself (`quick.scan`) knows anchors, landmarks
-and how text is shown; what every other element means is said here, once.
+`Survey` is what one look at a page finds. The look itself (`quick.scan`) knows anchors, landmarks,
+the title, the first heading and how text is shown; what all other elements mean is said here, once.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ _ROBOTS_NAMES: Final = frozenset({"robots", PRODUCT})
 
 
 Attributes = Mapping[str, str]
-"""An element's, by name."""
+"""An element's, by name, empty where only a name stands. Nobody may ask for those that HTML 4 calls
+boolean (``checked``): libxml2's trees give them their name as value."""
 
 
 class Survey:
@@ -76,7 +77,9 @@ class Survey:
     plain: no fragment needs the URL parser, no address is very long.
     landmarks: the first link in each, the one behind its last, and the region it is.
     overflow: there were more links than `max_links`. base, canonical: href as written.
-    lang: of the whole page, as written. text: as shown, white space folded to single spaces.
+    lang: of the whole page, as written. robots: directives, in order of mention. title, h1: the
+    first; description: the first that is not empty; all folded and cut. text: what is shown, white
+    space folded to single spaces; words: how many it has.
     """
 
     __slots__ = (
@@ -287,4 +290,4 @@ HANDLERS: Final[dict[str, Handler]] = {
     "track": _on_src,
     "video": _on_video,
 }
-"""What is done at an element that is neither an anchor nor a landmark nor a title."""
+"""What is done at an element that the look does not know itself."""

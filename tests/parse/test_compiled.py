@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +18,7 @@ from crawler.parse import plain
 from crawler.parse.survey import Survey
 from tests.sites.skip import require_corpus, require_folder
 
+# One that is there but cannot be used is an error: these tests would pass over everything.
 if not list(Path(plain.__file__).parent.glob("_compiled.*.so")):
     pytest.skip("no C compiler was there: make", allow_module_level=True)
 compiled = import_module("crawler.parse._compiled")
@@ -164,8 +167,9 @@ def test_what_is_searched_is_found_at_the_same_place(data: bytes) -> None:
         b"<main>" * 1200 + b"<a href=x>t</a>" + b"</main>" * 600 + b"<a href=y>u</a>",
         b"<a href=x>" + b"<i>word</i> " * 50_000 + b"</a>",
         b"<a href='" + b"x" * 1_000_000 + b"'>" + b"t" * 1_000_000,
+        b"<xmp><?xml' encoding=''",
     ],
-    ids=["deep", "deep anchors", "many landmarks", "many pieces", "long"],
+    ids=["deep", "deep anchors", "many landmarks", "many pieces", "long", "a declaration in text"],
 )
 def test_what_is_meant_to_hurt_is_read_alike(html: bytes) -> None:
     assert_same(html)
@@ -188,3 +192,42 @@ def test_real_pages_are_read_alike() -> None:
         assert pages
         for page in pages[::5]:
             assert_same(page.read_bytes())
+
+
+def test_what_a_handler_raises_comes_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Survey, "add", wrong)
+    with pytest.raises(ZeroDivisionError):
+        compiled.scan(b"<p>a<img src=x>b<a href=y>c", 100)
+    monkeypatch.undo()
+    assert_same(b"<p>a<img src=x>b<a href=y>c")
+
+
+STARVING = """
+import _testcapi
+from crawler.parse._compiled import scan
+
+NESTED = b"<table><tr><td><a href=1><a href=2><nav><main><a href=3>f<h1>x<img srcset='a 1x, b 2x'>"
+for page in (b"<a href=1 />", NESTED + b"</table><p>a"):
+    whole = scan(page, 9).texts
+    starved = 0
+    for number in range(1, 400):
+        _testcapi.set_nomemory(number, 0)
+        try:
+            found = scan(page, 9)
+        except MemoryError:
+            starved += 1
+            continue
+        finally:
+            _testcapi.remove_mem_hooks()
+        assert found.texts == whole
+    assert starved > 10
+"""
+
+
+def test_memory_may_run_out_at_any_moment() -> None:
+    pytest.importorskip("_testcapi", reason="this Python has no test helpers of its own")
+    ran = subprocess.run([sys.executable, "-c", STARVING], capture_output=True, timeout=60)
+    assert (ran.returncode, ran.stderr.decode()) == (0, "")
