@@ -35,12 +35,6 @@ FORK: Final = b"fork"
 REFUSED: Final = b"refused"
 WORD_BYTES: Final = 32
 PR_SET_NAME: Final = 15
-KEPT_BYTES: Final = 32 * 1024 * 1024
-ALLOCATOR: Final = ((-1, KEPT_BYTES), (-3, KEPT_BYTES), (1, 0))
-"""mallopt(3): M_TRIM_THRESHOLD, M_MMAP_THRESHOLD and M_MXFAST. A worker makes and frees a tree of
-thousands of small pieces for each page: giving the memory back to the kernel each time costs 6 %
-of a crawl, putting small pieces aside instead of joining them 8 % of parsing."""
-
 LESS_URGENT: Final = 5
 """How nice workers are: what they have fetched is worth something when it is stored. On equal terms
 they run ahead of the writer, and at the end of a crawl it is left alone with a core of many."""
@@ -60,10 +54,6 @@ def serve(control: int, parent: int) -> NoReturn:
 
     # urllib3 looks for IPv6 when it is imported, which brings a loop up; a worker makes its own.
     gevent.get_hub().destroy(destroy_loop=True)
-    with contextlib.suppress(AttributeError):  # not every C library has it
-        mallopt = ctypes.CDLL(None).mallopt
-        for parameter, value in ALLOCATOR:
-            mallopt(parameter, value)
     gc.freeze()
     # gevent's own socket would run the loop as soon as it waits.
     link = monkey.get_original("socket", "socket")(fileno=control)
