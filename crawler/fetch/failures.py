@@ -52,11 +52,11 @@ class Failure(foreign.RequestException):
 
 
 class Doubtful(Failure):
-    """A failure to get at a host that may be our own network's."""
+    """A host that could not be reached, or fell silent; it may be our own network's failure."""
 
 
 _FAR: Final = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT})
-"""Errors of connecting that no host has sent."""
+"""Errors that no host has sent."""
 
 _WORD_OF_ERRNO: Final = {
     errno.ECONNREFUSED: "connect_refused",
@@ -88,8 +88,9 @@ def of_talking(failure: OSError) -> Failure:
     if isinstance(failure, ssl.SSLError):
         return Failure("tls_proto", _says(failure))
     if isinstance(failure, TimeoutError):
-        return Failure("timeout", "the server fell silent")
-    return Failure(_WORD_OF_ERRNO.get(failure.errno or 0, "conn_reset"), _says(failure))
+        return Doubtful("timeout", "the server fell silent")
+    kind = Doubtful if failure.errno in _FAR else Failure
+    return kind(_WORD_OF_ERRNO.get(failure.errno or 0, "conn_reset"), _says(failure))
 
 
 def _says(failure: OSError) -> str:

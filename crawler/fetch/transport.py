@@ -346,6 +346,7 @@ class Transport(BaseAdapter):
     ) -> bool:
         """Sends, and reads until the head is whole; False when the connection had gone stale."""
         connection.silence.limit_s = read_s or inf
+        began = monotonic()
         try:
             _send(connection, message)
             sent = perf_counter()
@@ -360,6 +361,9 @@ class Transport(BaseAdapter):
                 self._stale += 1
                 facts.ttfb_ms = None
                 return False
+            if isinstance(failure, Doubtful) and not exchange.begun:
+                ip, port = connection.ip, connection.key[2]
+                failure = self._network.doubt_address(failure, ip, port, began, read_s or inf)
             if failure is caught:
                 raise
             raise failure from caught

@@ -40,13 +40,15 @@ LAYERS: Final[dict[str, Layer]] = {
     "connect_refused": "links",
     "connect_timeout": "links",
 }
+DOUBTED: Final[dict[str, Layer]] = {**LAYERS, "timeout": "links"}
+"""Besides, a host that was reached may be silent because the link has died since."""
 
 
 def doubt(reply: Reply) -> Layer | None:
     """Which layer of the network may have failed, rather than the host."""
     detail = reply.error_detail or ""
     if reply.status is None and detail.startswith((NOTHING_ELSE, NOTHING_YET)):
-        return LAYERS.get(reply.error or "")
+        return DOUBTED.get(reply.error or "")
     return None
 
 

@@ -9,7 +9,7 @@ from crawler.config import FetchConfig
 from crawler.fetch.witness import KEPT, Witnesses
 from crawler.policy.outage import NOTHING_ELSE, NOTHING_YET, doubt
 from tests.fetch.nameserver import SILENT, Nameserver
-from tests.fetch.stage import fetcher, job, ok, serving, stage
+from tests.fetch.stage import Recorded, fetcher, job, ok, serving, stage
 from tests.fetch.test_connections import _black_hole
 from tests.fetch.test_dns import resolver
 
@@ -95,3 +95,25 @@ def test_a_link_that_died_is_told_from_a_host_that_is_silent() -> None:
         dead = one.fetch(job(f"http://127.0.0.1:{port}/"))
     assert (silent.error, doubt(silent)) == ("connect_timeout", None), silent.error_detail
     assert (dead.error, doubt(dead)) == ("connect_timeout", "links"), dead.error_detail
+
+
+def _answers_once(peer: Recorded) -> None:
+    peer.request()
+    peer.say(ok(b"hi"))
+    peer.request()
+    gevent.sleep(3)
+
+
+@pytest.mark.parametrize(("is_dead", "layer"), [(False, None), (True, "links")])
+def test_a_link_that_died_is_told_from_a_kept_connection_that_is_silent(
+    is_dead: bool, layer: str | None
+) -> None:
+    one = fetcher(QUICK)
+    with stage(_answers_once) as mute:
+        with stage(serving(ok(b"hi")), host="127.0.0.7") as witness:
+            assert one.fetch(job(witness.url(host="127.0.0.7"))).status == 200
+            assert one.fetch(job(mute.url())).status == 200
+            silent = None if is_dead else one.fetch(job(mute.url()))
+        silent = silent or one.fetch(job(mute.url()))
+    assert mute.connections == 1
+    assert (silent.error, doubt(silent)) == ("timeout", layer), silent.error_detail

@@ -46,7 +46,9 @@ def dead(count: int = TELLING, reply: Reply | None = None) -> Outage:
         (failing("dns_fail"), "names"),
         (failing("connect_timeout"), "links"),
         (failing("connect_refused", NOTHING_YET), "links"),
+        (failing("timeout"), "links"),
         (failing("connect_timeout", ""), None),  # the witness answered
+        (failing("timeout", ""), None),
         (Reply(error="dns_fail", error_detail="no such name"), None),
         (failing("tls_verify"), None),
         (failing("conn_reset"), None),
