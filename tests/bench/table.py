@@ -29,7 +29,7 @@ def machine() -> str:
     """The machine, on one line."""
     load = os.getloadavg()[0]
     python = platform.python_version()
-    compiled = "" if quick.look is not plain.look else ", nothing compiled"
+    compiled = "" if quick.scan is not plain.scan else ", nothing compiled"
     return (
         f"{os.cpu_count()} cores, load {load:.1f}, Linux {platform.release()}, Python {python}"
         f"{compiled}"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import contestants, flame, loads, race, stopwatch
+from tests.bench import contestants, flame, loads, race, stopwatch, table
 from tests.bench.contestants import OURS
 from tests.bench.race import Course, Lap
 from tests.bench.server import Counts
@@ -27,6 +27,10 @@ BUSY = "import time\nwhile time.process_time() < 0.3: pass"
 
 def quiet(line: str) -> None:
     """Nobody waits for a test."""
+
+
+def test_the_machine_is_named() -> None:
+    assert table.machine().startswith(f"{os.cpu_count()} cores")
 
 
 def test_this_crawler_runs_the_course_and_its_figures_are_of_it(tmp_path: Path) -> None:
