@@ -34,7 +34,7 @@ from crawler.fetch.http1 import Exchange
 from crawler.fetch.patience import Silence
 from crawler.fetch.pool import Idle, Key
 from crawler.fetch.shortage import OWN, Shortage, pauses
-from crawler.fetch.witness import Network
+from crawler.fetch.witness import Network, Witnesses
 
 RECEIVE: Final = 64 * 1024
 ADDRESSES_TRIED: Final = 3
@@ -100,10 +100,11 @@ class Request(PreparedRequest):
 class Connection:
     """A socket to one place, alone in use by one exchange at a time.
 
-    silence: the limit of its waits; the socket has no time-out of its own.
+    silence: the limit of its waits; the socket has no time-out of its own. like: who bears witness
+    with it, None before its first answer.
     """
 
-    __slots__ = ("idle_since", "ip", "key", "silence", "sock")
+    __slots__ = ("idle_since", "ip", "key", "like", "silence", "sock")
 
     def __init__(self, key: Key, ip: str, sock: socket.socket | ssl.SSLSocket) -> None:
         sock.settimeout(None)
@@ -111,6 +112,7 @@ class Connection:
         self.ip = ip
         self.sock = sock
         self.silence = Silence(inf)
+        self.like: Witnesses[tuple[str, int]] | None = None
         self.idle_since = 0.0
 
     def __repr__(self) -> str:
@@ -345,6 +347,7 @@ class Transport(BaseAdapter):
         may_be_stale: bool,
     ) -> bool:
         """Sends, and reads until the head is whole; False when the connection had gone stale."""
+        ip, port = connection.ip, connection.key[2]
         connection.silence.limit_s = read_s or inf
         began = monotonic()
         try:
@@ -362,11 +365,12 @@ class Transport(BaseAdapter):
                 facts.ttfb_ms = None
                 return False
             if isinstance(failure, Doubtful) and not exchange.begun:
-                ip, port = connection.ip, connection.key[2]
-                failure = self._network.doubt_address(failure, ip, port, began, read_s or inf)
+                failure = self._network.doubt_silence(failure, ip, port, began, read_s or inf)
             if failure is caught:
                 raise
             raise failure from caught
+        connection.like = connection.like or self._network.answered(ip, port)
+        connection.like.heard()
         return True
 
     def _open(
@@ -385,7 +389,7 @@ class Transport(BaseAdapter):
         began = perf_counter()
         sock = self._connected(open_to_us[:ADDRESSES_TRIED], port, connect_s, facts)
         ip = str(facts.ip)
-        self._network.answered(host, ip, port)
+        self._network.resolved(host)
         facts.connect_ms = (perf_counter() - began) * 1000
         stream: socket.socket | ssl.SSLSocket = sock
         if scheme == "https":

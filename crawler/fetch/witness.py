@@ -17,7 +17,7 @@ import gevent
 from gevent import socket
 
 from crawler.fetch.dns import Names
-from crawler.fetch.failures import Doubtful
+from crawler.fetch.failures import Doubtful, Failure
 from crawler.fetch.gate import is_global
 from crawler.policy import outage, urls
 
@@ -26,7 +26,7 @@ ASKED: Final = 3
 ANSWER_S: Final = 3.0
 """What a witness may take to answer, at most."""
 HOLDS_S: Final = 0.1
-"""For how long it is taken to be alive after it has answered."""
+"""For how long it is taken to be alive after it has answered, at least."""
 
 Place = TypeVar("Place", bound=tuple[Any, ...])
 
@@ -55,15 +55,22 @@ class Witnesses(Generic[Place]):
         if len(self._places) > KEPT:
             self._places.popitem(last=False)
 
-    def doubt(self, suspect: Place, began: float, answer_s: float) -> str:
+    def heard(self) -> None:
+        """One of them said something just now, so that none need be asked for a while."""
+        self._alive_at = monotonic()
+
+    def doubt(self, suspect: Place, began: float, answer_s: float, holds_s: float = HOLDS_S) -> str:
         """How a detail begins when the failure of the suspect, which was tried since `began`, may
-        not be its own; empty when it is, or when there is nobody to ask."""
+        not be its own; empty when it is, or when there is nobody to ask.
+
+        holds_s: how long ago the last sign of life may be.
+        """
         if not self._places:
             return outage.NOTHING_YET
         others = [place for place in reversed(self._places) if place[0] != suspect[0]][:ASKED]
         if not others:
             return ""
-        if self._dead_at < began and self._alive_at < monotonic() - HOLDS_S:
+        if self._dead_at < began and self._alive_at < monotonic() - holds_s:
             self._ask(others, min(answer_s, ANSWER_S))
         return outage.NOTHING_ELSE if self._dead_at >= began else ""
 
@@ -110,11 +117,17 @@ class Network:
     def __repr__(self) -> str:
         return f"<Network {self._named!r}, {self._reached!r}>"
 
-    def answered(self, host: str, ip: str, port: int) -> None:
-        """The name was resolved, and the address took a connection."""
+    def resolved(self, host: str) -> None:
+        """The name was resolved, and something was at its address."""
         if not urls.is_ip(host):
             self._named.answered((urls.registered_domain(host), host))
-        self._like(ip).answered((ip, port))
+
+    def answered(self, ip: str, port: int) -> Witnesses[tuple[str, int]]:
+        """The address answered a request for the first time on its connection; among whom it bears
+        witness. To take a connection is not enough: who does no more would be asked often."""
+        like = self._like(ip)
+        like.answered((ip, port))
+        return like
 
     def doubt_name(self, failure: Doubtful, host: str, began: float, answer_s: float) -> Doubtful:
         """The failure to resolve a name, with what others say of the resolver."""
@@ -129,6 +142,16 @@ class Network:
     ) -> Doubtful:
         """The failure to connect, with what others say of the network."""
         return _told(failure, self._like(ip).doubt((ip, port), began, answer_s))
+
+    def doubt_silence(
+        self, failure: Doubtful, ip: str, port: int, began: float, silent_s: float
+    ) -> Failure:
+        """The failure of a host that took a connection and fell silent, with what others say.
+
+        While any of its like speaks, nobody is asked: slow hosts are many, dead networks few.
+        """
+        doubt = self._like(ip).doubt((ip, port), began, silent_s, holds_s=silent_s / 2)
+        return _told(failure, doubt) if doubt == outage.NOTHING_ELSE else failure
 
     def _like(self, ip: str) -> Witnesses[tuple[str, int]]:
         address = ip_address(ip.partition("%")[0])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 import gevent
 import pytest
 
@@ -61,6 +63,18 @@ def test_those_who_doubt_at_the_same_time_share_one_answer() -> None:
     assert asked.asked == ["b"]
 
 
+def test_while_others_speak_nobody_is_asked() -> None:
+    asked = Asked()
+    witnesses = Witnesses(asked)
+    witnesses.answered(("a",))
+    witnesses.heard()
+    gevent.sleep(0.2)
+    assert witnesses.doubt(("b",), monotonic() - 1, 0.1, holds_s=5) == ""
+    assert asked.asked == []
+    assert witnesses.doubt(("b",), monotonic() - 1, 0.1) == NOTHING_ELSE
+    assert asked.asked == ["a"]
+
+
 def test_few_witnesses_are_kept() -> None:
     witnesses = Witnesses(Asked())
     for number in range(1000):
@@ -102,6 +116,16 @@ def _answers_once(peer: Recorded) -> None:
     peer.say(ok(b"hi"))
     peer.request()
     gevent.sleep(3)
+
+
+def test_who_takes_a_connection_and_says_nothing_bears_no_witness() -> None:
+    one = fetcher(QUICK)
+    with stage(lambda _: gevent.sleep(3), host="127.0.0.7") as mute, _black_hole() as port:
+        silent = one.fetch(job(mute.url(host="127.0.0.7")))
+        dead = one.fetch(job(f"http://127.0.0.1:{port}/"))
+    assert (silent.error, doubt(silent)) == ("timeout", None)
+    assert mute.connections == 1
+    assert (dead.error_detail or "").startswith(NOTHING_YET)
 
 
 @pytest.mark.parametrize(("is_dead", "layer"), [(False, None), (True, "links")])
