@@ -64,7 +64,8 @@ def show(terminal: pytest.TerminalReporter) -> None:
     """What each fault did, and how to have the same chance again; once."""
     if not counts:
         return
-    terminal.section(f"nothing lost ({SEED}={seed})")
+    lost = sum(one.lost for one in counts.values()) or "nothing"
+    terminal.section(f"{lost} lost ({SEED}={seed})")
     head = ("fault", "rounds", "lost", "doubled", "refetched", "longest stall")
     terminal.write_line("{:44} {:>7} {:>5} {:>8} {:>10} {:>14}".format(*head))
     for fault, one in counts.items():
