@@ -34,8 +34,8 @@ def context(verify: Verify) -> ssl.SSLContext:
         made.check_hostname = False
         made.verify_mode = stock.CERT_NONE
     else:
-        authorities = os.environ.get(AUTHORITIES) or certifi.where() if verify is True else verify
-        made.load_verify_locations(cafile=authorities)
+        own = os.environ.get(AUTHORITIES) or certifi.where()
+        made.load_verify_locations(cafile=own if verify is True else verify)
     return made
 
 

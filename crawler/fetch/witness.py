@@ -1,8 +1,8 @@
 """Does anything else answer, when this does not?
 
-A host that cannot be reached may be down, or the network of this machine may be. What answered
-before is asked again: a name is resolved, an address connected to, no more. So a single dead host
-is told from a dead resolver or link, and blamed only for itself.
+A host that cannot be reached, or falls silent, may be down, or the network of this machine may be.
+What answered before is asked again: a name is resolved, an address connected to, no more. So a
+single dead host is told from a dead resolver or link, and blamed only for itself.
 """
 
 from __future__ import annotations

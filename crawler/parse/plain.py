@@ -97,7 +97,7 @@ def indexes(
 def scan(data: bytes, max_links: int) -> Survey | None:
     """What a page in UTF-8 shows and where it leads; None where it is nested deeper than a tree may
     be: libxml2 drops everything from the 2,048th level on."""
-    parser = html_parser()
+    parser = _html_parser()
     root: etree._Element | None = etree.fromstring(data, parser)
     if any(error.type == etree.ErrorTypes.ERR_RESOURCE_LIMIT for error in parser.error_log):
         return None
@@ -110,7 +110,7 @@ def scan(data: bytes, max_links: int) -> Survey | None:
     return survey
 
 
-def html_parser() -> etree.HTMLParser:
+def _html_parser() -> etree.HTMLParser:
     """A parser for pages; comments and processing instructions mean nothing to a reader."""
     return etree.HTMLParser(
         encoding="utf-8",
