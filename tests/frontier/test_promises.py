@@ -63,7 +63,10 @@ def is_own(host: str) -> bool:
 
 @dataclass
 class Witness:
-    """What is known of the hosts from their replies alone."""
+    """What is known of the hosts from their replies alone.
+
+    out: the host of each lease, and the URL of a page.
+    """
 
     out: dict[int, tuple[str, str]] = field(default_factory=dict)
     last_reply: dict[str, float] = field(default_factory=dict)
@@ -89,8 +92,10 @@ class Witness:
             self.check_caps(host)
         if lease.entry.kind == "page":
             self.check_rules(url, now)
-        assert all(url != other for _, other in self.out.values() if lease.entry.kind == "page")
-        self.out[lease.token] = (host, url)
+        # A robots.txt may be redirected to what is a page, too: it is fetched for either.
+        page = url if lease.entry.kind == "page" else ""
+        assert not page or all(page != other for _, other in self.out.values()), "twice at once"
+        self.out[lease.token] = (host, page)
 
     def check_caps(self, host: str) -> None:
         domain = [other for other, _ in self.out.values() if other.endswith("one.example")]
