@@ -28,13 +28,13 @@ from crawler import __version__
 from crawler.conductor import Conductor, Outcome
 from crawler.config import AUTHORITIES, Config, Setting, load
 from crawler.errors import CrawlError, Interrupted, NoSeedFetched, StorageError, UsageError
+from crawler.faces import progress, summary, table, wording
+from crawler.faces.progress import Face
+from crawler.faces.screen import Screen, Stream
 from crawler.loader import STDIN, read_seeds
 from crawler.policy.agent import user_agent
 from crawler.policy.seeds import Seed, read_line
 from crawler.store import database, queries
-from crawler.views import progress, summary, table, wording
-from crawler.views.progress import Face
-from crawler.views.screen import Screen, Stream
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 DATA = Path("data")

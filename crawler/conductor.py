@@ -22,12 +22,14 @@ from crawler import __version__, failpoints
 from crawler.channels import Channel, Returned, open_channel
 from crawler.config import Config
 from crawler.errors import CrawlError, StorageError
-from crawler.frontier import Frontier, Lease, supply
+from crawler.frontier.frontier import Frontier
+from crawler.frontier.schedule import Lease
 from crawler.model import Job, Reply, Stats, Visit
 from crawler.policy import urls
 from crawler.policy.outage import Outage
 from crawler.policy.seeds import Seed
-from crawler.store.archive import Arrival, Settled
+from crawler.store.contract import Arrival, Settled
+from crawler.store.queue import supply
 from crawler.store.runs import Start
 from crawler.store.writer import Writer
 

@@ -16,10 +16,10 @@ from gevent.queue import JoinableQueue
 from isal import isal_zlib
 
 from crawler.config import Config
-from crawler.disposable import DisposableParser, is_risky
 from crawler.fetch import Budget, Fetcher, Share
 from crawler.model import Document, Job, Reply, Visit
 from crawler.parse import parse
+from crawler.parse.isolated import IsolatedParser, is_risky
 from crawler.store.clock import iso
 
 Deliver = Callable[[Visit], None]
@@ -48,7 +48,7 @@ class Worker:
             allow_private=config.scope.allow_private,
             budget=Budget(config.run.bodies_in_flight_bytes),
         )
-        self._disposable = DisposableParser(config.parse, max_url_bytes=config.fetch.max_url_bytes)
+        self._isolated = IsolatedParser(config.parse, max_url_bytes=config.fetch.max_url_bytes)
         self._queue: JoinableQueue[Job] = JoinableQueue(maxsize=2 * config.run.concurrency)
         self._pool = Pool(config.run.concurrency)
         for _ in range(config.run.concurrency):
@@ -91,7 +91,7 @@ class Worker:
         if not reply.body or job.kind in UNREAD:
             return Document()
         if is_risky(reply.body):
-            return self._disposable.parse(job, reply)
+            return self._isolated.parse(job, reply)
         self._parsing(job)
         try:
             return parse(

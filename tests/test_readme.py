@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from crawler import demo
-from crawler.store.catalogue import STANDINGS
 from crawler.store.database import Connection, open_for_reading
+from crawler.store.url_table import STANDINGS
 from crawler.store.views import VIEWS
 from tests.crawls import config, crawl
 from tests.sites.skip import ROOT

@@ -29,8 +29,8 @@ from crawler.channels.forkserver import FORK, receive, serve, status_of
 
 CLOSE_S: Final = 2.0
 
-Answer = tuple[bytes, list[int]]
-NONE: Final[Answer] = (b"", [])
+Answered = tuple[bytes, list[int]]
+NONE: Final[Answered] = (b"", [])
 """What a server answers that is gone."""
 
 
@@ -84,15 +84,15 @@ class _Server:
         self.process = process
         self.gone = False
         self._control = socket.socket(fileno=control)
-        self._asked: deque[AsyncResult[Answer]] = deque()
+        self._asked: deque[AsyncResult[Answered]] = deque()
         self._listening = gevent.spawn(self._listen)
 
-    def ask(self, request: bytes, descriptors: Sequence[int] = ()) -> Answer:
+    def ask(self, request: bytes, descriptors: Sequence[int] = ()) -> Answered:
         """Its answer, `NONE` when it is gone.
 
         Who asks may be killed meanwhile; the answer then still finds its own place.
         """
-        answer: AsyncResult[Answer] = AsyncResult()
+        answer: AsyncResult[Answered] = AsyncResult()
         self._asked.append(answer)
         try:
             socket.send_fds(self._control, [request], descriptors)
@@ -127,7 +127,7 @@ class _Server:
             self.process.wait()
 
 
-def _decline(answer: AsyncResult[Answer]) -> None:
+def _decline(answer: AsyncResult[Answered]) -> None:
     """Nobody waits for it any more: the process it speaks of ends when its socket closes."""
     _, descriptors = answer.get() or NONE
     for number in descriptors:

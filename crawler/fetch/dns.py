@@ -21,8 +21,8 @@ from gevent import get_hub, socket
 from gevent.event import AsyncResult
 from gevent.threadpool import ThreadPool
 
+from crawler.fetch.deadlines import landed
 from crawler.fetch.failures import Doubtful, Failure
-from crawler.fetch.patience import landed
 from crawler.fetch.shortage import Shortage, starved
 
 GOOD_S: Final = 300.0
@@ -50,7 +50,7 @@ def is_name(host: str) -> bool:
     return 0 < len(bare) <= 253 and all(_LABEL.fullmatch(label) for label in bare.split("."))
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Resolved(msgspec.Struct, frozen=True):
     """What is known of a name.
 
     addresses: numeric, IPv4 before IPv6, as ordered by the resolver; empty when error is set.
@@ -83,8 +83,8 @@ class Names:
     def __init__(self, ask: Ask, *, kept: int = KEPT_NAMES) -> None:
         self._ask = ask
         self._max = kept
-        self._known: OrderedDict[str, Answer] = OrderedDict()
-        self._flights: dict[str, AsyncResult[Answer]] = {}
+        self._known: OrderedDict[str, Resolved] = OrderedDict()
+        self._flights: dict[str, AsyncResult[Resolved]] = {}
         self._asked = 0
 
     def __repr__(self) -> str:
@@ -126,7 +126,7 @@ class Names:
             return not _no_answer(failure, 0.0).trouble
         return True
 
-    def _fresh(self, key: str, host: str, timeout_s: float) -> Answer:
+    def _fresh(self, key: str, host: str, timeout_s: float) -> Resolved:
         if not is_name(host):
             raise Failure("dns_fail", f"{host!r} is not a host name")
         flight = self._flights.get(key)
@@ -138,7 +138,7 @@ class Names:
             raise Doubtful("dns_timeout", f"no answer for {host} within {timeout_s:g} s")
         return answered
 
-    def _fly(self, key: str, host: str, flight: AsyncResult[Answer]) -> None:
+    def _fly(self, key: str, host: str, flight: AsyncResult[Resolved]) -> None:
         self._asked += 1
         try:
             answer = self._question(host)
@@ -156,7 +156,7 @@ class Names:
                 self._known.popitem(last=False)
         flight.set(answer)
 
-    def _question(self, host: str) -> Answer:
+    def _question(self, host: str) -> Resolved:
         began = monotonic()
         try:
             found = tuple(sorted(dict.fromkeys(self._ask(host)), key=lambda ip: ":" in ip))
@@ -165,8 +165,8 @@ class Names:
                 raise Shortage("no file descriptor free") from failure
             return _no_answer(failure, monotonic() - began)
         if not found:
-            return Answer((), "dns_fail", "the name has no address", monotonic() + ABSENT_S)
-        return Answer(found, None, "", monotonic() + GOOD_S)
+            return Resolved((), "dns_fail", "the name has no address", monotonic() + ABSENT_S)
+        return Resolved(found, None, "", monotonic() + GOOD_S)
 
 
 def _literal(host: str) -> str | None:
@@ -178,12 +178,12 @@ def _literal(host: str) -> str | None:
         return None
 
 
-def _no_answer(failure: Exception, waited_s: float) -> Answer:
+def _no_answer(failure: Exception, waited_s: float) -> Resolved:
     code = failure.errno if isinstance(failure, OSError) else None
     again = code == socket.EAI_AGAIN
     silent = code == _ARES_TIMEOUT or (again and waited_s >= SILENCE_S)
     trouble = silent or again or code in _ARES_TROUBLE
-    return Answer(
+    return Resolved(
         addresses=(),
         error="dns_timeout" if silent else "dns_fail",
         detail=str(failure.args[-1]) if failure.args else type(failure).__name__,

@@ -25,11 +25,11 @@ from crawler.config import FetchConfig, RobotsConfig
 from crawler.errors import UsageError
 from crawler.fetch import decode, tls
 from crawler.fetch.budget import Budget, Share
+from crawler.fetch.deadlines import Deadline
 from crawler.fetch.decode import Cut, Garbled
 from crawler.fetch.dns import Ask, DnsStats, Names, asker
 from crawler.fetch.failures import Failure, failure_of, printable, untrace
 from crawler.fetch.gate import Gate
-from crawler.fetch.patience import Deadline
 from crawler.fetch.shortage import Shortage
 from crawler.fetch.transport import (
     BREATH,

@@ -19,10 +19,10 @@ from ipaddress import (
 from typing import Final
 
 Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
+Block = IPv4Network | IPv6Network
 
 
-def _blocks(*texts: str) -> tuple[Network, ...]:
+def _blocks(*texts: str) -> tuple[Block, ...]:
     return tuple(ip_network(text) for text in texts)
 
 
@@ -92,7 +92,7 @@ def _carries(address: IPv6Address) -> bool:
     return address in _LAST_32_BITS[1] or address in _LAST_32_BITS[3]
 
 
-def _within(address: Address, blocks: Iterable[Network]) -> bool:
+def _within(address: Address, blocks: Iterable[Block]) -> bool:
     return any(address in block for block in blocks if block.version == address.version)
 
 
@@ -105,7 +105,7 @@ class Gate:
     __slots__ = ("_blocks", "_names", "_refusal")
 
     def __init__(self, allow: Iterable[str] = ()) -> None:
-        blocks: list[Network] = []
+        blocks: list[Block] = []
         names: set[str] = set()
         for text in allow:
             entry = text.strip().lower().removeprefix("[").removesuffix("]")

@@ -2,8 +2,8 @@
 
 An `Exchange` reads one answer and does no I/O. httptools (llhttp) reads what is nearly well formed.
 What it refuses though browsers read it (a line without a colon, lengths that repeat or are no
-numbers, interim answers, odd transfer codings) is read again by `crawler.fetch.heads` from the
-bytes in hand. However the bytes are split, the answer is the same.
+numbers, interim answers, odd transfer codings) is read again by `crawler.fetch.lenient_head` from
+the bytes in hand. However the bytes are split, the answer is the same.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Final
 
 import httptools
 
-from crawler.fetch import heads
+from crawler.fetch import lenient_head
 from crawler.fetch.failures import Failure
-from crawler.fetch.heads import Head
+from crawler.fetch.lenient_head import Head
 
 MAX_LINE: Final = 64 * 1024
 FRAMING_ROOM: Final = 16 * 1024
@@ -94,7 +94,7 @@ class Exchange:
         self._length_seen = False
         self._coded = False
         self._pieces: list[bytes] = []
-        self._tolerant: heads.Reader | None = None
+        self._tolerant: lenient_head.Reader | None = None
         self._chatter = 0
         self._fed = 0
         self._chunks = 0
@@ -181,7 +181,7 @@ class Exchange:
             elif self.head is not None:
                 self._break(_reason(refused))
             else:
-                self._tolerant = heads.Reader(self._method)
+                self._tolerant = lenient_head.Reader(self._method)
                 self._reread(b"".join(self._kept))
                 return
         if not self.complete and (self._chunks or self._coded):
@@ -213,7 +213,7 @@ class Exchange:
         self._tolerant = None
         self._begin_body(head, reader)
 
-    def _begin_body(self, head: Head, reader: heads.Reader) -> None:
+    def _begin_body(self, head: Head, reader: lenient_head.Reader) -> None:
         """Goes on with llhttp behind a head that says in plain words how long the body is."""
         self.head = head
         self.reusable = head.keep_alive
@@ -224,7 +224,7 @@ class Exchange:
             return
         self._coded = head.framing == "chunked"
         self._parser = parser = _parser(self)
-        parser.feed_data(heads.plain_words(head))
+        parser.feed_data(lenient_head.plain_words(head))
         self._chatter = self._trailer_bytes = 0
         self._fed = len(reader.rest)
         if reader.rest:
@@ -266,7 +266,7 @@ class Exchange:
         bodiless = self._method == "HEAD" or status == 204 or status == 304
         self.head = Head(status, version, self._headers)
         if bodiless:
-            self.reusable = heads.keeps_alive(version, self._headers)
+            self.reusable = lenient_head.keeps_alive(version, self._headers)
             self._coded = False
             rest = self._behind_head() if self._method == "HEAD" else b""
             self._finish()

@@ -27,14 +27,14 @@ from requests.hooks import default_hooks
 from requests.structures import CaseInsensitiveDict
 
 from crawler.fetch import tls
+from crawler.fetch.deadlines import Silence
 from crawler.fetch.dns import Names
 from crawler.fetch.failures import Doubtful, Failure, of_connecting, of_talking
 from crawler.fetch.gate import Gate
 from crawler.fetch.http1 import Exchange
-from crawler.fetch.patience import Silence
 from crawler.fetch.pool import Idle, Key
+from crawler.fetch.reachability import Reachability, Witnesses
 from crawler.fetch.shortage import OWN, Shortage, pauses
-from crawler.fetch.witness import Network, Witnesses
 
 RECEIVE: Final = 64 * 1024
 ADDRESSES_TRIED: Final = 3
@@ -257,7 +257,7 @@ class Transport(BaseAdapter):
         self._names = names
         self._verify = verify
         self._max_head = max_header_bytes
-        self._network = Network(names)
+        self._reachability = Reachability(names)
         self._idle: Idle[Connection] = Idle()
         self._sweeping = False
         self._closed = False
@@ -365,11 +365,11 @@ class Transport(BaseAdapter):
                 facts.ttfb_ms = None
                 return False
             if isinstance(failure, Doubtful) and not exchange.begun:
-                failure = self._network.doubt_silence(failure, ip, port, began, read_s or inf)
+                failure = self._reachability.doubt_silence(failure, ip, port, began, read_s or inf)
             if failure is caught:
                 raise
             raise failure from caught
-        connection.like = connection.like or self._network.answered(ip, port)
+        connection.like = connection.like or self._reachability.answered(ip, port)
         connection.like.heard()
         return True
 
@@ -389,7 +389,7 @@ class Transport(BaseAdapter):
         began = perf_counter()
         sock = self._connected(open_to_us[:ADDRESSES_TRIED], port, connect_s, facts)
         ip = str(facts.ip)
-        self._network.resolved(host)
+        self._reachability.resolved(host)
         facts.connect_ms = (perf_counter() - began) * 1000
         stream: socket.socket | ssl.SSLSocket = sock
         if scheme == "https":
@@ -408,7 +408,7 @@ class Transport(BaseAdapter):
             except Shortage:
                 self._make_room(pause_s, facts)
             except Doubtful as failure:
-                raise self._network.doubt_name(failure, host, began, timeout_s) from failure
+                raise self._reachability.doubt_name(failure, host, began, timeout_s) from failure
         raise Shortage("no file descriptor free")
 
     def _make_room(self, pause_s: float, facts: Facts) -> None:
@@ -439,7 +439,7 @@ class Transport(BaseAdapter):
                 last = failure
         last = last or Failure("connect_timeout", "no time left to connect")
         if isinstance(last, Doubtful):
-            last = self._network.doubt_address(last, str(facts.ip), port, began, connect_s)
+            last = self._reachability.doubt_address(last, str(facts.ip), port, began, connect_s)
         raise last
 
     def _connect(self, ip: str, port: int, timeout_s: float, facts: Facts) -> socket.socket:

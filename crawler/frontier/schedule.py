@@ -17,8 +17,7 @@ import msgspec
 from crawler.config import PaceConfig
 from crawler.model import Reply
 from crawler.policy import pace, urls
-from crawler.store.catalogue import Entry
-from crawler.store.queue import FIRST_KEY, Key
+from crawler.store.contract import FIRST_KEY, Entry, Key
 
 SLOW_S = 10.0
 """A host that takes longer, or did not answer at all, leaves slots to those that do answer."""
@@ -77,7 +76,7 @@ class OriginState(msgspec.Struct, eq=False):
         self.stale = self.loading
 
 
-class Errand(msgspec.Struct, order=True):
+class Prerequisite(msgspec.Struct, order=True):
     """A fetch that a host owes first: a robots.txt. due: not before."""
 
     due: float
@@ -95,7 +94,8 @@ class HostState(msgspec.Struct, eq=False):
     judged_at: when it was last penalised or parked; what was out then counts no further.
     blocked_until, block_reason: it asked for rest, or is parked. proven: it answers, and in time.
     armed: the time under which it stands in the heap, None when it does not.
-    waits_for: the cap that has to be free first. ran_errand: its last lease was an errand.
+    waits_for: the cap that has to be free first. ran_prerequisite: its last lease was a
+    prerequisite.
     counted: it is one of the healthy hosts that slots are kept for.
     """
 
@@ -120,9 +120,9 @@ class HostState(msgspec.Struct, eq=False):
     proven: bool = False
     armed: float | None = None
     waits_for: str | None = None
-    ran_errand: bool = False
+    ran_prerequisite: bool = False
     counted: bool = False
-    errands: list[Errand] = []
+    prerequisites: list[Prerequisite] = []
     origins: dict[int, OriginState] = {}
 
     def __repr__(self) -> str:
@@ -293,9 +293,9 @@ class Schedule:
         origin.known_until = known_until
         self.hungry.pop(origin_id, None)
 
-    def add_errand(self, host: HostState, errand: Errand) -> None:
+    def add_prerequisite(self, host: HostState, prerequisite: Prerequisite) -> None:
         """A robots.txt that this host is to be asked for."""
-        heapq.heappush(host.errands, errand)
+        heapq.heappush(host.prerequisites, prerequisite)
         self._arm(host)
 
     # What goes out
@@ -382,7 +382,7 @@ class Schedule:
         """Nothing of it is under way, and the database knows its pace."""
         if host.in_flight or host.id in self.touched:
             return False
-        asked_here = {errand.for_origin for errand in host.errands}
+        asked_here = {prerequisite.for_origin for prerequisite in host.prerequisites}
         return asked_here <= host.origins.keys() and not any(
             origin.loading or (origin.asking and origin.id not in asked_here)
             for origin in host.origins.values()
@@ -390,17 +390,17 @@ class Schedule:
 
     def _take(self, host: HostState, now: float) -> Lease | None:
         best = self._best_origin(host, now)
-        errand_is_due = bool(host.errands) and host.errands[0].due <= now
-        if errand_is_due and (best is None or not host.ran_errand):
-            errand = heapq.heappop(host.errands)
-            host.ran_errand = True
-            return self._give(host, errand.entry, errand.for_origin, now)
+        prerequisite_is_due = bool(host.prerequisites) and host.prerequisites[0].due <= now
+        if prerequisite_is_due and (best is None or not host.ran_prerequisite):
+            prerequisite = heapq.heappop(host.prerequisites)
+            host.ran_prerequisite = True
+            return self._give(host, prerequisite.entry, prerequisite.for_origin, now)
         if best is None:
             for origin in host.origins.values():
                 self._feed(host, origin, now)
             return None
         entry = heapq.heappop(best.window)
-        host.ran_errand = False
+        host.ran_prerequisite = False
         self._feed(host, best, now)
         return self._give(host, entry, 0, now)
 
@@ -456,7 +456,7 @@ class Schedule:
         self._free(host, lease, now)
         self._set_pace(host)
         if lease.for_origin:
-            self.add_errand(host, Errand(now, lease.for_origin, lease.entry))
+            self.add_prerequisite(host, Prerequisite(now, lease.for_origin, lease.entry))
             return lease
         self.held.discard(lease.entry.id)
         origin = host.origins[lease.entry.origin_id]
@@ -633,8 +633,8 @@ class Schedule:
         for origin in host.origins.values():
             if origin.window and not (origin.asking or origin.closed):
                 return host.due
-        if host.errands:
-            return max(host.due, host.errands[0].due)
+        if host.prerequisites:
+            return max(host.due, host.prerequisites[0].due)
         return None
 
     def _shrink(self) -> None:
@@ -658,7 +658,8 @@ class Schedule:
     def _ask_for_robots(self, host: HostState, origin: OriginState) -> None:
         origin.asking = True
         heapq.heappush(
-            host.errands, Errand(0.0, origin.id, robots_entry(origin.name, host.id, origin.id))
+            host.prerequisites,
+            Prerequisite(0.0, origin.id, robots_entry(origin.name, host.id, origin.id)),
         )
 
     def window(self, host: HostState) -> int:
@@ -688,7 +689,7 @@ class Schedule:
 
 
 def _is_idle(host: HostState, now: float) -> bool:
-    if host.in_flight or host.errands or host.due > now:
+    if host.in_flight or host.prerequisites or host.due > now:
         return False
     return all(
         origin.complete and not (origin.window or origin.loading or origin.asking)

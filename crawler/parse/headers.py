@@ -90,7 +90,7 @@ def _for_us(value: str) -> list[str]:
 
 
 def _links(value: str) -> list[tuple[str, dict[str, str]]]:
-    from requests.utils import parse_header_links  # half the start of a disposable parser
+    from requests.utils import parse_header_links  # half the start of an isolated parser
 
     found = parse_header_links(value[:_MAX_LINK_HEADER])
     return [

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from crawler.policy.urls import path_of
-from crawler.policy.wildcards import Exhausted, Pattern, Patterns
+from crawler.policy.wildcards import Exhausted, PathPatterns, Pattern
 
 MAX_BYTES: Final = 500 * 1024
 """RFC 9309, section 2.5: the least that must be read."""
@@ -52,7 +52,7 @@ _UNRESERVED: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 _SHOWN: Final = 200
 
 
-class Verdict(NamedTuple):
+class RobotsVerdict(NamedTuple):
     """Whether a path may be fetched, and the line of the file that says so, None for no line."""
 
     allowed: bool
@@ -76,7 +76,7 @@ class Rules(msgspec.Struct, frozen=True, eq=False):
     exact: Mapping[str, int] = {}
     prefixes: Mapping[str, int] = {}
     prefix_sizes: tuple[int, ...] = ()
-    wild: Patterns | None = None
+    wild: PathPatterns | None = None
 
     def __repr__(self) -> str:
         return f"<Rules {len(self.lines):,} lines, crawl delay {self.crawl_delay}>"
@@ -85,7 +85,7 @@ class Rules(msgspec.Struct, frozen=True, eq=False):
         """Whether the URL may be fetched; never raises."""
         return self.verdict(url).allowed
 
-    def verdict(self, url: str) -> Verdict:
+    def verdict(self, url: str) -> RobotsVerdict:
         """The same with the line that decides: the longest that fits, an Allow before others
         (RFC 9309, section 2.2.2)."""
         if not self.lines:
@@ -101,14 +101,14 @@ class Rules(msgspec.Struct, frozen=True, eq=False):
             try:
                 rank = self.wild.best(path, rank)
             except Exhausted:
-                return Verdict(False, TOO_COSTLY)
+                return RobotsVerdict(False, TOO_COSTLY)
         if rank == 0:
             return FREE
         allowed, text = self.lines[rank - 1]
-        return Verdict(allowed, f"{'Allow' if allowed else 'Disallow'}: {text[:_SHOWN]}")
+        return RobotsVerdict(allowed, f"{'Allow' if allowed else 'Disallow'}: {text[:_SHOWN]}")
 
 
-FREE: Final = Verdict(True, None)
+FREE: Final = RobotsVerdict(True, None)
 
 ALLOW_ALL: Final = Rules()
 
@@ -185,7 +185,7 @@ def _compiled(
         exact=exact,
         prefixes=prefixes,
         prefix_sizes=tuple(sorted({len(prefix) for prefix in prefixes})),
-        wild=Patterns(wild) if wild else None,
+        wild=PathPatterns(wild) if wild else None,
     )
 
 

@@ -81,7 +81,7 @@ def seed_key(url: str, mode: str) -> str | None:
     return keys[-1] if keys else None
 
 
-class Patterns(msgspec.Struct, frozen=True):
+class UrlPatterns(msgspec.Struct, frozen=True):
     """Regular expressions, each on its own: flags and groups of one mean nothing to another."""
 
     parts: tuple[re.Pattern[str], ...] = ()
@@ -94,7 +94,7 @@ class Patterns(msgspec.Struct, frozen=True):
         return any(part.search(url) for part in self.parts)
 
 
-def compile_patterns(patterns: tuple[str, ...], key: str) -> Patterns:
+def compile_patterns(patterns: tuple[str, ...], key: str) -> UrlPatterns:
     """Raises UsageError, which names the key, when one is not a regular expression."""
     parts = []
     for pattern in patterns:
@@ -102,7 +102,7 @@ def compile_patterns(patterns: tuple[str, ...], key: str) -> Patterns:
             parts.append(re.compile(pattern))
         except re.error as error:
             raise UsageError(f"{key}: {pattern!r} is not a regular expression: {error}") from None
-    return Patterns(tuple(parts))
+    return UrlPatterns(tuple(parts))
 
 
 class Judge:

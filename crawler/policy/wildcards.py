@@ -6,7 +6,7 @@ whenever there is one, so nothing here ever backtracks. Patterns that begin with
 share that work in a tree, and a tree with many branches is entered only at segments that occur in
 the path at all.
 
-A hostile file can still make a match long: past ``BUDGET`` units of work `Patterns.best` raises
+A hostile file can still make a match long: past ``BUDGET`` units of work `PathPatterns.best` raises
 `Exhausted`, after about 4 ms, and its caller must take the answer that cannot do harm.
 """
 
@@ -42,7 +42,7 @@ class Pattern(NamedTuple):
     rank: int
 
 
-class Patterns:
+class PathPatterns:
     """A frozen set of patterns; `best` may be called from any number of greenlets."""
 
     __slots__ = ("_count", "_prefix_sizes", "_roots", "_sightings")
@@ -58,7 +58,7 @@ class Patterns:
         self._sightings = _Sightings(_keys(self._roots.values()))
 
     def __repr__(self) -> str:
-        return f"<Patterns {self._count:,} under {len(self._roots):,} beginnings>"
+        return f"<PathPatterns {self._count:,} under {len(self._roots):,} beginnings>"
 
     def best(self, path: str, floor: int = 0) -> int:
         """The highest rank above floor of a pattern that fits, else floor. Raises `Exhausted`."""

@@ -49,7 +49,7 @@ class Run(msgspec.Struct, frozen=True):
     bytes: int
 
 
-class Fate(msgspec.Struct, frozen=True):
+class FateCount(msgspec.Struct, frozen=True):
     """How many URLs share a state and a reason. statuses: of those done, each with its URLs."""
 
     state: str
@@ -95,7 +95,7 @@ class Left(msgspec.Struct, frozen=True):
     next_s: float | None
 
 
-class WaitingHost(msgspec.Struct, frozen=True):
+class RestingHost(msgspec.Struct, frozen=True):
     """A host with URLs that wait: how many, and for how many seconds it still rests, and why."""
 
     host: str
@@ -173,7 +173,7 @@ def first_seed(connection: Connection) -> str | None:
     return None if row is None else str(row[0])
 
 
-def fates(connection: Connection, limit: int) -> First[Fate]:
+def fates(connection: Connection, limit: int) -> First[FateCount]:
     """URLs that no longer wait by state and reason, the most frequent first."""
     rows = connection.execute(
         """
@@ -184,9 +184,9 @@ def fates(connection: Connection, limit: int) -> First[Fate]:
         ORDER BY urls DESC, status
         """
     )
-    found: dict[tuple[str, str | None], Fate] = {}
+    found: dict[tuple[str, str | None], FateCount] = {}
     for state, reason, status, urls in rows:
-        fate = found.get((state, reason), Fate(state, reason, 0))
+        fate = found.get((state, reason), FateCount(state, reason, 0))
         statuses = fate.statuses if state != "done" else (*fate.statuses, (status, urls))
         found[state, reason] = msgspec.structs.replace(
             fate, urls=fate.urls + urls, statuses=statuses
@@ -262,7 +262,7 @@ def left(connection: Connection) -> Left:
     return Left(queued, resting, None if next_at is None else epoch(next_at) - now)
 
 
-def waiting_hosts(connection: Connection, limit: int) -> First[WaitingHost]:
+def waiting_hosts(connection: Connection, limit: int) -> First[RestingHost]:
     """Hosts with URLs that wait, those with the most first."""
     now = time.time()
     rows = connection.execute(
@@ -277,7 +277,7 @@ def waiting_hosts(connection: Connection, limit: int) -> First[WaitingHost]:
         (limit,),
     ).fetchall()
     hosts = [
-        WaitingHost(host, queued, max(0.0, epoch(until) - now) if until else 0.0, why)
+        RestingHost(host, queued, max(0.0, epoch(until) - now) if until else 0.0, why)
         for _, host, queued, until, why in rows
     ]
     return First(hosts, rows[0][0] if rows else 0)

@@ -12,60 +12,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import msgspec
-
-from crawler.store.catalogue import Entry
 from crawler.store.clock import epoch, iso
+from crawler.store.contract import Entry, Key, Needs, Refill, Supplies, WaitingHost, WaitingOrigin
 from crawler.store.database import Connection
 from crawler.store.origins import Closure, Origin, Origins
 
-Key = tuple[int, int, int]
-"""Where an entry stands in its queue: priority, depth, id."""
-FIRST_KEY: Key = (-1, -1, -1)
 Row = tuple[Any, ...]
-
-
-class WaitingOrigin(msgspec.Struct, frozen=True):
-    """An origin of a host. waiting: it has something queued.
-
-    known_until: epoch seconds until which its robots.txt holds; 0 when it must be fetched.
-    closed: its robots.txt could not be had.
-    """
-
-    id: int
-    name: str
-    known_until: float
-    crawl_delay_s: float
-    closed: bool
-    waiting: bool
-
-
-class WaitingHost(msgspec.Struct, frozen=True):
-    """A host that has something queued, as its row says.
-
-    next_fetch_at, blocked_until: epoch seconds, or 0. delay_s: its gap as it was last.
-    """
-
-    id: int
-    name: str
-    domain: str
-    own: bool
-    ip: str | None
-    delay_s: float
-    next_fetch_at: float
-    blocked_until: float
-    block_reason: str | None
-    errors_in_row: int
-    origins: tuple[WaitingOrigin, ...]
-
-
-class Refill(msgspec.Struct, frozen=True):
-    """The next entries of an origin's queue; `complete` when nothing lies behind them."""
-
-    origin_id: int
-    entries: list[Entry]
-    complete: bool
-    after: Key
+DUE_A_TRIP = 1000
+"""Deferred entries that are looked up at once."""
 
 
 class Queue:
@@ -205,6 +159,33 @@ class Queue:
                 entries += self._sift(origin, [row], stopped)
             following = self._connection.execute(NEXT_DUE).fetchone()[0]
         return entries, epoch(following) if following else None, stopped
+
+
+def supply(queue: Queue, needs: Needs, now: float) -> Supplies:
+    """Fetch what the frontier needs; runs on the writer's thread."""
+    swept: list[WaitingHost] = []
+    read_up_to = None
+    if needs.after_host is not None:
+        swept = queue.hosts(needs.after_host, needs.host_limit)
+        read_up_to = swept[-1].id if len(swept) == needs.host_limit else -1
+    refills, stopped = queue.refill(needs.refills, now) if needs.refills else ([], {})
+    due: list[Entry] = []
+    next_due = None
+    stopped = dict(stopped)
+    if needs.due:
+        due, next_due, also = queue.due(now, DUE_A_TRIP)
+        for reason, count in also.items():
+            stopped[reason] = stopped.get(reason, 0) + count
+    return Supplies(
+        hosts=tuple(queue.host(host_id) for host_id in needs.hosts),
+        swept=tuple(swept),
+        read_up_to=read_up_to,
+        refills=tuple(refills),
+        due=tuple(due),
+        next_due=next_due,
+        asked_due=needs.due,
+        stopped=stopped,
+    )
 
 
 ENTRY_COLUMNS = """

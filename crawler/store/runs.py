@@ -15,9 +15,9 @@ from crawler.config import Config, PaceConfig
 from crawler.model import Target
 from crawler.policy import pace
 from crawler.policy.scope import judging
-from crawler.store.archive import Archive
 from crawler.store.clock import iso
 from crawler.store.database import Connection
+from crawler.store.recorder import Recorder
 
 REJUDGED = ("scope", "excluded", "depth", "nofollow", "not_followed", "trap")
 REJUDGED_ALSO = (
@@ -165,12 +165,12 @@ def _recount(connection: Connection) -> None:
 
 
 def judge_again(
-    connection: Connection, config: Config, archive: Archive, run_id: int, now: float
+    connection: Connection, config: Config, recorder: Recorder, run_id: int, now: float
 ) -> int:
     """Judge skipped and queued URLs by the present rules, in steps of one transaction each."""
     # All that waits is counted anew as it is judged, or a full host would stay full.
     connection.execute("UPDATE hosts SET queued = 0")
-    archive.origins.forget()
+    recorder.origins.forget()
     reasons = ", ".join(f"'{reason}'" for reason in REJUDGED + REJUDGED_ALSO)
     last, judged = 0, 0
     while True:
@@ -190,18 +190,18 @@ def judge_again(
         ).fetchall()
         if not rows:
             break
-        archive.change(partial(_judge_rows, connection, archive, rows), now)
+        recorder.change(partial(_judge_rows, connection, recorder, rows), now)
         failpoints.reached("judging")
         last, judged = rows[-1][0], judged + len(rows)
     connection.execute("BEGIN IMMEDIATE")
     _recount(connection)
     connection.execute("UPDATE runs SET judging = ? WHERE id = ?", (_rules(config), run_id))
     connection.execute("COMMIT")
-    archive.origins.forget()
+    recorder.origins.forget()
     return judged
 
 
-def _judge_rows(connection: Connection, archive: Archive, rows: list[tuple[object, ...]]) -> None:
+def _judge_rows(connection: Connection, recorder: Recorder, rows: list[tuple[object, ...]]) -> None:
     """Take each URL back to "never linked", then admit it by its best link again."""
     connection.executemany(
         """
@@ -214,11 +214,11 @@ def _judge_rows(connection: Connection, archive: Archive, rows: list[tuple[objec
     )
     for row in rows:
         url_id, url, number, origin, via, depth, hops, found_on, kind, reason = row
-        archive.catalogue.unlink(
+        recorder.url_table.unlink(
             int(str(url_id)), int(str(number)), int(str(depth)), int(str(hops))
         )
-        refusal = "url_too_long" if len(str(url).encode()) > archive.max_url_bytes else None
-        archive.catalogue.admit(
+        refusal = "url_too_long" if len(str(url).encode()) > recorder.max_url_bytes else None
+        recorder.url_table.admit(
             Target(str(url), int(str(number)), str(origin), refusal),
             str(via),
             int(str(depth)),

@@ -15,8 +15,8 @@ from crawler import failpoints
 from crawler.config import Config
 from crawler.policy.seeds import Seed
 from crawler.store import runs
-from crawler.store.archive import Archive, Arrival, HostPace, Settled
 from crawler.store.clock import Clock
+from crawler.store.contract import Arrival, HostPace, Settled
 from crawler.store.database import (
     Connection,
     SQLiteError,
@@ -27,6 +27,7 @@ from crawler.store.database import (
     writable_place,
 )
 from crawler.store.queue import Queue
+from crawler.store.recorder import Recorder
 from crawler.store.runs import Start
 from crawler.store.schema import LINKS_BY_TARGET
 
@@ -58,7 +59,7 @@ class Writer:
         self._pool = ThreadPool(1)
         self._lock: WriterLock | None = None
         self._connection: Connection = None
-        self._archive: Archive
+        self._recorder: Recorder
         self._queue: Queue
         self.run_id = 0
         self._log_told_bytes = LONG_LOG_BYTES
@@ -87,8 +88,8 @@ class Writer:
             raise
         failpoints.reached("run-begun")
         self.run_id = start.run_id
-        self._archive = Archive(self._connection, self._config, start.run_id, self._agent)
-        self._queue = Queue(self._connection, self._archive.origins)
+        self._recorder = Recorder(self._connection, self._config, start.run_id, self._agent)
+        self._queue = Queue(self._connection, self._recorder.origins)
         return start
 
     def judge_again(self) -> int:
@@ -99,19 +100,19 @@ class Writer:
         if not runs.judging_changed(self._connection, self._config, self.run_id):
             return 0
         return runs.judge_again(
-            self._connection, self._config, self._archive, self.run_id, self.clock.now()
+            self._connection, self._config, self._recorder, self.run_id, self.clock.now()
         )
 
     def load_seeds(self, seeds: Sequence[Seed]) -> Settled:
         """Store lines of the seeds file."""
-        return self._on_thread(lambda: self._archive.load_seeds(seeds, self.clock.now()))
+        return self._on_thread(lambda: self._recorder.load_seeds(seeds, self.clock.now()))
 
     def record(self, arrivals: Sequence[Arrival], paces: Sequence[HostPace]) -> Settled:
         """Store visits and what follows from them, in one transaction."""
         return self._on_thread(lambda: self._record(arrivals, paces))
 
     def _record(self, arrivals: Sequence[Arrival], paces: Sequence[HostPace]) -> Settled:
-        settled = self._archive.record(arrivals, paces, self.clock.now())
+        settled = self._recorder.record(arrivals, paces, self.clock.now())
         if failpoints.growth_forbidden("checkpoint", self.path):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._watch_log()
@@ -138,7 +139,7 @@ class Writer:
 
     def queued(self) -> int:
         """URLs that wait."""
-        return self._archive.origins.queued
+        return self._recorder.origins.queued
 
     def finish(self, *, state: str, reason: str) -> None:
         """Close the run's row."""

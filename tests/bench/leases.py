@@ -20,7 +20,8 @@ from pathlib import Path
 from time import perf_counter
 
 from crawler.cli import cli
-from crawler.frontier import Frontier, Lease
+from crawler.frontier.frontier import Frontier
+from crawler.frontier.schedule import Lease
 
 Leasing = Callable[[Frontier, float, int], Lease | None]
 

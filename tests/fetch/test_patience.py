@@ -8,8 +8,8 @@ import gevent
 import pytest
 from gevent.monkey import get_original
 
+from crawler.fetch.deadlines import LATE_S, Deadline, Silence
 from crawler.fetch.dns import Names
-from crawler.fetch.patience import LATE_S, Deadline, Silence
 from tests.fetch.stage import Recorded, fetcher, job, ok, stage
 
 stop = get_original("time", "sleep")

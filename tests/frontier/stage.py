@@ -16,15 +16,17 @@ from pathlib import Path
 import msgspec
 
 from crawler.config import Config
-from crawler.frontier import Frontier, Lease, Windows, supply
+from crawler.frontier.frontier import Frontier
+from crawler.frontier.schedule import Lease, Windows
 from crawler.model import Distinct, Document, Job, Link, LinkColumns, Reply, Visit
 from crawler.policy import urls
 from crawler.policy.seeds import read_line
 from crawler.store import runs
-from crawler.store.archive import Archive, Arrival
 from crawler.store.clock import iso
+from crawler.store.contract import Arrival
 from crawler.store.database import open_for_writing
-from crawler.store.queue import Queue
+from crawler.store.queue import Queue, supply
+from crawler.store.recorder import Recorder
 
 AGENT = "crawler/test"
 EPOCH = 1_800_000_000.0
@@ -63,8 +65,8 @@ class Stage:
         run = runs.start(
             self.database, self.config, seeds_file="", version="0", pid=os.getpid(), now=self.wall
         )
-        self.archive = Archive(self.database, self.config, run.run_id, AGENT)
-        self.queue = Queue(self.database, self.archive.origins)
+        self.recorder = Recorder(self.database, self.config, run.run_id, AGENT)
+        self.queue = Queue(self.database, self.recorder.origins)
         self._arrivals: list[Arrival] = []
 
     @property
@@ -83,7 +85,7 @@ class Stage:
     def seed(self, *addresses: str) -> None:
         """Store seeds, and bring in what the frontier lacks."""
         lines = [read_line(number, line) for number, line in enumerate(addresses, 1)]
-        settled = self.archive.load_seeds([line for line in lines if line], self.wall)
+        settled = self.recorder.load_seeds([line for line in lines if line], self.wall)
         self.frontier.settle([], settled, self.now, self.wall)
         self.supply()
 
@@ -145,7 +147,7 @@ class Stage:
         batch, self._arrivals = self._arrivals, []
         if batch:
             paces = self.frontier.paces(self.now, self.wall)
-            settled = self.archive.record(batch, paces, self.wall)
+            settled = self.recorder.record(batch, paces, self.wall)
             entries = [arrival.entry for arrival in batch]
             self.frontier.settle(entries, settled, self.now, self.wall)
         self.supply()

@@ -30,7 +30,7 @@ def gap_after(stage: Stage, **answer: object) -> float:
 
 def delay_s(stage: Stage) -> float:
     """The gap that is written down for the host."""
-    stage.archive.record([], stage.frontier.paces(stage.now, stage.wall), stage.wall)
+    stage.recorder.record([], stage.frontier.paces(stage.now, stage.wall), stage.wall)
     return int(str(stage.rows("SELECT delay_ms FROM hosts WHERE host = 'a.example'")[0][0])) / 1000
 
 

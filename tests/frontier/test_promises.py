@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from crawler.frontier import Lease, Windows
+from crawler.frontier.schedule import Lease, Windows
 from tests.frontier.stage import Stage
 from tests.frontier.stage import settings as crawler_settings
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from crawler.frontier import Windows, supply
+from crawler.frontier.schedule import Windows
+from crawler.store.queue import supply
 from tests.frontier.stage import Stage, settings
 
 SMALL = Windows(own=4, public=4, least=2, kept=1000)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from crawler.frontier import Windows
+from crawler.frontier.schedule import Windows
 from tests.frontier.stage import Stage, settings
 
 KEPT = 10

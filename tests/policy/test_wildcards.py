@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawler.policy.wildcards import Pattern, Patterns
+from crawler.policy.wildcards import PathPatterns, Pattern
 
 
 @cache
@@ -42,7 +42,7 @@ ROWS = st.lists(
 @settings(max_examples=500, deadline=None)
 @given(ROWS, st.text("ab/", max_size=12))
 def test_the_best_pattern_is_the_highest_of_all_that_fit(rows: list[Pattern], path: str) -> None:
-    assert Patterns(rows).best(path) == best(rows, path)
+    assert PathPatterns(rows).best(path) == best(rows, path)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -62,7 +62,7 @@ def test_thousands_of_patterns_decide_as_one_by_one(seed: int) -> None:
         )
         for _ in range(1500)
     ]
-    patterns = Patterns(rows)
+    patterns = PathPatterns(rows)
     for _ in range(12):
         row = chance.choice(rows)
         likely = row.prefix + text(3).join(row.segments) + (row.end or "")
@@ -71,7 +71,7 @@ def test_thousands_of_patterns_decide_as_one_by_one(seed: int) -> None:
 
 
 def test_nothing_below_the_floor_is_of_interest() -> None:
-    patterns = Patterns([Pattern("/", ("a",), None, 5), Pattern("/", ("b",), "c", 9)])
+    patterns = PathPatterns([Pattern("/", ("a",), None, 5), Pattern("/", ("b",), "c", 9)])
     assert patterns.best("/ab", 4) == 5
     assert patterns.best("/ab", 5) == 5
     assert patterns.best("/abc", 5) == 9
@@ -79,11 +79,11 @@ def test_nothing_below_the_floor_is_of_interest() -> None:
 
 
 def test_a_chain_of_a_quarter_million_wildcards_is_no_deep_recursion() -> None:
-    patterns = Patterns([Pattern("/", ("a",) * 250_000, None, 1), Pattern("/", ("a",), "b", 2)])
+    patterns = PathPatterns([Pattern("/", ("a",) * 250_000, None, 1), Pattern("/", ("a",), "b", 2)])
     assert patterns.best("/" + "a" * 2000) == 0
     assert patterns.best("/aab") == 2
 
 
 def test_nested_chains_are_no_deep_recursion() -> None:
     rows = [Pattern("/", ("a",) * n, "z", n) for n in range(1, 700)]
-    assert Patterns(rows).best("/" + "a" * 500 + "z") == 500
+    assert PathPatterns(rows).best("/" + "a" * 500 + "z") == 500

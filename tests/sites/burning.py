@@ -6,7 +6,7 @@ tree these grow without limit when such a page is flattened.
 
 from __future__ import annotations
 
-from crawler.disposable import LONG_TAG_BYTES
+from crawler.parse.isolated import LONG_TAG_BYTES
 
 STALLS = "<b>" * 30_000 + "</x>" * 100_000
 """About 3 s. Nothing about it looks risky."""

@@ -19,8 +19,8 @@ from crawler.conductor import Conductor
 from crawler.errors import StorageError
 from crawler.model import Distinct, Document, Job, Link, LinkColumns, Reply, Target, Visit
 from crawler.policy import urls
-from crawler.store import archive, catalogue, queue
-from crawler.store.archive import Arrival
+from crawler.store import queue, recorder, url_table
+from crawler.store.contract import Arrival
 from crawler.store.database import (
     SQLiteError,
     WriterLock,
@@ -184,14 +184,14 @@ def test_the_file_says_what_it_is(web: Web, database: Path) -> None:
 
 
 HOT = {
-    "what is known of urls": (catalogue.LOOK_UP_SQL, catalogue.LOOK_UP, "urls_hash"),
+    "what is known of urls": (url_table.LOOK_UP_SQL, url_table.LOOK_UP, "urls_hash"),
     "next entries": (queue.NEXT_ENTRIES, 6, "urls_queue"),
     "due entries": (queue.DUE_ENTRIES, 2, "urls_deferred"),
     "next due": (queue.NEXT_DUE, 0, "urls_deferred"),
-    "links of a page": (catalogue.LINKS_OF, 1, "PRIMARY KEY"),
-    "last redirect": (catalogue.LAST_REDIRECT, 1, "visits_url_id"),
-    "next hop": (archive.NEXT_HOP, 1, "visits_url_id"),
-    "old page": (archive.BEFORE, 1, "INTEGER PRIMARY KEY"),
+    "links of a page": (url_table.LINKS_OF, 1, "PRIMARY KEY"),
+    "last redirect": (url_table.LAST_REDIRECT, 1, "visits_url_id"),
+    "next hop": (recorder.NEXT_HOP, 1, "visits_url_id"),
+    "old page": (recorder.BEFORE, 1, "INTEGER PRIMARY KEY"),
 }
 
 

@@ -56,7 +56,7 @@ def is_risky(body: bytes) -> bool:
     )
 
 
-class DisposableParser:
+class IsolatedParser:
     """Parses in processes that live for one document."""
 
     def __init__(self, config: ParseConfig, *, max_url_bytes: int) -> None:
@@ -65,7 +65,7 @@ class DisposableParser:
         self._places = BoundedSemaphore(AT_ONCE)
 
     def __repr__(self) -> str:
-        return f"<DisposableParser {AT_ONCE - self._places.counter} at work>"
+        return f"<IsolatedParser {AT_ONCE - self._places.counter} at work>"
 
     def parse(self, job: Job, reply: Reply) -> Document:
         """The document, or one without facts: ``parse_timeout`` when it took too long, or its

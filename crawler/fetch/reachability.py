@@ -101,7 +101,7 @@ class Witnesses(Generic[Place]):
             return False
 
 
-class Network:
+class Reachability:
     """What answered to this process, name by name and address by address.
 
     Addresses bear witness for their like: IPv4 or IPv6, public or not.
@@ -115,7 +115,7 @@ class Network:
         self._reached: dict[tuple[int, bool], Witnesses[tuple[str, int]]] = {}
 
     def __repr__(self) -> str:
-        return f"<Network {self._named!r}, {self._reached!r}>"
+        return f"<Reachability {self._named!r}, {self._reached!r}>"
 
     def resolved(self, host: str) -> None:
         """The name was resolved, and something was at its address."""

@@ -8,7 +8,7 @@ import gevent
 import pytest
 
 from crawler.config import FetchConfig
-from crawler.fetch.witness import KEPT, Witnesses
+from crawler.fetch.reachability import KEPT, Witnesses
 from crawler.policy.outage import NOTHING_ELSE, NOTHING_YET, doubt
 from tests.fetch.nameserver import SILENT, Nameserver
 from tests.fetch.stage import Recorded, fetcher, job, ok, serving, stage

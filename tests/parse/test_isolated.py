@@ -14,11 +14,10 @@ import gevent
 import psutil
 import pytest
 
-from crawler import disposable
 from crawler.config import ParseConfig
-from crawler.disposable import GIVEN_UP, LARGE_BYTES, DisposableParser, is_risky
 from crawler.model import Job, Reply
-from crawler.parse import parse
+from crawler.parse import isolated, parse
+from crawler.parse.isolated import GIVEN_UP, LARGE_BYTES, IsolatedParser, is_risky
 from tests.sites.burning import BURNS
 
 JOB = Job(1, 1, "http://h.test/d/p.html")
@@ -30,8 +29,8 @@ def reply(body: bytes) -> Reply:
     return Reply(200, headers=(("Content-Type", "text/html; charset=utf-8"),), body=body)
 
 
-def parser(max_seconds: float = 5.0) -> DisposableParser:
-    return DisposableParser(ParseConfig(max_seconds=max_seconds), max_url_bytes=2083)
+def parser(max_seconds: float = 5.0) -> IsolatedParser:
+    return IsolatedParser(ParseConfig(max_seconds=max_seconds), max_url_bytes=2083)
 
 
 def ended(process: psutil.Process, within_s: float = 3.0) -> bool:
@@ -65,7 +64,7 @@ def test_one_that_takes_too_long_is_given_up_and_leaves_no_process(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert is_risky(BURNING)
-    monkeypatch.setattr(disposable, "START_S", 0.5)
+    monkeypatch.setattr(isolated, "START_S", 0.5)
     before = set(psutil.Process().children())
     began = time.monotonic()
     assert parser(0.5).parse(JOB, reply(BURNING)) == GIVEN_UP
@@ -74,7 +73,7 @@ def test_one_that_takes_too_long_is_given_up_and_leaves_no_process(
 
 
 def test_one_that_takes_all_memory_is_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(disposable, "MEMORY_BYTES", 4 * 1024 * 1024)
+    monkeypatch.setattr(isolated, "MEMORY_BYTES", 4 * 1024 * 1024)
     document = parser().parse(JOB, reply(24 * PAGE))
     assert document.truncated == "parse"
     assert document.title is None
@@ -85,7 +84,7 @@ def test_one_for_which_there_is_no_room_is_given_up(monkeypatch: pytest.MonkeyPa
         raise OSError(errno.EMFILE, "Too many open files")
 
     monkeypatch.setattr(os, "pidfd_open", full)
-    monkeypatch.setattr(disposable, "PAUSES_S", (0.01, 0.01))
+    monkeypatch.setattr(isolated, "PAUSES_S", (0.01, 0.01))
     before = set(psutil.Process().children())
     assert parser().parse(JOB, reply(BURNING)) == GIVEN_UP
     assert all(ended(child) for child in set(psutil.Process().children()) - before)
@@ -93,7 +92,7 @@ def test_one_for_which_there_is_no_room_is_given_up(monkeypatch: pytest.MonkeyPa
 
 def test_no_parser_outlives_its_worker() -> None:
     program = (
-        "import crawler._patch; from tests.test_disposable import *;"
+        "import crawler._patch; from tests.parse.test_isolated import *;"
         "parser(60).parse(JOB, reply(BURNING))"
     )
     worker = subprocess.Popen([sys.executable, "-c", program])

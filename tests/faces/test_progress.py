@@ -10,9 +10,9 @@ import msgspec
 import pytest
 from rich.console import Console
 
+from crawler.faces import progress
 from crawler.model import Stats
-from crawler.views import progress
-from tests.views.conftest import STYLE, Terminal
+from tests.faces.conftest import STYLE, Terminal
 
 AT_WORK = Stats(
     phase="crawling",

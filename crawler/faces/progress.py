@@ -18,10 +18,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from crawler.faces import summary, wording
+from crawler.faces.screen import Screen, Stream
+from crawler.faces.summary import Summary
 from crawler.model import Stats
-from crawler.views import summary, wording
-from crawler.views.screen import Screen, Stream
-from crawler.views.summary import Summary
 
 STATUSES_SHOWN = 8
 RESTING_SHOWN = 4

@@ -11,9 +11,9 @@ from typing import Any, TextIO
 from rich.cells import cell_len
 from rich.text import Text
 
+from crawler.faces import wording
+from crawler.faces.screen import Screen
 from crawler.store.queries import Rows, View
-from crawler.views import wording
-from crawler.views.screen import Screen
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """With these a cell begins that a spreadsheet would run."""

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from crawler.faces import table
+from crawler.faces.screen import Screen, Stream
 from crawler.store.queries import Rows
-from crawler.views import table
-from crawler.views.screen import Screen, Stream
-from tests.views.conftest import STYLE, Terminal
+from tests.faces.conftest import STYLE, Terminal
 
 
 def rows(*values: Any) -> Rows:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from crawler.config import Config
 from crawler.model import FOLLOWED, Target
 from crawler.policy.scope import Judge, Standing, Verdict
+from crawler.store.contract import Entry
 from crawler.store.database import Connection
 from crawler.store.origins import Origins
 
@@ -41,27 +42,6 @@ STANDINGS = {
 
 OF_THE_URL = frozenset({"scheme", "url_invalid", "url_too_long", "blocked_port"})
 """Reasons that are refusals of the URL itself."""
-
-
-class Entry(NamedTuple):
-    """A queued URL, in the order in which it wants to be fetched.
-
-    hash: its identity. kind: what it is fetched for. attempts: tries so far.
-    etag, last_modified: validators of its last good visit.
-    """
-
-    priority: int
-    depth: int
-    id: int
-    url: str
-    hash: int
-    kind: str
-    attempts: int
-    hops: int
-    host_id: int
-    origin_id: int
-    etag: str | None = None
-    last_modified: str | None = None
 
 
 class Found(NamedTuple):
@@ -93,7 +73,7 @@ class Known(NamedTuple):
     hops: int
 
 
-class Catalogue:
+class UrlTable:
     """The URLs of a crawl. Buffers new rows until `flush`."""
 
     def __init__(
@@ -117,7 +97,7 @@ class Catalogue:
         self.now = ""
 
     def __repr__(self) -> str:
-        return f"<Catalogue {self._next_id} urls, {len(self._young) + len(self._old)} in memory>"
+        return f"<UrlTable {self._next_id} urls, {len(self._young) + len(self._old)} in memory>"
 
     def begin(self, now: str) -> None:
         """Start a batch at this time."""

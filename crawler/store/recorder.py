@@ -7,7 +7,6 @@ transaction, so that whatever is committed is whole.
 from __future__ import annotations
 
 import random
-from collections import Counter
 from collections.abc import Callable, Container, Iterable, Sequence
 from functools import lru_cache
 from itertools import chain, compress, count, repeat
@@ -21,10 +20,11 @@ from crawler.model import FOLLOWED, Document, Reply, Target, Visit
 from crawler.policy import outage, pace, seeds, urls
 from crawler.policy.scope import Judge, Standing, seed_key
 from crawler.policy.seeds import Seed
-from crawler.store.catalogue import NEVER_LINKED, Catalogue, Entry, Known
 from crawler.store.clock import iso
+from crawler.store.contract import Arrival, Entry, HostPace, RobotsOutcome, Settled
 from crawler.store.database import UNFIT, Connection, DatabaseError
 from crawler.store.origins import Origin, Origins
+from crawler.store.url_table import NEVER_LINKED, Known, UrlTable
 
 MAX_LOOP = 64
 """Redirects in a loop that is found out."""
@@ -39,24 +39,6 @@ UNCONNECTED = frozenset(
 )
 """https cannot connect: http is tried for a seed that was written without a scheme."""
 KEPT_WITH_ERROR = frozenset({"too_large", "timeout_total"})
-
-
-class Arrival(msgspec.Struct, frozen=True):
-    """A visit that came back for a lease.
-
-    entry: what was leased. for_origin: of a robots fetch, the origin whose rules are asked for.
-    blameless: the network failed, so this counts as no try.
-    """
-
-    visit: Visit
-    entry: Entry
-    for_origin: int = 0
-    blameless: bool = False
-
-    @property
-    def attempts(self) -> int:
-        """Tries that this URL has had."""
-        return self.entry.attempts + (not self.blameless)
 
 
 class Before(NamedTuple):
@@ -74,63 +56,7 @@ class Before(NamedTuple):
     changed_at: str | None = None
 
 
-class HostPace(msgspec.Struct, frozen=True):
-    """What the schedule wants written of a host: times are ISO text, None for "now"."""
-
-    host_id: int
-    own: bool
-    ip: str | None
-    delay_ms: int
-    next_fetch_at: str | None
-    blocked_until: str | None
-    block_reason: str | None
-    errors_in_row: int
-
-
-class RobotsOutcome(msgspec.Struct, frozen=True):
-    """What a fetch of robots.txt means for its origin.
-
-    origin_id: whose rules. asked: what was fetched. open: its URLs may be fetched as far as the
-    rules allow.
-    known_until: epoch seconds; 0 when there is more to do.
-    crawl_delay_s: capped. retry_in_s: rest before the next try, None for none.
-    next_url, next_host_id, next_origin_id: where a redirect leads.
-    """
-
-    origin_id: int
-    asked: Entry
-    open: bool = False
-    known_until: float = 0.0
-    crawl_delay_s: float = 0.0
-    retry_in_s: float | None = None
-    next_url: str | None = None
-    next_host_id: int = 0
-    next_origin_id: int = 0
-
-
-class Settled(msgspec.Struct):
-    """What the conductor must know of a transaction that has been committed.
-
-    fresh: URLs that are queued now. robots: what was learnt of origins. retries: by host, epoch
-    seconds of its earliest new retry. pages, errors, bytes: to add to the run's. statuses: count by
-    status or error. queued: URLs that wait now.
-    """
-
-    fresh: list[Entry] = []
-    robots: list[RobotsOutcome] = []
-    retries: dict[str, float] = {}
-    pages: int = 0
-    errors: int = 0
-    bytes: int = 0
-    statuses: Counter[str] = msgspec.field(default_factory=Counter)
-    queued: int = 0
-
-    def retry(self, host: str, at: float) -> None:
-        """Remember a host's earliest retry."""
-        self.retries[host] = min(at, self.retries.get(host, at))
-
-
-class Archive:
+class Recorder:
     """Turns visits into rows. One instance a run, used by one thread."""
 
     def __init__(self, connection: Connection, config: Config, run_id: int, agent: str) -> None:
@@ -139,13 +65,13 @@ class Archive:
         self._run_id = run_id
         self.origins = Origins(connection, config, agent)
         self.judge = Judge(config.scope, self._covers)
-        self.catalogue = Catalogue(connection, config, self.origins, self.judge, run_id)
+        self.url_table = UrlTable(connection, config, self.origins, self.judge, run_id)
         self._keys: dict[str, bool] = {}
         self._chance = random.Random(run_id)
         self._clear()
 
     def __repr__(self) -> str:
-        return f"<Archive run {self._run_id}, {self.catalogue!r}>"
+        return f"<Recorder run {self._run_id}, {self.url_table!r}>"
 
     # What a transaction changes
 
@@ -171,7 +97,7 @@ class Archive:
         return self._transaction(lambda: self._load_seeds(batch), now)
 
     def change(self, change: Callable[[], None], now: float) -> Settled:
-        """Run a change of the catalogue as one transaction."""
+        """Run a change of the table of URLs as one transaction."""
         return self._transaction(change, now)
 
     @property
@@ -182,14 +108,14 @@ class Archive:
     def _transaction(self, change: Callable[[], None], now: float) -> Settled:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
-            self.catalogue.begin(iso(now))
+            self.url_table.begin(iso(now))
             self.origins.now = now
             self._settled = Settled()
             change()
-            self.catalogue.write()
+            self.url_table.write()
             self._write()
             self._settle_redirects()
-            self.catalogue.age()
+            self.url_table.age()
             self.origins.flush()
             self._count_run()
             failpoints.reached("before-commit")
@@ -198,17 +124,17 @@ class Archive:
         except BaseException:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-            self.catalogue.forget()
+            self.url_table.forget()
             self.origins.forget()
             self._keys.clear()
             self._clear()
             raise
-        self._settled.fresh = self.catalogue.fresh
+        self._settled.fresh = self.url_table.fresh
         self._settled.queued = self.origins.queued
         return self._settled
 
     def _record(self, arrivals: Sequence[Arrival], paces: Sequence[HostPace], now: float) -> None:
-        self.catalogue.recall(_hashes(arrivals))
+        self.url_table.recall(_hashes(arrivals))
         for arrival in arrivals:
             if arrival.for_origin:
                 self._record_robots(arrival, now)
@@ -221,7 +147,7 @@ class Archive:
     # Seeds
 
     def _load_seeds(self, batch: Sequence[Seed]) -> None:
-        self.catalogue.recall(seed.target.hash for seed in batch)
+        self.url_table.recall(seed.target.hash for seed in batch)
         rows = []
         for seed in batch:
             url_id = None
@@ -244,7 +170,7 @@ class Archive:
             host = urls.host_of(target.origin).removesuffix(".")
             if urls.is_private_literal(host):
                 self.origins.mark_own(self.origins.host(host))
-        return self.catalogue.admit(target, "seed", 0)
+        return self.url_table.admit(target, "seed", 0)
 
     def _join_scope(self, url: str) -> None:
         """Add a seed's key to the scope; what was out of scope there is judged again."""
@@ -253,7 +179,7 @@ class Archive:
             return
         self._connection.execute("INSERT OR IGNORE INTO scopes (key) VALUES (?)", (key,))
         self._keys[key] = True
-        self.catalogue.write()
+        self.url_table.write()
         name = urls.fold_host(urls.host_of(urls.resolve(url)[0].origin))
         hosts = (name, f"www.{name}", urls.registered_domain(name), self._config.scope.mode)
         rows = self._connection.execute(SKIPPED_BY_SCOPE, hosts).fetchall()
@@ -265,9 +191,9 @@ class Archive:
         found_on: int | None,
     ) -> None:  # fmt: skip
         """Take a URL back to "never linked", then admit it by its best link again."""
-        self.catalogue.unlink(url_id, number, depth, hops)
+        self.url_table.unlink(url_id, number, depth, hops)
         target = Target(url, number, origin)
-        self.catalogue.admit(target, via, depth, hops=hops, source_id=found_on)
+        self.url_table.admit(target, via, depth, hops=hops, source_id=found_on)
 
     def _covers(self, key: str) -> bool:
         known = self._keys.get(key)
@@ -284,13 +210,13 @@ class Archive:
         visit, entry = arrival.visit, arrival.entry
         origin = self.origins.origin_by_id(arrival.for_origin)
         target, _ = urls.resolve(entry.url, max_bytes=1 << 20)
-        url_id = self.catalogue.record_robots(target)
+        url_id = self.url_table.record_robots(target)
         reply = visit.reply
         redirect_to = None
         usable = reply.redirect is not None and reply.redirect.refusal is None
         if reply.redirect is not None and usable:
-            self.catalogue.recall((reply.redirect.hash,))
-            redirect_to = self.catalogue.record_robots(reply.redirect)
+            self.url_table.recall((reply.redirect.hash,))
+            redirect_to = self.url_table.record_robots(reply.redirect)
         outcome = self._robots_outcome(arrival, origin, now)
         self._settled.robots.append(outcome)
         self._add_visit(visit, url_id, reply.error, redirect_to, None)
@@ -359,14 +285,14 @@ class Archive:
             )
             if not named and not self.judge.in_scope(f"{origin.name}/"):
                 return
-            self.catalogue.recall((target.hash,))
-            self.catalogue.admit(
+            self.url_table.recall((target.hash,))
+            self.url_table.admit(
                 target, "robots" if at_home else "sitemap", 0, fetch_kind="sitemap"
             )
 
     def _close_waiting(self, origin: Origin) -> None:
         """The URLs that waited for a robots.txt that could not be had get its fate."""
-        self.catalogue.write()
+        self.url_table.write()
         closure = origin.closure
         assert closure is not None
         changed = self._connection.execute(
@@ -378,8 +304,8 @@ class Archive:
             (closure.state, closure.reason, origin.id),
         ).rowcount
         self.origins.count(origin.host, queued=-changed)
-        self.catalogue.fresh = [
-            entry for entry in self.catalogue.fresh if entry.origin_id != origin.id
+        self.url_table.fresh = [
+            entry for entry in self.url_table.fresh if entry.origin_id != origin.id
         ]
         if closure.state == "failed":
             self._settled.errors += changed
@@ -389,7 +315,7 @@ class Archive:
         """Seeds written without a scheme are tried over http where https cannot connect."""
         if not origin.name.startswith("https:"):
             return False
-        self.catalogue.write()
+        self.url_table.write()
         rows = self._connection.execute(
             """
             SELECT seeds.id, urls.url
@@ -403,9 +329,9 @@ class Archive:
         for seed_id, url in rows:
             secure, _ = urls.resolve(url)
             target = seeds.over_http(secure, max_url_bytes=self._config.fetch.max_url_bytes)
-            self.catalogue.recall((target.hash,))
+            self.url_table.recall((target.hash,))
             url_id = self._admit_seed(target)
-            self.catalogue.write()
+            self.url_table.write()
             self._connection.execute(
                 "UPDATE seeds SET url_id = ?, scheme_assumed = 0 WHERE id = ?", (url_id, seed_id)
             )
@@ -416,7 +342,7 @@ class Archive:
     def _record_visit(self, arrival: Arrival, now: float) -> None:
         visit, entry = arrival.visit, arrival.entry
         reply, document = visit.reply, visit.document
-        known = self.catalogue.known(entry.hash)
+        known = self.url_table.known(entry.hash)
         depth, hops = (known.depth, known.hops) if known else (entry.depth, entry.hops)
         error = reply.error or document.error
         redirect_to = None
@@ -430,7 +356,7 @@ class Archive:
         if unconnected and is_unasked_seed and self._fall_back_to_http(origin):
             fate = pace.Fate("failed", fate.reason)
         if known and known.standing == Standing.ACCEPTED and entry.kind in ("check", "sitemap"):
-            self.catalogue.requeue_as_page(entry, depth, hops)
+            self.url_table.requeue_as_page(entry, depth, hops)
             fate = pace.Fate("queued")
             before = Before()
         else:
@@ -497,7 +423,7 @@ class Archive:
         self, entry: Entry, target: Target, depth: int, hops: int, error: str | None
     ) -> int | None:
         if error == "redirect_loop":
-            known = self.catalogue.known(target.hash)
+            known = self.url_table.known(target.hash)
             return known.id if known else None
         if error is not None:
             return None
@@ -505,7 +431,7 @@ class Archive:
         if depth == 0 and entry.kind == "page" and target.refusal is None:
             self._join_scope(target.url)
         fetch_kind = entry.kind if entry.kind in ("sitemap", "feed", "check") else "page"
-        return self.catalogue.admit(
+        return self.url_table.admit(
             target, "redirect", depth, hops=hops + 1, source_id=entry.id, fetch_kind=fetch_kind
         )
 
@@ -518,7 +444,7 @@ class Archive:
         """
         redirected = set(self._redirected)
         self._redirected.clear()
-        while nearer := self.catalogue.carry_depths():
+        while nearer := self.url_table.carry_depths():
             redirected |= nearer
             for url_id in nearer:
                 row = self._connection.execute(SEED_REDIRECT, (url_id,)).fetchone()
@@ -633,7 +559,7 @@ class Archive:
 
     def _admit_targets(self, entry: Entry, document: Document, depth: int) -> list[int]:
         """Ids of a document's targets, each admitted by the best of the links that lead to it."""
-        known = self.catalogue.known
+        known = self.url_table.known
         accepted, refused = Standing.ACCEPTED, Standing.REFUSED
         deeper = depth + 1
         ids: list[int] = []
@@ -657,7 +583,7 @@ class Archive:
             ):
                 ids[index] = seen.id  # a link that is not followed adds nothing
                 continue
-            ids[index] = self.catalogue.admit(
+            ids[index] = self.url_table.admit(
                 document.targets[index], kind, deeper, source_id=entry.id, nofollow=rank == 1
             )
         return ids
@@ -687,7 +613,7 @@ class Archive:
             depth = entry.depth + 1 if item.is_sitemap else 1
             if item.is_sitemap and depth >= MAX_SITEMAP_DEPTH:
                 target = msgspec.structs.replace(target, refusal="depth")
-            url_id = self.catalogue.admit(
+            url_id = self.url_table.admit(
                 target, "sitemap", depth, source_id=entry.id, fetch_kind=kind
             )
             self._sitemap_rows.append(

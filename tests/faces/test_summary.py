@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from crawler.faces import summary
+from crawler.faces.screen import Screen, Stream
 from crawler.store import database, queries
 from crawler.store.queries import Run
-from crawler.views import summary
-from crawler.views.screen import Screen, Stream
 from tests.sites.skip import require_program
 
 RUN = Run(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crawler.views import wording
+from crawler.faces import wording
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import os
 import gevent
 import pytest
 
-from crawler.views.screen import Screen, Stream
+from crawler.faces.screen import Screen, Stream
 
 
 def test_a_reader_that_pauses_delays_only_the_writer() -> None:

@@ -12,7 +12,7 @@ from contextlib import suppress
 
 import pytest
 
-from crawler.views.screen import Screen, Stream
+from crawler.faces.screen import Screen, Stream
 
 SILENCE_S = 0.3
 STYLE = re.compile(r"\x1b\[[0-9;]*m")

@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 import msgspec
 from rich.text import Text
 
+from crawler.faces import wording
+from crawler.faces.screen import Screen
 from crawler.store import queries
 from crawler.store.database import Connection
-from crawler.store.queries import FailedSeed, Fate, First, Left, Problem, Run, WaitingHost
-from crawler.views import wording
-from crawler.views.screen import Screen
+from crawler.store.queries import FailedSeed, FateCount, First, Left, Problem, RestingHost, Run
 
 Row = TypeVar("Row")
 FATES_SHOWN = 8
@@ -42,12 +42,12 @@ class Summary(msgspec.Struct, frozen=True):
     path: Path
     size_bytes: int
     run: Run | None
-    fates: First[Fate]
+    fates: First[FateCount]
     problems: First[Problem]
     failed_seeds: First[FailedSeed]
     left: Left
     proposals: Sequence[str]
-    waiting_hosts: First[WaitingHost]
+    waiting_hosts: First[RestingHost]
 
 
 def of_run(connection: Connection, path: Path) -> Summary:
@@ -184,7 +184,7 @@ def _rows(first: First[Row], told: Callable[[Row], tuple[int | str, str]]) -> li
     return [*shown, *(("", more) for more in wording.more(first.more))]
 
 
-def _fate(fate: Fate) -> tuple[int, str]:
+def _fate(fate: FateCount) -> tuple[int, str]:
     statuses = [f"{urls:,} x {status}" for status, urls in fate.statuses]
     why = fate.reason or ", ".join(wording.first(statuses, STATUSES_SHOWN))
     return fate.urls, f"{fate.state}: {why}" if why else fate.state
@@ -202,7 +202,7 @@ def _left(left: Left) -> list[tuple[str, str]]:
     return rows
 
 
-def _host(host: WaitingHost) -> tuple[int, str]:
+def _host(host: RestingHost) -> tuple[int, str]:
     if host.rest_s < wording.WORTH_TELLING_S:
         return host.queued, f"waiting on {host.host}"
     why = f" ({host.why})" if host.why else ""
