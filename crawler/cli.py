@@ -34,6 +34,7 @@ from crawler.faces.screen import Screen, Stream
 from crawler.loader import STDIN, read_seeds
 from crawler.policy.agent import user_agent
 from crawler.policy.seeds import Seed, read_line
+from crawler.policy.urls import UrlRules
 from crawler.store import database, queries
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -243,7 +244,7 @@ def crawl(
     face = _face(quiet=quiet, as_json=as_json)
     if seeds == STDIN and os.isatty(0):
         face.say("Reading addresses from standard input, one a line; Ctrl-D ends them")
-    found = read_seeds(seeds, max_url_bytes=config.fetch.max_url_bytes)
+    found = read_seeds(seeds, rules=UrlRules.of(config))
     path = db or DATA / f"{'stdin' if seeds == STDIN else Path(seeds).stem}.db"
     if not config.fetch.contact:
         face.say("Warning: sites cannot reach you: set fetch.contact (--set fetch.contact=...)")

@@ -15,6 +15,7 @@ from gevent.socket import wait_read
 from crawler.errors import UsageError
 from crawler.policy import urls
 from crawler.policy.seeds import Seed, read_line
+from crawler.policy.urls import ORDINARY, UrlRules
 
 STDIN = "-"
 CHUNK_BYTES = 64 * 1024
@@ -25,7 +26,7 @@ MAX_LINE = 64 * 1024
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
-def read_seeds(source: str, *, max_url_bytes: int = 2083) -> Iterator[Seed]:
+def read_seeds(source: str, *, rules: UrlRules = ORDINARY) -> Iterator[Seed]:
     """The seeds of a file, or of the standard input for ``-``, read as they are asked for.
 
     Never holds more than a line and a chunk. Raises UsageError before it returns when there is no
@@ -33,7 +34,7 @@ def read_seeds(source: str, *, max_url_bytes: int = 2083) -> Iterator[Seed]:
     """
     name = _name(source)
     chunks = _chunks(_open(source), name)
-    seeds = _seeds(_lines(_text(chunks, name)), max_url_bytes)
+    seeds = _seeds(_lines(_text(chunks, name)), rules)
     for first in seeds:
         return itertools.chain([first], seeds)
     raise UsageError(f"{name}: no seeds in it; write one address a line")
@@ -116,20 +117,20 @@ def _lines(texts: Iterator[str]) -> Iterator[str]:
         yield kept
 
 
-def _seeds(lines: Iterator[str], max_url_bytes: int) -> Iterator[Seed]:
+def _seeds(lines: Iterator[str], rules: UrlRules) -> Iterator[Seed]:
     for number, line in enumerate(lines, 1):
         if len(line) > MAX_LINE:
-            seed = _overlong(number, line, max_url_bytes)
+            seed = _overlong(number, line, rules)
         else:
-            seed = read_line(number, line, max_url_bytes=max_url_bytes)
+            seed = read_line(number, line, rules=rules)
         if seed is not None:
             yield seed
 
 
-def _overlong(number: int, line: str, max_url_bytes: int) -> Seed | None:
+def _overlong(number: int, line: str, rules: UrlRules) -> Seed | None:
     text = line.strip()
     if text.startswith("#"):
         return None
-    target, _ = urls.resolve(text, max_bytes=max_url_bytes)
+    target, _ = urls.resolve(text, rules=rules)
     kept = text.replace("\0", "\ufffd")
     return Seed(number, kept, target, False, f"the line is longer than {MAX_LINE:,} characters")

@@ -20,6 +20,7 @@ from crawler.fetch import Budget, Fetcher, Share
 from crawler.model import Document, Job, Reply, Visit
 from crawler.parse import parse
 from crawler.parse.isolated import IsolatedParser, is_risky
+from crawler.policy.urls import UrlRules
 from crawler.store.clock import iso
 
 Deliver = Callable[[Visit], None]
@@ -46,9 +47,10 @@ class Worker:
             config.fetch,
             robots=config.robots,
             allow_private=config.scope.allow_private,
+            urls=UrlRules.of(config),
             budget=Budget(config.run.bodies_in_flight_bytes),
         )
-        self._isolated = IsolatedParser(config.parse, max_url_bytes=config.fetch.max_url_bytes)
+        self._isolated = IsolatedParser(config)
         self._queue: JoinableQueue[Job] = JoinableQueue(maxsize=2 * config.run.concurrency)
         self._pool = Pool(config.run.concurrency)
         for _ in range(config.run.concurrency):
@@ -94,9 +96,7 @@ class Worker:
             return self._isolated.parse(job, reply)
         self._parsing(job)
         try:
-            return parse(
-                job, reply, self._config.parse, max_url_bytes=self._config.fetch.max_url_bytes
-            )
+            return parse(job, reply, self._config)
         finally:
             self._parsing(None)
 

@@ -43,6 +43,7 @@ from crawler.fetch.transport import (
 from crawler.model import Job, Reply, Target
 from crawler.policy import urls
 from crawler.policy.agent import user_agent
+from crawler.policy.urls import UrlRules
 
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 """https://fetch.spec.whatwg.org/#redirect-status"""
@@ -88,7 +89,8 @@ class Fetcher:
     config, robots: limits. allow_private: hosts, addresses and blocks that may be on private
     addresses. verify: overrides ``config.verify_tls``; a path names a file of authorities.
     ask: resolves names, by default as configured. now: the wall clock, for Retry-After.
-    budget: what bodies may hold together; by default as much as they like.
+    budget: what bodies may hold together; by default as much as they like. urls: what is asked of
+    the targets of redirects.
     """
 
     def __init__(
@@ -101,10 +103,12 @@ class Fetcher:
         ask: Ask | None = None,
         now: Callable[[], float] = time.time,
         budget: Budget | None = None,
+        urls: UrlRules | None = None,
     ) -> None:
         self._config = config
         self._budget = budget or Budget(sys.maxsize)
         self._now = now
+        self._rules = urls or UrlRules(config.max_url_bytes)
         self._timeout = (config.connect_s, config.read_s)
         rules = robots or RobotsConfig()
         self._caps = {
@@ -217,7 +221,7 @@ class Fetcher:
         if len(places) > 1:
             raise Failure("bad_redirect", f"{len(places)} different Location headers")
         href = href_of(places.pop())
-        target, fragment = urls.resolve(href, job.url, max_bytes=self._config.max_url_bytes)
+        target, fragment = urls.resolve(href, job.url, rules=self._rules)
         if target.refusal and target.refusal not in _WANTED_EVEN_SO:
             raise Failure("bad_redirect", f"{target.refusal}: {target.url}")
         attempt.redirect, attempt.redirect_fragment = target, fragment

@@ -18,6 +18,8 @@ from ipaddress import (
 )
 from typing import Final
 
+from crawler.policy.urls import OWN_NETWORKS
+
 Address = IPv4Address | IPv6Address
 Block = IPv4Network | IPv6Network
 
@@ -25,13 +27,6 @@ Block = IPv4Network | IPv6Network
 def _blocks(*texts: str) -> tuple[Block, ...]:
     return tuple(ip_network(text) for text in texts)
 
-
-OWN: Final = _blocks(
-    # What a person's own machines have; link-local is not among them, because the metadata
-    # services of cloud machines live there (169.254.169.254).
-    *("0.0.0.0/32", "10.0.0.0/8", "127.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"),
-    *("::/128", "::1/128", "fc00::/7"),
-)
 
 NEVER_BY_NAME: Final = _blocks(
     *("169.254.0.0/16", "224.0.0.0/4", "255.255.255.255/32", "fe80::/10", "fec0::/10", "ff00::/8")
@@ -138,7 +133,7 @@ class Gate:
             address = address.ipv4_mapped
         if is_global(address) or _within(address, self._blocks):
             return None
-        if private_ok and _within(address, OWN):
+        if private_ok and _within(address, OWN_NETWORKS):
             return None
         if name in self._names and not self._link_local_inside(address):
             return None

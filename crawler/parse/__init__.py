@@ -8,20 +8,20 @@ addresses of `targets`) saves reading it again and changes no answer.
 
 from __future__ import annotations
 
-from crawler.config import ParseConfig
+from crawler.config import Config
 from crawler.model import Document, Job, Reply
 from crawler.parse.dispatch import read
 
 __all__ = ["parse"]
 
 
-def parse(job: Job, reply: Reply, config: ParseConfig, *, max_url_bytes: int = 2083) -> Document:
+def parse(job: Job, reply: Reply, config: Config) -> Document:
     """The meaning of a reply; never raises.
 
     What cannot be read is a document without facts, ``truncated = parse``: one page that breaks
     the parser must not cost its visit, nor the visits that share its batch.
     """
     try:
-        return read(job, reply, config, max_url_bytes=max_url_bytes)
+        return read(job, reply, config)
     except Exception:
         return Document(truncated="parse")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from crawler.config import ParseConfig
+from crawler.config import Config
 from crawler.model import Distinct, Document, Job, Link, LinkColumns, Reply
 from crawler.parse.charset import decode
 from crawler.parse.headers import Declared, declared
@@ -13,24 +13,23 @@ from crawler.parse.media_type import form_of, media_type
 from crawler.parse.sitemaps import Listing, read_lines, read_xml, unpack
 from crawler.parse.targets import Targets
 from crawler.parse.text import count_words, fingerprint, fold
+from crawler.policy.urls import UrlRules
 
 _UNREAD: Final = frozenset({"robots", "check"})
 _LISTS: Final = frozenset({"sitemap", "feed"})
 
 
-def read(job: Job, reply: Reply, config: ParseConfig, *, max_url_bytes: int) -> Document:
+def read(job: Job, reply: Reply, config: Config) -> Document:
     """Reads a reply as its job and its bytes demand."""
     said = declared(reply.headers)
     if job.kind in _UNREAD:
         return Document(said.media_type or (media_type(None, reply.body) if reply.body else None))
     if job.kind in _LISTS:
-        return _listed(job, reply, said, config, max_url_bytes)
-    return _page(job, reply, said, config, max_url_bytes)
+        return _listed(job, reply, said, config)
+    return _page(job, reply, said, config)
 
 
-def _page(
-    job: Job, reply: Reply, said: Declared, config: ParseConfig, max_url_bytes: int
-) -> Document:
+def _page(job: Job, reply: Reply, said: Declared, config: Config) -> Document:
     body = reply.body
     label = media_type(said.media_type, body) if body else None
     data, charset = decode(body, said.charset)
@@ -43,14 +42,14 @@ def _page(
                 said,
                 content_type=label,
                 charset=charset if label else None,
-                max_links=config.max_links,
-                max_url_bytes=max_url_bytes,
+                max_links=config.parse.max_links,
+                rules=UrlRules.of(config),
             )
         case "text":
             return _text(label, charset, data)
         case "sitemap" | "feed":
-            targets = Targets(job.url, max_url_bytes)
-            listing = read_xml(data, targets, config.max_links)
+            targets = Targets(job.url, UrlRules.of(config))
+            listing = read_xml(data, targets, config.parse.max_links)
             links = LinkColumns.of(Link(entry.target, form) for entry in listing.entries)
             return Document(
                 label,
@@ -73,9 +72,7 @@ def _text(label: str | None, charset: str, data: bytes) -> Document:
     )
 
 
-def _listed(
-    job: Job, reply: Reply, said: Declared, config: ParseConfig, max_url_bytes: int
-) -> Document:
+def _listed(job: Job, reply: Reply, said: Declared, config: Config) -> Document:
     """A sitemap or feed that was asked for as one: what it is decides, not what it is called."""
     body, whole = unpack(reply.body)
     if not body:
@@ -83,10 +80,8 @@ def _listed(
     data, charset = decode(body, said.charset)
     kind = media_type(None, data)
     if kind == "text/html":
-        return (
-            _page(job, reply, said, config, max_url_bytes) if job.kind == "feed" else Document(kind)
-        )
-    targets = Targets(job.url, max_url_bytes)
+        return _page(job, reply, said, config) if job.kind == "feed" else Document(kind)
+    targets = Targets(job.url, UrlRules.of(config))
     listing = _listing(data, kind, targets)
     return Document(
         said.media_type or kind,

@@ -19,7 +19,7 @@ from crawler.parse.quick import find, scan
 from crawler.parse.survey import MAX_FACT, Survey, rel_kind
 from crawler.parse.targets import Targets
 from crawler.parse.text import fingerprint, fold
-from crawler.policy.urls import resolve
+from crawler.policy.urls import UrlRules, resolve
 
 _HTML_ENDS = (b"</html", b"</HTML", b"</Html")
 _END_TAGS = re.compile(rb"</(?:html|body)\b[^>]*>", re.IGNORECASE)
@@ -36,18 +36,18 @@ def read_html(
     content_type: str | None,
     charset: str | None,
     max_links: int,
-    max_url_bytes: int,
+    rules: UrlRules,
 ) -> Document:
     """Reads a page from UTF-8; `url` is the page's own, `said` what its headers say."""
     survey, truncated = _survey(data, max_links)
-    targets = Targets(_base(url, survey.base), max_url_bytes, charset)
+    targets = Targets(_base(url, survey.base), rules, charset)
     robots = survey.robots + said.robots
     nofollow = "nofollow" in robots or "none" in robots
     links = _links(survey, targets, nofollow)
     canonical = _canonical(survey.canonical, targets)
     overflow = survey.overflow
     more: list[Link] = []
-    for kind, rel, (target, fragment) in _header_links(said, url, max_url_bytes):
+    for kind, rel, (target, fragment) in _header_links(said, url, rules):
         overflow = overflow or len(links) + len(more) >= max_links
         if not overflow:
             more.append(Link(targets.index(target), kind, None, rel, nofollow, fragment))
@@ -160,7 +160,7 @@ def _canonical(href: str | None, targets: Targets) -> str | None:
 
 
 def _header_links(
-    said: Declared, url: str, max_url_bytes: int
+    said: Declared, url: str, rules: UrlRules
 ) -> Iterator[tuple[str, str | None, tuple[Target, str | None]]]:
     """Kind, rel and target of what Link and Refresh name.
 
@@ -170,6 +170,6 @@ def _header_links(
         rel = fold(parameters.get("rel", "").lower())
         kind = rel_kind(rel, parameters.get("type", ""))
         if kind in _HEADER_KINDS:
-            yield kind, rel, resolve(href, url, max_bytes=max_url_bytes)
+            yield kind, rel, resolve(href, url, rules=rules)
     if said.refresh:
-        yield "refresh", None, resolve(said.refresh, url, max_bytes=max_url_bytes)
+        yield "refresh", None, resolve(said.refresh, url, rules=rules)

@@ -18,7 +18,7 @@ from gevent.fileobject import FileObject
 from gevent.lock import BoundedSemaphore
 from gevent.os import fork_and_watch
 
-from crawler.config import ParseConfig
+from crawler.config import Config
 from crawler.model import Document, Job, Reply
 from crawler.orphans import end_with_parent, let_go
 from crawler.parse import parse
@@ -59,9 +59,8 @@ def is_risky(body: bytes) -> bool:
 class IsolatedParser:
     """Parses in processes that live for one document."""
 
-    def __init__(self, config: ParseConfig, *, max_url_bytes: int) -> None:
+    def __init__(self, config: Config) -> None:
         self._config = config
-        self._max_url_bytes = max_url_bytes
         self._places = BoundedSemaphore(AT_ONCE)
 
     def __repr__(self) -> str:
@@ -95,7 +94,7 @@ class IsolatedParser:
                 os.kill(child, signal.SIGKILL)  # the loop has not run: its number is still its own
                 raise
             try:
-                limit = self._config.max_seconds + START_S
+                limit = self._config.parse.max_seconds + START_S
                 answer: bytes = with_timeout(limit, pipe.read, timeout_value=b"")
                 return msgspec.msgpack.decode(answer, type=Document)
             except msgspec.DecodeError:  # it was too slow, or died
@@ -112,7 +111,7 @@ class IsolatedParser:
             end_with_parent(parent)
             let_go(answering)
             _limit_memory()
-            document = parse(job, reply, self._config, max_url_bytes=self._max_url_bytes)
+            document = parse(job, reply, self._config)
             with open(answering, "wb") as pipe:
                 pipe.write(msgspec.msgpack.encode(document))
         finally:

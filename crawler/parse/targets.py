@@ -9,7 +9,7 @@ from urllib.parse import quote
 from crawler.model import Target, worth_keeping
 from crawler.parse.charset import codec_of
 from crawler.parse.quick import indexes
-from crawler.policy.urls import MAX_KEPT_URL, Resolver
+from crawler.policy.urls import MAX_KEPT_URL, Resolver, UrlRules
 
 REMEMBERED_BYTES: Final = 8 * 1024 * 1024
 """Memory, roughly, for the addresses that texts of links mean, of all documents."""
@@ -35,18 +35,18 @@ class _Memory:
     """
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, str | None, int], _Addresses] = {}
+        self._known: dict[tuple[str, str | None, UrlRules], _Addresses] = {}
         self._bytes = 0
 
-    def of(self, place: str, codec: str | None, max_bytes: int) -> _Addresses:
-        """The addresses known in a folder or on a site. max_bytes: longer ones are refused."""
+    def of(self, place: str, codec: str | None, rules: UrlRules) -> _Addresses:
+        """The addresses known in a folder or on a site."""
         if self._bytes > REMEMBERED_BYTES:
             self._known.clear()
             self._bytes = 0
-        addresses = self._known.get((place, codec, max_bytes))
+        addresses = self._known.get((place, codec, rules))
         if addresses is None:
             self._bytes += ENTRY_BYTES + len(place)
-            addresses = self._known[place, codec, max_bytes] = {}
+            addresses = self._known[place, codec, rules] = {}
         return addresses
 
     def add(self, addresses: _Addresses, text: str, target: Target) -> None:
@@ -72,19 +72,18 @@ class Targets:
             "_codec",
             "_here",
             "_known",
-            "_max",
             "_odd",
             "_of_folder",
             "_of_site",
         ),
-        *("_resolver", "found"),
+        *("_resolver", "_rules", "found"),
     )
 
-    def __init__(self, base: str, max_url_bytes: int, charset: str | None = "utf-8") -> None:
+    def __init__(self, base: str, rules: UrlRules, charset: str | None = "utf-8") -> None:
         codec = codec_of(charset)
         self._codec = None if codec.startswith("utf-") else codec
         self._base = base
-        self._max = max_url_bytes
+        self._rules = rules
         self._resolver: Resolver | None = None
         self._of_folder, self._of_site = self._remembered()
         self._by_hash: dict[int, int] = {}
@@ -173,12 +172,12 @@ class Targets:
         if path < 0:
             return {}, {}
         folder = base.partition("#")[0].partition("?")[0].rpartition("/")[0]
-        codec, limit = self._codec, self._max
-        return _memory.of(folder + "/", codec, limit), _memory.of(base[:path], codec, limit)
+        codec, rules = self._codec, self._rules
+        return _memory.of(folder + "/", codec, rules), _memory.of(base[:path], codec, rules)
 
     def _resolve(self, href: str) -> tuple[Target, str | None]:
         if self._resolver is None:
-            self._resolver = Resolver(self._base, max_bytes=self._max)
+            self._resolver = Resolver(self._base, self._rules)
         codec = self._codec
         if codec is not None and not href.isascii():
             href = _with_query_in(href, codec)

@@ -8,6 +8,7 @@ import msgspec
 
 from crawler.model import Target
 from crawler.policy import urls
+from crawler.policy.urls import ORDINARY, UNLIMITED, UrlRules
 
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*):")
 _PORT = re.compile(r"\d{1,5}(?:[/?#]|$)")
@@ -34,7 +35,7 @@ class Seed(msgspec.Struct, frozen=True):
     error: str | None
 
 
-def read_line(number: int, raw: str, *, max_url_bytes: int = 2083) -> Seed | None:
+def read_line(number: int, raw: str, *, rules: UrlRules = ORDINARY) -> Seed | None:
     """The seed of a line, or None for a blank line or a ``#`` comment."""
     text = raw.strip().removeprefix("\ufeff").strip()
     if not text or text.startswith("#"):
@@ -42,7 +43,7 @@ def read_line(number: int, raw: str, *, max_url_bytes: int = 2083) -> Seed | Non
     text = text.split(" #", 1)[0].split("\t#", 1)[0].rstrip()
     bare = is_bare(text)
     href = f"https://{text.removeprefix('//')}" if bare else text
-    target, _ = urls.resolve(href, max_bytes=max_url_bytes)
+    target, _ = urls.resolve(href, rules=rules)
     error = REFUSALS.get(target.refusal, target.refusal) if target.refusal else None
     if error is None and any(character.isspace() for character in text):
         error = "more than one word; write one address a line"
@@ -59,7 +60,7 @@ def is_bare(text: str) -> bool:
     return not rest.startswith("//") and _PORT.match(rest) is not None
 
 
-def over_http(target: Target, *, max_url_bytes: int = 2083) -> Target:
+def over_http(target: Target) -> Target:
     """The same address with http in place of https."""
-    plain, _ = urls.resolve("http" + target.url.removeprefix("https"), max_bytes=max_url_bytes)
+    plain, _ = urls.resolve("http" + target.url.removeprefix("https"), rules=UNLIMITED)
     return plain

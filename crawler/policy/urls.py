@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import ada_url
 import can_ada
+import msgspec
 
+from crawler.config import Config
 from crawler.model import Target
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ _PLAIN = re.compile(r"/?[a-z0-9_~-][a-z0-9_.~-]*(?:/[a-z0-9_~-][a-z0-9_.~-]*)*/?
 """A path of segments that no parser changes: most links of most pages. 0.3 us to see, 0.6 us less
 than to have it parsed."""
 _AUTHORITY = re.compile(r"[a-z][a-z0-9+.-]*://([^/?#]*)", re.IGNORECASE)
-_PRIVATE: Final = tuple(
+OWN_NETWORKS: Final = tuple(
     ip_network(block)
     for block in (
         "0.0.0.0/32",  # "this host": what a development server prints as its own address
@@ -64,6 +66,8 @@ _PRIVATE: Final = tuple(
         "fc00::/7",
     )
 )
+"""What a person's own machines have. Link-local addresses are not among them, because the metadata
+services of cloud machines live there (169.254.169.254)."""
 
 
 class Site(NamedTuple):
@@ -77,26 +81,39 @@ class Site(NamedTuple):
     port: int
 
 
+class UrlRules(msgspec.Struct, frozen=True):
+    """What a crawl asks of every address, wherever it is found.
+
+    max_bytes: a longer URL is ``url_too_long``.
+    blocked_ports: a URL with one of these is ``blocked_port``.
+    """
+
+    max_bytes: int = 2083
+    blocked_ports: frozenset[int] = BLOCKED_PORTS
+
+    @classmethod
+    def of(cls, config: Config) -> UrlRules:
+        """The rules of a configuration."""
+        return cls(config.fetch.max_url_bytes)
+
+
+ORDINARY: Final = UrlRules()
+UNLIMITED: Final = UrlRules(max_bytes=1 << 20)
+"""For an address that was accepted before."""
+
+
 class Resolver:
     """Reads the links of one document: parses its base once.
 
     base: the address that relative links stand on, None for none; one that cannot be read counts
         as none.
-    max_bytes: a longer URL is ``url_too_long``.
-    blocked_ports: a URL with one of these is ``blocked_port``.
     """
 
     __slots__ = ("_base", "_blocked", "_folder", "_href", "_max", "_prefix", "_site")
 
-    def __init__(
-        self,
-        base: str | None = None,
-        *,
-        max_bytes: int = 2083,
-        blocked_ports: frozenset[int] = BLOCKED_PORTS,
-    ) -> None:
-        self._max = max_bytes
-        self._blocked = blocked_ports
+    def __init__(self, base: str | None = None, rules: UrlRules = ORDINARY) -> None:
+        self._max = rules.max_bytes
+        self._blocked = rules.blocked_ports
         href = None if base is None else _exact_href(base, None)
         self._href = href
         self._base = None if href is None else _fast_url(href)
@@ -168,23 +185,19 @@ class Resolver:
 
 
 def resolve(
-    href: str,
-    base: str | None = None,
-    *,
-    max_bytes: int = 2083,
-    blocked_ports: frozenset[int] = BLOCKED_PORTS,
+    href: str, base: str | None = None, *, rules: UrlRules = ORDINARY
 ) -> tuple[Target, str | None]:
     """The address that a text means on a base, and its fragment (None where there is no ``#``).
 
     Never raises. Whoever reads many links of one document takes a `Resolver`.
     """
     make = _resolver if base is None or len(base) <= _MAX_BASE else _resolver.__wrapped__
-    return make(base, max_bytes, blocked_ports).resolve(href)
+    return make(base, rules).resolve(href)
 
 
 @lru_cache(maxsize=256)
-def _resolver(base: str | None, max_bytes: int, blocked_ports: frozenset[int]) -> Resolver:
-    return Resolver(base, max_bytes=max_bytes, blocked_ports=blocked_ports)
+def _resolver(base: str | None, rules: UrlRules) -> Resolver:
+    return Resolver(base, rules)
 
 
 def _number(url: str) -> int:
@@ -238,7 +251,7 @@ def is_ip(host: str) -> bool:
 def is_private_literal(host: str) -> bool:
     """Whether a host says by itself that it is the person's own: localhost or a private address.
 
-    Link-local addresses do not count: the metadata services of cloud machines live there.
+    Private are `OWN_NETWORKS`.
     """
     address = _address(host)
     if address is None:
@@ -246,7 +259,7 @@ def is_private_literal(host: str) -> bool:
         return name == "localhost" or name.endswith(".localhost")
     if isinstance(address, IPv6Address) and address.ipv4_mapped:
         address = address.ipv4_mapped
-    return any(address in block for block in _PRIVATE if block.version == address.version)
+    return any(address in block for block in OWN_NETWORKS if block.version == address.version)
 
 
 @lru_cache(maxsize=16_384)

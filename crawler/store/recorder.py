@@ -63,6 +63,7 @@ class Recorder:
         self._connection = connection
         self._config = config
         self._run_id = run_id
+        self.url_rules = urls.UrlRules.of(config)
         self.origins = Origins(connection, config, agent)
         self.judge = Judge(config.scope, self._covers)
         self.url_table = UrlTable(connection, config, self.origins, self.judge, run_id)
@@ -99,11 +100,6 @@ class Recorder:
     def change(self, change: Callable[[], None], now: float) -> Settled:
         """Run a change of the table of URLs as one transaction."""
         return self._transaction(change, now)
-
-    @property
-    def max_url_bytes(self) -> int:
-        """Longer URLs are skipped."""
-        return self._config.fetch.max_url_bytes
 
     def _transaction(self, change: Callable[[], None], now: float) -> Settled:
         self._connection.execute("BEGIN IMMEDIATE")
@@ -209,7 +205,7 @@ class Recorder:
     def _record_robots(self, arrival: Arrival, now: float) -> None:
         visit, entry = arrival.visit, arrival.entry
         origin = self.origins.origin_by_id(arrival.for_origin)
-        target, _ = urls.resolve(entry.url, max_bytes=1 << 20)
+        target, _ = urls.resolve(entry.url, rules=urls.UNLIMITED)
         url_id = self.url_table.record_robots(target)
         reply = visit.reply
         redirect_to = None
@@ -279,7 +275,7 @@ class Recorder:
         rules = self.origins.rules(origin)
         named = rules.sitemaps[:MAX_SITEMAPS] if rules is not None else ()
         for place in named or ("/sitemap.xml",):
-            target, _ = urls.resolve(place, f"{origin.name}/", max_bytes=config.fetch.max_url_bytes)
+            target, _ = urls.resolve(place, f"{origin.name}/", rules=self.url_rules)
             at_home = bool(target.origin) and (
                 urls.host_of(target.origin).removesuffix(".") == origin.host.name
             )
@@ -327,8 +323,8 @@ class Recorder:
             (origin.id, self._run_id),
         ).fetchall()
         for seed_id, url in rows:
-            secure, _ = urls.resolve(url)
-            target = seeds.over_http(secure, max_url_bytes=self._config.fetch.max_url_bytes)
+            secure, _ = urls.resolve(url, rules=urls.UNLIMITED)
+            target = seeds.over_http(secure)
             self.url_table.recall((target.hash,))
             url_id = self._admit_seed(target)
             self.url_table.write()

@@ -217,7 +217,7 @@ def _judge_rows(connection: Connection, recorder: Recorder, rows: list[tuple[obj
         recorder.url_table.unlink(
             int(str(url_id)), int(str(number)), int(str(depth)), int(str(hops))
         )
-        refusal = "url_too_long" if len(str(url).encode()) > recorder.max_url_bytes else None
+        refusal = "url_too_long" if len(str(url).encode()) > recorder.url_rules.max_bytes else None
         recorder.url_table.admit(
             Target(str(url), int(str(number)), str(origin), refusal),
             str(via),

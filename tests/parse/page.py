@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crawler.config import ParseConfig
+from crawler.config import Config, ParseConfig
 from crawler.model import Document, Job, Kind, Link, Reply
 from crawler.parse.dispatch import read
 
@@ -27,8 +27,7 @@ def parsed(
     return read(
         Job(1, 1, url, kind),
         Reply(200, headers=(*typed, *headers), body=data),
-        ParseConfig(max_links=max_links),
-        max_url_bytes=2083,
+        Config(parse=ParseConfig(max_links=max_links)),
     )
 
 

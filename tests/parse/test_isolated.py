@@ -14,7 +14,7 @@ import gevent
 import psutil
 import pytest
 
-from crawler.config import ParseConfig
+from crawler.config import Config, ParseConfig
 from crawler.model import Job, Reply
 from crawler.parse import isolated, parse
 from crawler.parse.isolated import GIVEN_UP, LARGE_BYTES, IsolatedParser, is_risky
@@ -30,7 +30,7 @@ def reply(body: bytes) -> Reply:
 
 
 def parser(max_seconds: float = 5.0) -> IsolatedParser:
-    return IsolatedParser(ParseConfig(max_seconds=max_seconds), max_url_bytes=2083)
+    return IsolatedParser(Config(parse=ParseConfig(max_seconds=max_seconds)))
 
 
 def ended(process: psutil.Process, within_s: float = 3.0) -> bool:
@@ -45,7 +45,7 @@ def ended(process: psutil.Process, within_s: float = 3.0) -> bool:
 def test_a_large_document_means_what_it_means_here() -> None:
     assert is_risky(PAGE)
     document = parser().parse(JOB, reply(PAGE))
-    assert document == parse(JOB, reply(PAGE), ParseConfig())
+    assert document == parse(JOB, reply(PAGE), Config())
     assert document.title == "t"
 
 

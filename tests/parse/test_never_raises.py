@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from crawler.config import ParseConfig
+from crawler.config import Config
 from crawler.model import Document, Job, Kind, Reply
 from crawler.parse import parse
 from tests.parse.page import parsed
@@ -82,7 +82,7 @@ def assert_sound(document: Document) -> None:
 
 def test_what_cannot_be_read_is_a_document_that_says_so() -> None:
     headers = Reply(200, headers=((None, None),), body=b"<p>")  # type: ignore[arg-type]  # no header at all
-    assert parse(Job(1, 1, "http://h.test/"), headers, ParseConfig()) == Document(truncated="parse")
+    assert parse(Job(1, 1, "http://h.test/"), headers, Config()) == Document(truncated="parse")
 
 
 @pytest.mark.parametrize("url", ["", "nonsense", "http://[", "mailto:x"])

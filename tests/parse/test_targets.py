@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from crawler.parse import targets
 from crawler.parse.survey import Survey
 from crawler.parse.targets import REMEMBERED_BYTES, Targets
-from crawler.policy.urls import Resolver
+from crawler.policy.urls import ORDINARY, Resolver, UrlRules
 
 BASES = (
     "http://h.test/d/p.html",
@@ -47,7 +47,7 @@ def test_addresses_are_those_of_the_url_parser_whatever_was_read_before(
 ) -> None:
     for base, hrefs in documents:
         exact = Resolver(base)
-        read = Targets(base, 2083)
+        read = Targets(base, ORDINARY)
         indexes, fragments = places(read, hrefs)
         assert set(indexes) == set(range(len(read.found))), "an address that nothing links to"
         found = [read.found[index] for index in indexes]
@@ -59,14 +59,14 @@ def test_addresses_are_those_of_the_url_parser_whatever_was_read_before(
 @pytest.mark.parametrize(("charset", "query"), [("utf-8", "%C3%A9"), ("windows-1252", "%E9")])
 def test_a_query_is_remembered_by_the_encoding_of_its_page(charset: str, query: str) -> None:
     for _ in range(2):
-        read = Targets("http://h.test/d/p.html", 2083, charset)
+        read = Targets("http://h.test/d/p.html", ORDINARY, charset)
         read.place("s?q=\u00e9")
         assert [target.url for target in read.found] == [f"http://h.test/d/s?q={query}"]
 
 
 def test_a_limit_on_addresses_is_remembered_with_them() -> None:
     for limit, refusal in ((2083, None), (20, "url_too_long"), (2083, None)):
-        read = Targets("http://h.test/", limit)
+        read = Targets("http://h.test/", UrlRules(limit))
         read.place("/a-long-path-of-a-page")
         assert [target.refusal for target in read.found] == [refusal]
 
@@ -74,7 +74,7 @@ def test_a_limit_on_addresses_is_remembered_with_them() -> None:
 @pytest.mark.parametrize("folder", ["d", "d" * 1900])
 def test_memory_of_addresses_is_bounded(folder: str) -> None:
     for number in range(60):
-        read = Targets(f"http://h.test/{folder}/{number}/", 2083)
+        read = Targets(f"http://h.test/{folder}/{number}/", ORDINARY)
         places(read, [f"{number}-{at}" for at in range(1000)])
     known = targets._memory._known.values()
     kept = sum(len(text) + len(found.url) for part in known for text, found in part.items())
@@ -83,6 +83,6 @@ def test_memory_of_addresses_is_bounded(folder: str) -> None:
 
 def test_what_cannot_be_remembered_drives_nothing_out() -> None:
     before = targets._memory._bytes
-    read = Targets("http://h.test/z/p.html", 2083)
+    read = Targets("http://h.test/z/p.html", ORDINARY)
     places(read, [f"?page={number}" for number in range(500)])
     assert targets._memory._bytes - before < 1000

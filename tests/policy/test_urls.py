@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from publicsuffixlist import PublicSuffixList
 
 from crawler.policy import urls
-from crawler.policy.urls import Resolver, resolve
+from crawler.policy.urls import Resolver, UrlRules, resolve
 from tests.sites.skip import require_corpus
 
 # Cases of the web platform tests that are URLs, but that no crawler could fetch: the rule which
@@ -44,11 +44,12 @@ def expected_of(case: dict[str, Any]) -> tuple[str | None, str | None]:
 
 
 def test_every_wpt_case_has_the_verdict_of_the_standard() -> None:
+    anywhere = UrlRules(blocked_ports=frozenset())
     cases = wpt_cases("urltestdata.json")
     wrong = []
     refused = set()
     for case in cases:
-        target, _ = resolve(case["input"], case.get("base"), blocked_ports=frozenset())
+        target, _ = resolve(case["input"], case.get("base"), rules=anywhere)
         url, refusal = expected_of(case)
         if refusal is None and target.refusal == "url_invalid":
             refused.add(target.url)
@@ -152,8 +153,10 @@ def test_the_limit_is_in_bytes_without_fragment_and_userinfo() -> None:
     fits = "http://h.test/" + "a" * (2083 - 14)
     assert resolve(fits.replace("h.test", "u:p@h.test") + "#" + "f" * 5000)[0].url == fits
     assert resolve(fits + "a")[0].refusal == "url_too_long"
-    assert resolve("http://h.test/\u00e9", max_bytes=19)[0].refusal == "url_too_long"  # %C3%A9
-    assert resolve("http://h.test/\u00e9", max_bytes=20)[0].refusal is None
+    assert (
+        resolve("http://h.test/\u00e9", rules=UrlRules(19))[0].refusal == "url_too_long"
+    )  # %C3%A9
+    assert resolve("http://h.test/\u00e9", rules=UrlRules(20))[0].refusal is None
 
 
 def test_a_data_url_of_10_mb_is_refused_and_cut() -> None:
