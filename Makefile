@@ -79,13 +79,13 @@ $(READY): pyproject.toml requirements.lock
 	@touch $@
 
 # What is compiled is compiled again whenever it changes; all else is used from where it stands.
-$(BUILT): $(READY) crawler/parse/_compiled.pyx crawler/parse/_build.py
+$(BUILT): $(READY) $(wildcard crawler/parse/_*_c.pyx) crawler/parse/_build.py
 	@if command -v uv > /dev/null; then \
 	  uv pip install --quiet --python $(PY) --reinstall --no-deps --no-build-isolation --editable .; \
 	else \
 	  $(PIP) --quiet --no-deps --no-build-isolation --editable .; \
 	fi
 	@$(PY) -m compileall -q crawler
-	@$(PY) -c 'import crawler.parse._compiled' 2> /dev/null || \
+	@$(PY) -c 'import crawler.parse._scan_c, crawler.parse._loops_c' 2> /dev/null || \
 	  echo "No C compiler is here, or an lxml it does not fit: all works, at two thirds of the speed"
 	@touch $@

@@ -12,7 +12,7 @@ import codecs
 import re
 from typing import Final, NamedTuple
 
-from crawler.parse.quick import is_utf8
+from crawler.parse.loops import is_utf8
 
 PRESCAN_BYTES: Final = 1024
 LATE_BYTES: Final = 65_536

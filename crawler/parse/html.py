@@ -1,6 +1,6 @@
 """Where does a page lead, and what does it say about itself?
 
-A page is read in one go (`quick.scan`); what was found (`Survey`) becomes links afterwards, when
+A page is read in one go (`scan`); what was found (`Survey`) becomes links afterwards, when
 the base is known.
 """
 
@@ -14,9 +14,10 @@ from typing import Any, Final
 from lxml import etree
 
 from crawler.model import Distinct, Document, Link, LinkColumns, Target, worth_keeping
+from crawler.parse.elements import MAX_FACT, Survey, rel_kind
 from crawler.parse.headers import Declared
-from crawler.parse.quick import find, scan
-from crawler.parse.survey import MAX_FACT, Survey, rel_kind
+from crawler.parse.loops import find
+from crawler.parse.scan import scan
 from crawler.parse.targets import Targets
 from crawler.parse.text import fingerprint, fold
 from crawler.policy.urls import UrlRules, resolve

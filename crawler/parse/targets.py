@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from crawler.model import Target, worth_keeping
 from crawler.parse.charset import codec_of
-from crawler.parse.quick import indexes
+from crawler.parse.loops import indexes
 from crawler.policy.urls import MAX_KEPT_URL, Resolver, UrlRules
 
 REMEMBERED_BYTES: Final = 8 * 1024 * 1024

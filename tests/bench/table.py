@@ -12,7 +12,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from crawler.parse import plain, quick
+from crawler.parse import _scan_py, scan
 from tests.bench.loads import Figure
 from tests.bench.race import Course, Placing
 
@@ -29,7 +29,7 @@ def machine() -> str:
     """The machine, on one line."""
     load = os.getloadavg()[0]
     python = platform.python_version()
-    compiled = "" if quick.scan is not plain.scan else ", nothing compiled"
+    compiled = "" if scan.scan is not _scan_py.scan else ", nothing compiled"
     return (
         f"{os.cpu_count()} cores, load {load:.1f}, Linux {platform.release()}, Python {python}"
         f"{compiled}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from importlib import import_module
@@ -14,14 +15,27 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from crawler.model import Target
-from crawler.parse import plain
-from crawler.parse.survey import Survey
+from crawler.parse import _loops_py, _scan_py
+from crawler.parse.elements import Survey
 from tests.sites.skip import require_corpus, require_folder
 
 # One that is there but cannot be used is an error: these tests would pass over everything.
-if not list(Path(plain.__file__).parent.glob("_compiled.*.so")):
+if not list(Path(_scan_py.__file__).parent.glob("_scan_c.*.so")):
     pytest.skip("no C compiler was there: make", allow_module_level=True)
-compiled = import_module("crawler.parse._compiled")
+scan_c = import_module("crawler.parse._scan_c")
+loops_c = import_module("crawler.parse._loops_c")
+
+
+@pytest.mark.parametrize(("pure", "ending"), [("", "_c"), ("0", "_c"), ("1", "_py")])
+def test_crawler_pure_leaves_what_is_compiled_alone(pure: str, ending: str) -> None:
+    asked = (
+        "from crawler.parse import loops, scan, _scan_py, _loops_py;"
+        "print(scan.scan is _scan_py.scan, loops.find is _loops_py.find)"
+    )
+    environment = {**os.environ, "CRAWLER_PURE": pure}
+    command = [sys.executable, "-c", asked]
+    ran = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
+    assert ran.stdout.split() == [str(ending == "_py")] * 2, ran.stderr
 
 
 def what_is_found(
@@ -39,7 +53,7 @@ def what_is_found(
 
 
 def assert_same(html: bytes, max_links: int = 10_000) -> None:
-    assert what_is_found(compiled, html, max_links) == what_is_found(plain, html, max_links)
+    assert what_is_found(scan_c, html, max_links) == what_is_found(_scan_py, html, max_links)
 
 
 PARTS = (
@@ -130,7 +144,7 @@ def test_texts_have_the_same_places(texts: list[str]) -> None:
         places = way.indexes(texts, known, (site, folder), (by_hash, found), other)
         return places, known, by_hash, found, asked
 
-    assert placed(compiled) == placed(plain)
+    assert placed(loops_c) == placed(_loops_py)
 
 
 @settings(max_examples=1000, deadline=None)
@@ -140,7 +154,7 @@ def test_texts_have_the_same_places(texts: list[str]) -> None:
     ).map(b"".join)
 )
 def test_bytes_are_utf8_or_not(data: bytes) -> None:
-    assert compiled.is_utf8(data) == plain.is_utf8(data)
+    assert loops_c.is_utf8(data) == _loops_py.is_utf8(data)
 
 
 @pytest.mark.parametrize("lead", range(0xC0, 0x100))
@@ -151,12 +165,12 @@ def test_no_other_second_byte_is_utf8(lead: int) -> None:
             bytes((lead, second, 0x80)),
             bytes((lead, second, 0x80, 0x80)),
         ):
-            assert compiled.is_utf8(data) == plain.is_utf8(data)
+            assert loops_c.is_utf8(data) == _loops_py.is_utf8(data)
 
 
 @given(st.lists(st.sampled_from([b"</html", b"</htm", b"<", b"\0", b"l", b"x" * 40])).map(b"".join))
 def test_what_is_searched_is_found_at_the_same_place(data: bytes) -> None:
-    assert compiled.find(data, b"</html") == plain.find(data, b"</html")
+    assert loops_c.find(data, b"</html") == _loops_py.find(data, b"</html")
 
 
 @pytest.mark.parametrize(
@@ -200,14 +214,14 @@ def test_what_a_handler_raises_comes_out(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(Survey, "add", wrong)
     with pytest.raises(ZeroDivisionError):
-        compiled.scan(b"<p>a<img src=x>b<a href=y>c", 100)
+        scan_c.scan(b"<p>a<img src=x>b<a href=y>c", 100)
     monkeypatch.undo()
     assert_same(b"<p>a<img src=x>b<a href=y>c")
 
 
 STARVING = """
 import _testcapi
-from crawler.parse._compiled import scan
+from crawler.parse._scan_c import scan
 
 NESTED = b"<table><tr><td><a href=1><a href=2><nav><main><a href=3>f<h1>x<img srcset='a 1x, b 2x'>"
 for page in (b"<a href=1 />", NESTED + b"</table><p>a"):

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crawler.parse import targets
-from crawler.parse.survey import Survey
+from crawler.parse.elements import Survey
 from crawler.parse.targets import REMEMBERED_BYTES, Targets
 from crawler.policy.urls import ORDINARY, Resolver, UrlRules
 

@@ -1,19 +1,18 @@
 """What stands on a page, and what of it is shown?
 
-A tree and two walks over it: one for what a person reads, one for links and facts. `_compiled` does
+A tree and two walks over it: one for what a person reads, one for links and facts. `_scan_c` does
 the same several times as fast, without a tree; where there is none, this does its work, and this
 decides what becomes of documents that are too deep for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 
 from lxml import etree
 
-from crawler.model import Target
-from crawler.parse.survey import (
+from crawler.parse.elements import (
     HANDLERS,
     LANDMARKS,
     MAX_ANCHOR,
@@ -47,51 +46,6 @@ _SHEET: Final = f"""
 </xsl:stylesheet>
 """
 _text_of = etree.XSLT(etree.XML(_SHEET))
-
-
-def find(data: bytes, needle: bytes) -> int:
-    """Where the needle stands first, or -1."""
-    return data.find(needle)
-
-
-def is_utf8(data: bytes) -> bool:
-    """Is this UTF-8?"""
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def indexes(
-    texts: list[str],
-    known: dict[str, int],
-    memories: tuple[dict[str, Target], dict[str, Target]],
-    targets: tuple[dict[int, int], list[Target]],
-    other: Callable[[int], int],
-) -> list[int]:
-    """Which target each text means, by its place among the targets.
-
-    known: texts that were met before. memories: what texts meant in other documents. targets:
-    places by identity, and the targets. other: tells the place of the text with this number, which
-    is in no memory or means no address.
-    """
-    places = []
-    site, folder = memories
-    by_hash, found = targets
-    for number, text in enumerate(texts):
-        place = known.get(text)
-        if place is None:
-            target = site.get(text) or folder.get(text)
-            if target is None or target.refusal is not None:
-                place = other(number)
-            else:
-                place = by_hash.setdefault(target.hash, len(found))
-                if place == len(found):
-                    found.append(target)
-                known[text] = place
-        places.append(place)
-    return places
 
 
 def scan(data: bytes, max_links: int) -> Survey | None:

@@ -1,9 +1,7 @@
 from collections.abc import Callable
 
 from crawler.model import Target
-from crawler.parse.survey import Survey
 
-def scan(data: bytes, max_links: int) -> Survey | None: ...
 def find(data: bytes, needle: bytes) -> int: ...
 def is_utf8(data: bytes) -> bool: ...
 def indexes(

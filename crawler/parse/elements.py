@@ -1,6 +1,6 @@
 """What on a page matters, and what is made of it?
 
-`Survey` is what one look at a page finds. The look itself (`quick.scan`) knows anchors, landmarks,
+`Survey` is what one look at a page finds. The look itself (`scan`) knows anchors, landmarks,
 the title, the first heading and how text is shown; what all other elements mean is said here, once.
 """
 

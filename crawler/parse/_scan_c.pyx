@@ -1,9 +1,9 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
-"""The same as `plain`, from what libxml2's parser tells while it reads, without a tree.
+"""The same as `_scan_py`, from what libxml2's parser tells while it reads, without a tree.
 
 The library is lxml's own: lxml brings the declarations of its libxml2 for that
 (https://lxml.de/capi.html), and the functions are looked up in its module. What is found and shown
-is said in `survey` and `text`; here it is only done faster. Both must give the same of every
+is said in `elements` and `text`; here it is only done faster. Both must give the same of every
 document: tests/parse/test_compiled.py holds them against each other.
 """
 
@@ -11,7 +11,7 @@ from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_DecodeUTF8
 from libc.limits cimport INT_MAX
 from libc.stdint cimport uint64_t
 from libc.stdlib cimport free, realloc
-from libc.string cimport memcmp, memcpy, memset, strcmp, strlen, strstr
+from libc.string cimport memcmp, memcpy, memset, strcmp, strlen
 from lxml.includes.htmlparser cimport HTML_PARSE_NONET, HTML_PARSE_RECOVER
 from lxml.includes.tree cimport const_xmlChar, xmlDoc
 from lxml.includes.xmlerror cimport (
@@ -36,7 +36,7 @@ import sys
 
 from lxml import etree
 
-from crawler.parse.survey import (
+from crawler.parse.elements import (
     HANDLERS,
     LANDMARKS,
     MAX_ANCHOR,
@@ -84,7 +84,7 @@ cdef OnContext _free_context = <OnContext>_function("htmlFreeParserCtxt")
 cdef enum:
     OPTIONS = HTML_PARSE_RECOVER | HTML_PARSE_NONET | XML_PARSE_HUGE
     SLOTS = 1024
-    # Elements within each other; what comes near the limit of a tree, 2048, is for `plain` to judge.
+    # Elements within each other; what comes near the limit of a tree, 2048, is for `_scan_py` to judge.
     DEEPEST = 2000
     # what an element is: to the text, and from ANCHOR on to the survey
     BLOCK = 1
@@ -321,113 +321,21 @@ for _char in range(256):
     _PLAIN[_char] = PLAIN.fullmatch(chr(_char)) is not None
 
 
-def find(bytes data not None, bytes needle not None):
-    """`bytes.find` of some bytes without NUL, several times as fast: the C library uses vectors."""
-    cdef const char* start = data
-    cdef const char* end = start + len(data)
-    cdef const char* sought = needle
-    cdef const char* at = start
-    cdef const char* found
-    while at < end:
-        found = strstr(at, sought)
-        if found is not NULL:
-            return found - start
-        at += strlen(at) + 1
-    return -1
-
-
-def is_utf8(bytes data not None):
-    """Is this UTF-8, without surrogates and overlong forms (Unicode, table 3-7)?"""
-    cdef const unsigned char* text = data
-    cdef size_t length = len(data)
-    cdef size_t at = 0
-    cdef size_t more
-    cdef uint64_t word
-    cdef unsigned char first, second, low, high
-    while at < length:
-        while at + WORD <= length:
-            memcpy(&word, text + at, WORD)
-            if word & EACH(0x80):
-                break
-            at += WORD
-        if at == length:
-            break
-        first = text[at]
-        at += 1
-        if first < 0x80:
-            continue
-        low, high = 0x80, 0xBF
-        if 0xC2 <= first <= 0xDF:
-            more = 1
-        elif 0xE0 <= first <= 0xEF:
-            more = 2
-            if first == 0xE0:
-                low = 0xA0
-            elif first == 0xED:
-                high = 0x9F
-        elif 0xF0 <= first <= 0xF4:
-            more = 3
-            if first == 0xF0:
-                low = 0x90
-            elif first == 0xF4:
-                high = 0x8F
-        else:
-            return False
-        if at + more > length:
-            return False
-        second = text[at]
-        if second < low or second > high:
-            return False
-        at += 1
-        while more > 1:
-            if text[at] & 0xC0 != 0x80:
-                return False
-            at += 1
-            more -= 1
-    return True
-
-
-def indexes(list texts, dict known, tuple memories, tuple targets, other):
-    """As `plain.indexes`, whose words these are."""
-    cdef list places = []
-    cdef dict site = memories[0], folder = memories[1], by_hash = targets[0]
-    cdef list found = targets[1]
-    cdef Py_ssize_t number
-    cdef object before = None
-    place = None
-    for number in range(len(texts)):
-        text = texts[number]
-        if text is not before or place is None:
-            place = known.get(text)
-        if place is None:
-            target = site.get(text) or folder.get(text)
-            if target is None or target.refusal is not None:
-                places.append(other(number))
-                continue
-            place = by_hash.setdefault(target.hash, len(found))
-            if place == len(found):
-                found.append(target)
-            known[text] = place
-        before = text
-        places.append(place)
-    return places
-
-
 def scan(bytes data not None, Py_ssize_t max_links):
-    """As `plain.scan`, whose words these are."""
+    """As `_scan_py.scan`, whose words these are."""
     cdef Reading reading = Reading(max_links)
     reading.read(data)
     if reading.unfit:
-        from crawler.parse import plain
+        from crawler.parse import _scan_py
 
-        return plain.scan(data, max_links)
+        return _scan_py.scan(data, max_links)
     return reading.survey
 
 
 cdef class Reading:
     """A survey while its page is being read.
 
-    unfit: nothing more is noted. Where nothing went wrong, this page is one for `plain`: too deep,
+    unfit: nothing more is noted. Where nothing went wrong, this page is one for `_scan_py`: too deep,
     too large, without elements, or beyond another limit of libxml2.
     """
 
@@ -507,7 +415,7 @@ cdef class Reading:
     cdef int fail(self, failure) except -1:
         """Read no more; what is told before the parser has returned means nothing.
 
-        failure: raised then; None leaves the page to `plain`.
+        failure: raised then; None leaves the page to `_scan_py`.
         """
         if self._failure is None:
             self._failure = failure
@@ -707,7 +615,7 @@ cdef void _on_error(void* reading, const xmlError* error) noexcept:
 
 
 cdef bint _split(const char* address, list texts, list fragments) except -1:
-    """Note an address's text and fragment; tells whether it is `survey.PLAIN`.
+    """Note an address's text and fragment; tells whether it is `elements.PLAIN`.
 
     Links of which many lead into one page stand side by side: they share their text.
     """

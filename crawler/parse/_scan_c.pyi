@@ -1,0 +1,3 @@
+from crawler.parse.elements import Survey
+
+def scan(data: bytes, max_links: int) -> Survey | None: ...
