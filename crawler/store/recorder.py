@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Container, Iterable, Sequence
-from functools import lru_cache
 from itertools import chain, compress, count, repeat
 from typing import Any, NamedTuple
 
@@ -20,6 +19,7 @@ from crawler.model import FOLLOWED, Document, Reply, Target, Visit
 from crawler.policy import outage, pace, seeds, urls
 from crawler.policy.scope import Judge, Standing, seed_key
 from crawler.policy.seeds import Seed
+from crawler.store import rows
 from crawler.store.clock import iso
 from crawler.store.contract import Arrival, Entry, HostPace, RobotsOutcome, Settled
 from crawler.store.database import UNFIT, Connection, DatabaseError
@@ -144,21 +144,13 @@ class Recorder:
 
     def _load_seeds(self, batch: Sequence[Seed]) -> None:
         self.url_table.recall(seed.target.hash for seed in batch)
-        rows = []
+        seed_rows = []
         for seed in batch:
             url_id = None
             if seed.target.hash and (seed.error is None or seed.target.refusal):
                 url_id = self._admit_seed(seed.target)
-            rows.append(
-                (self._run_id, seed.line, seed.text, url_id, seed.scheme_assumed, seed.error)
-            )
-        self._connection.executemany(
-            """
-            INSERT INTO seeds (run_id, line, text, url_id, scheme_assumed, error)
-            VALUES (?, ?, ?, ?, ?, ?)
-            """,
-            rows,
-        )
+            seed_rows.append(rows.SEEDS.row(self._run_id, seed, url_id))
+        self._connection.executemany(rows.SEEDS.insert, seed_rows)
 
     def _admit_seed(self, target: Target) -> int:
         if target.refusal is None:
@@ -178,8 +170,7 @@ class Recorder:
         self.url_table.write()
         name = urls.fold_host(urls.host_of(urls.resolve(url)[0].origin))
         hosts = (name, f"www.{name}", urls.registered_domain(name), self._config.scope.mode)
-        rows = self._connection.execute(SKIPPED_BY_SCOPE, hosts).fetchall()
-        for row in rows:
+        for row in self._connection.execute(SKIPPED_BY_SCOPE, hosts).fetchall():
             self._readmit(*row)
 
     def _readmit(
@@ -312,7 +303,7 @@ class Recorder:
         if not origin.name.startswith("https:"):
             return False
         self.url_table.write()
-        rows = self._connection.execute(
+        found = self._connection.execute(
             """
             SELECT seeds.id, urls.url
             FROM urls
@@ -322,7 +313,7 @@ class Recorder:
             """,
             (origin.id, self._run_id),
         ).fetchall()
-        for seed_id, url in rows:
+        for seed_id, url in found:
             secure, _ = urls.resolve(url, rules=urls.UNLIMITED)
             target = seeds.over_http(secure)
             self.url_table.recall((target.hash,))
@@ -331,7 +322,7 @@ class Recorder:
             self._connection.execute(
                 "UPDATE seeds SET url_id = ?, scheme_assumed = 0 WHERE id = ?", (url_id, seed_id)
             )
-        return bool(rows)
+        return bool(found)
 
     # Pages
 
@@ -522,13 +513,9 @@ class Recorder:
         same = (before.text_hash, before.body_id) == (document.text_hash, body_id)
         if before.is_page and same:
             changed_at = before.changed_at
-        row = (
-            entry.id, entry.url, entry.host_id, depth, reply.status, error,
-            document.content_type, document.title, document.description, document.h1,
-            document.lang, document.canonical, document.meta_robots, document.word_count,
-            document.text_hash, visit.body_bytes, reply.ttfb_ms, now,
-            now if good else None, now, changed_at, reply.header("etag"),
-            reply.header("last-modified"), body_id, outlinks,
+        row = rows.PAGES.row(
+            entry, visit, reply, document, depth, error, now if good else None, changed_at,
+            body_id, outlinks,
         )  # fmt: skip
         self._page_rows.append(row)
         if before.is_page:
@@ -540,17 +527,20 @@ class Recorder:
             self._connection.execute("DELETE FROM links WHERE source_id = ?", (entry.id,))
         ids = self._admit_targets(entry, document, depth)
         links = document.columns
-        optional = links.anchors, links.rels, links.nofollows, links.fragments, links.regions
-        names = tuple(name for name, column in zip(MAY_BE_EMPTY, optional, strict=True) if column)
-        rows = zip(
+        optional = {
+            name: column
+            for name, field in rows.OPTIONAL_IN_LINKS.items()
+            if (column := getattr(links, field))
+        }
+        link_rows = zip(
             repeat(entry.id),
             count(),
             map(ids.__getitem__, links.targets),
             links.kinds,
-            *(column for column in optional if column),
+            *optional.values(),
             strict=False,
         )
-        self._link_rows.setdefault(names, []).append(rows)
+        self._link_rows.setdefault(tuple(optional), []).append(link_rows)
         return len(links)
 
     def _admit_targets(self, entry: Entry, document: Document, depth: int) -> list[int]:
@@ -612,9 +602,7 @@ class Recorder:
             url_id = self.url_table.admit(
                 target, "sitemap", depth, source_id=entry.id, fetch_kind=kind
             )
-            self._sitemap_rows.append(
-                (entry.id, url_id, item.lastmod, item.priority, item.changefreq)
-            )
+            self._sitemap_rows.append(rows.SITEMAP_ENTRIES.row(entry.id, url_id, item))
 
     # Rows
 
@@ -642,14 +630,9 @@ class Recorder:
         reply, document, job = visit.reply, visit.document, visit.job
         not_modified = reply.status == 304 and bool(job.etag or job.last_modified)
         self._visit_rows.append(
-            (
-                self._run_id, url_id, job.kind, job.method, job.attempt, visit.started_at,
-                reply.status, error, reply.error_detail, reply.ip, reply.http_version,
-                reply.dns_ms, reply.connect_ms, reply.tls_ms, reply.ttfb_ms, reply.total_ms,
-                reply.wire_bytes, visit.body_bytes, reply.truncated or document.truncated,
-                document.content_type, document.charset, reply.header("etag"),
-                reply.header("last-modified"), None if not_modified else _headers(reply),
-                redirect_to, not_modified, body_id, document.title, document.text_hash,
+            rows.VISITS.row(
+                self._run_id, url_id, visit, reply, document, job, error, redirect_to,
+                None if not_modified else _headers(reply), not_modified, body_id,
             )
         )  # fmt: skip
 
@@ -665,11 +648,11 @@ class Recorder:
 
     def _write(self) -> None:
         many = self._connection.executemany
-        many(INSERT_VISIT, self._visit_rows)
+        many(rows.VISITS.insert, self._visit_rows)
         many("INSERT OR IGNORE INTO texts (body_id, text) VALUES (?, ?)", self._text_rows)
-        for names, rows in self._link_rows.items():
-            many(insert_links(names), chain.from_iterable(rows))
-        many(INSERT_SITEMAP_ENTRY, self._sitemap_rows)
+        for names, link_rows in self._link_rows.items():
+            many(rows.insert_links(names), chain.from_iterable(link_rows))
+        many(rows.SITEMAP_ENTRIES.insert, self._sitemap_rows)
         many(UPDATE_ROBOTS_FATE, self._robots_fates)
         self._write_pages()
         settled, redirected = self._settled, self._redirected
@@ -677,7 +660,7 @@ class Recorder:
         self._settled, self._redirected = settled, redirected
 
     def _write_pages(self) -> None:
-        self._connection.executemany(UPSERT_PAGE, self._page_rows)
+        self._connection.executemany(rows.PAGES.insert, self._page_rows)
         self._page_rows.clear()
 
     def _write_paces(self, paces: Sequence[HostPace]) -> None:
@@ -804,35 +787,6 @@ INSERT_BODY = """
     RETURNING id
 """
 
-INSERT_VISIT = f"""
-    INSERT INTO visits (
-        run_id, url_id, kind, method, attempt, started_at, status, error, error_detail, ip,
-        http_version, dns_ms, connect_ms, tls_ms, ttfb_ms, total_ms, wire_bytes, body_bytes,
-        truncated, content_type, charset, etag, last_modified, headers, redirect_to_id,
-        not_modified, body_id, title, text_hash
-    ) VALUES ({",".join("?" * 29)})
-"""
-
-MAY_BE_EMPTY = ("anchor", "rel", "nofollow", "fragment", "region")
-"""Columns of ``links`` that are left out where no link of a page has anything there: what is not
-bound costs nothing (0.8 us a link with the anchor alone, 1.3 us with all)."""
-
-
-@lru_cache(maxsize=1 << len(MAY_BE_EMPTY))
-def insert_links(names: tuple[str, ...]) -> str:
-    """The statement for links that have these columns besides those that all have."""
-    columns = ("source_id", "position", "target_id", "kind", *names)
-    return f"""
-        INSERT INTO links ({", ".join(columns)})
-        VALUES ({", ".join("?" * len(columns))})
-    """
-
-
-INSERT_SITEMAP_ENTRY = """
-    INSERT OR IGNORE INTO sitemap_entries (sitemap_id, url_id, lastmod, priority, changefreq)
-    VALUES (?, ?, ?, ?, ?)
-"""
-
 UPDATE_FATE = """
     UPDATE urls
     SET state = ?, reason = ?, status = ?, attempts = ?, not_before = ?
@@ -863,25 +817,6 @@ FAILED_REVISIT = """
     UPDATE pages
     SET status = ?, error = ?, fetched_at = ?, ttfb_ms = ?, visits = visits + 1
     WHERE id = ?
-"""
-
-UPSERT_PAGE = f"""
-    INSERT INTO pages (
-        id, url, host_id, depth, status, error, content_type, title, description, h1, lang,
-        canonical, meta_robots, word_count, text_hash, body_bytes, ttfb_ms, fetched_at,
-        document_at, first_seen_at, changed_at, etag, last_modified, body_id, outlinks
-    ) VALUES ({",".join("?" * 25)})
-    ON CONFLICT (id) DO UPDATE SET
-        depth = excluded.depth, status = excluded.status, error = excluded.error,
-        content_type = excluded.content_type, title = excluded.title,
-        description = excluded.description, h1 = excluded.h1, lang = excluded.lang,
-        canonical = excluded.canonical, meta_robots = excluded.meta_robots,
-        word_count = excluded.word_count, text_hash = excluded.text_hash,
-        body_bytes = excluded.body_bytes, ttfb_ms = excluded.ttfb_ms,
-        fetched_at = excluded.fetched_at, document_at = excluded.document_at,
-        changed_at = excluded.changed_at, visits = visits + 1, etag = excluded.etag,
-        last_modified = excluded.last_modified, body_id = excluded.body_id,
-        outlinks = excluded.outlinks
 """
 
 NEXT_HOP = """

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from crawler.config import Config
 from crawler.model import FOLLOWED, Target
 from crawler.policy.scope import Judge, Standing, Verdict
+from crawler.store import rows
 from crawler.store.contract import Entry
 from crawler.store.database import Connection
 from crawler.store.origins import Origins
@@ -183,9 +184,9 @@ class UrlTable:
         origin = self._origins.origin(target.origin)
         self._next_id += 1
         self._rows.append(
-            (
-                self._next_id, target.url, target.hash, origin.host.id, origin.id, "robots",
-                "skipped", "not_followed", 0, 0, ORDINARY, "robots", None, self.now, self._run_id,
+            rows.URLS.row(
+                self._next_id, target, origin.host.id, origin.id, "robots", "skipped",
+                "not_followed", 0, 0, ORDINARY, "robots", None, self.now, self._run_id,
             )
         )  # fmt: skip
         self._young[target.hash] = Known(self._next_id, Standing.RECORDED, 0, 0)
@@ -215,7 +216,7 @@ class UrlTable:
 
     def write(self) -> None:
         """Write new rows."""
-        self._connection.executemany(INSERT_URL, self._rows)
+        self._connection.executemany(rows.URLS.insert, self._rows)
         self._rows.clear()
 
     def _add(self, found: Found, verdict: Verdict) -> int:
@@ -224,9 +225,9 @@ class UrlTable:
         target, kind, depth, hops, source_id, fetch_kind = found
         what, state, reason, host_id, origin_id = self._fate(url_id, found, verdict)
         self._rows.append(
-            (
-                url_id, target.url, target.hash, host_id, origin_id, what, state, reason, depth,
-                hops, found.priority, kind, source_id, self.now, self._run_id,
+            rows.URLS.row(
+                url_id, target, host_id, origin_id, what, state, reason, depth, hops,
+                found.priority, kind, source_id, self.now, self._run_id,
             )
         )  # fmt: skip
         self._young[target.hash] = Known(url_id, standing_of(verdict, fetch_kind), depth, hops)
@@ -395,13 +396,6 @@ LOOK_UP_SQL = f"""
     SELECT hash, id, state, reason, depth, hops, kind
     FROM urls INDEXED BY urls_hash
     WHERE hash IN ({",".join("?" * LOOK_UP)})
-"""
-
-INSERT_URL = """
-    INSERT INTO urls (
-        id, url, hash, host_id, origin_id, kind, state, reason, depth, hops, priority, via,
-        found_on_id, first_seen_at, run_id
-    ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 WAITING_ENTRY = """
