@@ -8,6 +8,7 @@ Five greenlets share it: the loader, the dispatcher, the receiver, the writer, a
 from __future__ import annotations
 
 import logging
+import secrets
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
@@ -84,7 +85,7 @@ class Conductor:
         self._seeds_file = seeds_file
         self._writer = Writer(database, config, agent=agent)
         self._wall = self._writer.clock.now
-        self._frontier = Frontier(config)
+        self._frontier = Frontier(config, nonce=secrets.randbits(31))
         self._channel = channel or open_channel(config, workers)
         self._room = config.run.concurrency * max(1, self._channel.workers)
         self._wake_dispatcher = Event()
@@ -310,7 +311,7 @@ class Conductor:
                 continue
             blameless = self._notice(arrival, now)
             reply = BLAMELESS if blameless else arrival.reply
-            lease = self._frontier.arrived(arrival.job.token, reply, now)
+            lease = self._frontier.arrived(arrival.job, reply, now)
             if lease is None:
                 continue
             if not self._arrivals:
@@ -495,7 +496,6 @@ def _job(lease: Lease) -> Job:
         kind=entry.kind,  # type: ignore[arg-type]  # the column holds nothing else
         method="HEAD" if entry.kind == "check" and not entry.attempts else "GET",
         attempt=entry.attempts + 1,
-        hops=entry.hops,
         private_ok=lease.private_ok,
         etag=entry.etag,
         last_modified=entry.last_modified,

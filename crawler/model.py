@@ -155,13 +155,12 @@ class LinkColumns(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Job(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A URL that may be fetched now: politeness has been kept before it came out.
 
-    token: the lease; a visit that carries a stale one is dropped.
-    url_id: ``urls.id``.
+    token: the lease, never the same in two runs; a visit that carries a stale one is dropped.
+    url_id: ``urls.id``; 0 for a robots.txt. A visit to another URL than was leased is dropped.
     url: what is requested.
     kind: what the fetch is for.
     method: ``GET``, or ``HEAD`` for the first try of a check.
     attempt: 1 for the first try.
-    hops: redirects behind this URL in its chain.
     private_ok: the host is one that the person named as their own (loopback or private).
     etag, last_modified: validators of the last good visit, for a conditional request.
     """
@@ -172,7 +171,6 @@ class Job(msgspec.Struct, frozen=True, array_like=True, gc=False):
     kind: Kind = "page"
     method: str = "GET"
     attempt: int = 1
-    hops: int = 0
     private_ok: bool = False
     etag: str | None = None
     last_modified: str | None = None

@@ -21,7 +21,7 @@ from crawler.frontier.schedule import (
     Windows,
     robots_entry,
 )
-from crawler.model import Reply
+from crawler.model import Job, Reply
 from crawler.policy import pace
 from crawler.store.clock import iso
 from crawler.store.contract import (
@@ -47,16 +47,21 @@ class Frontier:
     Moments called `now` are seconds of the monotonic clock; `wall` is epoch seconds and serves
     only to read and write the times that stand in the database.
 
+    `nonce` (31 bits) tells the leases of this run from those of any other.
+
     At most `hosts_kept` hosts are in memory. All others wait in the database, and sweeps through it
     in the order of ids bring them in as there is room, so that each has its turn.
     """
 
     def __init__(
-        self, config: Config, *, hosts_kept: int = HOSTS_KEPT, windows: Windows | None = None
-    ) -> None:
+        self, config: Config, *, nonce: int = 0, hosts_kept: int = HOSTS_KEPT,
+        windows: Windows | None = None,
+    ) -> None:  # fmt: skip
         self._config = config
         self._hosts_kept = hosts_kept
-        self._schedule = Schedule(config.pace, obey_robots=config.robots.obey, windows=windows)
+        self._schedule = Schedule(
+            config.pace, obey_robots=config.robots.obey, windows=windows, nonce=nonce
+        )
         self._wanted: set[int] = set()
         self._prerequisites: dict[int, list[Prerequisite]] = {}
         self._after_host: int | None = 0
@@ -112,9 +117,9 @@ class Frontier:
 
     # Back
 
-    def arrived(self, token: int, reply: Reply, now: float) -> Lease | None:
-        """A visit came back; its host is free again. None for a stale token."""
-        return self._schedule.arrived(token, reply, now)
+    def arrived(self, job: Job, reply: Reply, now: float) -> Lease | None:
+        """A visit came back; its host is free again. None for one that nothing was leased for."""
+        return self._schedule.arrived(job, reply, now)
 
     def give_back(self, token: int, now: float) -> Lease | None:
         """A job that was not done waits again, its tries unchanged. None for a stale token."""

@@ -15,7 +15,7 @@ from math import inf
 import msgspec
 
 from crawler.config import PaceConfig
-from crawler.model import Reply
+from crawler.model import Job, Reply
 from crawler.policy import pace, urls
 from crawler.store.contract import FIRST_KEY, Entry, Key
 
@@ -30,6 +30,8 @@ LONG_REST_S = 60.0
 """A host that rests longer need not be in memory when others want its place."""
 HEAP_SLACK = 1000
 NO_LIMIT = 1 << 30
+TOKEN_BITS = 32
+"""Of a token they count the leases of a run; the bits above are the run's own."""
 
 
 class Windows(msgspec.Struct, frozen=True):
@@ -158,14 +160,15 @@ class Schedule:
     """The hosts that have work, and when each may be asked."""
 
     def __init__(
-        self, config: PaceConfig, *, obey_robots: bool = True, windows: Windows | None = None
-    ) -> None:
+        self, config: PaceConfig, *, obey_robots: bool = True, windows: Windows | None = None,
+        nonce: int = 0,
+    ) -> None:  # fmt: skip
         self._config = config
         self._obey = obey_robots
         self._windows = windows or Windows()
         self._heap: list[tuple[float, int, HostState]] = []
         self._sequence = 0
-        self._tokens = 0
+        self._tokens = nonce << TOKEN_BITS
         self._waiting: dict[str, OrderedDict[int, HostState]] = {}
         self._roomy: set[str] = set()
         self._busy: Counter[str] = Counter()
@@ -427,14 +430,16 @@ class Schedule:
 
     # What comes back
 
-    def arrived(self, token: int, reply: Reply, now: float) -> Lease | None:
-        """A visit came back: its host may rest and go on. None for a stale token.
+    def arrived(self, job: Job, reply: Reply, now: float) -> Lease | None:
+        """A visit came back: its host may rest and go on. None when nothing was leased for it.
 
-        The URL stays held until `settled`.
+        What bears the token of a lease, but is of another URL, ends no lease. The URL stays held
+        until `settled`.
         """
-        lease = self.leases.pop(token, None)
-        if lease is None:
+        lease = self.leases.get(job.token)
+        if lease is None or (lease.entry.id, lease.entry.url) != (job.url_id, job.url):
             return None
+        del self.leases[job.token]
         host = self.hosts[lease.host_id]
         self._free(host, lease, now)
         self._learn(host, lease, reply, now)

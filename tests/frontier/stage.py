@@ -110,13 +110,13 @@ class Stage:
         entry = lease.entry
         job = Job(
             lease.token, entry.id, entry.url, entry.kind, attempt=entry.attempts + 1,
-            hops=entry.hops, private_ok=lease.private_ok,
+            private_ok=lease.private_ok,
         )  # fmt: skip
         visit = Visit(
             job, reply, document(links), iso(self.wall),
             robots_body=body.encode() if entry.kind == "robots" else None,
         )  # fmt: skip
-        if self.frontier.arrived(lease.token, reply, self.now) is not None:
+        if self.frontier.arrived(job, reply, self.now) is not None:
             self._arrivals.append(Arrival(visit, entry, lease.for_origin))
 
     def answer(
