@@ -22,18 +22,16 @@ from urllib.parse import urlsplit
 
 import click
 import gevent
-import msgspec
 
 from crawler import __version__
-from crawler.conductor import Conductor, Outcome
-from crawler.config import AUTHORITIES, Config, Setting, load
-from crawler.errors import CrawlError, Interrupted, NoSeedFetched, StorageError, UsageError
+from crawler.config import AUTHORITIES, Setting, load
+from crawler.crawl import Crawl, Plan, complaint
+from crawler.errors import CrawlError, Interrupted, StorageError, UsageError
 from crawler.faces import progress, summary, table, wording
 from crawler.faces.progress import Face
 from crawler.faces.screen import Screen, Stream
 from crawler.loader import STDIN, read_seeds
-from crawler.policy.agent import user_agent
-from crawler.policy.seeds import Seed, read_line
+from crawler.policy.seeds import read_line
 from crawler.policy.urls import UrlRules
 from crawler.store import database, queries
 
@@ -43,12 +41,6 @@ ROWS_SHOWN = 50
 MOST_SIGNALS = 2
 FORMS = {"csv": table.write_csv, "json": table.write_json}
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-BEGUN = {
-    "new": "a new crawl",
-    "resumed": "going on where the last run stopped",
-    "revisit": "the last run was finished; everything in scope is visited again",
-    "retry": "only what failed is tried again",
-}
 DEMO = "demo"
 """Stands for the seeds file in the runs of a demo."""
 EXAMPLES = """\b
@@ -347,16 +339,7 @@ def _standard_output() -> Iterator[None]:
         raise StorageError(f"standard output: cannot be written: {error.strerror}") from None
 
 
-# How a crawl is run and shown
-
-
-class Plan(msgspec.Struct, frozen=True):
-    """What is to be crawled, into which database, by which rules; seeds_file: its name."""
-
-    config: Config
-    path: Path
-    seeds: Iterator[Seed]
-    seeds_file: str
+# How a crawl is shown and stopped
 
 
 def _settings(context: click.Context, flags: dict[str, Any]) -> list[Setting]:
@@ -382,62 +365,29 @@ def _face(*, quiet: bool, as_json: bool) -> Face:
 
 
 def _crawl(plan: Plan, face: Face) -> int:
-    """Crawl, show it, tell what came of it; gives the exit code. Raises NoSeedFetched."""
-    conductor = Conductor(
-        plan.config,
-        plan.path,
-        plan.seeds,
-        agent=user_agent(plan.config.fetch),
-        seeds_file=plan.seeds_file,
-        workers=_workers(plan.config),
-    )
-    outcome = _run(conductor, plan.path, face)
-    with queries.reading(plan.path) as connection:
-        with _standard_output():
-            face.end(partial(summary.of_run, connection, plan.path))
-        seeds = queries.seed_count(connection, outcome.run_id)
-    if outcome.state == "interrupted":
+    """Crawl, show it, tell what came of it; gives the exit code. Raises what there is to mend."""
+    run = Crawl(plan, face=face)
+    with _stopped_by_signals(run, face):
+        ended = run.run()
+    with queries.reading(plan.path) as connection, _standard_output():
+        face.end(partial(summary.of_run, connection, plan.path))
+    if ended.outcome.state == "interrupted":
         return Interrupted.exit_code
-    if seeds.in_vain:
-        raise NoSeedFetched(f"no seed could be fetched, out of {seeds.seeds:,}")
+    wrong = complaint(ended)
+    if wrong is not None:
+        raise wrong
     return 0
 
 
-def _workers(config: Config) -> int:
-    """How many processes: as configured, or one per core that this process may use."""
-    return config.run.workers if config.run.workers >= 0 else len(os.sched_getaffinity(0))
-
-
-def _run(conductor: Conductor, path: Path, face: Face) -> Outcome:
-    """Run to the end, shown by a greenlet of its own, stopped by signals."""
-    watching = gevent.spawn(_watch, conductor, path, face)
-    try:
-        with _stopped_by_signals(conductor, face):
-            return conductor.run()
-    finally:
-        watching.kill()
-        face.close()
-
-
-def _watch(conductor: Conductor, path: Path, face: Face) -> None:
-    start = conductor.start.get()
-    assert start is not None
-    face.say(f"{path}: {BEGUN[start.mode]}")
-    try:
-        progress.watch(conductor.stats, face, gevent.sleep)
-    except OSError:
-        conductor.stop()
-
-
 @contextmanager
-def _stopped_by_signals(conductor: Conductor, face: Face) -> Iterator[None]:
+def _stopped_by_signals(crawl: Crawl, face: Face) -> Iterator[None]:
     """The first signal lets finish what is in flight, the second ends it, the third kills."""
 
     received = itertools.count(1)
 
     def stop() -> None:
-        before = conductor.stats()
-        conductor.stop()
+        before = crawl.stats()
+        crawl.stop()
         if next(received) > MOST_SIGNALS:
             face.close()
             os._exit(Interrupted.exit_code)

@@ -22,8 +22,9 @@ import msgspec
 from gevent import subprocess
 
 from crawler.channels import Channel
-from crawler.conductor import Conductor, Outcome
+from crawler.conductor import Outcome
 from crawler.config import Config
+from crawler.crawl import Crawl, Plan
 from crawler.policy.seeds import Seed, read_line
 from crawler.store.database import open_for_reading
 from tests.sites.skip import ROOT
@@ -68,16 +69,16 @@ def crawl(
     channel: Channel | None = None,
 ) -> Outcome:
     """Crawl to the end, in this process."""
-    conductor = Conductor(
-        settings or config(),
-        database,
-        read_seeds(*seeds),
-        agent=AGENT,
-        workers=workers,
-        channel=channel,
-    )
-    with gevent.Timeout(PATIENT_S), never_idle(conductor):
-        return conductor.run()
+    running = Crawl(plan(database, *seeds, settings=settings, workers=workers), channel=channel)
+    with gevent.Timeout(PATIENT_S), never_idle(running):
+        return running.run().outcome
+
+
+def plan(database: Path, *seeds: str, settings: Config | None = None, workers: int = 0) -> Plan:
+    """What is to be crawled, with so many worker processes whatever the settings say."""
+    chosen = settings or config()
+    run = msgspec.structs.replace(chosen.run, workers=workers)
+    return Plan(msgspec.structs.replace(chosen, run=run), database, read_seeds(*seeds))
 
 
 def crawl_apart(
@@ -136,12 +137,10 @@ def main(given: list[str]) -> None:
     """Crawl as told; SIGTERM and SIGINT stop it as Ctrl-C does."""
     database, options, workers, *seeds = given
     settings = msgspec.json.decode(options, type=Config)
-    conductor = Conductor(
-        settings, Path(database), read_seeds(*seeds), agent=AGENT, workers=int(workers)
-    )
-    gevent.signal_handler(signal.SIGTERM, conductor.stop)
-    gevent.signal_handler(signal.SIGINT, conductor.stop)
-    outcome = conductor.run()
+    running = Crawl(plan(Path(database), *seeds, settings=settings, workers=int(workers)))
+    gevent.signal_handler(signal.SIGTERM, running.stop)
+    gevent.signal_handler(signal.SIGINT, running.stop)
+    outcome = running.run().outcome
     peak = Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]
     print(outcome.state, outcome.reason, outcome.queued, outcome.stats.pages, peak, flush=True)
 

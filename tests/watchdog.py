@@ -17,6 +17,7 @@ import psutil
 from gevent import subprocess
 
 from crawler.conductor import Conductor
+from crawler.crawl import Crawl
 from crawler.errors import StorageError
 from crawler.store.clock import iso
 from crawler.store.database import SQLiteError, open_for_reading, wal_of
@@ -36,28 +37,28 @@ DUE = """
 
 
 @contextmanager
-def never_idle(conductor: Conductor, idle_s: float = IDLE_S) -> Iterator[None]:
+def never_idle(crawl: Crawl | Conductor, idle_s: float = IDLE_S) -> Iterator[None]:
     """Raises AssertionError in the block when the crawl has something due, nothing in flight or on
     its way into the file, and does nothing about it for `idle_s`."""
-    watching = gevent.spawn(_watch_conductor, conductor, idle_s, gevent.getcurrent())
+    watching = gevent.spawn(_watch_crawl, crawl, idle_s, gevent.getcurrent())
     try:
         yield
     finally:
         watching.kill()
 
 
-def _watch_conductor(conductor: Conductor, idle_s: float, crawling: gevent.Greenlet) -> None:
+def _watch_crawl(crawl: Crawl | Conductor, idle_s: float, crawling: gevent.Greenlet) -> None:
     before, since = None, time.monotonic()
     while True:
         gevent.sleep(LOOK_S)
-        stats, now = conductor.stats(), time.monotonic()
+        stats, now = crawl.stats(), time.monotonic()
         waits = any(name == "the network" for name, _, _ in stats.resting)
         busy = stats.phase != "crawling" or stats.in_flight or stats.storing or waits
         done = (stats.pages, stats.errors, stats.bytes, stats.queued)
         if busy or stats.next_due_s != 0.0 or done != before:
             before, since = done, now
         elif now - since > idle_s:
-            gevent.kill(crawling, AssertionError(f"idle for {idle_s:g} s: {conductor!r}"))
+            gevent.kill(crawling, AssertionError(f"idle for {idle_s:g} s: {crawl!r}"))
             return
 
 
