@@ -27,7 +27,7 @@ from crawler import __version__
 from crawler.config import AUTHORITIES, Setting, load
 from crawler.crawl import Crawl, Plan, complaint
 from crawler.errors import CrawlError, Interrupted, StorageError, UsageError
-from crawler.faces import progress, summary, table, wording
+from crawler.faces import explain, progress, summary, table, wording
 from crawler.faces.progress import Face
 from crawler.faces.screen import Screen, Stream
 from crawler.loader import STDIN, read_seeds
@@ -319,6 +319,15 @@ def query(name: str | None, db: Path | None, form: str | None, limit: int | None
             return
         with open(1, "w", encoding="utf-8", errors="replace", newline="", closefd=False) as out:
             FORMS[form](rows, limit, out)
+
+
+@cli.command(name="explain")
+@click.argument("word", required=False)
+def explain_word(word: str | None) -> None:
+    """Tell what a WORD of the database means, such as tls_verify; without one, list them all."""
+    with _standard_output():
+        for line in explain.listed() if word is None else explain.told(word):
+            click.echo(line)
 
 
 def _newest() -> Path:

@@ -10,13 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import repeat
-from typing import Literal, NamedTuple, TypeVar
+from typing import Final, Literal, NamedTuple, TypeVar
 
 import msgspec
 
 Value = TypeVar("Value")
 Kind = Literal["page", "robots", "sitemap", "feed", "check"]
 """What a fetch is for."""
+
+Doubt = Literal["nothing else answers", "nothing has answered yet"]
+"""Why a failure may be our own network's: what had answered before does not either, or nothing has
+in this run so far."""
+NOTHING_ELSE: Final[Doubt] = "nothing else answers"
+NOTHING_YET: Final[Doubt] = "nothing has answered yet"
 
 FOLLOWED = frozenset(
     {
@@ -193,6 +199,8 @@ class Reply(msgspec.Struct, frozen=True, array_like=True):
     redirect_fragment: the fragment of that Location.
     retry_after_s: seconds the server asks to wait (Retry-After in either form), clamped to 0..1 h.
     body: decoded body, at most the cap; never crosses a process border.
+    doubt: why the failure may not be the host's, None where it is. try_again: the resolver asked
+        for it: it could not say whether there is such a name.
     """
 
     status: int | None = None
@@ -212,6 +220,8 @@ class Reply(msgspec.Struct, frozen=True, array_like=True):
     redirect_fragment: str | None = None
     retry_after_s: float | None = None
     body: bytes = b""
+    doubt: Doubt | None = None
+    try_again: bool = False
 
     def header(self, name: str) -> str | None:
         """The last value of a header by its lower-case name, or None."""

@@ -104,7 +104,8 @@ class Names:
         if answer is None or answer.until <= monotonic():
             answer = self._fresh(key, host, timeout_s)
         if answer.error is not None:
-            raise (Doubtful if answer.trouble else Failure)(answer.error, answer.detail)
+            kind = Doubtful if answer.trouble else Failure
+            raise kind(answer.error, answer.detail, try_again=answer.trouble)
         return answer.addresses
 
     def knows(self, host: str) -> bool:

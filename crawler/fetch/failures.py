@@ -13,6 +13,7 @@ from typing import Final
 from requests import exceptions as foreign
 
 from crawler.fetch.shortage import Shortage
+from crawler.model import Doubt
 
 _log = logging.getLogger(__name__)
 
@@ -43,11 +44,18 @@ class Failure(foreign.RequestException):
 
     word: of ``visits.error``.
     detail: one line for people, printable.
+    doubt: why it may be our own network's; told before the detail, too.
+    try_again: the resolver could not say whether there is such a name.
     """
 
-    def __init__(self, word: str, detail: str) -> None:
+    def __init__(
+        self, word: str, detail: str, *, doubt: Doubt | None = None, try_again: bool = False
+    ) -> None:
         self.word = word
-        self.detail = printable(detail)[:DETAIL_MAX]
+        told = detail if doubt is None else f"{doubt}: {detail}"
+        self.detail = printable(told)[:DETAIL_MAX]
+        self.doubt = doubt
+        self.try_again = try_again
         super().__init__(f"{word}: {self.detail}")
 
 

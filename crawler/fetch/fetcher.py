@@ -41,7 +41,7 @@ from crawler.fetch.transport import (
     header_block,
 )
 from crawler.model import Job, Reply, Target
-from crawler.policy import urls
+from crawler.policy import urls, words
 from crawler.policy.agent import user_agent
 from crawler.policy.urls import UrlRules
 
@@ -51,18 +51,6 @@ REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 RETRY_AFTER_MAX_S: Final = 3600.0
 WIRE_SLACK: Final = 64 * 1024
 """A body that is compressed may be this much longer on the wire than what it may decode to."""
-
-_WANTED_EVEN_SO: Final = frozenset({"url_too_long", "blocked_port"})
-"""Refusals of a redirect's target that belong to the target; others make the redirect bad."""
-
-_TRUNCATED: Final = {
-    "conn_closed": "disconnect",
-    "conn_reset": "disconnect",
-    "proto_error": "disconnect",
-    "tls_proto": "disconnect",
-    "timeout": "time",
-}
-"""What a body is when a failure ended it."""
 
 _WINDOWED: Final = frozenset({"br", "zstd"})
 """Codings whose decoder holds up to 16 MiB of what it has said."""
@@ -222,7 +210,7 @@ class Fetcher:
             raise Failure("bad_redirect", f"{len(places)} different Location headers")
         href = href_of(places.pop())
         target, fragment = urls.resolve(href, job.url, rules=self._rules)
-        if target.refusal and target.refusal not in _WANTED_EVEN_SO:
+        if target.refusal and words.of(target.refusal).fault == "page":
             raise Failure("bad_redirect", f"{target.refusal}: {target.url}")
         attempt.redirect, attempt.redirect_fragment = target, fragment
 
@@ -341,18 +329,18 @@ class Attempt:
     def fail(self, failure: Failure) -> None:
         """Notes the failure; the first one stands."""
         if failure.word == "too_large":
-            self._truncated = "length"
+            self._truncated = words.of("too_large").cuts
             # Rules past the limit are ignored (RFC 9309, section 2.5): nothing went wrong.
             if self._job.kind == "robots" and self.status is not None:
                 return
         elif self.status is not None and self.wants_body:
-            self._truncated = self._truncated or _TRUNCATED.get(failure.word)
+            self._truncated = self._truncated or words.of(failure.word).cuts
         self._failure = self._failure or failure
 
     def out_of_time(self, total_s: float) -> None:
         """The deadline of the whole URL has passed."""
         if self.status is not None and self.wants_body:
-            self._truncated = "time"
+            self._truncated = words.of("timeout_total").cuts
         share = self._share
         if self.asked is not None and self.asked.facts.starved:
             expired = failure_of(Shortage("no file descriptor free"))
@@ -391,6 +379,8 @@ class Attempt:
             redirect_fragment=self.redirect_fragment,
             retry_after_s=self.retry_after_s,
             body=b"".join(self._body),
+            doubt=failure.doubt if failure else None,
+            try_again=failure is not None and failure.try_again,
         )
 
 

@@ -19,7 +19,8 @@ from gevent import socket
 from crawler.fetch.dns import Names
 from crawler.fetch.failures import Doubtful, Failure
 from crawler.fetch.gate import is_global
-from crawler.policy import outage, urls
+from crawler.model import NOTHING_ELSE, NOTHING_YET, Doubt
+from crawler.policy import urls
 
 KEPT: Final = 8
 ASKED: Final = 3
@@ -59,20 +60,22 @@ class Witnesses(Generic[Place]):
         """One of them said something just now, so that none need be asked for a while."""
         self._alive_at = monotonic()
 
-    def doubt(self, suspect: Place, began: float, answer_s: float, holds_s: float = HOLDS_S) -> str:
-        """How a detail begins when the failure of the suspect, which was tried since `began`, may
-        not be its own; empty when it is, or when there is nobody to ask.
+    def doubt(
+        self, suspect: Place, began: float, answer_s: float, holds_s: float = HOLDS_S
+    ) -> Doubt | None:
+        """Why the failure of the suspect, which was tried since `began`, may not be its own; None
+        when it is, or when there is nobody to ask.
 
         holds_s: how long ago the last sign of life may be.
         """
         if not self._places:
-            return outage.NOTHING_YET
+            return NOTHING_YET
         others = [place for place in reversed(self._places) if place[0] != suspect[0]][:ASKED]
         if not others:
-            return ""
+            return None
         if self._dead_at < began and self._alive_at < monotonic() - holds_s:
             self._ask(others, min(answer_s, ANSWER_S))
-        return outage.NOTHING_ELSE if self._dead_at >= began else ""
+        return NOTHING_ELSE if self._dead_at >= began else None
 
     def _ask(self, places: list[Place], answer_s: float) -> None:
         """Those who come at the same time share one answer."""
@@ -151,7 +154,7 @@ class Reachability:
         While any of its like speaks, nobody is asked: slow hosts are many, dead networks few.
         """
         doubt = self._like(ip).doubt((ip, port), began, silent_s, holds_s=silent_s / 2)
-        return _told(failure, doubt) if doubt == outage.NOTHING_ELSE else failure
+        return _told(failure, doubt) if doubt == NOTHING_ELSE else failure
 
     def _like(self, ip: str) -> Witnesses[tuple[str, int]]:
         address = ip_address(ip.partition("%")[0])
@@ -159,8 +162,8 @@ class Reachability:
         return self._reached.setdefault(kind, Witnesses(_knock))
 
 
-def _told(failure: Doubtful, doubt: str) -> Doubtful:
-    return Doubtful(failure.word, doubt + failure.detail)
+def _told(failure: Doubtful, doubt: Doubt | None) -> Doubtful:
+    return Doubtful(failure.word, failure.detail, doubt=doubt, try_again=failure.try_again)
 
 
 def _knock(place: tuple[str, int]) -> bool:

@@ -16,7 +16,7 @@ import msgspec
 
 from crawler.config import PaceConfig
 from crawler.model import Job, Reply
-from crawler.policy import pace, urls
+from crawler.policy import pace, urls, words
 from crawler.store.contract import FIRST_KEY, Entry, Key
 
 SLOW_S = 10.0
@@ -510,7 +510,7 @@ class Schedule:
         host.penalty_s = penalty_s
         if reply.status is not None:
             host.errors_in_row = 0
-        elif reply.error not in pace.BLAMELESS:
+        elif words.of(reply.error).fault == "site":
             host.errors_in_row += 1
             park_s = pace.park_s(self._config, host.errors_in_row)
             if park_s:

@@ -13,10 +13,11 @@ a remembered name's host answers says nothing about names.
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final
 
-from crawler.model import Reply
-from crawler.policy import urls
+from crawler.model import NOTHING_ELSE, Reply
+from crawler.policy import urls, words
+from crawler.policy.words import Layer
 
 TELLING: Final = 5
 """Domains that must fail in a row."""
@@ -27,29 +28,12 @@ PROBE_S: Final = 5.0
 UNPROVEN_S: Final = 60.0
 """How long an outage is believed in while nothing has ever answered."""
 
-SILENCE: Final = frozenset({"timeout", "timeout_total"})
-"""On a connection that was kept from before, these say nothing of the network now."""
-NOTHING_ELSE: Final = "nothing else answers: "
-NOTHING_YET: Final = "nothing has answered yet: "
-"""How the detail of a doubtful failure begins."""
-
-Layer = Literal["names", "links"]
-LAYERS: Final[dict[str, Layer]] = {
-    "dns_fail": "names",
-    "dns_timeout": "names",
-    "connect_refused": "links",
-    "connect_timeout": "links",
-}
-DOUBTED: Final[dict[str, Layer]] = {**LAYERS, "timeout": "links"}
-"""Besides, a host that was reached may be silent because the link has died since."""
-
 
 def doubt(reply: Reply) -> Layer | None:
     """Which layer of the network may have failed, rather than the host."""
-    detail = reply.error_detail or ""
-    if reply.status is None and detail.startswith((NOTHING_ELSE, NOTHING_YET)):
-        return DOUBTED.get(reply.error or "")
-    return None
+    if reply.status is not None or reply.doubt is None:
+        return None
+    return words.of(reply.error).layer
 
 
 class Outage:
@@ -88,7 +72,7 @@ class Outage:
         if len(failing) < TELLING:
             failing.setdefault(urls.registered_domain(host), now)
         first = min(failing.values())
-        certain = (reply.error_detail or "").startswith(NOTHING_ELSE)
+        certain = reply.doubt == NOTHING_ELSE
         if not self.down and (len(failing) >= TELLING or (certain and now - first >= LASTING_S)):
             self.since = first
             self._next_probe = now + PROBE_S
@@ -119,8 +103,11 @@ class Outage:
 
     def _cleared(self, host: str, reply: Reply, now: float) -> None:
         """What an end that is beyond doubt says of each layer."""
-        layer = LAYERS.get(reply.error or "")
-        is_stale = reply.error in SILENCE and reply.connect_ms is None
+        word = words.of(reply.error)
+        # A host that falls silent was reached, but on a connection that was kept from before this
+        # says nothing of the network now.
+        layer = None if word.silent else word.layer
+        is_stale = word.silent and reply.connect_ms is None
         reached = reply.status is not None or bool(reply.ip and layer is None and not is_stale)
         asked = reply.dns_ms is not None and not urls.is_ip(host)
         self.proven = self.proven or reached

@@ -8,39 +8,13 @@ from __future__ import annotations
 import msgspec
 
 from crawler.config import PaceConfig
-
-SKIPPING = frozenset({"blocked_addr", "blocked_port"})
-"""Errors that are our own refusal, not the site's failure."""
-
-BLAMELESS = SKIPPING | {"parse_timeout", "worker_lost", "cancelled", "bad_redirect"}
-"""Errors that say nothing of how well the host is."""
-
-TRIES = {
-    # kind: (tries at most, first rest as a multiple of pace.retry_base_s)
-    "dns_fail": (2, 1.0),
-    "dns_timeout": (3, 1.0),
-    "connect_refused": (3, 1.0),
-    "connect_timeout": (3, 2.0),
-    "conn_reset": (3, 1.0),
-    "conn_closed": (3, 1.0),
-    "timeout": (3, 2.0),
-    "worker_lost": (2, 0.0),
-    "cancelled": (3, 1.0),
-    "http_429": (3, 2.0),
-    "http_500": (3, 1.0),
-    "http_502": (3, 1.0),
-    "http_503": (3, 2.0),
-    "http_504": (3, 2.0),
-}
-"""The retry table: only what can heal by waiting is tried again (all else: one try)."""
+from crawler.policy import words
 
 PENALISED = frozenset({429, 503})
 PENALTY_MIN_S = 0.5
 PENALTY_MAX_S = 300.0
 PARK_MAX_S = 3600.0
 JITTER = 0.2
-SILENT = frozenset({"timeout", "timeout_total"})
-"""Errors whose duration is the host's own slowness."""
 RESPONSE_MEMORY = 0.7
 """Weight of the past in a host's recent response time."""
 
@@ -63,11 +37,7 @@ DONE = Fate("done")
 
 def failure(status: int | None, error: str | None) -> str | None:
     """The reason this attempt was not a good one, or None: the error, or ``http_503``."""
-    if error is not None:
-        return error
-    if status is not None and (status == 429 or 500 <= status <= 599):
-        return f"http_{status}"
-    return None
+    return error if error is not None else words.of_answer(status)
 
 
 def fate(
@@ -77,18 +47,22 @@ def fate(
     config: PaceConfig,
     *,
     retry_after_s: float | None = None,
+    try_again: bool = False,
     chance: float = 0.5,
 ) -> Fate:
-    """Decide after attempt number `attempt` (1 for the first); `chance` is in 0..1."""
+    """Decide after attempt number `attempt` (1 for the first); `chance` is in 0..1.
+
+    try_again: the resolver asked for it, so that it counts as one that was silent.
+    """
     reason = failure(status, error)
     if reason is None:
         return DONE
-    if reason in SKIPPING:
+    word = words.of("dns_timeout" if try_again else reason)
+    if word.skips:
         return Fate("skipped", reason)
-    tries, weight = TRIES.get(reason, (1, 0.0))
-    if attempt >= min(tries, config.tries):
+    if attempt >= min(word.tries, config.tries):
         return Fate("failed", reason)
-    rest = config.retry_base_s * weight * 2 ** (attempt - 1) * (1 + JITTER * (2 * chance - 1))
+    rest = config.retry_base_s * word.rest * 2 ** (attempt - 1) * (1 + JITTER * (2 * chance - 1))
     asked = min(retry_after_s or 0.0, config.retry_after_max_s)
     return Fate("queued", reason, max(rest, asked))
 
@@ -127,7 +101,7 @@ def response_after(
     The newest counts three tenths. A refused or reset connection says nothing of the time that
     the host needs; silence does.
     """
-    if total_ms is None or (status is None and error not in SILENT):
+    if total_ms is None or (status is None and not words.of(error).silent):
         return response_s
     newest = total_ms / 1000
     past = response_s or newest
@@ -155,10 +129,10 @@ def park_s(config: PaceConfig, errors_in_row: int) -> float:
 def longest_retry_s(config: PaceConfig) -> float:
     """No URL waits longer for its next try, whatever a stored time says."""
     rests = [
-        config.retry_base_s * weight * 2.0 ** max(min(tries, config.tries) - 2, 0) * (1 + JITTER)
-        for tries, weight in TRIES.values()
+        config.retry_base_s * word.rest * 2.0 ** max(min(word.tries, config.tries) - 2, 0)
+        for word in (words.of("http_503"), *words.WORDS.values())
     ]
-    return max(config.retry_after_max_s, *rests)
+    return max(config.retry_after_max_s, (1 + JITTER) * max(rests))
 
 
 def longest_rest_s(config: PaceConfig) -> float:

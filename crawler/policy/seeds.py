@@ -7,17 +7,11 @@ import re
 import msgspec
 
 from crawler.model import Target
-from crawler.policy import urls
+from crawler.policy import urls, words
 from crawler.policy.urls import ORDINARY, UNLIMITED, UrlRules
 
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*):")
 _PORT = re.compile(r"\d{1,5}(?:[/?#]|$)")
-REFUSALS = {
-    "scheme": "only http and https addresses can be crawled",
-    "url_invalid": "not an address",
-    "url_too_long": "the address is too long",
-    "blocked_port": "this port is never connected to",
-}
 
 
 class Seed(msgspec.Struct, frozen=True):
@@ -44,7 +38,7 @@ def read_line(number: int, raw: str, *, rules: UrlRules = ORDINARY) -> Seed | No
     bare = is_bare(text)
     href = f"https://{text.removeprefix('//')}" if bare else text
     target, _ = urls.resolve(href, rules=rules)
-    error = REFUSALS.get(target.refusal, target.refusal) if target.refusal else None
+    error = words.of(target.refusal).meaning if target.refusal else None
     if error is None and any(character.isspace() for character in text):
         error = "more than one word; write one address a line"
     kept = text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()

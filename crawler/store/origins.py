@@ -11,7 +11,7 @@ from collections import OrderedDict
 import msgspec
 
 from crawler.config import Config
-from crawler.policy import pace, robots, urls
+from crawler.policy import robots, urls, words
 from crawler.policy.robots import Rules
 from crawler.store.clock import epoch
 from crawler.store.database import Connection
@@ -72,7 +72,7 @@ def closure_for(reason: str) -> Closure:
     """
     if reason.startswith("http_"):
         return Closure("skipped", UNREACHABLE)
-    if reason in pace.SKIPPING:
+    if words.of(reason).skips:
         return Closure("skipped", reason)
     return Closure("failed", reason)
 

@@ -16,7 +16,7 @@ import msgspec
 from crawler import failpoints
 from crawler.config import Config
 from crawler.model import FOLLOWED, Document, Reply, Target, Visit
-from crawler.policy import outage, pace, seeds, urls
+from crawler.policy import outage, pace, seeds, urls, words
 from crawler.policy.scope import Judge, Standing, seed_key
 from crawler.policy.seeds import Seed
 from crawler.store import rows
@@ -34,11 +34,6 @@ MAX_SITEMAP_DEPTH = 3
 """Sitemap indexes within indexes."""
 MAX_ROBOTS_HOPS = 5
 """RFC 9309, section 2.3.1.2: at least five consecutive redirects should be followed."""
-UNCONNECTED = frozenset(
-    {"connect_refused", "connect_timeout", "conn_reset", "conn_closed", "tls_proto", "timeout"}
-)
-"""https cannot connect: http is tried for a seed that was written without a scheme."""
-KEPT_WITH_ERROR = frozenset({"too_large", "timeout_total"})
 
 
 class Before(NamedTuple):
@@ -229,9 +224,9 @@ class Recorder:
         if arrival.blameless:
             as_before = entry._replace(attempts=entry.attempts - 1)
             return RobotsOutcome(origin.id, as_before, retry_in_s=outage.PROBE_S)
-        error = None if reply.status is not None and reply.error in PARTLY else reply.error
+        error = None if reply.status is not None and words.of(reply.error).rules else reply.error
         fate = self._fate(arrival, error)
-        plain = fate.reason in UNCONNECTED and self._fall_back_to_http(origin)
+        plain = words.of(fate.reason).unconnected and self._fall_back_to_http(origin)
         if fate.state == "queued" and not plain:
             return RobotsOutcome(origin.id, entry, retry_in_s=fate.retry_in_s)
         failed = fate.reason if fate.state != "done" else None
@@ -339,7 +334,7 @@ class Recorder:
         fate = self._fate(arrival, error)
         origin = self.origins.origin_by_id(entry.origin_id)
         is_unasked_seed = entry.priority == 0 and not self._config.robots.obey
-        unconnected = fate.reason in UNCONNECTED and not arrival.blameless
+        unconnected = words.of(fate.reason).unconnected and not arrival.blameless
         if unconnected and is_unasked_seed and self._fall_back_to_http(origin):
             fate = pace.Fate("failed", fate.reason)
         if known and known.standing == Standing.ACCEPTED and entry.kind in ("check", "sitemap"):
@@ -369,6 +364,7 @@ class Recorder:
             arrival.attempts,
             self._config.pace,
             retry_after_s=reply.retry_after_s,
+            try_again=reply.try_again,
             chance=self._chance.random(),
         )
 
@@ -695,9 +691,6 @@ class Recorder:
 HEAD_REFUSED = pace.Fate("queued", "head_refused", 0.0)
 """Servers that refuse HEAD do so with any status; only a GET tells whether the URL is broken."""
 
-PARTLY = frozenset({"too_large", "decode_error"})
-"""Errors with which a robots.txt that came is read all the same, as far as it goes."""
-
 
 def _hashes(arrivals: Sequence[Arrival]) -> set[int]:
     """Identities of all that a batch speaks of."""
@@ -715,7 +708,7 @@ def _is_good(reply: Reply, document: Document, error: str | None, *, had_documen
     """Does this visit bring a new version of the document, rather than a failure to fetch it?"""
     if reply.status is None or not 200 <= reply.status < 300:
         return False
-    return error is None or error in KEPT_WITH_ERROR or not had_document
+    return error is None or words.of(error).kept or not had_document
 
 
 def _headers(reply: Reply) -> str | None:

@@ -13,17 +13,12 @@ import msgspec
 from crawler import failpoints
 from crawler.config import Config, PaceConfig
 from crawler.model import Target
-from crawler.policy import pace
+from crawler.policy import pace, words
 from crawler.policy.scope import judging
 from crawler.store.clock import iso
 from crawler.store.database import Connection
 from crawler.store.recorder import Recorder
 
-REJUDGED = ("scope", "excluded", "depth", "nofollow", "not_followed", "trap")
-REJUDGED_ALSO = (
-    "host_cap", "domain_cap", "robots", "robots_unreachable", "url_too_long", "blocked_addr",
-    "blocked_port",
-)  # fmt: skip
 CHUNK = 2000
 BEING_JUDGED = ""
 """Stands in place of a run's rules as long as some verdicts are by others."""
@@ -116,11 +111,9 @@ def _mode(
         return "resumed", 0
     queued = _queue_again(
         connection,
-        """
+        f"""
         kind <> 'robots'
-        AND (state IN ('done', 'failed')
-            OR reason IN ('robots', 'robots_unreachable', 'blocked_addr', 'host_cap',
-                'domain_cap'))
+        AND (state IN ('done', 'failed') OR reason IN ({_listed(words.which(asked_anew=True))}))
         """,
     )
     return "revisit", queued
@@ -138,6 +131,11 @@ def _queue_again(connection: Connection, which: str) -> int:
     connection.execute("UPDATE origins SET robots_fetched_at = NULL WHERE robots_error IS NOT NULL")
     _recount(connection)
     return queued
+
+
+def _listed(chosen: frozenset[str]) -> str:
+    """Words of the table, as SQL."""
+    return ", ".join(f"'{word}'" for word in sorted(chosen))
 
 
 def _recount(connection: Connection) -> None:
@@ -171,7 +169,7 @@ def judge_again(
     # All that waits is counted anew as it is judged, or a full host would stay full.
     connection.execute("UPDATE hosts SET queued = 0")
     recorder.origins.forget()
-    reasons = ", ".join(f"'{reason}'" for reason in REJUDGED + REJUDGED_ALSO)
+    reasons = _listed(words.which(judged_anew=True))
     last, judged = 0, 0
     while True:
         rows = connection.execute(

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from crawler.config import Config
 from crawler.model import FOLLOWED, Target
+from crawler.policy import words
 from crawler.policy.scope import Judge, Standing, Verdict
 from crawler.store import rows
 from crawler.store.contract import Entry
@@ -27,22 +28,6 @@ ORDINARY, FIRST = 1, 0
 
 NEVER_LINKED = -1
 """Less than any standing."""
-
-STANDINGS = {
-    "not_followed": Standing.RECORDED,
-    "nofollow": Standing.NOFOLLOW,
-    "depth": Standing.DEEP,
-    "scope": Standing.REFUSED,
-    "excluded": Standing.REFUSED,
-    "trap": Standing.REFUSED,
-    "scheme": Standing.REFUSED,
-    "url_invalid": Standing.REFUSED,
-    "url_too_long": Standing.REFUSED,
-}
-"""What a skipped URL's reason says of its best link; every other reason came after acceptance."""
-
-OF_THE_URL = frozenset({"scheme", "url_invalid", "url_too_long", "blocked_port"})
-"""Reasons that are refusals of the URL itself."""
 
 
 class Found(NamedTuple):
@@ -361,7 +346,7 @@ class UrlTable:
         links = self._connection.execute(LINKS_OF, (url_id,)).fetchall()
         self.recall([link[1] for link in links])
         for url, number, origin, reason, kind, nofollow in links:
-            refusal = reason if reason in OF_THE_URL else None
+            refusal = reason if words.of(reason).of_url else None
             target = Target(url, number, origin or "", refusal)
             shy = bool(nofollow) and not self._nofollow_counts
             self.admit(target, kind, depth + 1, source_id=url_id, nofollow=shy)
@@ -372,7 +357,7 @@ class UrlTable:
         if hops < self._max_hops:
             url, number, origin, reason = redirect
             self.recall((number,))
-            refusal = reason if reason in OF_THE_URL else None
+            refusal = reason if words.of(reason).of_url else None
             target = Target(url, number, origin or "", refusal)
             self.admit(target, "redirect", depth, hops=hops + 1, source_id=url_id)
 
@@ -381,7 +366,11 @@ def _standing(state: str, reason: str | None, kind: str) -> int:
     if kind in ("robots", "check"):
         return Standing.RECORDED
     accepted = Standing.SITEMAP if kind == "sitemap" else Standing.ACCEPTED
-    return accepted if state != "skipped" else STANDINGS.get(reason or "", accepted)
+    if state != "skipped":
+        return accepted
+    # Every reason that says nothing of links came after the URL had been accepted.
+    standing = words.of(reason).standing
+    return accepted if standing is None else standing
 
 
 def standing_of(verdict: Verdict, fetch_kind: str) -> Standing:

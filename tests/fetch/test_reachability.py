@@ -9,7 +9,8 @@ import pytest
 
 from crawler.config import FetchConfig
 from crawler.fetch.reachability import KEPT, Witnesses
-from crawler.policy.outage import NOTHING_ELSE, NOTHING_YET, doubt
+from crawler.model import NOTHING_ELSE, NOTHING_YET
+from crawler.policy.outage import doubt
 from tests.fetch.nameserver import SILENT, Nameserver
 from tests.fetch.stage import Recorded, fetcher, job, ok, serving, stage
 from tests.fetch.test_connections import _black_hole
@@ -40,12 +41,12 @@ def test_a_host_is_no_witness_for_itself() -> None:
     asked = Asked()
     witnesses = Witnesses(asked)
     witnesses.answered(("a",))
-    assert witnesses.doubt(("a",), 0.0, 1.0) == ""
+    assert witnesses.doubt(("a",), 0.0, 1.0) is None
     assert asked.asked == []
 
 
-@pytest.mark.parametrize(("alive", "said"), [("b", ""), ("c", ""), ("", NOTHING_ELSE)])
-def test_one_that_answers_is_enough(alive: str, said: str) -> None:
+@pytest.mark.parametrize(("alive", "said"), [("b", None), ("c", None), ("", NOTHING_ELSE)])
+def test_one_that_answers_is_enough(alive: str, said: str | None) -> None:
     witnesses = Witnesses(Asked(alive))
     for place in "abc":
         witnesses.answered((place,))
@@ -59,7 +60,7 @@ def test_those_who_doubt_at_the_same_time_share_one_answer() -> None:
     witnesses.answered(("b",))
     threads = [gevent.spawn(witnesses.doubt, (f"h{n}",), 0.0, 1.0) for n in range(50)]
     gevent.joinall(threads)
-    assert {thread.value for thread in threads} == {""}
+    assert {thread.value for thread in threads} == {None}
     assert asked.asked == ["b"]
 
 
@@ -69,7 +70,7 @@ def test_while_others_speak_nobody_is_asked() -> None:
     witnesses.answered(("a",))
     witnesses.heard()
     gevent.sleep(0.2)
-    assert witnesses.doubt(("b",), monotonic() - 1, 0.1, holds_s=5) == ""
+    assert witnesses.doubt(("b",), monotonic() - 1, 0.1, holds_s=5) is None
     assert asked.asked == []
     assert witnesses.doubt(("b",), monotonic() - 1, 0.1) == NOTHING_ELSE
     assert asked.asked == ["a"]
@@ -125,7 +126,8 @@ def test_who_takes_a_connection_and_says_nothing_bears_no_witness() -> None:
         dead = one.fetch(job(f"http://127.0.0.1:{port}/"))
     assert (silent.error, doubt(silent)) == ("timeout", None)
     assert mute.connections == 1
-    assert (dead.error_detail or "").startswith(NOTHING_YET)
+    assert dead.doubt == NOTHING_YET
+    assert (dead.error_detail or "").startswith("nothing has answered yet: ")
 
 
 @pytest.mark.parametrize(("is_dead", "layer"), [(False, None), (True, "links")])

@@ -62,7 +62,7 @@ def names() -> list[Origin]:
     blocked = (("blocked_addr", 1),)
     return [
         lost(1, "NXDOMAIN", "dns_fail", 2, found=int(dns.rcode.NXDOMAIN)),
-        lost(2, "SERVFAIL", "dns_fail", 2, found=int(dns.rcode.SERVFAIL)),
+        lost(2, "SERVFAIL", "dns_fail", 3, found=int(dns.rcode.SERVFAIL)),
         lost(3, "silence", "dns_timeout", 3, found=SILENT),
         lost(4, "no address", "dns_fail", 2, found=()),
         Origin(5, "dead addresses beside a living one", alive, found=("127.1.250.1", "{}", "::1")),

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from crawler.model import Reply
+from crawler.model import NOTHING_ELSE, NOTHING_YET, Doubt, Reply
 from crawler.policy.outage import (
     LASTING_S,
-    NOTHING_ELSE,
-    NOTHING_YET,
     PROBE_S,
     TELLING,
     UNPROVEN_S,
@@ -22,8 +20,8 @@ KEPT = Reply(status=200, ip="192.0.2.1")
 NOT_FOUND = Reply(status=404, ip="192.0.2.1", dns_ms=1.0)
 
 
-def failing(error: str = "connect_timeout", doubt: str = NOTHING_ELSE) -> Reply:
-    return Reply(error=error, error_detail=f"{doubt}no answer", dns_ms=1.0)
+def failing(error: str = "connect_timeout", doubt: Doubt | None = NOTHING_ELSE) -> Reply:
+    return Reply(error=error, error_detail="no answer", dns_ms=1.0, doubt=doubt)
 
 
 def hosts(count: int) -> list[str]:
@@ -47,8 +45,8 @@ def dead(count: int = TELLING, reply: Reply | None = None) -> Outage:
         (failing("connect_timeout"), "links"),
         (failing("connect_refused", NOTHING_YET), "links"),
         (failing("timeout"), "links"),
-        (failing("connect_timeout", ""), None),  # the witness answered
-        (failing("timeout", ""), None),
+        (failing("connect_timeout", None), None),  # the witness answered
+        (failing("timeout", None), None),
         (Reply(error="dns_fail", error_detail="no such name"), None),
         (failing("tls_verify"), None),
         (failing("conn_reset"), None),
@@ -96,7 +94,7 @@ def test_a_host_that_takes_a_connection_and_then_is_silent_is_one() -> None:
 
 
 def test_hosts_that_are_down_by_themselves_are_no_outage_however_many() -> None:
-    outage = dead(100, failing("connect_timeout", ""))
+    outage = dead(100, failing("connect_timeout", None))
     assert not outage.down
 
 
@@ -111,7 +109,7 @@ def test_where_few_are_left_it_takes_longer_to_tell() -> None:
 def test_nobody_is_blamed_for_what_the_network_did() -> None:
     outage = Outage()
     assert outage.observe("a.test", failing(), 0.0), "from the first on"
-    assert not outage.observe("a.test", failing("connect_timeout", ""), 1.0)
+    assert not outage.observe("a.test", failing("connect_timeout", None), 1.0)
     assert not outage.observe("a.test", OK, 2.0)
 
 
@@ -154,7 +152,7 @@ def test_a_resolver_that_says_no_is_alive() -> None:
 
 def test_a_witness_that_answers_ends_it_though_its_host_stays_silent() -> None:
     outage = dead()
-    outage.observe("www.h0.test", failing("connect_timeout", ""), 20.0)
+    outage.observe("www.h0.test", failing("connect_timeout", None), 20.0)
     assert not outage.down
 
 

@@ -93,6 +93,10 @@ def test_twenty_errors_in_a_row_park_a_host_and_each_failed_trial_parks_it_longe
     assert parks == [0, 0, 0, 900, 1800, 3600, 3600, 3600]
 
 
+PASSING = (408, 425, 509, *range(520, 526), 527, 529, 530, 561, 598, 599)
+"""RFC 9110, 15.5.9; RFC 8470, 5.2; bandwidth limits; Cloudflare's 52x; no status at all."""
+
+
 @pytest.mark.parametrize(
     ("status", "error", "attempt", "state", "reason"),
     [
@@ -104,6 +108,9 @@ def test_twenty_errors_in_a_row_park_a_host_and_each_failed_trial_parks_it_longe
         (503, None, 2, "queued", "http_503"),
         (503, None, 3, "failed", "http_503"),
         (500, None, 1, "queued", "http_500"),
+        # so are statuses of no standard, by which servers and their fronts tell of passing trouble
+        *((status, None, 1, "queued", f"http_{status}") for status in PASSING),
+        *((status, None, 3, "failed", f"http_{status}") for status in PASSING),
         (None, "timeout", 1, "queued", "timeout"),
         (None, "timeout", 3, "failed", "timeout"),
         (None, "connect_refused", 2, "queued", "connect_refused"),
@@ -113,6 +120,7 @@ def test_twenty_errors_in_a_row_park_a_host_and_each_failed_trial_parks_it_longe
         (None, "worker_lost", 2, "failed", "worker_lost"),
         # what will be the same tomorrow is not
         (501, None, 1, "failed", "http_501"),
+        (505, None, 1, "failed", "http_505"),
         (None, "tls_verify", 1, "failed", "tls_verify"),
         (None, "proto_error", 1, "failed", "proto_error"),
         (200, "too_large", 1, "failed", "too_large"),
@@ -142,6 +150,15 @@ def test_retry_after_is_kept_up_to_an_hour() -> None:
     assert pace.fate(503, None, 1, DEFAULTS, retry_after_s=120).retry_in_s == 120
     assert pace.fate(503, None, 1, DEFAULTS, retry_after_s=86_400).retry_in_s == 3600
     assert pace.fate(503, None, 1, DEFAULTS, retry_after_s=0, chance=0.5).retry_in_s == 10
+
+
+def test_a_resolver_that_asks_to_try_again_gets_all_tries() -> None:
+    """EAI_AGAIN and SERVFAIL say nothing of the name; NXDOMAIN does."""
+    again = [pace.fate(None, "dns_fail", attempt, DEFAULTS, try_again=True) for attempt in (2, 3)]
+    assert [(fate.state, fate.reason) for fate in again] == [
+        ("queued", "dns_fail"),
+        ("failed", "dns_fail"),
+    ]
 
 
 def test_the_person_may_ask_for_fewer_tries() -> None:

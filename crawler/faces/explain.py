@@ -1,0 +1,70 @@
+"""What does a word of the database mean, and what follows from it?"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+
+from crawler.errors import UsageError
+from crawler.policy import words
+from crawler.policy.words import Column, Word
+
+COLUMNS: dict[Column, str] = {
+    "error": "visits.error",
+    "reason": "urls.reason",
+    "truncated": "visits.truncated",
+}
+FAULTS = {
+    "site": "the site's",
+    "page": "the page's, or the link's",
+    "settings": "the settings of this crawl",
+    "crawler": "the crawler's own",
+}
+LAYERS = {
+    "names": "resolving names: when that is down, nobody is blamed",
+    "links": "reaching addresses: when that is down, nobody is blamed",
+}
+CUTS = {
+    "length": "cut at its limit",
+    "disconnect": "what came before is stored",
+    "time": "what came in time is stored",
+}
+
+
+def told(word: str) -> Iterator[str]:
+    """A word's row of the table in lines. Raises UsageError, with the nearest, for no word."""
+    found = words.of(word)
+    if found is words.OTHER:
+        near = difflib.get_close_matches(word, words.WORDS, 1)
+        hint = f'did you mean "{near[0]}"?' if near else "crawler explain lists all words"
+        raise UsageError(f"{word}: no word of a crawl's database ({hint})")
+    yield f"{word}: {found.meaning}"
+    for name, value in _facts(found):
+        yield f"  {name:<13}{value}"
+
+
+def listed() -> Iterator[str]:
+    """Every word, with its sentence."""
+    width = max(map(len, words.WORDS)) + 2
+    for word, row in words.WORDS.items():
+        yield f"{word:<{width}}{row.meaning}"
+    yield f"{'http_NNN':<{width}}the host answered with this status, also after all tries"
+
+
+def _facts(row: Word) -> Iterator[tuple[str, str]]:
+    yield "stands in", ", ".join(COLUMNS[column] for column in row.stands)
+    if row.stands == ("truncated",):
+        return
+    yield "whose doing", FAULTS[row.fault]
+    if row.tries > 1:
+        yield "tries", f"{row.tries}, the first rest is {row.rest:g} x pace.retry_base_s"
+    elif "error" in row.stands or row.meaning.startswith("the host answered"):
+        yield "tries", "1: waiting does not heal it"
+    if row.layer is not None:
+        yield "network", LAYERS[row.layer]
+    if row.cuts is not None:
+        yield "body", f"{CUTS[row.cuts]}, truncated = {row.cuts}"
+    if row.judged_anew:
+        yield "comes back", "when the settings change so that nothing stands against it"
+    elif row.asked_anew:
+        yield "comes back", "when the finished crawl is run again"
