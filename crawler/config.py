@@ -48,7 +48,9 @@ class ScopeConfig(Section, frozen=True):
         fetched.
     follow_nofollow: fetch targets of rel=nofollow links too.
     check: also ask for ``assets`` and ``external`` links with HEAD, without reading them.
-    traps: skip URLs of endless series (repeated segments, session identifiers) as ``trap``.
+    traps: skip URLs of endless series (repeated segments, endless queries) as ``trap``.
+    strip_parameters: taken out of every address, besides the identifiers of sessions that are known
+        (``jsessionid``, ``PHPSESSID`` ...): names, with ``*`` for any rest, such as ``utm_*``.
     """
 
     mode: Scope = "host"
@@ -63,6 +65,7 @@ class ScopeConfig(Section, frozen=True):
     follow_nofollow: bool = False
     check: tuple[Literal["assets", "external"], ...] = ()
     traps: bool = True
+    strip_parameters: tuple[str, ...] = ()
 
 
 class RobotsConfig(Section, frozen=True):
@@ -219,6 +222,9 @@ HEADER_KEYS = frozenset({"fetch.user_agent", "fetch.contact", "fetch.accept_lang
 """Texts that are sent as a header."""
 PATTERN_KEYS = frozenset({"scope.include", "scope.exclude"})
 """Lists of regular expressions."""
+PARAMETER_KEYS = frozenset({"scope.strip_parameters"})
+"""Lists of names of parameters."""
+PARAMETER = re.compile(r"[^\s=&;/?#]+")
 NETWORK_KEYS = frozenset({"scope.allow_private"})
 """Lists of hosts, addresses and blocks of addresses."""
 HOST_NAME = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*(?!\d+$|0x[0-9a-f]*$)[a-z0-9_-]{1,63}")
@@ -346,6 +352,8 @@ def _value(setting: Setting, kind: Any) -> Any:
         fault = "one line of ASCII without control characters"
     if not fault and setting.key in NETWORK_KEYS and not all(map(_is_network, value)):
         fault = "a host name, an address or a CIDR block such as 192.168.0.0/16"
+    if not fault and setting.key in PARAMETER_KEYS and not all(map(PARAMETER.fullmatch, value)):
+        fault = "the name of a parameter such as utm_*"
     if fault:
         raise UsageError(
             f"{setting.source}: {setting.key}: expected {fault}, got {_shown(setting.value)}"

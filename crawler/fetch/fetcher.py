@@ -97,6 +97,7 @@ class Fetcher:
         self._budget = budget or Budget(sys.maxsize)
         self._now = now
         self._rules = urls or UrlRules(config.max_url_bytes)
+        self._as_written = msgspec.structs.replace(self._rules, strip=None)
         self._timeout = (config.connect_s, config.read_s)
         rules = robots or RobotsConfig()
         self._caps = {
@@ -210,6 +211,8 @@ class Fetcher:
             raise Failure("bad_redirect", f"{len(places)} different Location headers")
         href = href_of(places.pop())
         target, fragment = urls.resolve(href, job.url, rules=self._rules)
+        if target.url == job.url:  # perhaps the site insists on an identifier of its visitors
+            target, fragment = urls.resolve(href, job.url, rules=self._as_written)
         if target.refusal and words.of(target.refusal).fault == "page":
             raise Failure("bad_redirect", f"{target.refusal}: {target.url}")
         attempt.redirect, attempt.redirect_fragment = target, fragment

@@ -20,6 +20,7 @@ import msgspec
 
 from crawler.config import Config
 from crawler.model import Target
+from crawler.policy import sessions
 
 if TYPE_CHECKING:
     from publicsuffixlist import PublicSuffixList
@@ -86,19 +87,21 @@ class UrlRules(msgspec.Struct, frozen=True):
 
     max_bytes: a longer URL is ``url_too_long``.
     blocked_ports: a URL with one of these is ``blocked_port``.
+    strip: parameters that are taken out besides identifiers of sessions; None leaves those, too.
     """
 
     max_bytes: int = 2083
     blocked_ports: frozenset[int] = BLOCKED_PORTS
+    strip: tuple[str, ...] | None = ()
 
     @classmethod
     def of(cls, config: Config) -> UrlRules:
         """The rules of a configuration."""
-        return cls(config.fetch.max_url_bytes)
+        return cls(config.fetch.max_url_bytes, strip=config.scope.strip_parameters)
 
 
 ORDINARY: Final = UrlRules()
-UNLIMITED: Final = UrlRules(max_bytes=1 << 20)
+UNLIMITED: Final = UrlRules(max_bytes=1 << 20, strip=None)
 """For an address that was accepted before."""
 
 
@@ -109,11 +112,12 @@ class Resolver:
         as none.
     """
 
-    __slots__ = ("_base", "_blocked", "_folder", "_href", "_max", "_prefix", "_site")
+    __slots__ = ("_base", "_blocked", "_folder", "_href", "_max", "_prefix", "_site", "_strip")
 
     def __init__(self, base: str | None = None, rules: UrlRules = ORDINARY) -> None:
         self._max = rules.max_bytes
         self._blocked = rules.blocked_ports
+        self._strip = str if rules.strip is None else sessions.stripper(rules.strip)
         href = None if base is None else _exact_href(base, None)
         self._href = href
         self._base = None if href is None else _fast_url(href)
@@ -151,11 +155,19 @@ class Resolver:
             return _refused(_without_userinfo(url), "", "url_invalid")
         if path != len(origin):  # userinfo stood between
             url = origin + url[path:]
+        if "?" in url or ";" in url or "(" in url or "%3" in url:
+            url = self._stripped(url)
         if len(url) > self._max:
             return _refused(url, origin, "url_too_long")
         if site.port in self._blocked:
             return _refused(url, origin, "blocked_port")
         return Target(url, _number(url), origin)
+
+    def _stripped(self, url: str) -> str:
+        page = self._strip(url)
+        if page != url and "/." in page:  # what was ``/..;jsessionid=1`` is ``/..`` now
+            return _exact_href(page, None) or page
+        return page
 
     def _plain_folder(self, authority: str) -> str:
         """The base up to its last slash, where a plain path need only be put behind it."""
