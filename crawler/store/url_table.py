@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from crawler.config import Config
-from crawler.model import FOLLOWED, Target
+from crawler.model import FOLLOWED, Document, Target
 from crawler.policy import words
 from crawler.policy.scope import Judge, Standing, Verdict
 from crawler.store import rows
 from crawler.store.contract import Entry
 from crawler.store.database import Connection
 from crawler.store.origins import Origins
+from crawler.store.ruling import best_links
 
 GENERATION = 50_000
 LOOK_UP = 200
@@ -155,6 +156,37 @@ class UrlTable:
             found = Found(target, kind, depth, hops, source_id, fetch_kind)
             self._improve(known, found, verdict)
         return known.id
+
+    def admit_links(self, document: Document, depth: int, *, source_id: int) -> list[int]:
+        """Ids of a document's targets, each admitted by the best of the links that lead to it.
+
+        depth: where they put their targets. Most targets are known, and a further link changes
+        nothing of them: they cost one look-up. Which links matter is known only by the rows.
+        """
+        known = self.known
+        accepted, refused = Standing.ACCEPTED, Standing.REFUSED
+        ids: list[int] = []
+        unsure: dict[int, Known | None] = {}
+        for index, seen in enumerate(map(known, document.targets.hashes)):
+            if seen is not None and seen[2] <= depth:
+                url_id, standing, _, hops = seen
+                if (standing == accepted and not hops) or standing == refused:
+                    ids.append(url_id)
+                    continue
+            unsure[index] = seen
+            ids.append(0)
+        if not unsure:
+            return ids
+        best = best_links(document, unsure, follow_nofollow=self._nofollow_counts)
+        for index, seen in unsure.items():
+            rank, kind = best.get(index, (0, "link"))
+            if not rank and seen and seen.standing > NEVER_LINKED and seen.depth <= depth:
+                ids[index] = seen.id  # a link that is not followed adds nothing
+            else:
+                ids[index] = self.admit(
+                    document.targets[index], kind, depth, source_id=source_id, nofollow=rank == 1
+                )
+        return ids
 
     def requeue_as_page(self, entry: Entry, depth: int, hops: int) -> None:
         """A page links to what was out for a check or as a sitemap: it waits to be a page."""

@@ -14,7 +14,7 @@ from crawler.config import Config
 from crawler.errors import StorageError
 from crawler.failpoints import VARIABLE
 from crawler.store.database import open_for_writing
-from crawler.store.recorder import insert_links
+from crawler.store.rows import insert_links
 from crawler.store.writer import Writer
 from tests.crash.disk import mount, says_in_one_line, small_disk
 from tests.crash.trial import Calm, Count, Trial, Watch, check_untorn

@@ -1,0 +1,169 @@
+"""What does one transaction write?
+
+Rows are gathered here and written at once; what they say has been decided before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import chain, count, repeat
+from typing import Any
+
+import msgspec
+
+from crawler.model import LinkColumns, Reply, Visit
+from crawler.store import rows
+from crawler.store.contract import HostPace, Settled
+from crawler.store.database import Connection
+from crawler.store.rows import Row
+
+
+class Batch:
+    """The rows of one transaction, by table, and what the conductor is told of it.
+
+    redirected: ids of URLs that redirect on, by visits of this transaction.
+    """
+
+    def __init__(self, connection: Connection, run_id: int) -> None:
+        self._connection = connection
+        self._run_id = run_id
+        self.clear()
+
+    def __repr__(self) -> str:
+        return f"<Batch {len(self._visits)} visits, {len(self._pages)} pages>"
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self.settled = Settled()
+        self.redirected: set[int] = set()
+        self._visits: list[Row] = []
+        self._pages: list[Row] = []
+        self._links: dict[tuple[str, ...], list[Iterable[Row]]] = {}
+        self._texts: list[Row] = []
+        self._sitemap_entries: list[Row] = []
+        self._robots_fates: list[Row] = []
+
+    def body(self, visit: Visit, *, texts: bool) -> int | None:
+        """The row of a visit's body, made when it is new, then with its text where `texts`."""
+        if visit.body_sha256 is None:
+            return None
+        sha256 = visit.body_sha256.hex()
+        execute = self._connection.execute
+        row = execute(INSERT_BODY, (sha256, visit.body_bytes, visit.body)).fetchone()
+        if row is None:
+            row = execute("SELECT id FROM bodies WHERE sha256 = ?", (sha256,)).fetchone()
+            return int(row[0])
+        if visit.document.text is not None and texts:
+            self._texts.append((row[0], visit.document.text))
+        return int(row[0])
+
+    def visit(
+        self, visit: Visit, url_id: int, *, error: str | None, redirect_to: int | None = None,
+        body_id: int | None = None, not_modified: bool = False,
+    ) -> None:  # fmt: skip
+        """A line of history."""
+        reply, document, job = visit.reply, visit.document, visit.job
+        self._visits.append(
+            rows.VISITS.row(
+                self._run_id, url_id, visit, reply, document, job, error, redirect_to,
+                None if not_modified else _headers(reply), not_modified, body_id,
+            )
+        )  # fmt: skip
+
+    def page(self, row: Row) -> None:
+        """The row that people query."""
+        self._pages.append(row)
+
+    def links(self, source_id: int, ids: list[int], links: LinkColumns) -> int:
+        """The links of a page, whose targets have these ids; returns how many there are."""
+        optional = {
+            name: column
+            for name, field in rows.OPTIONAL_IN_LINKS.items()
+            if (column := getattr(links, field))
+        }
+        found = zip(
+            repeat(source_id),
+            count(),
+            map(ids.__getitem__, links.targets),
+            links.kinds,
+            *optional.values(),
+            strict=False,
+        )
+        self._links.setdefault(tuple(optional), []).append(found)
+        return len(links)
+
+    def sitemap_entry(self, row: Row) -> None:
+        """What a sitemap says of a URL."""
+        self._sitemap_entries.append(row)
+
+    def robots_fate(self, row: Row) -> None:
+        """State, reason, status and attempts of a robots.txt, and its id."""
+        self._robots_fates.append(row)
+
+    def write(self) -> None:
+        """Write what was gathered; what is settled stays."""
+        many = self._connection.executemany
+        many(rows.VISITS.insert, self._visits)
+        many("INSERT OR IGNORE INTO texts (body_id, text) VALUES (?, ?)", self._texts)
+        for names, found in self._links.items():
+            many(rows.insert_links(names), chain.from_iterable(found))
+        many(rows.SITEMAP_ENTRIES.insert, self._sitemap_entries)
+        many(UPDATE_ROBOTS_FATE, self._robots_fates)
+        many(rows.PAGES.insert, self._pages)
+        settled, redirected = self.settled, self.redirected
+        self.clear()
+        self.settled, self.redirected = settled, redirected
+
+    def write_paces(self, paces: Sequence[HostPace]) -> None:
+        """How hosts are paced now."""
+        self._connection.executemany(UPDATE_PACE, map(msgspec.structs.astuple, paces))
+
+    def count_run(self) -> None:
+        """Add to the run's own counts."""
+        settled = self.settled
+        self._connection.execute(
+            COUNT_RUN, (settled.pages, settled.errors, settled.bytes, self._run_id)
+        )
+
+
+def _headers(reply: Reply) -> str | None:
+    """Headers as a JSON object: lower-case names, a list where a name came more than once."""
+    if reply.status is None:
+        return None
+    folded: dict[str, Any] = {}
+    for name, value in reply.headers:
+        key = name.lower()
+        if key not in folded:
+            folded[key] = value
+        elif isinstance(folded[key], list):
+            folded[key].append(value)
+        else:
+            folded[key] = [folded[key], value]
+    return msgspec.json.encode(folded).decode()
+
+
+INSERT_BODY = """
+    INSERT INTO bodies (sha256, body_bytes, body)
+    VALUES (?, ?, ?)
+    ON CONFLICT (sha256) DO NOTHING
+    RETURNING id
+"""
+
+UPDATE_ROBOTS_FATE = """
+    UPDATE urls
+    SET state = ?, reason = ?, status = ?, attempts = ?
+    WHERE id = ? AND kind = 'robots'
+"""
+
+UPDATE_PACE = """
+    UPDATE hosts
+    SET own = ?2, ip = coalesce(?3, ip), delay_ms = ?4, next_fetch_at = ?5, blocked_until = ?6,
+        block_reason = ?7, errors_in_row = ?8
+    WHERE id = ?1
+"""
+
+COUNT_RUN = """
+    UPDATE runs
+    SET pages = pages + ?, errors = errors + ?, bytes = bytes + ?
+    WHERE id = ?
+"""

@@ -1,0 +1,143 @@
+"""What does an answer for a robots.txt change?
+
+Lives on the writer's thread. Its origin opens or closes, and the sitemaps that it names are queued.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from crawler.config import Config
+from crawler.policy import pace, urls
+from crawler.policy.scope import Judge
+from crawler.policy.urls import UrlRules
+from crawler.store.batch import Batch
+from crawler.store.clock import iso
+from crawler.store.contract import Arrival, RobotsOutcome
+from crawler.store.database import Connection
+from crawler.store.origins import Origin, Origins
+from crawler.store.ruling import RobotsRuling, may_try_http, rule_robots
+from crawler.store.scopes import Scopes
+from crawler.store.url_table import UrlTable
+
+MAX_SITEMAPS = 100
+"""Sitemaps of one robots.txt that are read."""
+
+
+class RobotsFiles(msgspec.Struct, frozen=True):
+    """Stores what came for each robots.txt."""
+
+    connection: Connection
+    config: Config
+    origins: Origins
+    url_table: UrlTable
+    scopes: Scopes
+    judge: Judge
+    batch: Batch
+
+    def record(self, arrival: Arrival, now: float, *, chance: float) -> None:
+        """A visit to the robots.txt of an origin, or to where one redirects."""
+        origin = self.origins.origin_by_id(arrival.for_origin)
+        bare = self.scopes.bare_seeds(origin) if may_try_http(arrival, self.config) else []
+        ruling = rule_robots(arrival, self.config, bare_seeds=bool(bare), chance=chance)
+        if ruling.over_http:
+            self.scopes.fall_back_to_http(bare)
+        self._record_visit(arrival)
+        self.batch.settled.robots.append(self._outcome(arrival, ruling, origin, now))
+
+    def _record_visit(self, arrival: Arrival) -> None:
+        reply = arrival.visit.reply
+        target, _ = urls.resolve(arrival.entry.url, rules=urls.UNLIMITED)
+        url_id = self.url_table.record_robots(target)
+        redirect_to = None
+        if reply.redirect is not None and reply.redirect.refusal is None:
+            self.url_table.recall((reply.redirect.hash,))
+            redirect_to = self.url_table.record_robots(reply.redirect)
+        self.batch.visit(arrival.visit, url_id, error=reply.error, redirect_to=redirect_to)
+        reason = pace.failure(reply.status, reply.error)
+        self.batch.robots_fate(
+            ("failed" if reason else "done", reason, reply.status, arrival.attempts, url_id)
+        )
+
+    def _outcome(
+        self, arrival: Arrival, ruling: RobotsRuling, origin: Origin, now: float
+    ) -> RobotsOutcome:
+        entry, redirect = arrival.entry, arrival.visit.reply.redirect
+        if ruling.follows and redirect is not None:
+            place = self.origins.origin(redirect.origin)
+            return RobotsOutcome(
+                origin.id,
+                entry,
+                next_url=redirect.url,
+                next_host_id=place.host.id,
+                next_origin_id=place.id,
+            )
+        if ruling.retry_in_s is not None:
+            asked = entry if ruling.counted else entry._replace(attempts=entry.attempts - 1)
+            return RobotsOutcome(origin.id, asked, retry_in_s=ruling.retry_in_s)
+        self._learn(arrival, ruling, origin, now)
+        return RobotsOutcome(
+            origin.id,
+            entry,
+            open=origin.closure is None,
+            known_until=origin.known_until,
+            crawl_delay_s=origin.crawl_delay_s,
+        )
+
+    def _learn(self, arrival: Arrival, ruling: RobotsRuling, origin: Origin, now: float) -> None:
+        self.origins.learn(
+            origin,
+            status=arrival.visit.reply.status,
+            body=arrival.visit.robots_body if ruling.has_rules else None,
+            fetched_at=iso(now),
+            error=ruling.failed,
+        )
+        if origin.closure is not None:
+            self._close_waiting(origin)
+        else:
+            self._admit_sitemaps(origin)
+
+    def _admit_sitemaps(self, origin: Origin) -> None:
+        """The sitemaps that robots.txt names, or the well-known place where it names none.
+
+        https://www.sitemaps.org/protocol.html#submit_robots
+        """
+        config = self.config
+        if not config.robots.sitemaps or config.scope.mode == "page":
+            return
+        rules = self.origins.rules(origin)
+        named = rules.sitemaps[:MAX_SITEMAPS] if rules is not None else ()
+        for place in named or ("/sitemap.xml",):
+            target, _ = urls.resolve(place, f"{origin.name}/", rules=UrlRules.of(config))
+            at_home = bool(target.origin) and (
+                urls.host_of(target.origin).removesuffix(".") == origin.host.name
+            )
+            if not named and not self.judge.in_scope(f"{origin.name}/"):
+                return
+            self.url_table.recall((target.hash,))
+            self.url_table.admit(
+                target, "robots" if at_home else "sitemap", 0, fetch_kind="sitemap"
+            )
+
+    def _close_waiting(self, origin: Origin) -> None:
+        """The URLs that waited for a robots.txt that could not be had get its fate."""
+        self.url_table.write()
+        closure = origin.closure
+        assert closure is not None
+        changed = self.connection.execute(
+            CLOSE_WAITING, (closure.state, closure.reason, origin.id)
+        ).rowcount
+        self.origins.count(origin.host, queued=-changed)
+        self.url_table.fresh = [
+            entry for entry in self.url_table.fresh if entry.origin_id != origin.id
+        ]
+        if closure.state == "failed":
+            self.batch.settled.errors += changed
+            self.batch.settled.statuses[closure.reason] += changed
+
+
+CLOSE_WAITING = """
+    UPDATE urls
+    SET state = ?, reason = ?, not_before = NULL
+    WHERE origin_id = ? AND state = 'queued'
+"""

@@ -1,0 +1,275 @@
+"""What does a visit mean for what is kept of its URL?
+
+Pure: what is known comes in as a value, what is to be written goes out as one. Nothing is decided
+anywhere else but which of a document's links are admitted as what: that needs the rows of their
+targets (`UrlTable.admit_links`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from itertools import compress, count
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from crawler.config import Config
+from crawler.model import FOLLOWED, Document, Reply
+from crawler.policy import outage, pace, words
+from crawler.policy.pace import Fate
+from crawler.store.contract import Arrival
+
+MAX_ROBOTS_HOPS = 5
+"""RFC 9309, section 2.3.1.2: at least five consecutive redirects should be followed."""
+HEAD_REFUSED = Fate("queued", "head_refused", 0.0)
+"""Servers that refuse HEAD do so with any status; only a GET tells whether the URL is broken."""
+KINDS_THAT_BECOME_PAGES = ("check", "sitemap")
+
+Change = Literal["document", "unchanged", "failure"]
+"""What a visit does to the row of a page: give it a new document, confirm the one that is held, or
+tell of a failure beside it."""
+
+
+class Before(NamedTuple):
+    """What stood in the tables of a URL before a visit to it.
+
+    waited: it was queued; a robots.txt that was asked for again may have stopped it while it was
+    out. is_page: it has a row in ``pages``, and the rest is from there.
+    """
+
+    waited: int = 0
+    is_page: int = 0
+    document_at: str | None = None
+    text_hash: int | None = None
+    body_id: int | None = None
+    changed_at: str | None = None
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """What is known of a URL when a visit to it comes back.
+
+    depth, hops: by its best links so far. linked: pages link to it by now, whatever it was out for.
+    bare_seeds: seeds written without a scheme named it, so that http can be tried instead.
+    """
+
+    depth: int
+    hops: int
+    linked: bool
+    before: Before
+    bare_seeds: bool = False
+
+
+class Ruling(msgspec.Struct, frozen=True):
+    """What a visit comes to.
+
+    fate: of its URL. error: of the visit. again_as_page: it waits to be fetched as a page.
+    over_http: its seeds are tried over http. loops: it redirects to itself. follows: its redirect
+    is admitted, one hop on.
+    change: of its page, None where there is none. is_good: it brought a version of the document.
+    is_not_modified: the server confirmed what is held. entries: it is read as a sitemap.
+    """
+
+    fate: Fate
+    error: str | None = None
+    again_as_page: bool = False
+    over_http: bool = False
+    loops: bool = False
+    follows: bool = False
+    change: Change | None = None
+    is_good: bool = False
+    is_not_modified: bool = False
+    entries: bool = False
+
+
+def rule(arrival: Arrival, facts: Facts, config: Config, *, chance: float = 0.5) -> Ruling:
+    """The ruling on a visit; `chance` (0..1) spreads the rests before further tries."""
+    reply, document, entry = arrival.visit.reply, arrival.visit.document, arrival.entry
+    error = reply.error or document.error
+    redirects = reply.redirect is not None and error is None
+    if redirects:
+        error = _chain_error(arrival, facts.hops, config.fetch.max_redirects)
+    fate = fate_of(arrival, error, config, chance=chance)
+    over_http = facts.bare_seeds and may_try_http(arrival, config)
+    if over_http:
+        fate = Fate("failed", fate.reason)
+    again = facts.linked and entry.kind in KINDS_THAT_BECOME_PAGES
+    if again:
+        fate = Fate("queued")
+    is_page = entry.kind == "page" and fate.state in ("done", "failed")
+    is_good = is_page and _is_good(reply, error, facts.before)
+    change = _change(arrival, error, is_good, facts.before) if is_page else None
+    return Ruling(
+        fate,
+        error,
+        again_as_page=again,
+        over_http=over_http,
+        loops=redirects and error == "redirect_loop",
+        follows=redirects and error is None,
+        change=change,
+        is_good=is_good and change == "document",
+        is_not_modified=reply.status == 304 and _was_conditional(arrival),
+        entries=bool(document.entries) and not is_page and fate.state != "queued",
+    )
+
+
+def fate_of(arrival: Arrival, error: str | None, config: Config, *, chance: float) -> Fate:
+    """What becomes of the URL that an attempt was made at."""
+    if arrival.blameless:
+        return Fate("queued", error, outage.PROBE_S)
+    reply = arrival.visit.reply
+    refused = reply.status is not None and reply.status >= 400
+    if arrival.visit.job.method == "HEAD" and refused and reply.status not in pace.PENALISED:
+        return HEAD_REFUSED
+    return pace.fate(
+        reply.status,
+        error,
+        arrival.attempts,
+        config.pace,
+        retry_after_s=reply.retry_after_s,
+        try_again=reply.try_again,
+        chance=chance,
+    )
+
+
+def may_try_http(arrival: Arrival, config: Config) -> bool:
+    """Could seeds without a scheme be meant for http, since https cannot connect?
+
+    The first fetch of an origin tells, which is its robots.txt where such are asked for.
+    """
+    entry, visit = arrival.entry, arrival.visit
+    tells = bool(arrival.for_origin) or (entry.priority == 0 and not config.robots.obey)
+    error = visit.reply.error or visit.document.error
+    return tells and not arrival.blameless and words.of(error).unconnected
+
+
+def _chain_error(arrival: Arrival, hops: int, max_redirects: int) -> str | None:
+    """Why a redirect cannot be followed: to itself, or too long a chain.
+
+    Longer loops show when the batch is written (`store/redirects.py`).
+    """
+    target = arrival.visit.reply.redirect
+    if target is not None and target.hash == arrival.entry.hash:
+        return "redirect_loop"
+    return "too_many_redirects" if hops >= max_redirects else None
+
+
+def _was_conditional(arrival: Arrival) -> bool:
+    job = arrival.visit.job
+    return bool(job.etag or job.last_modified)
+
+
+def _is_good(reply: Reply, error: str | None, before: Before) -> bool:
+    """Does this visit bring a new version of the document, rather than a failure to fetch it?"""
+    if reply.status is None or not 200 <= reply.status < 300:
+        return False
+    return error is None or words.of(error).kept or not before.document_at
+
+
+def _change(arrival: Arrival, error: str | None, is_good: bool, before: Before) -> Change:
+    entry, reply = arrival.entry, arrival.visit.reply
+    asked = entry.etag or entry.last_modified
+    if reply.status == 304 and error is None and asked and before.is_page:
+        return "unchanged"
+    return "failure" if before.document_at and not is_good else "document"
+
+
+# robots.txt
+
+
+class RobotsRuling(msgspec.Struct, frozen=True):
+    """What a reply for a robots.txt comes to (RFC 9309, section 2.3.1).
+
+    follows: its redirect is asked next. retry_in_s: it is asked for again, None for not.
+    counted: this was a try. over_http: the seeds of its origin are tried over http.
+    failed: why it could not be had, None when all is known: the rules where has_rules, else that
+    everything is allowed.
+    """
+
+    follows: bool = False
+    retry_in_s: float | None = None
+    counted: bool = True
+    over_http: bool = False
+    failed: str | None = None
+    has_rules: bool = False
+
+
+def rule_robots(
+    arrival: Arrival, config: Config, *, bare_seeds: bool, chance: float = 0.5
+) -> RobotsRuling:
+    """The ruling on a reply for a robots.txt. bare_seeds: seeds without a scheme wait for it."""
+    reply, entry = arrival.visit.reply, arrival.entry
+    redirect = reply.redirect
+    if redirect is not None and redirect.refusal is None and entry.hops < MAX_ROBOTS_HOPS:
+        return RobotsRuling(follows=True)
+    if arrival.blameless:
+        return RobotsRuling(retry_in_s=outage.PROBE_S, counted=False)
+    error = None if reply.status is not None and words.of(reply.error).rules else reply.error
+    fate = fate_of(arrival, error, config, chance=chance)
+    over_http = bare_seeds and may_try_http(arrival, config)
+    if fate.state == "queued" and not over_http:
+        return RobotsRuling(retry_in_s=fate.retry_in_s)
+    failed = fate.reason if fate.state != "done" else None
+    good = failed is None and reply.status is not None and 200 <= reply.status < 300
+    return RobotsRuling(over_http=over_http, failed=failed, has_rules=good)
+
+
+# What is kept of a document
+
+
+def as_kept(arrival: Arrival, config: Config) -> Arrival:
+    """The visit with what the person wants kept of it."""
+    if config.store.obey_noindex and _asks_not_to_be_indexed(arrival.visit.document):
+        return _without_content(arrival)
+    return arrival
+
+
+def _asks_not_to_be_indexed(document: Document) -> bool:
+    asked = (document.meta_robots or "").replace(",", " ").split()
+    return "noindex" in asked or "none" in asked
+
+
+def _without_content(arrival: Arrival) -> Arrival:
+    """A visit that says what was answered and where it leads, but nothing of what was written."""
+    visit = arrival.visit
+    document = msgspec.structs.replace(
+        visit.document, title=None, description=None, h1=None, text=None, word_count=None,
+        text_hash=None,
+    )  # fmt: skip
+    bare = msgspec.structs.replace(visit, document=document, body=None, body_sha256=None)
+    return msgspec.structs.replace(arrival, visit=bare)
+
+
+def without_document(arrival: Arrival) -> Arrival:
+    """A visit whose content cannot be stored keeps its place in history, with the error."""
+    visit = arrival.visit
+    reply = Reply(
+        status=visit.reply.status,
+        error=visit.reply.error or "decode_error",
+        error_detail="the document could not be stored",
+        total_ms=visit.reply.total_ms,
+    )
+    bare = msgspec.structs.replace(
+        visit, reply=reply, document=Document(), body=None, body_sha256=None
+    )
+    return msgspec.structs.replace(arrival, visit=bare)
+
+
+def best_links(
+    document: Document, wanted: Container[int], *, follow_nofollow: bool
+) -> dict[int, tuple[int, str]]:
+    """By target, rank and kind of the first of the best links that lead to it.
+
+    wanted: indexes of targets. Ranks: 2 for links to follow, 1 for those that ask not to be
+    followed, 0 for all others.
+    """
+    best: dict[int, tuple[int, str]] = {}
+    links = document.columns
+    targets, kinds, nofollows = links.targets, links.kinds, links.nofollows
+    for at in compress(count(), map(wanted.__contains__, targets)):
+        target, kind, rank = targets[at], kinds[at], 0
+        if kind in FOLLOWED:
+            rank = 1 if nofollows and nofollows[at] and not follow_nofollow else 2
+        held = best.get(target)
+        if held is None or rank > held[0]:
+            best[target] = rank, kind
+    return best
