@@ -202,7 +202,9 @@ def _journal(chance: Random) -> list[Page]:
         page = _page(f"/journal/{n}", f"Journal, entry {n}", body, head=canonical)
         pages.append(page)
         if n % 10 == 0:
-            pages.append(Page(f"{page.path}?print=1", page.body))
+            # the older half of the copies forgot to say whose copies they are
+            copy = page.body if n >= JOURNAL // 2 else page.body.replace(canonical, "")
+            pages.append(Page(f"{page.path}?print=1", copy))
     return pages
 
 

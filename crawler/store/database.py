@@ -20,6 +20,7 @@ import sqlite_utils
 from sqlite_utils import utils as sqlite_utils_library
 
 from crawler.errors import StorageError
+from crawler.store import views
 from crawler.store.schema import APPLICATION_ID, migrations
 
 Connection = Any
@@ -106,6 +107,7 @@ def _prepare(connection: Connection, path: Path, *, existing: bool) -> None:
     connection.execute("PRAGMA wal_autocheckpoint = 4000")
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     migrations.apply(database)
+    views.refresh(connection)
     _forget_statistics(connection)
     # A write, so that a read-only place is found out before any request is made.
     connection.execute("BEGIN IMMEDIATE")

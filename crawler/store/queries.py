@@ -315,8 +315,9 @@ def ask(connection: Connection, name: str) -> Rows:
 
 PROPOSALS = (
     (
-        # The count is made once, and spares a first crawl the look at every page.
-        "SELECT 1 FROM changes WHERE (SELECT count(*) FROM runs WHERE state = 'finished') > 1",
+        # The count comes first, and spares a first crawl the look at every visit.
+        "SELECT 1 WHERE (SELECT count(*) FROM runs WHERE state = 'finished') > 1 "
+        "AND EXISTS (SELECT 1 FROM changes)",
         "SELECT change, count(*) AS pages FROM changes GROUP BY change",
     ),
     (

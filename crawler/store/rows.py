@@ -86,6 +86,7 @@ VISITS = table(
         "body_id": "body_id",
         "title": "document.title",
         "text_hash": "document.text_hash",
+        "canonical": "document.canonical",
     },
 )
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from sqlite_utils import Database, Migrations
 
-from crawler.store import views
-
 APPLICATION_ID = 0x43524C52
 """``PRAGMA application_id``: "CRLR", so that we know our own files."""
 
@@ -237,9 +235,7 @@ def first_schema(db: Database) -> None:
 
 @migrations()
 def first_views(db: Database) -> None:
-    """The questions that version 0.1 answers by name."""
-    for name, sql in views.VIEWS.items():
-        db.create_view(name, sql)
+    """Version 0.1 made views here. They are no migrations any more: see `views.refresh`."""
 
 
 LINKS_BY_TARGET = "CREATE INDEX IF NOT EXISTS links_target_id ON links(target_id)"
@@ -252,4 +248,26 @@ def links_are_indexed_at_the_end(db: Database) -> None:
     """A file without links does without the index for now; its views need none."""
     if db.execute("SELECT 1 FROM links LIMIT 1").fetchone() is None:
         db.execute("DROP INDEX links_target_id")
-    db.create_view("orphan_pages", views.VIEWS["orphan_pages"], replace=True)
+
+
+@migrations()
+def changes_are_computed_from_visits(db: Database) -> None:
+    """A visit keeps the canonical that it saw; of earlier ones only the last is known."""
+    db.execute("ALTER TABLE visits ADD COLUMN canonical TEXT")
+    db.execute(
+        """
+        UPDATE visits
+        SET canonical = pages.canonical
+        FROM pages
+        WHERE pages.id = visits.url_id
+            AND pages.canonical IS NOT NULL
+            AND visits.kind = 'page'
+            AND visits.status BETWEEN 200 AND 299
+        """
+    )
+
+
+@migrations()
+def views_made(db: Database) -> None:
+    """The names of the views that are the crawler's own, so that it replaces no others."""
+    db.execute("CREATE TABLE _crawler_views (name TEXT NOT NULL UNIQUE) STRICT")

@@ -1,23 +1,74 @@
 """Which questions does a crawl answer by name?
 
-Each view is one question that people ask; the first comment of its SQL says which.
+Each view is one question that people ask; the first comment of its SQL says which. They are no
+migrations: whoever opens a file for writing makes them anew where they differ from these.
+
+Written so that any SQLite from 3.37 on and DuckDB's scanner read them alike: no iif, no boolean as
+a number, no IS DISTINCT FROM, every column grouped by, and no UNION within a recursion. One view
+that a library cannot read closes the whole file to it.
 """
 
 from __future__ import annotations
 
-VIEWS = {
-    "broken_links": """
+import logging
+from collections.abc import Iterable
+from textwrap import dedent
+from typing import Any
+
+from crawler.store import changes
+
+FIRST_VIEWS = frozenset(
+    {
+        "broken_links", "canonical_mismatches", "changes", "crawl_summary", "depth_histogram",
+        "duplicate_pages", "duplicate_titles", "external_domains", "host_summary",
+        "images_without_alt", "missing_metadata", "orphan_pages", "redirect_chains",
+        "seed_summary", "skipped_urls", "slow_pages",
+    }
+)  # fmt: skip
+"""The views of version 0.1, which kept no list of its own views in a file."""
+_log = logging.getLogger(__name__)
+
+NO_WAY_THERE = (
+    "dns_fail", "dns_timeout", "connect_refused", "connect_timeout", "conn_reset", "conn_closed",
+    "tls_verify", "tls_proto", "timeout", "timeout_total", "proto_error", "redirect_loop",
+    "too_many_redirects", "bad_redirect",
+)  # fmt: skip
+"""Errors after which a link leads nowhere. A document that was too large is there all the same."""
+
+
+def _listed(words: Iterable[str]) -> str:
+    return ", ".join(f"'{word}'" for word in words)
+
+
+VIEWS = changes.VIEWS | {
+    "current_links": """
+        -- Links of pages that are still there; a page that is gone or has moved carries none.
+        SELECT links.*, source.url AS page
+        FROM links
+        JOIN urls AS source ON source.id = links.source_id
+        WHERE source.status IS NULL
+            OR source.status IN (304, 429)
+            OR source.status NOT BETWEEN 300 AND 499
+    """,
+    "broken_links": f"""
         -- Links that lead nowhere, at once or by redirects, each with its page and its anchor.
         WITH RECURSIVE broken(id, cause_id, hops) AS (
             SELECT id, id, 0
             FROM urls
-            WHERE status >= 400 OR state = 'failed'
-            UNION
+            WHERE (state = 'failed' AND reason IN ({_listed(NO_WAY_THERE)}))
+                OR (
+                    status >= 400
+                    AND status NOT IN (401, 403, 407, 429)
+                    AND (state IN ('done', 'failed') OR (state = 'queued' AND attempts = 0))
+                )
+            UNION ALL
             SELECT visits.url_id, broken.cause_id, broken.hops + 1
             FROM broken
-            JOIN visits ON visits.redirect_to_id = broken.id
-            JOIN urls ON urls.id = visits.url_id
-            WHERE broken.hops < 10
+            CROSS JOIN visits
+            CROSS JOIN urls
+            WHERE visits.redirect_to_id = broken.id
+                AND urls.id = visits.url_id
+                AND broken.hops < 10
                 AND visits.kind <> 'robots'
                 AND urls.state = 'done'
                 AND visits.id = (
@@ -25,22 +76,29 @@ VIEWS = {
                 )
         )
         SELECT
-            source.url AS page,
+            current_links.page,
             target.url AS link,
-            links.anchor,
-            links.kind,
+            current_links.anchor,
+            current_links.kind,
             cause.status,
             cause.reason,
-            iif(broken.hops, cause.url, NULL) AS redirected_to,
-            links.region,
-            links.position,
-            links.source_id,
-            links.target_id
+            CASE WHEN broken.hops > 0 THEN cause.url END AS redirected_to,
+            CASE
+                WHEN cause.state = 'queued'
+                    OR cause.status BETWEEN 200 AND 299
+                    OR hosts.blocked_until IS NOT NULL
+                THEN 0
+                ELSE 1
+            END AS certain,
+            current_links.region,
+            current_links.position,
+            current_links.source_id,
+            current_links.target_id
         FROM broken
-        JOIN links ON links.target_id = broken.id
+        JOIN current_links ON current_links.target_id = broken.id
         JOIN urls AS cause ON cause.id = broken.cause_id
-        JOIN urls AS source ON source.id = links.source_id
-        JOIN urls AS target ON target.id = links.target_id
+        JOIN urls AS target ON target.id = current_links.target_id
+        LEFT JOIN hosts ON hosts.id = cause.host_id
     """,
     "redirect_chains": """
         -- Redirects hop by hop, from each URL that starts a chain.
@@ -79,7 +137,8 @@ VIEWS = {
             target.state AS target_state,
             pages.status AS target_status,
             coalesce(chains.error, target.reason) AS error,
-            source.url LIKE 'https:%' AND target.url LIKE 'http:%' AS to_insecure,
+            CASE WHEN source.url LIKE 'https:%' AND target.url LIKE 'http:%' THEN 1 ELSE 0 END
+                AS to_insecure,
             chains.start_id
         FROM chains
         JOIN urls AS start ON start.id = chains.start_id
@@ -126,7 +185,7 @@ VIEWS = {
         SELECT
             depth,
             count(*) AS pages,
-            sum(status >= 400 OR error IS NOT NULL) AS errors,
+            count(CASE WHEN status >= 400 OR error IS NOT NULL THEN 1 END) AS errors,
             round(avg(ttfb_ms), 1) AS ttfb_ms,
             sum(body_bytes) AS body_bytes
         FROM pages
@@ -135,23 +194,33 @@ VIEWS = {
     """,
     "host_summary": """
         -- What each host gave, what waits for it, and what it waits for.
+        WITH fetched AS (
+            SELECT
+                host_id,
+                count(*) AS fetched,
+                count(CASE WHEN status BETWEEN 200 AND 299 THEN 1 END) AS ok,
+                count(CASE WHEN status >= 400 THEN 1 END) AS http_errors,
+                count(error) AS errors,
+                round(avg(ttfb_ms), 1) AS ttfb_ms
+            FROM pages
+            GROUP BY host_id
+        )
         SELECT
             hosts.host,
             hosts.pages,
             hosts.queued,
-            count(pages.id) AS fetched,
-            sum(pages.status BETWEEN 200 AND 299) AS ok,
-            sum(pages.status >= 400) AS http_errors,
-            sum(pages.error IS NOT NULL) AS errors,
-            round(avg(pages.ttfb_ms), 1) AS ttfb_ms,
+            coalesce(fetched.fetched, 0) AS fetched,
+            fetched.ok,
+            fetched.http_errors,
+            coalesce(fetched.errors, 0) AS errors,
+            fetched.ttfb_ms,
             hosts.delay_ms,
             hosts.next_fetch_at,
             hosts.blocked_until,
             hosts.block_reason
         FROM hosts
-        LEFT JOIN pages ON pages.host_id = hosts.id
-        WHERE hosts.queued > 0 OR pages.id IS NOT NULL
-        GROUP BY hosts.id
+        LEFT JOIN fetched ON fetched.host_id = hosts.id
+        WHERE hosts.queued > 0 OR fetched.fetched > 0
     """,
     "slow_pages": """
         -- The slowest good pages first, by milliseconds to the first byte.
@@ -161,21 +230,28 @@ VIEWS = {
         ORDER BY pages.ttfb_ms DESC
     """,
     "duplicate_titles": """
-        -- Titles that more than one good page carries.
-        SELECT title, count(*) AS pages, min(url) AS example
+        -- Titles that more than one good page carries; pages of one canonical count as one.
+        SELECT
+            title,
+            count(DISTINCT coalesce(canonical, url)) AS pages,
+            min(coalesce(canonical, url)) AS example
         FROM pages
-        WHERE title IS NOT NULL AND status = 200
+        WHERE title <> '' AND status = 200
         GROUP BY title
-        HAVING count(*) > 1
+        HAVING count(DISTINCT coalesce(canonical, url)) > 1
         ORDER BY pages DESC
     """,
     "duplicate_pages": """
-        -- Good pages with the very same visible text.
-        SELECT text_hash, count(*) AS pages, min(url) AS example, max(title) AS title
+        -- Good pages with the very same visible text; pages of one canonical count as one.
+        SELECT
+            text_hash,
+            count(DISTINCT coalesce(canonical, url)) AS pages,
+            min(coalesce(canonical, url)) AS example,
+            max(title) AS title
         FROM pages
         WHERE text_hash IS NOT NULL AND status = 200 AND word_count > 0
         GROUP BY text_hash
-        HAVING count(*) > 1
+        HAVING count(DISTINCT coalesce(canonical, url)) > 1
         ORDER BY pages DESC
     """,
     "orphan_pages": """
@@ -186,7 +262,7 @@ VIEWS = {
         JOIN urls AS sitemap ON sitemap.id = sitemap_entries.sitemap_id
         WHERE pages.id NOT IN (
             SELECT target_id
-            FROM links
+            FROM current_links
             WHERE source_id <> target_id
         )
     """,
@@ -194,9 +270,9 @@ VIEWS = {
         -- Good HTML pages without a title, description or h1, or with an overlong title.
         SELECT
             url,
-            title IS NULL OR title = '' AS no_title,
-            description IS NULL OR description = '' AS no_description,
-            h1 IS NULL OR h1 = '' AS no_h1,
+            CASE WHEN coalesce(title, '') = '' THEN 1 ELSE 0 END AS no_title,
+            CASE WHEN coalesce(description, '') = '' THEN 1 ELSE 0 END AS no_description,
+            CASE WHEN coalesce(h1, '') = '' THEN 1 ELSE 0 END AS no_h1,
             length(title) AS title_length,
             length(description) AS description_length,
             id
@@ -213,64 +289,85 @@ VIEWS = {
     """,
     "images_without_alt": """
         -- Images without an alt attribute, with their page (alt="" is right for decoration).
-        SELECT source.url AS page, target.url AS image, links.position
-        FROM links
-        JOIN urls AS source ON source.id = links.source_id
-        JOIN urls AS target ON target.id = links.target_id
-        WHERE links.kind = 'img' AND links.anchor IS NULL
+        SELECT current_links.page, target.url AS image, current_links.position
+        FROM current_links
+        JOIN urls AS target ON target.id = current_links.target_id
+        WHERE current_links.kind = 'img' AND current_links.anchor IS NULL
     """,
     "canonical_mismatches": """
-        -- Pages whose canonical is another URL, and what that URL answered.
-        SELECT pages.url, pages.canonical, target.state AS canonical_state,
-            other.status AS canonical_status, pages.id
-        FROM pages
-        JOIN links ON links.source_id = pages.id AND links.kind = 'canonical'
-        JOIN urls AS target ON target.id = links.target_id
-        LEFT JOIN pages AS other ON other.id = target.id
-        WHERE pages.canonical <> pages.url
-    """,
-    "changes": """
-        -- What the last crawl found new, changed or gone, when there was one before it.
-        WITH earlier AS (
-            SELECT max(id) AS id
-            FROM runs
-            WHERE finish_reason = 'finished' AND id < (SELECT max(id) FROM runs)
-        ),
-        latest AS (
-            SELECT min(runs.started_at) AS started_at
-            FROM runs, earlier
-            WHERE runs.id > earlier.id
+        -- Pages whose canonical is another URL, and what that answered; or that name several.
+        WITH named AS (
+            SELECT
+                source_id,
+                min(position) AS position,
+                count(DISTINCT target_id) AS canonicals
+            FROM current_links
+            WHERE kind = 'canonical'
+            GROUP BY source_id
         )
         SELECT
             pages.url,
-            CASE
-                WHEN pages.first_seen_at >= latest.started_at THEN 'new'
-                WHEN pages.document_at >= latest.started_at THEN 'changed'
-                ELSE 'gone'
-            END AS change,
-            pages.status,
-            pages.error,
-            pages.title,
-            pages.changed_at,
+            pages.canonical,
+            target.state AS canonical_state,
+            target.status AS canonical_status,
+            coalesce(named.canonicals, 1) AS canonicals,
+            (
+                SELECT min(other.url)
+                FROM links AS also
+                JOIN urls AS other ON other.id = also.target_id
+                WHERE also.source_id = pages.id
+                    AND also.kind = 'canonical'
+                    AND other.url <> pages.canonical
+            ) AS other_canonical,
             pages.id
-        FROM pages, latest
-        WHERE pages.first_seen_at >= latest.started_at
-            OR (pages.changed_at >= latest.started_at AND pages.document_at >= latest.started_at)
-            OR (
-                pages.fetched_at >= latest.started_at
-                AND pages.document_at < latest.started_at
-                AND (pages.status >= 400 OR pages.error IS NOT NULL)
-            )
+        FROM pages
+        LEFT JOIN named ON named.source_id = pages.id
+        LEFT JOIN links AS first
+            ON first.source_id = pages.id AND first.position = named.position
+        LEFT JOIN urls AS target ON target.id = first.target_id
+        WHERE pages.status BETWEEN 200 AND 299
+            AND (pages.canonical <> pages.url OR named.canonicals > 1)
     """,
     "external_domains": """
         -- Other domains that pages link to: how often, and from how many pages.
-        SELECT hosts.registered_domain AS domain, count(*) AS links,
-            count(DISTINCT links.source_id) AS pages
+        SELECT hosts.registered_domain AS domain, count(current_links.source_id) AS links,
+            count(DISTINCT current_links.source_id) AS pages
         FROM urls
         JOIN hosts ON hosts.id = urls.host_id
-        JOIN links ON links.target_id = urls.id
+        JOIN current_links ON current_links.target_id = urls.id
         WHERE urls.reason = 'scope' OR (urls.kind = 'check' AND urls.via = 'a')
         GROUP BY hosts.registered_domain
         ORDER BY links DESC
     """,
 }
+
+
+def refresh(connection: Any) -> None:
+    """Make the views of this version where a file has others, in one transaction.
+
+    A person's own views stay, also one that bears the name of a newer one of ours.
+    """
+    listed = {name for (name,) in connection.execute("SELECT name FROM _crawler_views")}
+    there = dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'view'"))
+    if listed == WANTED.keys() and all(there.get(name) == WANTED[name] for name in WANTED):
+        return
+    ours = [name for name in listed or FIRST_VIEWS if name in there]
+    connection.execute("BEGIN IMMEDIATE")
+    for name in ours:
+        connection.execute(f"DROP VIEW {_quoted(name)}")
+    connection.execute("DELETE FROM _crawler_views")
+    taken = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    for name, statement in WANTED.items():
+        if name in taken:
+            _log.warning("%s: is your own, so the crawler's view of that name is not made", name)
+            continue
+        connection.execute(statement)
+        connection.execute("INSERT INTO _crawler_views (name) VALUES (?)", (name,))
+    connection.execute("COMMIT")
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+WANTED = {name: f"CREATE VIEW {name} AS\n{dedent(sql).strip()}" for name, sql in VIEWS.items()}

@@ -188,8 +188,13 @@ def add_url(
 
 
 def add_page(connection: database.Connection, number: int, *, first_seen_hour: int) -> None:
-    """A good page of the last run."""
+    """A good page, first visited by the run that began in that hour, and again by the last."""
     add_url(connection, number, "done", None, 200)
+    connection.execute(
+        "INSERT INTO visits (run_id, url_id, kind, method, attempt, started_at, status) "
+        "VALUES (?, ?, 'page', 'GET', 1, ?, 200)",
+        (first_seen_hour, number, at(first_seen_hour, 1)),
+    )
     connection.execute(
         "INSERT INTO pages (id, url, depth, status, fetched_at, document_at, first_seen_at) "
         "VALUES (?, ?, 0, 200, ?, ?, ?)",

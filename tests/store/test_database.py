@@ -145,21 +145,6 @@ def test_plain_tools_read_while_the_crawl_writes(web: Web, database: Path) -> No
     assert json.loads(answer.stdout) == [{"n": 201}]
 
 
-def test_every_view_opens_in_a_plain_sqlite(web: Web, database: Path) -> None:
-    sqlite3 = require_program("sqlite3", "apt-get install sqlite3")
-    web.page("/", links=["/gone", "/a", "/a"])
-    web.redirect("/a", "/b")
-    web.page("/b")
-    crawl(database, web.url())
-    views = rows(database, "SELECT name FROM sqlite_master WHERE type = 'view'")
-    assert ("broken_links",) in views
-    script = "\n".join(f"SELECT count(*) FROM {name};" for (name,) in views)
-    answer = subprocess.run(
-        [str(sqlite3), "-readonly", str(database), script], capture_output=True, check=True
-    )
-    assert (len(answer.stdout.split()), answer.stderr) == (len(views), b"")
-
-
 def test_a_stored_body_opens_in_the_sqlite_shell(web: Web, database: Path, tmp_path: Path) -> None:
     sqlite3 = require_program("sqlite3", "apt-get install sqlite3")
     web.page("/", body="x" * 5000)
