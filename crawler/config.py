@@ -20,6 +20,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from crawler.errors import UsageError
+from crawler.patterns import PatternError, Patterns
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
@@ -37,7 +38,7 @@ class ScopeConfig(Section, frozen=True):
 
     mode: page (only the seeds), prefix (below the seeds' folders), host (the seeds' hosts; http,
         https and www. count as one), domain (their registered domains) or any.
-    include: when given, a URL outside the seeds must match one of these regular expressions.
+    include: when given, a URL outside the seeds must match one of these regular expressions (RE2).
     exclude: a URL that matches one of these is skipped; it wins over include.
     max_depth: clicks from a seed.
     max_pages_per_host: pages of one host; more are ``skipped: host_cap``.
@@ -378,14 +379,12 @@ def _is_network(text: str) -> bool:
 
 
 def _compile(setting: Setting, patterns: tuple[str, ...]) -> None:
-    for pattern in patterns:
-        try:
-            re.compile(pattern)
-        except (re.error, RecursionError, OverflowError) as error:
-            raise UsageError(
-                f"{setting.source}: {setting.key}: {_shown(pattern)} is not a regular expression: "
-                f"{error}"
-            ) from None
+    try:
+        Patterns(patterns)
+    except PatternError as error:
+        raise UsageError(
+            f"{setting.source}: {setting.key}: {_shown(error.pattern)} {error.why}"
+        ) from None
 
 
 def _shown(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -123,6 +124,29 @@ def test_a_pattern_that_is_none_is_refused_before_the_crawl(written: Written) ->
     path = written('[scope]\nexclude = ["(unclosed"]\n')
     message = refusal(path)
     assert message.startswith(f'{path}: scope.exclude: "(unclosed" is not a regular expression')
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name"),
+    [
+        ("(?=a)b", "look-around"),
+        ("b(?!a)", "look-around"),
+        ("(?<=a)b", "look-around"),
+        ("(?<!a)b", "look-around"),
+        (r"(a)\1", "back-references"),
+        ("(?P<x>a)(?P=x)", "back-references"),
+        ("(?>a+)b", "possessive or atomic matching"),
+        ("a++b", "possessive or atomic matching"),
+    ],
+)
+def test_what_could_take_for_ever_is_refused_by_name(
+    written: Written, pattern: str, name: str
+) -> None:
+    path = written(f"[scope]\nexclude = ['fine', '{pattern}']\n")
+    assert refusal(path) == (
+        f"{path}: scope.exclude: {json.dumps(pattern)} uses {name}, "
+        "which RE2 leaves out so that no pattern can hang a crawl"
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ best one counts, so that the end does not depend on the order in which pages cam
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from enum import IntEnum
 from urllib.parse import urlsplit
@@ -16,6 +15,7 @@ import msgspec
 from crawler.config import Config, ScopeConfig
 from crawler.errors import UsageError
 from crawler.model import FOLLOWED, Target
+from crawler.patterns import PatternError, Patterns
 from crawler.policy import traps, urls
 
 
@@ -81,28 +81,12 @@ def seed_key(url: str, mode: str) -> str | None:
     return keys[-1] if keys else None
 
 
-class UrlPatterns(msgspec.Struct, frozen=True):
-    """Regular expressions, each on its own: flags and groups of one mean nothing to another."""
-
-    parts: tuple[re.Pattern[str], ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.parts)
-
-    def match(self, url: str) -> bool:
-        """Does any of them occur in the URL?"""
-        return any(part.search(url) for part in self.parts)
-
-
-def compile_patterns(patterns: tuple[str, ...], key: str) -> UrlPatterns:
-    """Raises UsageError, which names the key, when one is not a regular expression."""
-    parts = []
-    for pattern in patterns:
-        try:
-            parts.append(re.compile(pattern))
-        except re.error as error:
-            raise UsageError(f"{key}: {pattern!r} is not a regular expression: {error}") from None
-    return UrlPatterns(tuple(parts))
+def compile_patterns(patterns: tuple[str, ...], key: str) -> Patterns:
+    """Raises UsageError, which names the key, when one is no regular expression that can be had."""
+    try:
+        return Patterns(patterns)
+    except PatternError as error:
+        raise UsageError(f"{key}: {error.pattern!r} {error.why}") from None
 
 
 class Judge:

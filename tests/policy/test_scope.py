@@ -129,11 +129,12 @@ def test_seeds_need_not_match_include() -> None:
 def test_each_expression_stands_for_itself() -> None:
     # flags in the middle of a joined expression are an error, and groups would be renumbered
     judged = judge(
-        ["https://example.org/"], exclude=(r"(a)(b)x", r"(?i)/PRIVATE", r"/(\d+)/\1/", "(?P<n>q)z")
+        ["https://example.org/"],
+        exclude=(r"(a)(b)x", r"(?i)/PRIVATE", r"/(?P<n>\d+)/x/", "(?P<n>q)z"),
     )
     refused = (Standing.REFUSED, "excluded")
     assert verdict(judged, "https://example.org/private") == refused
-    assert verdict(judged, "https://example.org/12/12/") == refused
+    assert verdict(judged, "https://example.org/12/x/") == refused
     assert verdict(judged, "https://example.org/12/13/") == (Standing.ACCEPTED, None)
 
 
