@@ -8,10 +8,11 @@ that no parser behind it meets an encoding it does not know.
 
 from __future__ import annotations
 
-import codecs
 import re
 from typing import Final, NamedTuple
 
+from crawler.parse.encodings import decode as decode_as
+from crawler.parse.labels import named, of_codec
 from crawler.parse.loops import is_utf8
 
 PRESCAN_BYTES: Final = 1024
@@ -19,116 +20,36 @@ LATE_BYTES: Final = 65_536
 """How far a declaration is looked for that comes too late, before anything is guessed: browsers
 begin again when they meet one."""
 
+HINT_BYTES: Final = 4096
+"""How near the top any ``charset=`` is taken for a hint."""
+
+FEW_LETTERS: Final = 8
+RARE_LETTERS: Final = 30
+"""Below so many bytes beyond ASCII no Latin alphabet is told from another, or none of the rare."""
+
+MOST_OF: Final = 2
+"""So many characters of UTF-8 must be right for one that is wrong: by chance they rarely are."""
+
+BORNE_OUT: Final = 20
+"""So many must be right for one that is wrong in an encoding that was but hinted at."""
+
 FALLBACK: Final = "windows-1252"
 
-# Name in the Encoding Standard, Python's codec, further labels: the table of
-# https://encoding.spec.whatwg.org/#names-and-labels. Of the encodings that it replaces by a single
-# U+FFFD none is here, and neither are utf-7 and base64, which only ever smuggle markup.
-_ENCODINGS: Final = (
-    ("utf-8", "utf-8", "unicode-1-1-utf-8 unicode11utf8 unicode20utf8 utf8 x-unicode20utf8"),
-    (
-        "utf-16le",
-        "utf-16-le",
-        "csunicode iso-10646-ucs-2 ucs-2 unicode unicodefeff utf-16",
-    ),
-    ("utf-16be", "utf-16-be", "unicodefffe"),
-    (
-        "windows-1252",
-        "cp1252",
-        "ansi_x3.4-1968 ascii cp1252 cp819 csisolatin1 ibm819 iso-8859-1 iso-ir-100 iso8859-1"
-        " iso88591 iso_8859-1 iso_8859-1:1987 l1 latin1 us-ascii x-cp1252",
-    ),
-    ("ibm866", "cp866", "866 cp866 csibm866"),
-    (
-        "iso-8859-2",
-        "iso8859-2",
-        "csisolatin2 iso-ir-101 iso8859-2 iso88592 iso_8859-2 iso_8859-2:1987 l2 latin2",
-    ),
-    (
-        "iso-8859-3",
-        "iso8859-3",
-        "csisolatin3 iso-ir-109 iso8859-3 iso88593 iso_8859-3 iso_8859-3:1988 l3 latin3",
-    ),
-    (
-        "iso-8859-4",
-        "iso8859-4",
-        "csisolatin4 iso-ir-110 iso8859-4 iso88594 iso_8859-4 iso_8859-4:1988 l4 latin4",
-    ),
-    (
-        "iso-8859-5",
-        "iso8859-5",
-        "csisolatincyrillic cyrillic iso-ir-144 iso8859-5 iso88595 iso_8859-5 iso_8859-5:1988",
-    ),
-    (
-        "iso-8859-6",
-        "iso8859-6",
-        "arabic asmo-708 csiso88596e csiso88596i csisolatinarabic ecma-114 iso-8859-6-e"
-        " iso-8859-6-i iso-ir-127 iso8859-6 iso88596 iso_8859-6 iso_8859-6:1987",
-    ),
-    (
-        "iso-8859-7",
-        "iso8859-7",
-        "csisolatingreek ecma-118 elot_928 greek greek8 iso-ir-126 iso8859-7 iso88597 iso_8859-7"
-        " iso_8859-7:1987 sun_eu_greek",
-    ),
-    (
-        "iso-8859-8",
-        "iso8859-8",
-        "csiso88598e csisolatinhebrew hebrew iso-8859-8-e iso-ir-138 iso8859-8 iso88598"
-        " iso_8859-8 iso_8859-8:1988 visual",
-    ),
-    ("iso-8859-8-i", "iso8859-8", "csiso88598i logical"),
-    ("iso-8859-10", "iso8859-10", "csisolatin6 iso-ir-157 iso8859-10 iso885910 l6 latin6"),
-    ("iso-8859-13", "iso8859-13", "iso8859-13 iso885913"),
-    ("iso-8859-14", "iso8859-14", "iso8859-14 iso885914"),
-    ("iso-8859-15", "iso8859-15", "csisolatin9 iso8859-15 iso885915 iso_8859-15 l9"),
-    ("iso-8859-16", "iso8859-16", ""),
-    ("koi8-r", "koi8-r", "cskoi8r koi koi8 koi8_r"),
-    ("koi8-u", "koi8-u", "koi8-ru"),
-    ("macintosh", "mac-roman", "csmacintosh mac x-mac-roman"),
-    ("x-mac-cyrillic", "mac-cyrillic", "x-mac-ukrainian"),
-    ("windows-874", "cp874", "dos-874 iso-8859-11 iso8859-11 iso885911 tis-620"),
-    ("windows-1250", "cp1250", "cp1250 x-cp1250"),
-    ("windows-1251", "cp1251", "cp1251 x-cp1251"),
-    ("windows-1253", "cp1253", "cp1253 x-cp1253"),
-    (
-        "windows-1254",
-        "cp1254",
-        "cp1254 csisolatin5 iso-8859-9 iso-ir-148 iso8859-9 iso88599 iso_8859-9 iso_8859-9:1989"
-        " l5 latin5 x-cp1254",
-    ),
-    ("windows-1255", "cp1255", "cp1255 x-cp1255"),
-    ("windows-1256", "cp1256", "cp1256 x-cp1256"),
-    ("windows-1257", "cp1257", "cp1257 x-cp1257"),
-    ("windows-1258", "cp1258", "cp1258 x-cp1258"),
-    (
-        "gbk",
-        "gb18030",
-        "chinese csgb2312 csiso58gb231280 gb2312 gb_2312 gb_2312-80 iso-ir-58 x-gbk",
-    ),
-    ("gb18030", "gb18030", ""),
-    ("big5", "big5hkscs", "big5-hkscs cn-big5 csbig5 x-x-big5"),
-    ("euc-jp", "euc-jp", "cseucpkdfmtjapanese x-euc-jp"),
-    ("iso-2022-jp", "iso2022-jp", "csiso2022jp"),
-    ("shift_jis", "cp932", "csshiftjis ms932 ms_kanji shift-jis sjis windows-31j x-sjis"),
-    (
-        "euc-kr",
-        "cp949",
-        "cseuckr csksc56011987 iso-ir-149 korean ks_c_5601-1987 ks_c_5601-1989 ksc5601 ksc_5601"
-        " windows-949",
-    ),
-    ("x-user-defined", "latin-1", ""),
+_RARE: Final = frozenset(
+    {
+        *("iso-8859-3", "iso-8859-4", "iso-8859-10", "iso-8859-13", "iso-8859-14", "iso-8859-15"),
+        *("iso-8859-16", "macintosh", "ibm866"),
+    }
 )
-_NAMES: Final = {label: name for name, _, labels in _ENCODINGS for label in (name, *labels.split())}
-_CODECS: Final = {name: codec for name, codec, _ in _ENCODINGS}
-_BY_CODEC: Final = {
-    **{codecs.lookup(codec).name: name for name, codec, _ in _ENCODINGS},
-    "gbk": "gbk",
-    "gb2312": "gbk",
-    "big5": "big5",
-    "euc_kr": "euc-kr",
-    "shift_jis": "shift_jis",
+_LATIN: Final = _RARE | {
+    *("iso-8859-2", "windows-1250", "windows-1254", "windows-1257", "windows-1258"),
 }
+_FOREIGN = re.compile(rb"[\x80-\xff]+")
+_ASCII = re.compile(r"[\x00-\x7f]+")
+_HINT = re.compile(rb"charset\s*=[\s\"'\\]*([\w.:-]+)", re.IGNORECASE)
+# a character of UTF-8 of which the last bytes are missing
+_CUT_OFF = re.compile(rb"(?:[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})\Z")
+
 _BOMS: Final = (
     (b"\xef\xbb\xbf", "utf-8"),
     (b"\xff\xfe", "utf-16le"),
@@ -154,8 +75,11 @@ class Decoded(NamedTuple):
     charset: str
 
 
-def decode(body: bytes, header: str | None = None) -> Decoded:
-    """Turns a body into UTF-8; `header` is the charset of Content-Type, as written."""
+def decode(body: bytes, header: str | None = None, *, cut: bool = False) -> Decoded:
+    """Turns a body into UTF-8.
+
+    header: the charset of Content-Type, as written. cut: this is only the beginning of a body.
+    """
     for bom, name in _BOMS:
         if body.startswith(bom):
             return _as_utf8(body[len(bom) :], name)
@@ -164,17 +88,10 @@ def decode(body: bytes, header: str | None = None) -> Decoded:
         return _as_utf8(body, name)
     if is_utf8(body):
         return Decoded(body, "utf-8")
-    return _as_utf8(body, declared(body, LATE_BYTES) or guessed(body))
-
-
-def named(label: str | None) -> str | None:
-    """The WHATWG name of a label, None for one that is unknown or refused."""
-    return _NAMES.get(label.strip(" \t\n\f\r").lower()) if label else None
-
-
-def codec_of(charset: str | None) -> str:
-    """Python's codec for a WHATWG name."""
-    return _CODECS.get(charset or "", "utf-8")
+    late = declared(body, LATE_BYTES)
+    if late is None and _is_nearly_utf8(body, cut=cut):
+        late = "utf-8"
+    return _as_utf8(body, late or _hinted(body) or guessed(body))
 
 
 def declared(body: bytes, within: int = PRESCAN_BYTES) -> str | None:
@@ -204,27 +121,54 @@ def utf16_without_mark(body: bytes) -> str | None:
 
 
 def guessed(body: bytes) -> str:
-    """The likeliest encoding of bytes that declare none and are not UTF-8."""
+    """The likeliest encoding of bytes that declare none and are not UTF-8.
+
+    Few letters that are not ASCII tell nothing of a Latin alphabet's encoding: browsers take
+    windows-1252, and so does this.
+    """
     from resiliparse.parse.encoding import detect_encoding  # 7 ms, and few documents need it
 
     # html5_compatible would turn Korean into UTF-8; codecs come under Python's names.
-    codec = detect_encoding(body, html5_compatible=False) or FALLBACK
-    name = named(codec) or _BY_CODEC.get(_codec_name(codec))
-    return FALLBACK if name is None or name.startswith("utf-") else name
+    name = of_codec(detect_encoding(body, html5_compatible=False) or "") or FALLBACK
+    if name.startswith("utf-"):
+        return FALLBACK
+    foreign = _FOREIGN.findall(body)
+    letters = sum(map(len, foreign))
+    if name in _RARE and letters < RARE_LETTERS:
+        return FALLBACK
+    stand_alone = 2 * len(foreign) > letters
+    return FALLBACK if letters < FEW_LETTERS and (name in _LATIN or stand_alone) else name
 
 
-def _codec_name(codec: str) -> str:
-    try:
-        return codecs.lookup(codec).name
-    except LookupError:
-        return ""
+def _hinted(body: bytes) -> str | None:
+    """What stands behind ``charset=`` near the top, in markup that declares nothing to a browser,
+    where the bytes bear it out."""
+    for found in _HINT.finditer(body[:HINT_BYTES]):
+        name = named(found[1].decode("latin-1"))
+        if name is None or name.startswith("utf-") or name == "x-user-defined":
+            continue
+        text = decode_as(body, name)
+        if text.count("\ufffd") * BORNE_OUT <= sum(char > "\x7f" for char in text):
+            return name
+    return None
+
+
+def _is_nearly_utf8(body: bytes, *, cut: bool) -> bool:
+    """Is this UTF-8 but for a few bytes? A character that the end cuts off tells nothing."""
+    tail = _CUT_OFF.search(body[-3:])
+    whole = body[: len(body) - len(tail[0])] if tail else body
+    text = whole.decode("utf-8", "replace")
+    bad = text.count("\ufffd") - whole.count("\ufffd".encode())
+    good = len(text) - sum(map(len, _ASCII.findall(text))) - bad
+    if not bad:
+        return bool(good) or (cut and tail is not None)
+    return good >= MOST_OF * bad
 
 
 def _as_utf8(body: bytes, name: str) -> Decoded:
-    codec = _CODECS[name]
-    if codec == "utf-8":
+    if name == "utf-8":
         return Decoded(body if is_utf8(body) else body.decode("utf-8", "replace").encode(), name)
-    return Decoded(body.decode(codec, "replace").encode("utf-8", "replace"), name)
+    return Decoded(decode_as(body, name).encode("utf-8", "replace"), name)
 
 
 def _readable(name: str) -> str:

@@ -32,7 +32,7 @@ def read(job: Job, reply: Reply, config: Config) -> Document:
 def _page(job: Job, reply: Reply, said: Declared, config: Config) -> Document:
     body = reply.body
     label = media_type(said.media_type, body) if body else None
-    data, charset = decode(body, said.charset)
+    data, charset = decode(body, said.charset, cut=reply.truncated is not None)
     form = form_of(label, data) if label else "html"
     match form:
         case "html":
@@ -77,7 +77,7 @@ def _listed(job: Job, reply: Reply, said: Declared, config: Config) -> Document:
     body, whole = unpack(reply.body)
     if not body:
         return Document(truncated=None if whole else "parse")
-    data, charset = decode(body, said.charset)
+    data, charset = decode(body, said.charset, cut=reply.truncated is not None)
     kind = media_type(None, data)
     if kind == "text/html":
         return _page(job, reply, said, config) if job.kind == "feed" else Document(kind)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from typing import Final
-from urllib.parse import quote
 
 from crawler.model import Target, worth_keeping
-from crawler.parse.charset import codec_of
+from crawler.parse.encodings import output_of, percent_encoded
 from crawler.parse.loops import indexes
 from crawler.policy.urls import MAX_KEPT_URL, Resolver, UrlRules
 
@@ -38,15 +37,15 @@ class _Memory:
         self._known: dict[tuple[str, str | None, UrlRules], _Addresses] = {}
         self._bytes = 0
 
-    def of(self, place: str, codec: str | None, rules: UrlRules) -> _Addresses:
+    def of(self, place: str, charset: str | None, rules: UrlRules) -> _Addresses:
         """The addresses known in a folder or on a site."""
         if self._bytes > REMEMBERED_BYTES:
             self._known.clear()
             self._bytes = 0
-        addresses = self._known.get((place, codec, rules))
+        addresses = self._known.get((place, charset, rules))
         if addresses is None:
             self._bytes += ENTRY_BYTES + len(place)
-            addresses = self._known[place, codec, rules] = {}
+            addresses = self._known[place, charset, rules] = {}
         return addresses
 
     def add(self, addresses: _Addresses, text: str, target: Target) -> None:
@@ -69,7 +68,7 @@ class Targets:
         *(
             "_base",
             "_by_hash",
-            "_codec",
+            "_charset",
             "_here",
             "_known",
             "_odd",
@@ -80,8 +79,7 @@ class Targets:
     )
 
     def __init__(self, base: str, rules: UrlRules, charset: str | None = "utf-8") -> None:
-        codec = codec_of(charset)
-        self._codec = None if codec.startswith("utf-") else codec
+        self._charset = output_of(charset)
         self._base = base
         self._rules = rules
         self._resolver: Resolver | None = None
@@ -172,15 +170,15 @@ class Targets:
         if path < 0:
             return {}, {}
         folder = base.partition("#")[0].partition("?")[0].rpartition("/")[0]
-        codec, rules = self._codec, self._rules
-        return _memory.of(folder + "/", codec, rules), _memory.of(base[:path], codec, rules)
+        charset, rules = self._charset, self._rules
+        return _memory.of(folder + "/", charset, rules), _memory.of(base[:path], charset, rules)
 
     def _resolve(self, href: str) -> tuple[Target, str | None]:
         if self._resolver is None:
             self._resolver = Resolver(self._base, self._rules)
-        codec = self._codec
-        if codec is not None and not href.isascii():
-            href = _with_query_in(href, codec)
+        charset = self._charset
+        if charset is not None and not href.isascii():
+            href = _with_query_in(href, charset)
         return self._resolver.resolve(href)
 
 
@@ -188,7 +186,7 @@ def _joined(text: str, fragment: str | None) -> str:
     return text if fragment is None else f"{text}#{fragment}"
 
 
-def _with_query_in(href: str, codec: str) -> str:
+def _with_query_in(href: str, charset: str) -> str:
     """The query of a link is sent in the encoding of its page, the path always in UTF-8.
 
     https://url.spec.whatwg.org/#query-state
@@ -197,20 +195,5 @@ def _with_query_in(href: str, codec: str) -> str:
     path, mark, query = before.partition("?")
     if not mark or _OTHER_SCHEME.match(path):
         return href
-    encoded = _FOREIGN.sub(lambda found: _percent_encoded(found[0], codec), query)
+    encoded = _FOREIGN.sub(lambda found: percent_encoded(found[0], charset), query)
     return f"{path}?{encoded}{hashmark}{fragment}"
-
-
-def _percent_encoded(text: str, codec: str) -> str:
-    return "".join(
-        quote(char.encode(codec), safe="") if _has(codec, char) else f"%26%23{ord(char)}%3B"
-        for char in text
-    )
-
-
-def _has(codec: str, char: str) -> bool:
-    try:
-        char.encode(codec)
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from crawler.parse.charset import LATE_BYTES, declared, decode, guessed, named
+from crawler.parse.charset import LATE_BYTES, declared, decode, guessed
+from crawler.parse.labels import named
 from tests.parse.page import hrefs, parsed
 from tests.sites.skip import require_corpus
 
@@ -117,3 +118,79 @@ def test_other_schemes_keep_their_query() -> None:
     assert hrefs(parsed(body, "text/html; charset=iso-8859-1")) == [
         "mailto:a@b.test?subject=%C3%B1"
     ]
+
+
+def test_a_page_of_utf8_with_a_bad_byte_stays_utf8() -> None:
+    body = '<title>Größe</title><a href="/straße">'.encode() + b"caf\xe9 there"
+    for label in ("text/html", "text/plain", None):
+        document = parsed(body, label)
+        assert document.charset == "utf-8", label
+    page = parsed(body, "text/html")
+    assert (page.title, page.text) == ("Größe", "caf\ufffd there")
+    assert hrefs(page) == ["http://h.test/stra%C3%9Fe"]
+
+
+@pytest.mark.parametrize("text", ["Größe über alles", "日本語のページ", "день", "a 😀"])
+def test_a_tail_that_is_cut_off_never_counts(text: str) -> None:
+    whole = text.encode()
+    for end in range(len(whole.decode()[0].encode()) + 2, len(whole)):
+        cut = whole[:end]
+        if cut.isascii():
+            continue
+        found = decode(cut, cut=True)
+        assert found.charset == "utf-8", cut
+        assert found.data.decode() == cut.decode("utf-8", "replace")
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Señor, ¿cómo está? Ã© is what one sees of é", "cp1252"),
+        ("联通", "gbk"),
+        ("Привет, это ещё один день", "cp1251"),
+        ("한국어 페이지", "cp949"),
+    ],
+)
+def test_what_has_bytes_of_utf8_by_chance_is_not_utf8(text: str, encoding: str) -> None:
+    assert decode(f"<p>{text}".encode(encoding)).charset != "utf-8"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("Mañana", "città", "Größe", "Noël", "smörgås", "ação", "El niño", "déjà vu", "Århus"),
+        *("perché no", "für", "naïve café", "¿Qué?", "Übermut tut selten gut", "Curaçao", "£5"),
+    ],
+)
+def test_few_letters_of_a_latin_text_are_windows_1252(text: str) -> None:
+    for markup in ("{}", "<title>{}</title>", "<!doctype html><html><body><p>{}</p>"):
+        found = decode(markup.format(text).encode("cp1252"))
+        assert (found.charset, found.data.decode()) == ("windows-1252", markup.format(text))
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<meta content='text/html; charset=gbk'>",
+        "<meta http-equiv=Content-Type content=text/html; charset=gbk>",
+        "<meta http-equiv='Content-Typ' content='text/html;charset=\"gb2312\"'>",
+        "<metacharset=gbk>",
+        "<!-- charset = 'gbk' -->",
+        "<script charset=utf-8 src=a></script><script charset=gbk src=x></script>",
+    ],
+)
+def test_any_charset_near_the_top_is_a_hint(markup: str) -> None:
+    found = decode(f"{markup}<title>新闻</title>".encode("gbk"))
+    assert found.charset == "gbk"
+    assert "新闻" in found.data.decode()
+
+
+def test_a_hint_that_the_bytes_deny_is_none() -> None:
+    text = "Съешь же ещё этих мягких французских булок, да выпей чаю. " * 3
+    found = decode(f"<i charset=euc-jp><i charset=utf-8>{text}".encode("cp1251"))
+    assert found.charset == "windows-1251"
+
+
+def test_a_link_goes_out_in_the_bytes_that_stand_on_the_page() -> None:
+    document = parsed(b"<a href='/s?q=\xfc\xe2'>x</a>", "text/html; charset=euc-jp")
+    assert hrefs(document) == ["http://h.test/s?q=%FC%E2"]
