@@ -13,6 +13,25 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
+
+def _stand_in_for_closed_streams() -> None:
+    """Put /dev/null where a standard stream was closed (``>&-``), before anything is opened.
+
+    The next file or socket would take its number, and what is meant for people would go there.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            opened = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: this one
+            os.set_inheritable(opened, True)
+    sys.stdin = sys.stdin or open(0, closefd=False)  # noqa: SIM115  # open until the end
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+
+
+_stand_in_for_closed_streams()
+
 INTERRUPTED = signal.getsignal(signal.SIGINT)
 if INTERRUPTED is signal.default_int_handler:
     # Nothing has begun: while modules are loaded, Ctrl-C just ends the process.
@@ -56,9 +75,8 @@ def leave(code: int) -> NoReturn:
     """
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None:  # it was closed before we began
-            with suppress(OSError, ValueError):
-                stream.flush()
+        with suppress(OSError, ValueError):
+            stream.flush()
     os._exit(code)
 
 

@@ -517,6 +517,45 @@ def test_a_closed_standard_error_is_no_error(crawler: Terminal, story: Web) -> N
     assert crawler.ask("PRAGMA integrity_check") == [("ok",)]
 
 
+@pytest.mark.parametrize(
+    "closed", ["<&-", ">&-", "2>&-", "<&- 2>&-", "<&- >&-", ">&- 2>&-", "<&- >&- 2>&-"]
+)
+def test_closed_streams_are_no_error_and_nothing_else_gets_their_place(
+    crawler: Terminal, story: Web, closed: str
+) -> None:
+    crawler.seeds(story.url("/"))
+    ran = subprocess.run(
+        f"{sys.executable} -m crawler crawl seeds.txt --workers 1 {closed}",
+        shell=True,
+        cwd=crawler.folder,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+    )
+    assert (ran.returncode, ran.stdout) == (0, "")
+    assert "Traceback" not in ran.stderr
+    assert crawler.ask("SELECT count(*) FROM pages") == [(4,)]
+    assert crawler.ask("PRAGMA integrity_check") == [("ok",)]
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [("status", 0), ("query", 0), ("explain", 0), ("crawl -", 2), ("--help", 0)]
+)
+def test_every_command_ends_by_its_own_code_without_streams(
+    crawler: Terminal, story: Web, words: str, code: int
+) -> None:
+    crawler("crawl", crawler.seeds(story.url("/")), *AT_ONCE)
+    ran = subprocess.run(
+        f"{sys.executable} -m crawler {words} <&- >&- 2>&-",
+        shell=True,
+        cwd=crawler.folder,
+        env=ENVIRONMENT,
+        timeout=TIMEOUT_S,
+    )
+    assert ran.returncode == code
+
+
 def test_no_text_of_a_stranger_commands_the_terminal(crawler: Terminal, story: Web) -> None:
     hostile = "\x1b]0;owned\x07\x9b2J\u202e[red]"
     story.page("/", title=f"Title{hostile}", links=["/gone\x1b[2J"])
