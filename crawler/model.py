@@ -201,6 +201,8 @@ class Reply(msgspec.Struct, frozen=True, array_like=True):
     body: decoded body, at most the cap; never crosses a process border.
     doubt: why the failure may not be the host's, None where it is. try_again: the resolver asked
         for it: it could not say whether there is such a name.
+    tls_version, tls_cipher: what the connection was secured with, a kept one, too; None without.
+    tls_weak: that is less than RFC 9325 recommends; None without TLS.
     """
 
     status: int | None = None
@@ -222,6 +224,9 @@ class Reply(msgspec.Struct, frozen=True, array_like=True):
     body: bytes = b""
     doubt: Doubt | None = None
     try_again: bool = False
+    tls_version: str | None = None
+    tls_cipher: str | None = None
+    tls_weak: bool | None = None
 
     def header(self, name: str) -> str | None:
         """The last value of a header by its lower-case name, or None."""

@@ -23,12 +23,15 @@ from gevent.threadpool import ThreadPool
 
 from crawler.fetch.deadlines import landed
 from crawler.fetch.failures import Doubtful, Failure
+from crawler.fetch.race import interleaved
 from crawler.fetch.shortage import Shortage, starved
 
 GOOD_S: Final = 300.0
 ABSENT_S: Final = 30.0
 TROUBLE_S: Final = 5.0
 KEPT_NAMES: Final = 20_000
+KEPT_ADDRESSES: Final = 256
+"""Of one name. An answer over TCP has room for thousands, and each may be knocked at."""
 THREADS: Final = 256
 """Lookups at once. A dead name holds its thread for as long as the system's resolver tries, so the
 ten threads of gevent's own pool would let ten dead names stop all others."""
@@ -53,7 +56,8 @@ def is_name(host: str) -> bool:
 class Resolved(msgspec.Struct, frozen=True):
     """What is known of a name.
 
-    addresses: numeric, IPv4 before IPv6, as ordered by the resolver; empty when error is set.
+    addresses: numeric, as ordered by the resolver, the families taking turns, and first the one
+    that has taken a connection; empty when error is set.
     error: ``dns_fail`` or ``dns_timeout``, or None. detail: one line for people.
     until: when it is forgotten, on the monotonic clock.
     trouble: the resolver could not say, which is not to say that there is no such name.
@@ -119,6 +123,16 @@ class Names:
         self._known.pop(key, None)
         self._flights.pop(key, None)
 
+    def prefer(self, host: str, ip: str) -> None:
+        """This address of a host takes connections: it comes first from now on."""
+        key = host.lower().removesuffix(".")
+        answer = self._known.get(key)
+        if answer is None or answer.addresses[:1] == (ip,) or ip not in answer.addresses:
+            return
+        others = [other for other in answer.addresses if other != ip]
+        first = tuple(interleaved([ip, *others]))
+        self._known[key] = msgspec.structs.replace(answer, addresses=first)
+
     def resolver_answers(self, host: str) -> bool:
         """Whether the resolver says anything of a name, and be it that there is none."""
         try:
@@ -160,14 +174,14 @@ class Names:
     def _question(self, host: str) -> Resolved:
         began = monotonic()
         try:
-            found = tuple(sorted(dict.fromkeys(self._ask(host)), key=lambda ip: ":" in ip))
+            found = interleaved(dict.fromkeys(self._ask(host)))[:KEPT_ADDRESSES]
         except (OSError, UnicodeError) as failure:
             if starved():
                 raise Shortage("no file descriptor free") from failure
             return _no_answer(failure, monotonic() - began)
         if not found:
             return Resolved((), "dns_fail", "the name has no address", monotonic() + ABSENT_S)
-        return Resolved(found, None, "", monotonic() + GOOD_S)
+        return Resolved(tuple(found), None, "", monotonic() + GOOD_S)
 
 
 def _literal(host: str) -> str | None:

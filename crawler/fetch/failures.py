@@ -63,7 +63,10 @@ class Doubtful(Failure):
     """A host that could not be reached, or fell silent; it may be our own network's failure."""
 
 
-_FAR: Final = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT})
+_NO_WAY: Final = frozenset(
+    {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+)
+_FAR: Final = _NO_WAY | {errno.ETIMEDOUT}
 """Errors that no host has sent."""
 
 _WORD_OF_ERRNO: Final = {

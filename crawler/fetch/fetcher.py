@@ -25,17 +25,17 @@ from crawler.config import FetchConfig, RobotsConfig
 from crawler.errors import UsageError
 from crawler.fetch import decode, tls
 from crawler.fetch.budget import Budget, Share
+from crawler.fetch.connect import Facts
 from crawler.fetch.deadlines import Deadline
 from crawler.fetch.decode import Cut, Garbled
 from crawler.fetch.dns import Ask, DnsStats, Names, asker
 from crawler.fetch.failures import Failure, failure_of, printable, untrace
 from crawler.fetch.gate import Gate
+from crawler.fetch.requests_internals import SlimRequest
 from crawler.fetch.shortage import Shortage
 from crawler.fetch.transport import (
     BREATH,
-    Facts,
     Incoming,
-    Request,
     Transport,
     TransportStats,
     header_block,
@@ -176,7 +176,7 @@ class Fetcher:
 
     def _ask(self, job: Job, attempt: Attempt) -> None:
         request = self._request(job)
-        if request.place[2] in urls.BLOCKED_PORTS:
+        if request.route.port in urls.BLOCKED_PORTS:
             raise Failure("blocked_port", "nothing is fetched from this port")
         adapter = self.session.get_adapter(job.url)
         attempt.asked = request
@@ -186,14 +186,21 @@ class Fetcher:
         if attempt.wants_body:
             attempt.read_body()
 
-    def _request(self, job: Job) -> Request:
+    def _request(self, job: Job) -> SlimRequest:
         headers, block = self._headers, self._block
         if job.etag or job.last_modified:
             conditions = _conditions(job)
             headers = headers.copy()
             headers.update(conditions)
             block += header_block(conditions)
-        return Request(job.method, job.url, headers, block, job.private_ok)
+        return SlimRequest(
+            job.method,
+            job.url,
+            headers,
+            block,
+            private_ok=job.private_ok,
+            anew=job.attempt > 1,
+        )
 
     def _read_head(self, job: Job, attempt: Attempt) -> None:
         waits = attempt.values("retry-after")
@@ -234,7 +241,7 @@ class Attempt:
         self._wire = 0
         self._failure: Failure | None = None
         self._truncated: str | None = None
-        self.asked: Request | None = None
+        self.asked: SlimRequest | None = None
         self.status: int | None = None
         self.wants_body = False
         self.redirect: Target | None = None
@@ -364,6 +371,7 @@ class Attempt:
         answer = self._answer
         facts = self.asked.facts if self.asked else _NOTHING
         raw = getattr(answer, "raw", None)
+        security = facts.security
         return Reply(
             status=self.status,
             error=failure.word if failure else None,
@@ -384,6 +392,9 @@ class Attempt:
             body=b"".join(self._body),
             doubt=failure.doubt if failure else None,
             try_again=failure is not None and failure.try_again,
+            tls_version=security.version if security else None,
+            tls_cipher=security.cipher if security else None,
+            tls_weak=security.weak if security else None,
         )
 
 

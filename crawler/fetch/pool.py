@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Final, Generic, Protocol, TypeVar
 
-Key = tuple[str, str, int]
-"""Scheme, host, port."""
+from crawler.fetch.route import Route
 
 IDLE_S: Final = 15.0
 PER_HOST: Final = 64
@@ -19,10 +18,10 @@ TOTAL: Final = 512
 class Poolable(Protocol):
     """A connection, as far as the pool cares.
 
-    key: where it goes. idle_since: monotonic seconds.
+    route: where it goes. idle_since: monotonic seconds.
     """
 
-    key: Key
+    route: Route
     idle_since: float
 
     def quiet(self) -> bool:
@@ -47,7 +46,7 @@ class Idle(Generic[C]):
         self._per_host = per_host
         self._total = total
         self._idle_s = idle_s
-        self._of: dict[Key, list[C]] = {}
+        self._of: dict[Route, list[C]] = {}
         self._by_age: OrderedDict[int, C] = OrderedDict()
 
     def __len__(self) -> int:
@@ -56,10 +55,10 @@ class Idle(Generic[C]):
     def __repr__(self) -> str:
         return f"<Idle {len(self._by_age):,} connections to {len(self._of):,} hosts>"
 
-    def take(self, key: Key, now: float) -> C | None:
+    def take(self, route: Route, now: float) -> C | None:
         """The connection that was used last and is still good, or None."""
         self.sweep(now)
-        while stack := self._of.get(key):
+        while stack := self._of.get(route):
             found = stack.pop()
             self._forget(found, stack)
             if found.quiet():
@@ -69,7 +68,7 @@ class Idle(Generic[C]):
 
     def put(self, connection: C, now: float) -> None:
         """Keeps a connection, or closes one: this, when its host has enough; else the oldest."""
-        stack = self._of.setdefault(connection.key, [])
+        stack = self._of.setdefault(connection.route, [])
         if len(stack) >= self._per_host:
             connection.close()
             return
@@ -93,7 +92,7 @@ class Idle(Generic[C]):
             self._drop(connection)
 
     def _drop(self, connection: C) -> None:
-        stack = self._of[connection.key]
+        stack = self._of[connection.route]
         stack.remove(connection)
         self._forget(connection, stack)
         connection.close()
@@ -101,4 +100,4 @@ class Idle(Generic[C]):
     def _forget(self, connection: C, stack: list[C]) -> None:
         del self._by_age[id(connection)]
         if not stack:
-            del self._of[connection.key]
+            del self._of[connection.route]

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any, Final
 
 import certifi
+import msgspec
 from gevent import socket, ssl
 
 from crawler.config import AUTHORITIES
@@ -21,7 +22,46 @@ Verify = bool | str
 """True: the authorities of certifi, or of ``$SSL_CERT_FILE``; a path: those of a PEM file; False:
 anybody is believed."""
 
+CIPHERS: Final = "DEFAULT:!DHE"
+"""As old as browsers and curl speak: a crawler sends no secrets, so a site with RSA key exchange or
+CBC is read, and that it is weak is noted. Finite-field DHE is left out, as browsers do: a server
+that prefers it with a short prime would be refused although it has something better."""
+_LEGACY_CONNECT: Final = 0x4
+"""SSL_OP_LEGACY_SERVER_CONNECT: servers without RFC 5746 are talked to; we never renegotiate."""
+_AUTHENTICATED: Final = ("GCM", "CCM", "POLY1305")
+_EPHEMERAL: Final = ("TLS_", "ECDHE-", "DHE-")
+
 _NAMES_SHOWN: Final = 5
+
+
+class Security(msgspec.Struct, frozen=True):
+    """What a handshake came to.
+
+    version: ``TLSv1.2``. cipher: OpenSSL's name for it. weak: not what RFC 9325 recommends.
+    """
+
+    version: str
+    cipher: str
+    weak: bool
+
+
+def security(stream: ssl.SSLSocket) -> Security | None:
+    """What a handshake came to; None before it is done."""
+    version, cipher = stream.version(), stream.cipher()
+    if version is None or cipher is None:
+        return None
+    return Security(version, cipher[0], is_weak(version, cipher[0]))
+
+
+def is_weak(version: str, cipher: str) -> bool:
+    """Whether a recording could be read later, or the cipher is one that has been attacked: before
+    TLS 1.2, without forward secrecy, or not authenticated (RFC 9325, sections 3.1.1, 4.1 and 4.2).
+    """
+    return (
+        version not in ("TLSv1.2", "TLSv1.3")
+        or not cipher.startswith(_EPHEMERAL)
+        or not any(kind in cipher for kind in _AUTHENTICATED)
+    )
 
 
 @cache
@@ -29,6 +69,8 @@ def context(verify: Verify) -> ssl.SSLContext:
     """The one context of a policy: TLS 1.2 or newer, no HTTP but 1.1."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.minimum_version = stock.TLSVersion.TLSv1_2
+    made.set_ciphers(CIPHERS)
+    made.options |= _LEGACY_CONNECT
     made.set_alpn_protocols(["http/1.1"])
     if verify is False:
         made.check_hostname = False

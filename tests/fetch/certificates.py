@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import datetime
 import ssl
+import tempfile
 from pathlib import Path
 
 import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 from cryptography.x509.oid import NameOID
 from gevent.ssl import SSLContext
 
 CA = trustme.CA()
 """The authority that tests believe."""
+
+DH_1024 = """\
+-----BEGIN DH PARAMETERS-----
+MIGHAoGBAP//////////yQ/aoiFowjTExmKLgNwc0SkCTgiKZ8x0Agu+pjsTmyJR
+Sgh5jjQE3e+VGbPNOkMbMCsKbfJfFDdP4TVtbVHCReSFtXZiXn7G9ExC6aY37WsL
+/1y29Aa37e44a/taiZ+lrp8kEXxLH+ZJKGZR7OZTgf//////////AgEC
+-----END DH PARAMETERS-----
+"""
+"""The prime of RFC 2409, section 6.2, as OpenSSL reads it."""
 
 LONG_AGO = datetime.datetime(2020, 1, 2, tzinfo=datetime.UTC)
 
@@ -57,6 +71,20 @@ def old_tls(name: str) -> SSLContext:
     context.set_ciphers("ALL:@SECLEVEL=0")
     context.minimum_version = ssl.TLSVersion.TLSv1
     context.maximum_version = ssl.TLSVersion.TLSv1
+    return context
+
+
+def only(name: str, ciphers: str) -> SSLContext:
+    """One with an RSA key that speaks TLS 1.2 with these ciphers, in the order of its choice; where
+    DHE is among them, with a prime of 1,024 bits."""
+    context = serves(CA.issue_cert(name, key_type=trustme.KeyType.RSA))
+    context.set_ciphers(f"{ciphers}:@SECLEVEL=0")
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
+    with tempfile.NamedTemporaryFile() as pem:
+        pem.write(DH_1024.encode())
+        pem.flush()
+        context.load_dh_params(pem.name)
     return context
 
 

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import resource
-import socket
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-
 import gevent
 import pytest
 
-from crawler.fetch.pool import Idle, Key
+from crawler.fetch.pool import Idle
+from crawler.fetch.route import Route
 from tests.fetch.stage import Recorded, fetch, fetcher, job, ok, serving, stage
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n"
@@ -165,103 +160,11 @@ def test_a_fetch_that_is_killed_leaves_no_connection_behind() -> None:
         assert one.stats().transport.in_use == one.stats().in_flight == 0
 
 
-def test_a_refused_connection_is_told() -> None:
-    """Case 14."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    reply = fetch(f"http://127.0.0.1:{port}/")
-    assert (reply.status, reply.error, reply.ip) == (None, "connect_refused", "127.0.0.1")
-
-
-def test_a_black_hole_times_out() -> None:
-    """Case 15: a listener whose backlog is full answers no SYN, and that needs no root."""
-    with _black_hole() as port:
-        began = time.monotonic()
-        reply = fetch(f"http://127.0.0.1:{port}/")
-        took = time.monotonic() - began
-    assert (reply.status, reply.error) == (None, "connect_timeout")
-    assert 0.8 < took < 2.0
-
-
-class _black_hole:
-    def __enter__(self) -> int:
-        self.listener = socket.socket()
-        self.listener.bind(("127.0.0.1", 0))
-        self.listener.listen(0)
-        port: int = self.listener.getsockname()[1]
-        self.waiting = []
-        for _ in range(3):
-            waiting = socket.socket()
-            waiting.setblocking(False)
-            waiting.connect_ex(("127.0.0.1", port))
-            self.waiting.append(waiting)
-        return port
-
-    def __exit__(self, *_: object) -> None:
-        for sock in (*self.waiting, self.listener):
-            sock.close()
-
-
-def test_a_dead_address_gives_way_to_a_living_one_and_three_are_tried() -> None:
-    """Cases 5 and 6."""
-    with stage(serving(ok(b"hi")), host="127.0.0.1") as server:
-        url = f"http://h.test:{server.port}/"
-        two = fetcher(ask=lambda host: ["127.0.0.2", "127.0.0.1"])
-        assert two.fetch(job(url)).ip == "127.0.0.1"
-        many = fetcher(ask=lambda host: [f"127.0.0.{n}" for n in range(2, 202)] + ["127.0.0.1"])
-        assert many.fetch(job(url)).error == "connect_refused"
-    assert server.connections == 1
-
-
-def test_ipv4_comes_first() -> None:
-    with stage(serving(ok(b"hi"))) as server:
-        one = fetcher(ask=lambda host: ["::1", "127.0.0.1"])
-        assert one.fetch(job(f"http://h.test:{server.port}/")).ip == "127.0.0.1"
-
-
-def test_want_of_descriptors_is_waited_out() -> None:
-    with stage(serving(ok(b"hi"))) as server:
-        one = fetcher()
-        with no_descriptor_left():
-            threads = [gevent.spawn(one.fetch, job(server.url())) for _ in range(3)]
-            gevent.sleep(0.3)
-            assert not any(thread.ready() for thread in threads)
-        gevent.joinall(threads, timeout=5)
-    assert [thread.value.error for thread in threads] == [None] * 3
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "never-asked.invalid"])
-def test_want_of_descriptors_blames_no_site(host: str) -> None:
-    one = fetcher()
-    with no_descriptor_left():
-        reply = one.fetch(job(f"http://{host}:8080/"))
-    assert (reply.status, reply.error) == (None, "cancelled")
-    assert one.stats().dns.names == 0, "what was not asked is not known"
-
-
-@contextmanager
-def no_descriptor_left() -> Iterator[None]:
-    """Uses up what a small limit leaves."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
-    taken: list[socket.socket] = []
-    try:
-        with suppress(OSError):
-            for _ in range(300):
-                taken.append(socket.socket())
-        yield
-    finally:
-        for sock in taken:
-            sock.close()
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
 class Fake:
     """What the pool holds, without a socket."""
 
-    def __init__(self, key: Key, quiet: bool = True) -> None:
-        self.key = key
+    def __init__(self, route: Route, quiet: bool = True) -> None:
+        self.route = route
         self.idle_since = 0.0
         self.open = True
         self._quiet = quiet
@@ -273,7 +176,7 @@ class Fake:
         self.open = False
 
 
-A, B = ("http", "a.test", 80), ("http", "b.test", 80)
+A, B = Route("http", "a.test", 80), Route("http", "b.test", 80)
 
 
 def test_the_pool_gives_the_one_used_last_and_drops_the_stale() -> None:
@@ -304,7 +207,7 @@ def test_the_pool_is_bounded_for_each_host_and_in_all() -> None:
     for connection in mine:
         pool.put(connection, 0.0)
     assert [connection.open for connection in mine] == [True, True, False]
-    others = [Fake(("http", f"h{n}.test", 80)) for n in range(10_000)]
+    others = [Fake(Route("http", f"h{n}.test", 80)) for n in range(10_000)]
     for connection in others:
         pool.put(connection, 1.0)
     assert len(pool) == 10

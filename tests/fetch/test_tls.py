@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
 import gevent
 import pytest
+import trustme
 from gevent.ssl import SSLContext
 
 from crawler.fetch import Fetcher, tls
@@ -17,10 +19,11 @@ from tests.fetch.certificates import (
     good,
     of_a_stranger,
     old_tls,
+    only,
     with_nul,
     without_intermediate,
 )
-from tests.fetch.stage import QUICK, Play, fetcher, job, ok, serving, stage
+from tests.fetch.stage import QUICK, Play, Recorded, fetch, fetcher, job, ok, serving, stage
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +115,96 @@ def test_tls_1_0_is_refused(authorities: str) -> None:
     """Case 28."""
     reply, requests = asked(old_tls("good.test"), authorities)
     assert (reply.error, requests) == ("tls_proto", 0)
+
+
+@pytest.mark.parametrize("careful", [True, False])
+@pytest.mark.parametrize(
+    ("ciphers", "agreed"),
+    [
+        ("AES128-GCM-SHA256", "AES128-GCM-SHA256"),
+        ("AES256-SHA256", "AES256-SHA256"),
+        ("AES128-SHA", "AES128-SHA"),
+        ("ECDHE-RSA-AES256-SHA", "ECDHE-RSA-AES256-SHA"),
+        ("ECDHE-RSA-AES128-SHA256", "ECDHE-RSA-AES128-SHA256"),
+        # A short prime is refused, so DHE is not offered to a server that has something else.
+        ("DHE-RSA-AES128-GCM-SHA256:AES128-GCM-SHA256", "AES128-GCM-SHA256"),
+        ("DHE-RSA-AES256-SHA:ECDHE-RSA-AES256-SHA:AES256-SHA", "ECDHE-RSA-AES256-SHA"),
+    ],
+)
+def test_a_server_as_old_as_browsers_reach_is_read_and_told_to_be_weak(
+    authorities: str, ciphers: str, agreed: str, careful: bool
+) -> None:
+    context = only("good.test", ciphers)
+    reply, _ = asked(context, authorities if careful else False)
+    assert (reply.status, reply.error, reply.body) == (200, None, b"hello"), reply.error_detail
+    assert (reply.tls_version, reply.tls_cipher, reply.tls_weak) == ("TLSv1.2", agreed, True)
+
+
+def test_a_server_without_secure_renegotiation_is_talked_to(authorities: str) -> None:
+    """RFC 5746, section 4.1: what matters is that nobody renegotiates, and we never do."""
+    answers: list[bytes] = []
+
+    def play(peer: Recorded) -> None:
+        peer.sock.recv(65536)
+        peer.say(hello_without_extensions("good.test"))
+        answers.append(peer.sock.recv(65536))
+
+    asked(None, authorities, play=play)
+    assert answers[0][:1] == b"\x16", "the client goes on with its key; 0x15 would be an alert"
+
+
+def hello_without_extensions(name: str) -> bytes:
+    """A server's first words in TLS 1.2 with AES128-SHA (RFC 5246, section 7.4)."""
+    pem = CA.issue_cert(name, key_type=trustme.KeyType.RSA).cert_chain_pems[0].bytes()
+    certificate = ssl.PEM_cert_to_DER_cert(pem.decode())
+    one = len(certificate).to_bytes(3, "big") + certificate
+    messages = (
+        (2, b"\x03\x03" + bytes(32) + b"\x00" + b"\x00\x2f" + b"\x00"),
+        (11, len(one).to_bytes(3, "big") + one),
+        (14, b""),
+    )
+    said = b"".join(bytes([kind]) + len(body).to_bytes(3, "big") + body for kind, body in messages)
+    return b"\x16\x03\x03" + len(said).to_bytes(2, "big") + said
+
+
+@pytest.mark.parametrize(
+    ("version", "cipher", "weak"),
+    [
+        # RFC 9325, sections 3.1.1, 4.1 and 4.2
+        ("TLSv1.3", "TLS_AES_256_GCM_SHA384", False),
+        ("TLSv1.3", "TLS_CHACHA20_POLY1305_SHA256", False),
+        ("TLSv1.3", "TLS_AES_128_CCM_8_SHA256", False),
+        ("TLSv1.2", "ECDHE-RSA-AES128-GCM-SHA256", False),
+        ("TLSv1.2", "ECDHE-ECDSA-CHACHA20-POLY1305", False),
+        ("TLSv1.2", "ECDHE-ECDSA-AES128-CCM8", False),
+        ("TLSv1.2", "ECDHE-RSA-AES256-SHA384", True),
+        ("TLSv1.2", "ECDHE-RSA-AES256-SHA", True),
+        ("TLSv1.2", "AES128-GCM-SHA256", True),
+        ("TLSv1.2", "ECDHE-RSA-RC4-SHA", True),
+        ("TLSv1.1", "ECDHE-RSA-AES128-SHA", True),
+        ("TLSv1", "DES-CBC3-SHA", True),
+    ],
+)
+def test_weak_is_what_the_best_practice_does_not_recommend(
+    version: str, cipher: str, weak: bool
+) -> None:
+    assert tls.is_weak(version, cipher) is weak
+
+
+def test_what_secures_a_kept_connection_is_told_each_time(authorities: str) -> None:
+    with stage(serving(ok(b"hello")), context=good("127.0.0.1")) as server:
+        one = fetcher(verify=authorities)
+        replies = [one.fetch(job(server.url())) for _ in range(3)]
+    assert [reply.tls_ms is None for reply in replies] == [False, True, True]
+    told = {(reply.tls_version, reply.tls_weak, reply.ip, reply.http_version) for reply in replies}
+    assert told == {("TLSv1.3", False, "127.0.0.1", "1.1")}
+    assert {str(reply.tls_cipher)[:4] for reply in replies} == {"TLS_"}
+
+
+def test_without_tls_nothing_is_told_of_it() -> None:
+    with stage(serving(ok(b"hello"))) as server:
+        reply = fetch(server.url())
+    assert (reply.tls_version, reply.tls_cipher, reply.tls_weak) == (None, None, None)
 
 
 @pytest.mark.parametrize(

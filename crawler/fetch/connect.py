@@ -1,0 +1,226 @@
+"""How does a connection come about?
+
+Name, addresses, gate, connection, TLS: in this order, and only here. The gate is asked about every
+address before any packet leaves for one.
+"""
+
+from __future__ import annotations
+
+import _socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from math import inf
+from time import monotonic, perf_counter
+from typing import Any, Final
+
+import gevent
+import msgspec
+from gevent import socket, ssl
+
+from crawler.fetch import tls
+from crawler.fetch.deadlines import Silence
+from crawler.fetch.dns import Names
+from crawler.fetch.failures import Doubtful, Failure
+from crawler.fetch.gate import Gate
+from crawler.fetch.race import Race
+from crawler.fetch.reachability import Reachability, Witnesses
+from crawler.fetch.route import Route
+from crawler.fetch.shortage import Shortage, pauses
+
+ADDRESSES_TOLD: Final = 3
+"""Of a host whose addresses are all refused by the gate."""
+
+_PEEK: Final = _socket.MSG_PEEK | _socket.MSG_DONTWAIT
+
+
+class Facts(msgspec.Struct):
+    """How an answer came, or how far a request did.
+
+    ip: the address connected to, or tried last. dns_ms, connect_ms, tls_ms, ttfb_ms: of the phases
+    that took place. security: what TLS came to, None without it. starved: waits for a descriptor
+    of this machine.
+    """
+
+    ip: str | None = None
+    dns_ms: float | None = None
+    connect_ms: float | None = None
+    tls_ms: float | None = None
+    ttfb_ms: float | None = None
+    security: tls.Security | None = None
+    starved: bool = False
+
+
+class HttpConnection:
+    """A socket to the end of one route, alone in use by one exchange at a time.
+
+    ip: the address at its other end. security: what TLS came to, None without it. silence: the
+    limit of its waits; the socket has no time-out of its own. like: who bears witness with it, None
+    before its first answer.
+    """
+
+    __slots__ = ("idle_since", "ip", "like", "route", "security", "silence", "sock")
+
+    def __init__(self, route: Route, ip: str, sock: socket.socket | ssl.SSLSocket) -> None:
+        sock.settimeout(None)
+        self.route = route
+        self.ip = ip
+        self.sock = sock
+        self.security = tls.security(sock) if isinstance(sock, ssl.SSLSocket) else None
+        self.silence = Silence(inf)
+        self.like: Witnesses[tuple[str, int]] | None = None
+        self.idle_since = 0.0
+
+    def __repr__(self) -> str:
+        return f"<HttpConnection {self.route} at {self.ip}>"
+
+    def quiet(self) -> bool:
+        """Whether nothing came since the last answer. What came unasked must never be read as an
+        answer, so such a connection is not used again."""
+        sock: Any = self.sock
+        try:
+            sock._sock.recv(1, _PEEK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
+    def close(self) -> None:
+        self.sock.close()
+
+
+class Connector:
+    """Opens connections for one policy of TLS.
+
+    gate: judges every address. names: resolves. verify: who is believed. reachability: says whether
+    a failure may be our own network's. make_room: gives descriptors of this process free.
+    opened: connections so far. blocked: attempts that the gate refused.
+    """
+
+    def __init__(
+        self,
+        *,
+        gate: Gate,
+        names: Names,
+        verify: tls.Verify,
+        reachability: Reachability,
+        make_room: Callable[[], None],
+    ) -> None:
+        self._gate = gate
+        self._names = names
+        self._verify = verify
+        self._reachability = reachability
+        self._make_room = make_room
+        self.opened = 0
+        self.blocked = 0
+
+    def __repr__(self) -> str:
+        return f"<Connector {self.opened:,} opened, {self.blocked:,} blocked>"
+
+    def open(
+        self,
+        route: Route,
+        *,
+        private_ok: bool,
+        anew: bool,
+        facts: Facts,
+        connect_s: float,
+        read_s: float,
+    ) -> HttpConnection:
+        """A new connection. Raises Failure or Shortage.
+
+        private_ok: the host was named by the person as their own. anew: what is known of its name
+        has led to nothing. connect_s: seconds to resolve, and then to connect to any address.
+        read_s: of silence during a handshake.
+        """
+        if anew:
+            self._names.forget(route.host)
+        addresses = self.admitted(self._resolved(route.host, connect_s, facts), route, private_ok)
+        with self._distrusting(route.host):
+            sock = self._connected(addresses, route.port, connect_s, facts)
+            ip = str(facts.ip)
+            self._names.prefer(route.host, ip)
+            self._reachability.resolved(route.host)
+            stream = self._secured(sock, route, read_s, facts)
+        connection = HttpConnection(route, ip, stream)
+        facts.security = connection.security
+        self.opened += 1
+        return connection
+
+    def admitted(self, addresses: tuple[str, ...], route: Route, private_ok: bool) -> list[str]:
+        """Those of a host's addresses to which packets may go, at least one. Raises Failure
+        (``blocked_addr``) where there is none.
+
+        Asked of a kept connection, too: what one job was allowed says nothing about the next.
+        """
+        host = route.host
+        found = [ip for ip in addresses if self._gate.refusal(ip, host, private_ok) is None]
+        if not found:
+            self.blocked += 1
+            shown = ", ".join(addresses[:ADDRESSES_TOLD])
+            raise Failure("blocked_addr", f"{host} is at {shown}")
+        return found
+
+    @contextmanager
+    def _distrusting(self, host: str) -> Iterator[None]:
+        """Where connecting fails, the host may have moved: its name is asked for anew."""
+        try:
+            yield
+        except Failure:
+            self._names.forget(host)
+            raise
+
+    def _resolved(self, host: str, timeout_s: float, facts: Facts) -> tuple[str, ...]:
+        known = self._names.knows(host)
+        started, began = perf_counter(), monotonic()
+        for pause_s in pauses():
+            try:
+                found = self._names.addresses(host, timeout_s)
+                break
+            except Shortage:
+                self._wait_for_room(pause_s, facts)
+            except Doubtful as failure:
+                raise self._reachability.doubt_name(failure, host, began, timeout_s) from failure
+        else:
+            raise Shortage("no file descriptor free")
+        if not known:
+            facts.dns_ms = (perf_counter() - started) * 1000
+        return found
+
+    def _connected(
+        self, addresses: list[str], port: int, limit_s: float, facts: Facts
+    ) -> socket.socket:
+        started, began = perf_counter(), monotonic()
+        for pause_s in pauses():
+            race = Race(addresses, port)
+            try:
+                sock = race.run(limit_s)
+                break
+            except Shortage:
+                self._wait_for_room(pause_s, facts)
+            except Doubtful as failure:
+                raise self._reachability.doubt_address(
+                    failure, race.ip, port, began, limit_s
+                ) from failure
+            finally:
+                facts.ip = race.ip
+        else:
+            raise Shortage("no file descriptor or port free")
+        facts.connect_ms = (perf_counter() - started) * 1000
+        return sock
+
+    def _secured(
+        self, sock: socket.socket, route: Route, read_s: float, facts: Facts
+    ) -> socket.socket | ssl.SSLSocket:
+        if route.scheme != "https":
+            return sock
+        began = perf_counter()
+        stream = tls.wrap(sock, route.host, tls.context(self._verify), read_s)
+        facts.tls_ms = (perf_counter() - began) * 1000
+        return stream
+
+    def _wait_for_room(self, pause_s: float, facts: Facts) -> None:
+        self._make_room()
+        facts.starved = True
+        gevent.sleep(pause_s)
+        facts.starved = False

@@ -1,0 +1,56 @@
+"""Which way does a request go?"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Final
+
+import msgspec
+
+from crawler.fetch.failures import Failure
+
+_PORTS: Final = {"http": 80, "https": 443}
+_URL: Final = re.compile(r"(https?)://(?:[^/?#]*@)?([^/?#@]*)([^#]*)")
+"""Scheme, what Host says, and what is requested."""
+
+
+class Route(msgspec.Struct, frozen=True):
+    """The way to a server: what must be equal for two requests to share a connection.
+
+    scheme: ``http``, or ``https`` for TLS to the host. host, port: whose name is resolved, and
+    where it is connected to. The way is direct: whoever adds a proxy says here which one stands
+    between, so that no connection through it is ever taken for a direct one.
+    """
+
+    scheme: str
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.host}:{self.port}"
+
+
+def split(url: str) -> tuple[Route, str, str]:
+    """Where an http(s) URL leads: the way, what Host says, and what is requested there. Raises
+    Failure for what is none."""
+    found = _URL.match(url)
+    if found is None:
+        raise _nowhere(url)
+    scheme, authority, path = found.groups()
+    route = _route(scheme, authority)
+    if not route.host or not 0 < route.port < 65536:
+        raise _nowhere(url)
+    return route, authority, path if path.startswith("/") else "/" + path
+
+
+@lru_cache(maxsize=4096)
+def _route(scheme: str, authority: str) -> Route:
+    host, colon, port = authority.rpartition(":")
+    if not colon or port.endswith("]"):
+        host, port = authority, ""
+    return Route(scheme, host, int(port) if port.isdecimal() else _PORTS[scheme])
+
+
+def _nowhere(url: str) -> Failure:
+    return Failure("proto_error", f"not an address to connect to: {url[:200]}")
