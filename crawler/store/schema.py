@@ -271,3 +271,10 @@ def changes_are_computed_from_visits(db: Database) -> None:
 def views_made(db: Database) -> None:
     """The names of the views that are the crawler's own, so that it replaces no others."""
     db.execute("CREATE TABLE _crawler_views (name TEXT NOT NULL UNIQUE) STRICT")
+
+
+@migrations()
+def visits_tell_their_tls(db: Database) -> None:
+    """What secured a connection; 1 for what RFC 9325 does not recommend any more."""
+    for column in ("tls_version TEXT", "tls_cipher TEXT", "tls_weak INTEGER"):
+        db.execute(f"ALTER TABLE visits ADD COLUMN {column}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import resource
 import shutil
 import socket
@@ -295,6 +296,7 @@ def test_want_of_descriptors_blames_no_site(host: str) -> None:
 @contextmanager
 def no_descriptor_left() -> Iterator[None]:
     """Uses up what a small limit leaves."""
+    gc.collect()  # so that nothing of an earlier test gives descriptors back meanwhile
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
     taken: list[socket.socket] = []

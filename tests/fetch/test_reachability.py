@@ -13,7 +13,7 @@ from crawler.model import NOTHING_ELSE, NOTHING_YET
 from crawler.policy.outage import doubt
 from tests.fetch.nameserver import SILENT, Nameserver
 from tests.fetch.stage import Recorded, fetcher, job, ok, serving, stage
-from tests.fetch.test_connections import _black_hole
+from tests.fetch.test_connect import black_hole
 from tests.fetch.test_dns import resolver
 
 QUICK = FetchConfig(connect_s=0.4, read_s=0.5, total_s=3.0)
@@ -103,9 +103,9 @@ def test_a_link_that_died_is_told_from_a_host_that_is_silent() -> None:
     one = fetcher(QUICK)
     with stage(serving(ok(b"hi")), host="127.0.0.7") as web:
         assert one.fetch(job(web.url(host="127.0.0.7"))).status == 200
-        with _black_hole() as port:
+        with black_hole() as port:
             silent = one.fetch(job(f"http://127.0.0.1:{port}/"))
-    with _black_hole() as port:
+    with black_hole() as port:
         gevent.sleep(0.6)
         dead = one.fetch(job(f"http://127.0.0.1:{port}/"))
     assert (silent.error, doubt(silent)) == ("connect_timeout", None), silent.error_detail
@@ -121,7 +121,7 @@ def _answers_once(peer: Recorded) -> None:
 
 def test_who_takes_a_connection_and_says_nothing_bears_no_witness() -> None:
     one = fetcher(QUICK)
-    with stage(lambda _: gevent.sleep(3), host="127.0.0.7") as mute, _black_hole() as port:
+    with stage(lambda _: gevent.sleep(3), host="127.0.0.7") as mute, black_hole() as port:
         silent = one.fetch(job(mute.url(host="127.0.0.7")))
         dead = one.fetch(job(f"http://127.0.0.1:{port}/"))
     assert (silent.error, doubt(silent)) == ("timeout", None)

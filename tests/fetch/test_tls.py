@@ -13,6 +13,7 @@ from gevent.ssl import SSLContext
 
 from crawler.fetch import Fetcher, tls
 from crawler.model import Reply
+from tests.crawls import config, crawl, rows
 from tests.fetch.certificates import (
     CA,
     expired,
@@ -199,6 +200,20 @@ def test_what_secures_a_kept_connection_is_told_each_time(authorities: str) -> N
     told = {(reply.tls_version, reply.tls_weak, reply.ip, reply.http_version) for reply in replies}
     assert told == {("TLSv1.3", False, "127.0.0.1", "1.1")}
     assert {str(reply.tls_cipher)[:4] for reply in replies} == {"TLS_"}
+
+
+def test_weak_tls_is_a_question_that_one_can_ask_of_a_crawl(tmp_path: Path) -> None:
+    """The page comes over the connection of robots.txt, and is told of like it."""
+    page = ok(b"<title>old</title>", b"Content-Type: text/html")
+    with stage(serving(page), context=only("127.0.0.1", "AES128-SHA")) as server:
+        careless = config(fetch={"verify_tls": False})
+        crawl(tmp_path / "crawl.db", server.url(), settings=careless)
+    told = "SELECT kind, http_version, ip, tls_version, tls_cipher FROM visits WHERE tls_weak = 1"
+    assert rows(tmp_path / "crawl.db", f"{told} ORDER BY id") == [
+        ("robots", "1.1", "127.0.0.1", "TLSv1.2", "AES128-SHA"),
+        ("page", "1.1", "127.0.0.1", "TLSv1.2", "AES128-SHA"),
+    ]
+    assert server.connections == 1
 
 
 def test_without_tls_nothing_is_told_of_it() -> None:

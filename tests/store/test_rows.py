@@ -48,11 +48,11 @@ STATEMENTS = {
         rows.VISITS,
         """
         INSERT INTO visits ( run_id, url_id, kind, method, attempt, started_at, status, error,
-        error_detail, ip, http_version, dns_ms, connect_ms, tls_ms, ttfb_ms, total_ms, wire_bytes,
-        body_bytes, truncated, content_type, charset, etag, last_modified, headers, redirect_to_id,
-        not_modified, body_id, title, text_hash, canonical )
+        error_detail, ip, http_version, dns_ms, connect_ms, tls_ms, tls_version, tls_cipher,
+        tls_weak, ttfb_ms, total_ms, wire_bytes, body_bytes, truncated, content_type, charset, etag,
+        last_modified, headers, redirect_to_id, not_modified, body_id, title, text_hash, canonical )
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-        ?, ?)
+        ?, ?, ?, ?, ?)
         """,
     ),
     "pages": (
