@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import json
+import logging
 import re
 import textwrap
 import tomllib
@@ -26,6 +27,7 @@ Positive = Annotated[float, msgspec.Meta(gt=0)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
+_log = logging.getLogger(__name__)
 Scope = Literal["page", "prefix", "host", "domain", "any"]
 
 
@@ -99,7 +101,6 @@ class PaceConfig(Section, frozen=True):
     tries: fetches of one URL before it is given up.
     retry_base_s: first back-off; each further one doubles it.
     park_after: errors in a row that park a host. park_s: how long.
-    patience_s: when all work lies further ahead than this, the run ends and says so.
     """
 
     gap_s: NotNegative = 0.5
@@ -114,7 +115,6 @@ class PaceConfig(Section, frozen=True):
     retry_base_s: NotNegative = 5.0
     park_after: AtLeastOne = 20
     park_s: NotNegative = 900
-    patience_s: NotNegative = 900
 
 
 class FetchConfig(Section, frozen=True):
@@ -181,6 +181,7 @@ class RunConfig(Section, frozen=True):
     max_pages: pages of this run, 0 for no limit. max_seconds: of this run, 0 for no limit.
     retry_failed: fetch only what failed before.
     drain_s: how long the first Ctrl-C waits for what is in flight.
+    max_wait_s: when all work lies further ahead than this, the run ends and says so.
     """
 
     workers: Annotated[int, msgspec.Meta(ge=-1, le=256)] = -1
@@ -190,6 +191,7 @@ class RunConfig(Section, frozen=True):
     max_seconds: NotNegative = 0
     retry_failed: bool = False
     drain_s: NotNegative = 10
+    max_wait_s: NotNegative = 900
 
 
 class Config(Section, frozen=True):
@@ -219,6 +221,8 @@ SECTIONS: dict[str, type[Section]] = {
     field.name: field.type for field in msgspec.structs.fields(Config)
 }
 SET = "--set"
+RENAMED = {"pace.patience_s": "run.max_wait_s"}
+"""Keys of older versions, which are still understood."""
 HEADER_KEYS = frozenset({"fetch.user_agent", "fetch.contact", "fetch.accept_language"})
 """Texts that are sent as a header."""
 PATTERN_KEYS = frozenset({"scope.include", "scope.exclude"})
@@ -248,7 +252,7 @@ def load(path: Path | None, overrides: Sequence[str] = (), flags: Sequence[Setti
         *flags,
     ]
     given: dict[str, dict[str, Any]] = {name: {} for name in SECTIONS}
-    for setting in settings:
+    for setting in map(_renamed, settings):
         section, name = _known(setting)
         given[section][name] = _value(setting, _fields(section)[name].type)
     config = msgspec.convert(given, Config)
@@ -289,7 +293,7 @@ def _of_override(text: str) -> Setting:
     key, raw = key.strip(), raw.strip()
     if not equals:
         raise UsageError(f"{SET} {_shown(text)}: write section.key=value")
-    section, name = _known(Setting(SET, key, raw))
+    section, name = _known(Setting(SET, RENAMED.get(key, key), raw))
     kind = msgspec.inspect.type_info(_fields(section)[name].type)
     value = _as_toml(raw)
     if isinstance(kind, STR_LIKE) and not isinstance(value, str):
@@ -305,6 +309,15 @@ def _as_toml(raw: str) -> Any:
     except (tomllib.TOMLDecodeError, RecursionError):
         return raw
     return parsed["value"] if len(parsed) == 1 else raw
+
+
+def _renamed(setting: Setting) -> Setting:
+    """The setting under the key that it has now."""
+    key = RENAMED.get(setting.key)
+    if key is None:
+        return setting
+    _log.warning("%s: %s is called %s now", setting.source, setting.key, key)
+    return Setting(setting.source, key, setting.value)
 
 
 def _known(setting: Setting) -> tuple[str, str]:

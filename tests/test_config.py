@@ -223,3 +223,14 @@ def test_one_setting_on_the_command_line(
 )
 def test_a_wrong_setting_on_the_command_line_is_named(override: str, message: str) -> None:
     assert refusal(None, override) == message
+
+
+def test_a_key_that_was_renamed_is_still_understood_and_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "old.toml"
+    file.write_text("[pace]\npatience_s = 7\n")
+    assert load(file).run.max_wait_s == 7
+    assert load(None, ["pace.patience_s=8"]).run.max_wait_s == 8
+    assert len(caplog.messages) == 2
+    assert caplog.messages[0] == f"{file}: pace.patience_s is called run.max_wait_s now"

@@ -16,7 +16,7 @@ from crawler.config import Config
 from crawler.policy.seeds import Seed
 from crawler.store import runs
 from crawler.store.clock import Clock
-from crawler.store.contract import Arrival, HostPace, Settled
+from crawler.store.contract import Arrival, HostPace, Needs, Settled, Supplies
 from crawler.store.database import (
     Connection,
     SQLiteError,
@@ -26,7 +26,7 @@ from crawler.store.database import (
     wal_of,
     writable_place,
 )
-from crawler.store.queue import Queue
+from crawler.store.queue import Queue, supply
 from crawler.store.recorder import Recorder
 from crawler.store.runs import Start
 from crawler.store.schema import LINKS_BY_TARGET
@@ -133,9 +133,9 @@ class Writer:
                 size // 1_000_000,
             )
 
-    def with_queue(self, read: Callable[[Queue], Result]) -> Result:
-        """Ask the queue on the writer's thread."""
-        return self._on_thread(lambda: read(self._queue))
+    def supply(self, needs: Needs) -> Supplies:
+        """Read what the frontier needs; what may not be fetched is settled on the way."""
+        return self._on_thread(lambda: supply(self._queue, needs, self.clock.now()))
 
     def queued(self) -> int:
         """URLs that wait."""

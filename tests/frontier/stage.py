@@ -15,15 +15,16 @@ from pathlib import Path
 
 import msgspec
 
+from crawler.conductor.flow import Flow, Moment, job_of
 from crawler.config import Config
 from crawler.frontier.frontier import Frontier
 from crawler.frontier.schedule import Lease, Windows
-from crawler.model import Distinct, Document, Job, Link, LinkColumns, Reply, Visit
+from crawler.model import Distinct, Document, Link, LinkColumns, Reply, Visit
 from crawler.policy import urls
-from crawler.policy.seeds import read_line
+from crawler.policy.seeds import Seed, read_line
 from crawler.store import runs
 from crawler.store.clock import iso
-from crawler.store.contract import Arrival
+from crawler.store.contract import Arrival, HostPace, Needs, Settled, Supplies
 from crawler.store.database import open_for_writing
 from crawler.store.queue import Queue, supply
 from crawler.store.recorder import Recorder
@@ -31,6 +32,7 @@ from crawler.store.recorder import Recorder
 AGENT = "crawler/test"
 EPOCH = 1_800_000_000.0
 ROUNDS = 1000
+ROOM = 1 << 20
 TICK_S = 0.05
 
 
@@ -55,11 +57,11 @@ class Stage:
         windows: Windows | None = None,
         now: float = 1000.0,
         epoch: float = EPOCH,
+        nonce: int = 0,
     ) -> None:
         self.config = config or settings()
         self.now = now
         self._epoch = epoch
-        self.frontier = Frontier(self.config, hosts_kept=hosts_kept, windows=windows)
         self.database = open_for_writing(folder / "crawl.db")
         self.database.execute("PRAGMA synchronous = OFF")
         run = runs.start(
@@ -67,12 +69,32 @@ class Stage:
         )
         self.recorder = Recorder(self.database, self.config, run.run_id, AGENT)
         self.queue = Queue(self.database, self.recorder.origins)
-        self._arrivals: list[Arrival] = []
+        self.frontier = Frontier(self.config, nonce=nonce, hosts_kept=hosts_kept, windows=windows)
+        self.flow = Flow(self.config, self.frontier, self, self._moment, room=ROOM)
 
     @property
     def wall(self) -> float:
         """Epoch seconds."""
         return self._epoch + self.now
+
+    def _moment(self) -> Moment:
+        return Moment(self.now, self.wall)
+
+    # The store of the flow, without a thread
+
+    def load_seeds(self, seeds: Sequence[Seed]) -> Settled:
+        """Store seeds."""
+        return self.recorder.load_seeds(seeds, self.wall)
+
+    def record(self, arrivals: Sequence[Arrival], paces: Sequence[HostPace]) -> Settled:
+        """Store visits."""
+        return self.recorder.record(arrivals, paces, self.wall)
+
+    def supply(self, needs: Needs) -> Supplies:
+        """Read what the frontier needs."""
+        return supply(self.queue, needs, self.wall)
+
+    # What a test does
 
     def close(self) -> None:
         """Let go of the database."""
@@ -85,13 +107,12 @@ class Stage:
     def seed(self, *addresses: str) -> None:
         """Store seeds, and bring in what the frontier lacks."""
         lines = [read_line(number, line) for number, line in enumerate(addresses, 1)]
-        settled = self.recorder.load_seeds([line for line in lines if line], self.wall)
-        self.frontier.settle([], settled, self.now, self.wall)
-        self.supply()
+        self.flow.load([line for line in lines if line])
+        self.refill()
 
     def lease(self, free: int = 1 << 20) -> Lease | None:
         """What may be fetched now."""
-        return self.frontier.lease(self.now, free)
+        return self.flow.lease(free)
 
     def lease_all(self, free: int = 1 << 20) -> list[Lease]:
         """All that may be fetched now."""
@@ -107,17 +128,11 @@ class Stage:
         self, lease: Lease, reply: Reply, *, links: Sequence[str] = (), body: str = ""
     ) -> None:
         """What the network said to a lease; it is stored by the next `commit`."""
-        entry = lease.entry
-        job = Job(
-            lease.token, entry.id, entry.url, entry.kind, attempt=entry.attempts + 1,
-            private_ok=lease.private_ok,
-        )  # fmt: skip
         visit = Visit(
-            job, reply, document(links), iso(self.wall),
-            robots_body=body.encode() if entry.kind == "robots" else None,
+            job_of(lease), reply, document(links), iso(self.wall),
+            robots_body=body.encode() if lease.entry.kind == "robots" else None,
         )  # fmt: skip
-        if self.frontier.arrived(job, reply, self.now) is not None:
-            self._arrivals.append(Arrival(visit, entry, lease.for_origin))
+        self.flow.arrived(visit)
 
     def answer(
         self,
@@ -144,22 +159,15 @@ class Stage:
 
     def commit(self) -> None:
         """Store what has arrived, and bring in what the frontier lacks."""
-        batch, self._arrivals = self._arrivals, []
-        if batch:
-            paces = self.frontier.paces(self.now, self.wall)
-            settled = self.recorder.record(batch, paces, self.wall)
-            entries = [arrival.entry for arrival in batch]
-            self.frontier.settle(entries, settled, self.now, self.wall)
-        self.supply()
+        while self.flow.waiting:
+            self.flow.record()
+        self.refill()
 
-    def supply(self) -> None:
+    def refill(self) -> None:
         """Bring in what the frontier lacks until it lacks nothing, or can take no more."""
         for _ in range(ROUNDS):
-            needs = self.frontier.needs(self.wall)
-            if not needs:
+            if not self.flow.supply():
                 return
-            supplies = supply(self.queue, needs, self.wall)
-            self.frontier.supplied(supplies, self.now, self.wall)
         raise AssertionError("the frontier never has enough")
 
     def open_hosts(self, *addresses: str, body: str = "") -> None:
@@ -177,7 +185,7 @@ class Stage:
         passed = due - self.now if due > self.now else TICK_S
         self.now += passed
         self.frontier.tidy(self.now)
-        self.supply()
+        self.refill()
         return passed
 
     def next(self) -> tuple[Lease, float]:

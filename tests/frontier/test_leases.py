@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from crawler.frontier.frontier import Frontier
 from crawler.frontier.schedule import Lease
 from crawler.model import Job, Reply
 from tests.frontier.stage import Stage, settings
@@ -56,8 +55,7 @@ def test_leases_of_two_runs_are_never_the_same(tmp_path: Path) -> None:
     for nonce in (1, (1 << 31) - 1):
         folder = tmp_path / str(nonce)
         folder.mkdir()
-        stage = Stage(folder, settings())
-        stage.frontier = Frontier(stage.config, nonce=nonce)
+        stage = Stage(folder, settings(), nonce=nonce)
         stage.seed("http://127.0.0.1/")
         lease = stage.lease()
         assert lease is not None

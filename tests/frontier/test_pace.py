@@ -399,7 +399,7 @@ def test_a_rest_is_kept_by_the_next_run(tmp_path: Path) -> None:
     stage.commit()
     stage.close()
     later = Stage(tmp_path, now=stage.now + 40)
-    later.supply()
+    later.refill()
     _, waited = later.next()
     assert waited == pytest.approx(60, abs=0.1)
 
@@ -413,7 +413,7 @@ def test_a_crawl_delay_is_kept_by_the_next_run_although_the_last_was_killed(
     stage.answer(home, links=LINKS)  # and the process is killed before that is stored
     stage.close()
     later = Stage(tmp_path, now=stage.now + 1)
-    later.supply()
+    later.refill()
     _, waited = later.next()
     assert waited >= 19
 
@@ -423,6 +423,6 @@ def test_a_wall_clock_that_was_set_back_a_day_keeps_no_host_waiting(tmp_path: Pa
     begin(stage)
     stage.close()
     later = Stage(tmp_path, epoch=EPOCH - 86_400)
-    later.supply()
+    later.refill()
     _, waited = later.next()
     assert waited <= 0.5

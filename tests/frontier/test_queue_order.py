@@ -91,7 +91,7 @@ def test_a_job_that_comes_back_undone_is_given_out_again(tmp_path: Path, returne
     stage.commit()
     leases = stage.lease_all()[:returned]
     for _ in range(3):
-        stage.supply()  # the windows read on, past what is out
+        stage.refill()  # the windows read on, past what is out
         for lease in stage.lease_all():
             stage.answer(lease, ip="127.0.0.1")
         stage.commit()
@@ -110,13 +110,13 @@ def test_a_job_that_comes_back_while_the_queue_is_read_is_not_lost(tmp_path: Pat
     stage.answer(home, links=pages("127.0.0.1", *range(6)), ip="127.0.0.1")
     stage.commit()
     first, *others = stage.lease_all()
-    stage.supply()
+    stage.refill()
     for lease in [*others, *stage.lease_all()]:
         stage.answer(lease, links=pages("127.0.0.1", *range(100, 120)), ip="127.0.0.1")
     stage.commit()
     for _ in range(2):
         stage.lease_all()
-        stage.supply()
+        stage.refill()
     stage.lease_all()
     needs = stage.frontier.needs(stage.wall)
     assert needs.refills

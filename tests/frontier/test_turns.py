@@ -112,7 +112,7 @@ def test_one_capped_domain_with_many_hosts_does_not_keep_others_out(tmp_path: Pa
             stage.commit()
             stage.sleep(0.5)
             stage.frontier.tidy(stage.now)
-            stage.supply()
+            stage.refill()
         elif "lonely" in lease.entry.url:
             return
         # the others are never answered: four requests are out to their domain for ever

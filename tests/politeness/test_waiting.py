@@ -87,7 +87,7 @@ def test_work_that_lies_too_far_ahead_ends_the_run_and_is_counted(web: Web, tmp_
     web.page("/other")
     other = web.host("127.0.5.1")
     other.page("/")
-    settings = config(pace={"own_is_public": True, "gap_s": 0.1, "patience_s": 900})
+    settings = config(pace={"own_is_public": True, "gap_s": 0.1}, run={"max_wait_s": 900})
     database = tmp_path / "far.db"
     outcome = crawl(database, web.url(), other.url(), settings=settings)
     assert (outcome.state, outcome.reason) == ("finished", "deferred")

@@ -1,0 +1,312 @@
+"""Which greenlets run a crawl?
+
+The conductor owns the database and drives the loop: seeds are loaded, due jobs are leased and sent,
+visits come back and free their hosts, the writer settles them, and what they found waits in turn.
+Five greenlets share it: the loader, the dispatcher, the receiver, the writer, and a clock.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from math import inf
+from pathlib import Path
+
+import gevent
+import msgspec
+from gevent.event import AsyncResult, Event
+from gevent.pool import Group
+
+from crawler import __version__, failpoints
+from crawler.channels import Channel, Returned, open_channel
+from crawler.conductor.ending import TICK_S, Facts, decide
+from crawler.conductor.flow import Flow, Moment, job_of
+from crawler.conductor.seeds import SeedFeed
+from crawler.config import Config
+from crawler.errors import CrawlError, StorageError
+from crawler.frontier.frontier import Frontier
+from crawler.model import Stats
+from crawler.policy.seeds import Seed
+from crawler.store.runs import Start
+from crawler.store.writer import Writer
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """How a run ended.
+
+    state: ``finished``, ``interrupted`` or ``failed``. reason: ``finished``, ``max_pages``,
+    ``max_time``, ``deferred``, ``signal``. queued: URLs left. stats: the last snapshot.
+    """
+
+    state: str
+    reason: str
+    queued: int
+    run_id: int
+    stats: Stats
+
+
+class Conductor:
+    """One run of a crawl on one database.
+
+    seeds: the lines of the seeds file, read as they are needed. channel: how jobs reach workers,
+    by default as configured. start: how the run begins, told when the file is open.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        database: Path,
+        seeds: Iterator[Seed],
+        *,
+        agent: str,
+        seeds_file: str = "",
+        channel: Channel | None = None,
+        workers: int = 0,
+    ) -> None:
+        self._config = config
+        self._seeds_file = seeds_file
+        self._writer = Writer(database, config, agent=agent)
+        self._channel = channel or open_channel(config, workers)
+        self._flow = Flow(
+            config,
+            Frontier(config, nonce=secrets.randbits(31)),
+            self._writer,
+            self._clock,
+            room=config.run.concurrency * max(1, self._channel.workers),
+        )
+        self._wake_dispatcher = Event()
+        self._wake_writer = Event()
+        self._ended = Event()
+        self._feed = SeedFeed(seeds, self._wake_writer.set)
+        self._writing = False
+        self._stop_reason: str | None = None
+        self._drain_until = inf
+        self._error: BaseException | None = None
+        self._phase = "loading"
+        self._started = self._clock().now
+        self.start: AsyncResult[Start] = AsyncResult()
+
+    def __repr__(self) -> str:
+        return f"<Conductor {self._phase}, {self._flow.account!r}, {self._flow.frontier!r}>"
+
+    def _clock(self) -> Moment:
+        """The one place where a run reads the time."""
+        return Moment(time.monotonic(), self._writer.clock.now())
+
+    # From outside
+
+    def run(self) -> Outcome:
+        """Crawl until there is nothing left to do, a limit is reached, or `stop` is called.
+
+        Raises StorageError when the database cannot be written; what was committed stays.
+        """
+        greenlets = Group()
+        workers = gevent.spawn(self._start_workers)  # they come up while the file is opened
+        try:
+            self.start.set(self._writer.open(seeds_file=self._seeds_file, version=__version__))
+            self._writer.judge_again()
+            self._flow.account.queued = self._writer.queued()
+            self._started = self._clock().now
+            self._phase = "crawling" if self._stop_reason is None else "draining"
+            error = workers.get()
+            if error is not None:
+                raise error
+            for part in (self._feed.read, self._dispatch, self._receive, self._tick):
+                greenlets.start(gevent.Greenlet(self._guarded, part))
+            writing = gevent.spawn(self._guarded, self._write)
+            self._ended.wait()
+            self._phase = "finishing"
+            self._channel.close()
+            greenlets.kill()
+            # Never killed: what it commits now must not be stored a second time.
+            self._wake_writer.set()
+            writing.join()
+            return self._finish()
+        finally:
+            workers.join()
+            greenlets.kill()
+            self._channel.close()
+            self._writer.close()
+
+    def _start_workers(self) -> CrawlError | None:
+        """An error is a value: gevent prints the traceback of one that ends a greenlet."""
+        try:
+            self._channel.start()
+        except CrawlError as error:
+            return error
+        return None
+
+    def stop(self, reason: str = "signal") -> None:
+        """Lease nothing more; what is in flight finishes within ``run.drain_s`` and is stored.
+
+        Called again, stop at once.
+        """
+        now = self._clock().now
+        if self._stop_reason is None:
+            self._stop_reason = reason
+            self._phase = "draining"
+            self._drain_until = now + self._config.run.drain_s
+        else:
+            self._drain_until = now
+            self._ended.set()
+        self._wake_dispatcher.set()
+
+    def stats(self) -> Stats:
+        """What is going on, now."""
+        now, wall = self._clock()
+        flow, frontier, account = self._flow, self._flow.frontier, self._flow.account
+        elapsed = max(now - self._started, 1e-6)
+        resting = frontier.resting(now, wall, 5) if self._phase == "crawling" else []
+        notice = flow.outage.notice(now)
+        if notice is not None:
+            resting.insert(0, ("the network", flow.outage.next_probe_in_s(now), notice))
+        due = frontier.next_due(now, wall)
+        return Stats(
+            phase=self._phase,
+            elapsed_s=elapsed,
+            pages=account.pages,
+            pages_per_s=account.rate(now),
+            pages_per_s_average=account.pages / elapsed,
+            queued=account.queued,
+            in_flight=frontier.leased,
+            storing=flow.waiting,
+            bytes=account.bytes,
+            errors=account.errors,
+            statuses=tuple(account.statuses.most_common()),
+            hosts_due=frontier.due_hosts(now),
+            resting=tuple(resting),
+            next_due_s=None if due is None else max(0.0, due - now),
+            workers=self._channel.workers,
+            max_pages=self._config.run.max_pages,
+        )
+
+    # The greenlets
+
+    def _guarded(self, part: Callable[[], None]) -> None:
+        """An error in any part ends the run; it is raised again by `run`."""
+        try:
+            part()
+        except Exception as error:
+            self._error = self._error or error
+            self._ended.set()
+
+    def _dispatch(self) -> None:
+        """Send every job that may be fetched now; sleep until the next one may."""
+        frontier = self._flow.frontier
+        while not self._ended.is_set():
+            self._wake_dispatcher.clear()
+            self._send_due()
+            hurry = frontier.starving and bool(self._flow.waiting)
+            if hurry or frontier.needs_supplies(self._clock().wall):
+                self._wake_writer.set()
+            decision = decide(self._facts(), self._config.run)
+            if decision.act == "stop":
+                self.stop(decision.reason)
+            elif decision.act == "end":
+                self._stop_reason = decision.reason
+                self._ended.set()
+            else:
+                self._wake_dispatcher.wait(decision.wait_s)
+
+    def _send_due(self) -> None:
+        while self._stop_reason is None and (free := self._channel.free) > 0:
+            lease = self._flow.lease(free)
+            if lease is None:
+                return
+            self._channel.send(job_of(lease))
+
+    def _facts(self) -> Facts:
+        now, wall = self._clock()
+        flow, frontier = self._flow, self._flow.frontier
+        return Facts(
+            now,
+            elapsed_s=now - self._started,
+            stopping=self._stop_reason,
+            drain_until=self._drain_until,
+            stored=not (flow.waiting or self._writing or frontier.leased),
+            loaded=self._feed.done and frontier.idle,
+            pages_left=flow.pages_left,
+            due=frontier.next_due(now, wall),
+            down=flow.outage.down,
+            hopeless=flow.outage.hopeless(now, self._config.run.max_wait_s),
+        )
+
+    def _receive(self) -> None:
+        """Free the host of each visit at once, and pass the visit to the writer."""
+        for arrival in self._channel.arrivals():
+            if isinstance(arrival, Returned):
+                self._flow.give_back(arrival.token)
+                self._wake_dispatcher.set()
+                continue
+            if not self._flow.arrived(arrival):
+                continue
+            self._wake_dispatcher.set()
+            self._wake_writer.set()
+            while self._flow.is_flooded:
+                gevent.sleep(0.01)
+
+    def _write(self) -> None:
+        """The one writer: seeds, what the frontier lacks, and visits, each in its transaction."""
+        while not self._ended.is_set():
+            self._wake_writer.clear()
+            self._writing = True
+            worked = self._write_once()
+            self._writing = False
+            if worked:
+                self._wake_dispatcher.set()
+            else:
+                self._wake_writer.wait(self._flow.until_batch)
+
+    def _write_once(self) -> bool:
+        worked = False
+        if self._feed.batches:
+            self._flow.load(self._feed.batches[0])
+            failpoints.reached("seeds-stored")
+            self._feed.batches.popleft()
+            worked = True
+        worked = self._flow.supply() or worked
+        if self._flow.batch_is_ready:
+            self._flow.record()
+            worked = True
+        return worked
+
+    def _tick(self) -> None:
+        """Keep time: the rate, room for hosts, seeds that trickle in."""
+        while True:
+            now = self._clock().now
+            self._flow.account.mark(now)
+            self._flow.frontier.tidy(now)
+            self._feed.pass_on()
+            gevent.sleep(TICK_S)
+
+    # The end
+
+    def _finish(self) -> Outcome:
+        """Store what has arrived, close the run's row, and say how it ended."""
+        reason = self._stop_reason or "failed"
+        error = self._error
+        if not isinstance(error, StorageError):
+            self._store_rest()
+        state = "finished"
+        if error is not None:
+            state, reason = "failed", type(error).__name__
+        elif reason == "signal":
+            state = "interrupted"
+        try:
+            self._writer.finish(state=state, reason=reason)
+            failpoints.reached("finished")
+        except CrawlError:
+            if error is None:
+                raise
+        if error is not None:
+            raise error
+        stats = self.stats()
+        return Outcome(state, reason, stats.queued, self._writer.run_id, stats)
+
+    def _store_rest(self) -> None:
+        self._feed.pass_on()
+        while self._feed.batches:
+            self._flow.load(self._feed.batches.popleft())
+        while self._flow.waiting:
+            self._flow.record()

@@ -1,0 +1,102 @@
+"""Does a run go on, wait, or end, and why?
+
+Pure: facts and limits in, a decision out; time is in the facts, in seconds of a clock that never
+goes back.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Literal
+
+import msgspec
+
+from crawler.config import RunConfig
+
+TICK_S = 0.5
+"""No wait is longer: limits are looked at again."""
+LEAST_WAIT_S = 0.005
+"""What is due but cannot be had yet is looked for again after this."""
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """What an ending is judged by.
+
+    now: the moment. elapsed_s: since the crawl began.
+    stopping: why nothing more is leased; None while it is. drain_until: so long what is out may
+        take when the run is stopping.
+    stored: nothing is out, and all that came back is in the file.
+    loaded: all seeds have been read, and nothing is being looked up.
+    pages_left: the limit of pages lets more be leased.
+    due: when something may be fetched at the earliest, None when nothing waits.
+    down: the network is. hopeless: it has been for longer than is waited for.
+    """
+
+    now: float
+    elapsed_s: float = 0.0
+    stopping: str | None = None
+    drain_until: float = inf
+    stored: bool = True
+    loaded: bool = True
+    pages_left: bool = True
+    due: float | None = None
+    down: bool = False
+    hopeless: bool = False
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What to do now.
+
+    act: ``wait`` for at most `wait_s`, as long as nothing happens; ``stop`` leasing for `reason`,
+    and decide again; or ``end`` the run for `reason`.
+    """
+
+    act: Literal["wait", "stop", "end"]
+    reason: str = ""
+    wait_s: float = 0.0
+
+
+def decide(facts: Facts, limits: RunConfig) -> Decision:
+    """The next thing to do. Reasons are words of ``runs.finish_reason``."""
+    if facts.stopping is not None:
+        return _drain(facts, facts.stopping)
+    reason = _stop_reason(facts, limits)
+    if reason is not None:
+        return Decision("stop", reason)
+    if not (facts.stored and facts.loaded):
+        return _wait_for(facts.due, facts.now, least_s=TICK_S)
+    reason = _end_reason(facts, limits)
+    if reason is not None:
+        return Decision("end", reason)
+    return _wait_for(None if facts.down else facts.due, facts.now, least_s=LEAST_WAIT_S)
+
+
+def _drain(facts: Facts, reason: str) -> Decision:
+    """What is out finishes, for as long as it may."""
+    if facts.stored or facts.now >= facts.drain_until:
+        return Decision("end", reason)
+    return _wait_for(facts.drain_until, facts.now, least_s=LEAST_WAIT_S)
+
+
+def _stop_reason(facts: Facts, limits: RunConfig) -> str | None:
+    """Why nothing more may be leased though something is out."""
+    if limits.max_seconds and facts.elapsed_s >= limits.max_seconds:
+        return "max_time"
+    return "deferred" if facts.hopeless else None
+
+
+def _end_reason(facts: Facts, limits: RunConfig) -> str | None:
+    """Why there is nothing to do when all is at rest."""
+    if not facts.pages_left:
+        return "max_pages"
+    if facts.due is None:
+        return "finished"
+    return "deferred" if facts.due > facts.now + limits.max_wait_s else None
+
+
+def _wait_for(moment: float | None, now: float, *, least_s: float) -> Decision:
+    """Until that moment; what is past has been seen, and is looked for again after `least_s`."""
+    if moment is None:
+        return Decision("wait", wait_s=TICK_S)
+    ahead_s = moment - now if moment > now else least_s
+    return Decision("wait", wait_s=min(ahead_s, TICK_S))

@@ -1,0 +1,254 @@
+"""How do leases, visits and rows pass between the frontier and the store?
+
+Every step of a crawl but the waiting: what may be leased, what an arrival frees, what is recorded
+together and when. No greenlets, no thread and no clock of its own, so that a test drives the very
+steps that a crawl takes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+from crawler import failpoints
+from crawler.conductor.account import Account
+from crawler.config import Config
+from crawler.frontier.frontier import Frontier
+from crawler.frontier.schedule import Lease
+from crawler.model import Job, Reply, Visit
+from crawler.policy import urls
+from crawler.policy.outage import Outage
+from crawler.policy.seeds import Seed
+from crawler.store.contract import Arrival, HostPace, Needs, Settled, Supplies
+
+log = logging.getLogger(__name__)
+
+PAUSE_S = 0.005
+"""How long a visit waits for company where none, or nothing else to fetch, is in sight."""
+BLAMELESS = Reply(error="cancelled")
+"""What a host is told of a failure that was the network's."""
+
+
+class Moment(NamedTuple):
+    """now: seconds of a clock that never goes back. wall: epoch seconds."""
+
+    now: float
+    wall: float
+
+
+Clock = Callable[[], Moment]
+
+
+class Store(Protocol):
+    """Who writes: a thread of its own in a crawl. Each call waits until its change is committed."""
+
+    def load_seeds(self, seeds: Sequence[Seed]) -> Settled:
+        """Store lines of the seeds file."""
+
+    def record(self, arrivals: Sequence[Arrival], paces: Sequence[HostPace]) -> Settled:
+        """Store visits and what follows from them."""
+
+    def supply(self, needs: Needs) -> Supplies:
+        """Read what the frontier needs."""
+
+
+class Flow:
+    """What is on its way in a run.
+
+    room: fetches that may be unsettled at once.
+    """
+
+    def __init__(
+        self, config: Config, frontier: Frontier, store: Store, clock: Clock, *, room: int
+    ) -> None:
+        self.frontier = frontier
+        self.account = Account()
+        self.outage = Outage()
+        self._config = config
+        self._store = store
+        self._clock = clock
+        self._room = room
+        self._arrivals: deque[Arrival] = deque()
+        self._backlog_bytes = 0
+        self._oldest_arrival = 0.0
+        self._unsettled_pages = 0
+        self._probe = 0
+
+    def __repr__(self) -> str:
+        return f"<Flow {len(self._arrivals)} to store, {self.frontier!r}>"
+
+    # Out
+
+    def lease(self, free: int) -> Lease | None:
+        """The next job to send, or None when none may be sent now; `free` slots are left."""
+        now = self._clock().now
+        if self._is_full or not self.pages_left or not self._network_allows(now):
+            return None
+        lease = self.frontier.lease(now, free)
+        if lease is None:
+            return None
+        if self.outage.down:
+            self._probe = lease.token
+            self.outage.probed(now)
+        self._unsettled_pages += lease.entry.kind == "page"
+        return lease
+
+    @property
+    def _is_full(self) -> bool:
+        """As many fetches as may be repeated after a kill are unsettled, or too many bytes wait."""
+        unsettled = self.frontier.leased + len(self._arrivals)
+        return unsettled >= self._room or self._backlog_bytes >= self._config.store.backlog_bytes
+
+    @property
+    def pages_left(self) -> bool:
+        """The limit of pages lets more be leased."""
+        limit = self._config.run.max_pages
+        return not limit or self.account.pages + self._unsettled_pages < limit
+
+    def _network_allows(self, now: float) -> bool:
+        """While the network is down, one probe at a time goes out."""
+        return not self.outage.down or (not self._probe and self.outage.may_probe(now))
+
+    # Back
+
+    @property
+    def waiting(self) -> int:
+        """Visits that wait to be stored."""
+        return len(self._arrivals)
+
+    @property
+    def is_flooded(self) -> bool:
+        """So much waits to be stored that nothing more should be taken."""
+        return self._backlog_bytes > 2 * self._config.store.backlog_bytes
+
+    def arrived(self, visit: Visit) -> bool:
+        """Free the host of a visit at once, and keep the visit to be stored; False for one that
+        nothing was leased for."""
+        now = self._clock().now
+        blameless = self._notice(visit, now)
+        reply = BLAMELESS if blameless else visit.reply
+        lease = self.frontier.arrived(visit.job, reply, now)
+        if lease is None:
+            return False
+        if not self._arrivals:
+            self._oldest_arrival = now
+        self._arrivals.append(Arrival(visit, lease.entry, lease.for_origin, blameless))
+        self._backlog_bytes += weight(visit)
+        return True
+
+    def _notice(self, visit: Visit, now: float) -> bool:
+        """What a visit tells of the network; whether nobody is to be blamed for its failure."""
+        was_down = self.outage.down
+        blameless = self.outage.observe(urls.host_of(visit.job.url), visit.reply, now)
+        if visit.job.token == self._probe:
+            self._probe = 0
+        if self.outage.down != was_down:
+            state = "answers again" if was_down else "is down: probing until it answers"
+            log.warning("the network %s", state)
+        return blameless
+
+    def give_back(self, token: int) -> None:
+        """A job came back undone."""
+        if token == self._probe:
+            self._probe = 0
+        lease = self.frontier.give_back(token, self._clock().now)
+        if lease is not None:
+            self._unsettled_pages -= lease.entry.kind == "page"
+
+    # Into the store, and out of it
+
+    def load(self, seeds: Sequence[Seed]) -> None:
+        """Store seeds; what they name waits."""
+        self._settle([], self._store.load_seeds(seeds))
+
+    def supply(self) -> bool:
+        """Bring in what the frontier lacks; False when it lacks nothing."""
+        needs = self.frontier.needs(self._clock().wall)
+        if not needs:
+            return False
+        supplies = self._store.supply(needs)
+        self.frontier.supplied(supplies, *self._clock())
+        self.account.supplied(supplies)
+        return True
+
+    def record(self) -> None:
+        """Store a batch of what has come back, and let go of its URLs."""
+        size = min(len(self._arrivals), self._config.store.batch)
+        batch = [self._arrivals[at] for at in range(size)]
+        settled = self._store.record(batch, self.frontier.paces(*self._clock()))
+        for arrival in batch:
+            self._arrivals.popleft()
+            self._backlog_bytes -= weight(arrival.visit)
+            self._unsettled_pages -= arrival.entry.kind == "page"
+        self._oldest_arrival = self._clock().now
+        self._settle(batch, settled)
+        if failpoints.armed:
+            _die_where_asked(batch, settled)
+
+    def _settle(self, batch: list[Arrival], settled: Settled) -> None:
+        self.account.settled(settled)
+        entries = [arrival.entry for arrival in batch]
+        self.frontier.settle(entries, settled, *self._clock())
+
+    @property
+    def batch_is_ready(self) -> bool:
+        """Enough has come back, or has waited long enough, or nothing else can be done."""
+        if not self._arrivals:
+            return False
+        waited = self._clock().now - self._oldest_arrival
+        store = self._config.store
+        enough = min(store.batch, max(1, self._room // 2))
+        if len(self._arrivals) >= enough or waited >= store.batch_s:
+            return True
+        starving, out = self.frontier.starving, self.frontier.leased
+        if starving and not out:
+            return True
+        return (starving or not out) and waited >= PAUSE_S
+
+    @property
+    def until_batch(self) -> float | None:
+        """Seconds until a batch may be ready; None when nothing has come back."""
+        if not self._arrivals:
+            return None
+        if self.frontier.starving or not self.frontier.leased:
+            return PAUSE_S
+        waited = self._clock().now - self._oldest_arrival
+        return max(self._config.store.batch_s - waited, 0.001)
+
+
+def job_of(lease: Lease) -> Job:
+    """What a worker is told of a lease."""
+    entry = lease.entry
+    return Job(
+        token=lease.token,
+        url_id=entry.id,
+        url=entry.url,
+        kind=entry.kind,  # type: ignore[arg-type]  # the column holds nothing else
+        method="HEAD" if entry.kind == "check" and not entry.attempts else "GET",
+        attempt=entry.attempts + 1,
+        private_ok=lease.private_ok,
+        etag=entry.etag,
+        last_modified=entry.last_modified,
+    )
+
+
+def weight(visit: Visit) -> int:
+    """Roughly the memory that a visit holds, in bytes."""
+    document = visit.document
+    return (
+        1000
+        + len(visit.body or b"")
+        + len(visit.robots_body or b"")
+        + 2 * len(document.text or "")
+        + 300 * len(document.targets)
+        + 100 * len(document.columns)
+    )
+
+
+def _die_where_asked(batch: list[Arrival], settled: Settled) -> None:
+    if settled.robots:
+        failpoints.reached("robots-stored")
+    if any(arrival.visit.reply.redirect is not None for arrival in batch):
+        failpoints.reached("hop-stored")
