@@ -159,6 +159,7 @@ class StoreConfig(Section, frozen=True):
     """What is kept, and how often is it committed?
 
     bodies: keep the bytes of pages. texts: keep the visible text.
+    text_max_bytes: of the text of one page, as UTF-8; of more the beginning is kept.
     obey_noindex: of a page that asks not to be indexed (meta robots, X-Robots-Tag) keep only what
         it answered and its links, no title, text or body.
     batch: visits in one transaction at most. batch_s: seconds between two transactions at most.
@@ -167,6 +168,7 @@ class StoreConfig(Section, frozen=True):
 
     bodies: bool = True
     texts: bool = True
+    text_max_bytes: AtLeastOne = 1024 * 1024
     obey_noindex: bool = False
     batch: AtLeastOne = 500
     batch_s: Positive = 0.25

@@ -260,8 +260,10 @@ class Document(msgspec.Struct, frozen=True, array_like=True):
     title, description, h1, lang, canonical, meta_robots: facts of a page, white space folded.
     text: the visible text. word_count: words in it. text_hash: 63-bit hash of it.
     targets: distinct targets. columns: occurrences of links. entries: of a sitemap or feed.
-    truncated: ``parse`` (the parser stopped or gave up) or ``links`` (cap on links), or None.
+    truncated: ``parse`` (the parser stopped or gave up), ``links`` (cap on links) or ``text`` (cap
+        on the text that is kept), or None.
     error: ``parse_timeout`` where the parser was killed, ``decode_error`` otherwise, or None.
+    challenge: what stands where the page should be, a wall rather than content; None for a page.
     """
 
     content_type: str | None = None
@@ -280,6 +282,7 @@ class Document(msgspec.Struct, frozen=True, array_like=True):
     entries: tuple[SitemapEntry, ...] = ()
     truncated: str | None = None
     error: str | None = None
+    challenge: str | None = None
 
     @property
     def links(self) -> tuple[Link, ...]:

@@ -43,6 +43,7 @@ class Word(msgspec.Struct, frozen=True, kw_only=True):
         were no server, so that http may be tried.
     cuts: what ``truncated`` says of a body which this has ended. kept: what came before is a
         version of the document all the same. rules: and a robots.txt is obeyed as far as it came.
+    of_redirect: the page has moved, though where to cannot be followed.
     standing: what it says of the best link to a URL, None where links played no part.
     of_url: the URL itself cannot be fetched, whoever links to it.
     judged_anew: a change of the settings may undo it. asked_anew: a later run asks again.
@@ -59,6 +60,7 @@ class Word(msgspec.Struct, frozen=True, kw_only=True):
     cuts: str | None = None
     kept: bool = False
     rules: bool = False
+    of_redirect: bool = False
     standing: Standing | None = None
     of_url: bool = False
     judged_anew: bool = False
@@ -155,10 +157,14 @@ WORDS: Final[dict[str, Word]] = {
     ),
     "decode_error": Word(meaning="the answer's compression is broken", rules=True),
     "bad_redirect": Word(
-        meaning="the answer redirects to what is no address for the web", fault="page"
+        meaning="the answer redirects to what is no address for the web",
+        fault="page",
+        of_redirect=True,
     ),
-    "redirect_loop": Word(meaning="a redirect leads back to itself"),
-    "too_many_redirects": Word(meaning="a chain of redirects is longer than fetch.max_redirects"),
+    "redirect_loop": Word(meaning="a redirect leads back to itself", of_redirect=True),
+    "too_many_redirects": Word(
+        meaning="a chain of redirects is longer than fetch.max_redirects", of_redirect=True
+    ),
     # Our own part
     "parse_timeout": Word(
         meaning="the page took longer to read than parse.max_seconds", fault="page"
@@ -239,6 +245,7 @@ WORDS: Final[dict[str, Word]] = {
     "time": _cut("the time was over before the body was whole"),
     "parse": _cut("reading stopped at something that cannot be read"),
     "links": _cut("there are more links than parse.max_links"),
+    "text": _cut("the text is kept up to store.text_max_bytes"),
 }
 
 OTHER: Final = Word(meaning="")

@@ -44,18 +44,20 @@ class Batch:
         self._robots_fates: list[Row] = []
 
     def body(self, visit: Visit, *, texts: bool) -> int | None:
-        """The row of a visit's body, made when it is new, then with its text where `texts`."""
+        """The row of a visit's body, read as this media type and charset, with its text where
+        `texts`. What an earlier visit was not to keep of it is kept now."""
         if visit.body_sha256 is None:
             return None
-        sha256 = visit.body_sha256.hex()
+        document = visit.document
+        key = (visit.body_sha256.hex(), document.content_type or "", document.charset or "")
         execute = self._connection.execute
-        row = execute(INSERT_BODY, (sha256, visit.body_bytes, visit.body)).fetchone()
+        row = execute(INSERT_BODY, (*key, visit.body_bytes, visit.body)).fetchone()
         if row is None:
-            row = execute("SELECT id FROM bodies WHERE sha256 = ?", (sha256,)).fetchone()
-            return int(row[0])
-        if visit.document.text is not None and texts:
-            self._texts.append((row[0], visit.document.text))
-        return int(row[0])
+            row = execute(FIND_BODY, key).fetchone()
+        body_id = int(row[0])
+        if document.text is not None and texts:
+            self._texts.append((body_id, document.text))
+        return body_id
 
     def visit(
         self, visit: Visit, url_id: int, *, error: str | None, redirect_to: int | None = None,
@@ -104,7 +106,7 @@ class Batch:
         """Write what was gathered; what is settled stays."""
         many = self._connection.executemany
         many(rows.VISITS.insert, self._visits)
-        many("INSERT OR IGNORE INTO texts (body_id, text) VALUES (?, ?)", self._texts)
+        many(INSERT_TEXT, self._texts)
         for names, found in self._links.items():
             many(rows.insert_links(names), chain.from_iterable(found))
         many(rows.SITEMAP_ENTRIES.insert, self._sitemap_entries)
@@ -143,10 +145,26 @@ def _headers(reply: Reply) -> str | None:
 
 
 INSERT_BODY = """
-    INSERT INTO bodies (sha256, body_bytes, body)
-    VALUES (?, ?, ?)
-    ON CONFLICT (sha256) DO NOTHING
+    INSERT INTO bodies (sha256, content_type, charset, body_bytes, body)
+    VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (sha256, content_type, charset) DO UPDATE
+    SET body = excluded.body
+    WHERE bodies.body IS NULL AND excluded.body IS NOT NULL
     RETURNING id
+"""
+
+FIND_BODY = """
+    SELECT id
+    FROM bodies
+    WHERE sha256 = ? AND content_type = ? AND charset = ?
+"""
+
+INSERT_TEXT = """
+    INSERT INTO texts (body_id, text)
+    VALUES (?, ?)
+    ON CONFLICT (body_id) DO UPDATE
+    SET text = excluded.text
+    WHERE length(excluded.text) > length(texts.text)
 """
 
 UPDATE_ROBOTS_FATE = """

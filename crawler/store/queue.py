@@ -16,6 +16,7 @@ from crawler.store.clock import epoch, iso
 from crawler.store.contract import Entry, Key, Needs, Refill, Supplies, WaitingHost, WaitingOrigin
 from crawler.store.database import Connection
 from crawler.store.origins import Closure, Origin, Origins
+from crawler.store.ruling import settings_of
 
 Row = tuple[Any, ...]
 DUE_A_TRIP = 1000
@@ -28,6 +29,7 @@ class Queue:
     def __init__(self, connection: Connection, origins: Origins) -> None:
         self._connection = connection
         self._origins = origins
+        self._settings = settings_of(origins.config)
 
     def __repr__(self) -> str:
         return f"<Queue {self.size()} urls>"
@@ -113,7 +115,7 @@ class Queue:
     ) -> Refill:
         origin = self._origins.origin_by_id(origin_id)
         rows = self._connection.execute(
-            NEXT_ENTRIES, (origin_id, *after, iso(now), limit)
+            NEXT_ENTRIES, (self._settings, origin_id, *after, iso(now), limit)
         ).fetchall()
         entries = self._sift(origin, rows, stopped)
         last: Key = (rows[-1][0], rows[-1][1], rows[-1][2]) if rows else after
@@ -150,7 +152,9 @@ class Queue:
         stopped: Counter[str] = Counter()
         entries: list[Entry] = []
         with self._transaction(now):
-            rows = self._connection.execute(DUE_ENTRIES, (iso(now), limit)).fetchall()
+            rows = self._connection.execute(
+                DUE_ENTRIES, (self._settings, iso(now), limit)
+            ).fetchall()
             self._connection.executemany(
                 "UPDATE urls SET not_before = NULL WHERE id = ?", [(row[2],) for row in rows]
             )
@@ -192,11 +196,12 @@ ENTRY_COLUMNS = """
     urls.priority, urls.depth, urls.id, urls.url, urls.hash, urls.kind, urls.attempts, urls.hops,
     urls.host_id, urls.origin_id, pages.etag, pages.last_modified
 """
+"""Validators are those of a document that is held whole, made under the present settings."""
 
 NEXT_ENTRIES = f"""
     SELECT {ENTRY_COLUMNS}
     FROM urls INDEXED BY urls_queue
-    LEFT JOIN pages ON pages.id = urls.id
+    LEFT JOIN pages ON pages.id = urls.id AND pages.made_under = ?
     WHERE urls.state = 'queued'
         AND urls.origin_id = ?
         AND (urls.priority, urls.depth, urls.id) > (?, ?, ?)
@@ -208,7 +213,7 @@ NEXT_ENTRIES = f"""
 DUE_ENTRIES = f"""
     SELECT {ENTRY_COLUMNS}
     FROM urls INDEXED BY urls_deferred
-    LEFT JOIN pages ON pages.id = urls.id
+    LEFT JOIN pages ON pages.id = urls.id AND pages.made_under = ?
     WHERE urls.state = 'queued' AND urls.not_before IS NOT NULL AND urls.not_before <= ?
     ORDER BY urls.not_before
     LIMIT ?

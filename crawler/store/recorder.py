@@ -20,7 +20,7 @@ from crawler.policy.seeds import Seed
 from crawler.store import redirects, rows
 from crawler.store.batch import Batch
 from crawler.store.clock import iso
-from crawler.store.contract import Arrival, HostPace, Settled
+from crawler.store.contract import Arrival, Entry, HostPace, Settled
 from crawler.store.database import UNFIT, Connection, DatabaseError
 from crawler.store.origins import Origins
 from crawler.store.robots_txt import RobotsFiles
@@ -31,6 +31,7 @@ from crawler.store.ruling import (
     as_kept,
     may_try_http,
     rule,
+    settings_of,
     without_document,
 )
 from crawler.store.scopes import Keys, Scopes
@@ -60,6 +61,7 @@ class Recorder:
         self._robots = RobotsFiles(
             connection, config, self.origins, self.url_table, self._scopes, judge, self._batch
         )
+        self._settings = settings_of(config)
         self._chance = random.Random(run_id)
 
     def __repr__(self) -> str:
@@ -161,7 +163,9 @@ class Recorder:
 
     def _record_visit(self, arrival: Arrival, before: Before, now: float) -> None:
         facts = self._facts(arrival, before)
-        ruling = rule(arrival, facts, self._config, chance=self._chance.random())
+        ruling = rule(
+            arrival, facts, self._config, settings=self._settings, chance=self._chance.random()
+        )
         entry, visit = arrival.entry, arrival.visit
         if ruling.over_http:
             origin = self.origins.origin_by_id(entry.origin_id)
@@ -171,6 +175,8 @@ class Recorder:
         else:
             self._settle(arrival, ruling, before, now)
         redirect_to = self._admit_redirect(arrival, ruling, facts)
+        if ruling.ends_links:
+            self._forget_links(entry)
         body_id = self._batch.body(visit, texts=self._config.store.texts)
         self._batch.visit(
             visit, entry.id, error=ruling.error, redirect_to=redirect_to, body_id=body_id,
@@ -200,7 +206,7 @@ class Recorder:
         self.origins.count(host, queued=waits - before.waited, pages=int(is_page))
         self._connection.execute(
             UPDATE_FATE,
-            (fate.state, fate.reason, reply.status, arrival.attempts, not_before, entry.id),
+            (fate.state, fate.reason, ruling.status, arrival.attempts, not_before, entry.id),
         )
 
     def _admit_redirect(self, arrival: Arrival, ruling: Ruling, facts: Facts) -> int | None:
@@ -229,14 +235,23 @@ class Recorder:
             return
         if ruling.change == "failure":
             self._connection.execute(
-                FAILED_REVISIT, (reply.status, ruling.error, now, reply.ttfb_ms, entry.id)
+                FAILED_REVISIT,
+                (
+                    reply.status,
+                    ruling.error,
+                    document.challenge,
+                    now,
+                    reply.ttfb_ms,
+                    ruling.ends_links,
+                    entry.id,
+                ),
             )
             return
         outlinks = self._record_links(arrival, facts) if ruling.is_good else 0
         same = (before.text_hash, before.body_id) == (document.text_hash, body_id)
         self._batch.page(
             rows.PAGES.row(
-                entry, visit, reply, document, facts.depth, ruling.error,
+                entry, visit, reply, document, ruling, facts.depth,
                 now if ruling.is_good else None,
                 before.changed_at if before.is_page and same else now, body_id, outlinks,
             )
@@ -249,6 +264,11 @@ class Recorder:
             self._connection.execute("DELETE FROM links WHERE source_id = ?", (entry.id,))
         ids = self.url_table.admit_links(document, facts.depth + 1, source_id=entry.id)
         return self._batch.links(entry.id, ids, document.columns)
+
+    def _forget_links(self, entry: Entry) -> None:
+        """A page that is gone or has moved links to nothing, and a sitemap names nothing."""
+        self._connection.execute("DELETE FROM links WHERE source_id = ?", (entry.id,))
+        self._connection.execute("DELETE FROM sitemap_entries WHERE sitemap_id = ?", (entry.id,))
 
     def _record_sitemap(self, arrival: Arrival) -> None:
         """Entries of a sitemap or feed: they are links like others, one click from a seed."""
@@ -317,7 +337,7 @@ UPDATE_FATE = """
 
 BEFORE = f"""
     SELECT urls.id, urls.state = 'queued', pages.id IS NOT NULL, pages.document_at,
-        pages.text_hash, pages.body_id, pages.changed_at
+        pages.document_status, pages.text_hash, pages.body_id, pages.changed_at
     FROM urls
     LEFT JOIN pages ON pages.id = urls.id
     WHERE urls.id IN ({",".join("?" * LOOK_UP)})
@@ -325,12 +345,16 @@ BEFORE = f"""
 
 NOT_MODIFIED = """
     UPDATE pages
-    SET fetched_at = ?, error = NULL, visits = visits + 1
+    SET fetched_at = ?, status = document_status, error = NULL, challenge = NULL,
+        visits = visits + 1
     WHERE id = ?
 """
 
 FAILED_REVISIT = """
     UPDATE pages
-    SET status = ?, error = ?, fetched_at = ?, ttfb_ms = ?, visits = visits + 1
-    WHERE id = ?
+    SET status = ?1, error = ?2, challenge = ?3, fetched_at = ?4, ttfb_ms = ?5,
+        outlinks = CASE WHEN ?6 THEN 0 ELSE outlinks END,
+        made_under = CASE WHEN ?6 THEN NULL ELSE made_under END,
+        visits = visits + 1
+    WHERE id = ?7
 """

@@ -79,6 +79,7 @@ VISITS = table(
         "wire_bytes": "reply.wire_bytes",
         "body_bytes": "visit.body_bytes",
         "truncated": "reply.truncated or document.truncated",
+        "challenge": "document.challenge",
         "content_type": "document.content_type",
         "charset": "document.charset",
         "etag": "reply.header('etag')",
@@ -99,7 +100,7 @@ _PAGE = {
     "host_id": "entry.host_id",
     "depth": "depth",
     "status": "reply.status",
-    "error": "error",
+    "error": "ruling.error",
     "content_type": "document.content_type",
     "title": "document.title",
     "description": "document.description",
@@ -119,11 +120,15 @@ _PAGE = {
     "last_modified": "reply.header('last-modified')",
     "body_id": "body_id",
     "outlinks": "outlinks",
+    "document_status": "reply.status if ruling.is_good else None",
+    "partial": "ruling.partial",
+    "made_under": "ruling.made_under",
+    "challenge": "document.challenge",
 }
 
 PAGES = table(
     "pages",
-    "entry visit reply document depth error document_at changed_at body_id outlinks",
+    "entry visit reply document ruling depth document_at changed_at body_id outlinks",
     _PAGE,
     known=replacing(_PAGE, frozenset({"id", "url", "host_id", "first_seen_at"})),
     also=",\n    visits = visits + 1",

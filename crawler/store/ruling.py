@@ -7,6 +7,7 @@ targets (`UrlTable.admit_links`).
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Container
 from itertools import compress, count
 from typing import Literal, NamedTuple
@@ -40,6 +41,7 @@ class Before(NamedTuple):
     waited: int = 0
     is_page: int = 0
     document_at: str | None = None
+    document_status: int | None = None
     text_hash: int | None = None
     body_id: int | None = None
     changed_at: str | None = None
@@ -66,7 +68,12 @@ class Ruling(msgspec.Struct, frozen=True):
     over_http: its seeds are tried over http. loops: it redirects to itself. follows: its redirect
     is admitted, one hop on.
     change: of its page, None where there is none. is_good: it brought a version of the document.
-    is_not_modified: the server confirmed what is held. entries: it is read as a sitemap.
+    is_not_modified: the server confirmed what is held. ends_links: the page is gone or has moved,
+    and what it linked to with it.
+    status: what the document answered; one that was confirmed answers what it answered before.
+    partial: why the document is not whole. made_under: the settings under which it was made, None
+    where it must not be asked for conditionally (see `settings_of`).
+    entries: it is read as a sitemap.
     """
 
     fate: Fate
@@ -78,12 +85,22 @@ class Ruling(msgspec.Struct, frozen=True):
     change: Change | None = None
     is_good: bool = False
     is_not_modified: bool = False
+    ends_links: bool = False
+    status: int | None = None
+    partial: str | None = None
+    made_under: int | None = None
     entries: bool = False
 
 
-def rule(arrival: Arrival, facts: Facts, config: Config, *, chance: float = 0.5) -> Ruling:
-    """The ruling on a visit; `chance` (0..1) spreads the rests before further tries."""
+def rule(
+    arrival: Arrival, facts: Facts, config: Config, *, settings: int = 0, chance: float = 0.5
+) -> Ruling:
+    """The ruling on a visit.
+
+    settings: by `settings_of`. chance: 0..1, spreads the rests before further tries.
+    """
     reply, document, entry = arrival.visit.reply, arrival.visit.document, arrival.entry
+    before = facts.before
     error = reply.error or document.error
     redirects = reply.redirect is not None and error is None
     if redirects:
@@ -96,8 +113,10 @@ def rule(arrival: Arrival, facts: Facts, config: Config, *, chance: float = 0.5)
     if again:
         fate = Fate("queued")
     is_page = entry.kind == "page" and fate.state in ("done", "failed")
-    is_good = is_page and _is_good(reply, error, facts.before)
-    change = _change(arrival, error, is_good, facts.before) if is_page else None
+    is_good = is_page and _is_good(arrival, error, before)
+    change = _change(arrival, error, is_good, before) if is_page else None
+    partial = why_partial(reply, document, error) if is_good else None
+    whole = is_good and partial is None and error is None and document.challenge is None
     return Ruling(
         fate,
         error,
@@ -108,6 +127,11 @@ def rule(arrival: Arrival, facts: Facts, config: Config, *, chance: float = 0.5)
         change=change,
         is_good=is_good and change == "document",
         is_not_modified=reply.status == 304 and _was_conditional(arrival),
+        ends_links=bool(before.is_page or entry.kind == "sitemap")
+        and _is_elsewhere(arrival, error),
+        status=before.document_status if change == "unchanged" else reply.status,
+        partial=partial,
+        made_under=settings if whole else None,
         entries=bool(document.entries) and not is_page and fate.state != "queued",
     )
 
@@ -158,9 +182,12 @@ def _was_conditional(arrival: Arrival) -> bool:
     return bool(job.etag or job.last_modified)
 
 
-def _is_good(reply: Reply, error: str | None, before: Before) -> bool:
+def _is_good(arrival: Arrival, error: str | None, before: Before) -> bool:
     """Does this visit bring a new version of the document, rather than a failure to fetch it?"""
+    reply = arrival.visit.reply
     if reply.status is None or not 200 <= reply.status < 300:
+        return False
+    if arrival.visit.document.challenge is not None and before.document_at:
         return False
     return error is None or words.of(error).kept or not before.document_at
 
@@ -171,6 +198,43 @@ def _change(arrival: Arrival, error: str | None, is_good: bool, before: Before) 
     if reply.status == 304 and error is None and asked and before.is_page:
         return "unchanged"
     return "failure" if before.document_at and not is_good else "document"
+
+
+def why_partial(reply: Reply, document: Document, error: str | None) -> str | None:
+    """Why a document is not held whole: a word of ``visits.truncated`` or an error, or None."""
+    return reply.truncated or document.truncated or words.of(error).cuts or error
+
+
+def _is_elsewhere(arrival: Arrival, error: str | None) -> bool:
+    """Is what stood here gone, or has it moved?
+
+    What passes (errors of the network, 429, 5xx) and what hides it (a challenge) leave it there.
+    """
+    status = arrival.visit.reply.status
+    if status is None or arrival.visit.document.challenge is not None:
+        return False
+    if 300 <= status <= 399:
+        return status != 304 and (error is None or words.of(error).of_redirect)
+    return 400 <= status <= 499 and error is None and words.of_answer(status) is None
+
+
+NOTED = 1
+"""Raised whenever more is noted of a page than before, so that what is held is read again."""
+
+
+def settings_of(config: Config) -> int:
+    """A number for all settings on which it depends what is kept of a document.
+
+    A document that was made under others may lack what these ask for, and is not asked for
+    conditionally: the answer "not modified" would hide that for good.
+    """
+    store = config.store
+    asked = (
+        NOTED, config.fetch.max_body_bytes, config.parse.max_links, store.bodies, store.texts,
+        store.text_max_bytes, store.obey_noindex, config.scope.strip_parameters,
+    )  # fmt: skip
+    digest = hashlib.blake2b(msgspec.json.encode(asked), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
 
 
 # robots.txt

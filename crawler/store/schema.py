@@ -278,3 +278,64 @@ def visits_tell_their_tls(db: Database) -> None:
     """What secured a connection; 1 for what RFC 9325 does not recommend any more."""
     for column in ("tls_version TEXT", "tls_cipher TEXT", "tls_weak INTEGER"):
         db.execute(f"ALTER TABLE visits ADD COLUMN {column}")
+
+
+@migrations()
+def documents_are_held_whole_or_not(db: Database) -> None:
+    """A page says what its document answered, why it is not whole, and how it was made.
+
+    Under which settings an earlier document was made is not known: it is read again.
+    """
+    for column in ("document_status INTEGER", "partial TEXT", "made_under INTEGER"):
+        db.execute(f"ALTER TABLE pages ADD COLUMN {column}")
+    for table in ("pages", "visits"):
+        db.execute(f"ALTER TABLE {table} ADD COLUMN challenge TEXT")
+    db.execute(
+        """
+        UPDATE pages
+        SET document_status = status
+        WHERE status BETWEEN 200 AND 299 AND document_at IS NOT NULL
+        """
+    )
+    db.execute(
+        """
+        UPDATE urls
+        SET status = pages.status
+        FROM pages
+        WHERE pages.id = urls.id AND urls.status = 304
+        """
+    )
+
+
+@migrations()
+def bodies_are_told_apart_by_how_they_are_read(db: Database) -> None:
+    """The same bytes mean something else as another media type or in another charset."""
+    db.execute(
+        """
+        CREATE TABLE bodies_as_read (
+            id INTEGER PRIMARY KEY,
+            sha256 TEXT NOT NULL,
+            body_bytes INTEGER NOT NULL,
+            body BLOB,
+            content_type TEXT NOT NULL DEFAULT '',
+            charset TEXT NOT NULL DEFAULT '',
+            UNIQUE (sha256, content_type, charset)
+        ) STRICT
+        """
+    )
+    db.execute(
+        """
+        INSERT INTO bodies_as_read (id, sha256, body_bytes, body, content_type, charset)
+        SELECT bodies.id, bodies.sha256, bodies.body_bytes, bodies.body,
+            coalesce(first.content_type, ''), coalesce(first.charset, '')
+        FROM bodies
+        LEFT JOIN (
+            SELECT body_id, content_type, charset, min(id)
+            FROM visits
+            WHERE body_id IS NOT NULL
+            GROUP BY body_id
+        ) AS first ON first.body_id = bodies.id
+        """
+    )
+    db.execute("DROP TABLE bodies")
+    db.execute("ALTER TABLE bodies_as_read RENAME TO bodies")

@@ -20,7 +20,7 @@ from crawler.store import rows
 from crawler.store.contract import Entry
 from crawler.store.database import Connection
 from crawler.store.origins import Origins
-from crawler.store.ruling import best_links
+from crawler.store.ruling import best_links, settings_of
 
 GENERATION = 50_000
 LOOK_UP = 200
@@ -73,6 +73,7 @@ class UrlTable:
         self._max_queries = config.scope.max_queries_per_path
         self._queries: Counter[tuple[int, str]] = Counter()
         self._max_hops = config.fetch.max_redirects
+        self._settings = settings_of(config)
         self._nofollow_counts = config.scope.follow_nofollow
         self._young: dict[int, Known] = {}
         self._old: dict[int, Known] = {}
@@ -349,7 +350,7 @@ class UrlTable:
 
     def _move_forward(self, url_id: int) -> None:
         """A URL that waits stands nearer in its queue, perhaps where the frontier has read on."""
-        row = self._connection.execute(WAITING_ENTRY, (url_id,)).fetchone()
+        row = self._connection.execute(WAITING_ENTRY, (self._settings, url_id)).fetchone()
         if row is not None:
             self.fresh.append(Entry._make(row))
 
@@ -423,7 +424,7 @@ WAITING_ENTRY = """
     SELECT urls.priority, urls.depth, urls.id, urls.url, urls.hash, urls.kind, urls.attempts,
         urls.hops, urls.host_id, urls.origin_id, pages.etag, pages.last_modified
     FROM urls
-    LEFT JOIN pages ON pages.id = urls.id
+    LEFT JOIN pages ON pages.id = urls.id AND pages.made_under = ?
     WHERE urls.id = ? AND urls.not_before IS NULL
 """
 

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from crawler.model import Document, Job, LinkColumns, Reply, SitemapEntry, Target, Visit
+from crawler.policy.pace import Fate
 from crawler.policy.seeds import read_line
 from crawler.store import rows
 from crawler.store.contract import Entry
 from crawler.store.database import open_for_writing
+from crawler.store.ruling import Ruling
 
 ENTRY = Entry(1, 2, 3, "http://a.test/", 4, "page", 0, 0, 5, 6)
 REPLY = Reply(200, ip="192.0.2.1", headers=(("ETag", '"e"'), ("Last-Modified", "then")))
@@ -18,6 +20,7 @@ DOCUMENT = Document(content_type="text/html", charset="utf-8", title="T", text_h
 JOB = Job(1, 3, "http://a.test/", attempt=2)
 VISIT = Visit(JOB, REPLY, DOCUMENT, "2026-01-01T00:00:00.000Z", body_bytes=8)
 TARGET = Target("http://a.test/b", 11, "http://a.test")
+RULING = Ruling(Fate("done"), is_good=True, made_under=9)
 SEED = read_line(1, "a.test")
 
 STATEMENTS = {
@@ -25,14 +28,14 @@ STATEMENTS = {
         rows.SEEDS,
         """
         INSERT INTO seeds ( run_id, line, text, url_id, scheme_assumed, error )
-        VALUES (?, ?, ?, ?, ?, ?)
+        VALUES (...)
         """,
     ),
     "sitemap_entries": (
         rows.SITEMAP_ENTRIES,
         """
         INSERT INTO sitemap_entries ( sitemap_id, url_id, lastmod, priority, changefreq )
-        VALUES (?, ?, ?, ?, ?)
+        VALUES (...)
         ON CONFLICT DO NOTHING
         """,
     ),
@@ -41,7 +44,7 @@ STATEMENTS = {
         """
         INSERT INTO urls ( id, url, hash, host_id, origin_id, kind, state, reason, depth, hops,
         priority, via, found_on_id, first_seen_at, run_id )
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        VALUES (...)
         """,
     ),
     "visits": (
@@ -49,10 +52,10 @@ STATEMENTS = {
         """
         INSERT INTO visits ( run_id, url_id, kind, method, attempt, started_at, status, error,
         error_detail, ip, http_version, dns_ms, connect_ms, tls_ms, tls_version, tls_cipher,
-        tls_weak, ttfb_ms, total_ms, wire_bytes, body_bytes, truncated, content_type, charset, etag,
-        last_modified, headers, redirect_to_id, not_modified, body_id, title, text_hash, canonical )
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-        ?, ?, ?, ?, ?)
+        tls_weak, ttfb_ms, total_ms, wire_bytes, body_bytes, truncated, challenge, content_type,
+        charset, etag, last_modified, headers, redirect_to_id, not_modified, body_id, title,
+        text_hash, canonical )
+        VALUES (...)
         """,
     ),
     "pages": (
@@ -60,8 +63,9 @@ STATEMENTS = {
         """
         INSERT INTO pages ( id, url, host_id, depth, status, error, content_type, title,
         description, h1, lang, canonical, meta_robots, word_count, text_hash, body_bytes, ttfb_ms,
-        fetched_at, document_at, first_seen_at, changed_at, etag, last_modified, body_id, outlinks )
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        fetched_at, document_at, first_seen_at, changed_at, etag, last_modified, body_id, outlinks,
+        document_status, partial, made_under, challenge )
+        VALUES (...)
         ON CONFLICT (id) DO UPDATE SET depth = excluded.depth, status = excluded.status,
         error = excluded.error, content_type = excluded.content_type, title = excluded.title,
         description = excluded.description, h1 = excluded.h1, lang = excluded.lang,
@@ -71,7 +75,9 @@ STATEMENTS = {
         fetched_at = excluded.fetched_at, document_at = excluded.document_at,
         changed_at = excluded.changed_at, etag = excluded.etag,
         last_modified = excluded.last_modified, body_id = excluded.body_id,
-        outlinks = excluded.outlinks, visits = visits + 1
+        outlinks = excluded.outlinks, document_status = excluded.document_status,
+        partial = excluded.partial, made_under = excluded.made_under,
+        challenge = excluded.challenge, visits = visits + 1
         """,
     ),
 }
@@ -96,11 +102,12 @@ ROWS = {
         },
     ),
     "pages": (
-        (ENTRY, VISIT, REPLY, DOCUMENT, 2, None, "then", "later", 2, 5),
+        (ENTRY, VISIT, REPLY, DOCUMENT, RULING, 2, "then", "later", 2, 5),
         {
             "id": 3, "url": "http://a.test/", "host_id": 5, "depth": 2, "status": 200,
             "title": "T", "document_at": "then", "changed_at": "later", "body_id": 2,
-            "outlinks": 5, "last_modified": "then", "fetched_at": "2026-01-01T00:00:00.000Z",
+            "outlinks": 5, "document_status": 200, "made_under": 9, "error": None,
+            "last_modified": "then", "fetched_at": "2026-01-01T00:00:00.000Z",
         },
     ),
 }  # fmt: skip
@@ -114,7 +121,8 @@ def columns(table: rows.Table) -> list[str]:
 @pytest.mark.parametrize("name", STATEMENTS)
 def test_the_statement_is_the_one_that_is_written_here(name: str) -> None:
     table, statement = STATEMENTS[name]
-    assert table.insert.split() == statement.split()
+    places = ", ".join("?" * len(columns(table)))
+    assert table.insert.split() == statement.replace("...", places).split()
 
 
 @pytest.mark.parametrize("name", ROWS)

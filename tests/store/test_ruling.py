@@ -33,11 +33,20 @@ from crawler.store.ruling import (
 )
 
 CONFIG = Config()
+SETTINGS = 9
 URL = "https://a.test/"
 ELSEWHERE, _ = urls.resolve("/b", URL)
 ITSELF, _ = urls.resolve(URL)
 NEW = Before(waited=1)
-HELD = Before(waited=1, is_page=1, document_at="then", text_hash=1, body_id=1, changed_at="then")
+HELD = Before(
+    waited=1,
+    is_page=1,
+    document_at="then",
+    document_status=200,
+    text_hash=1,
+    body_id=1,
+    changed_at="then",
+)
 FIRST_LINK = Facts(depth=1, hops=0, linked=False, before=NEW)
 
 
@@ -57,27 +66,52 @@ VISITS = {
     "a page that came whole is a document": (
         arrival(),
         FIRST_LINK,
-        Ruling(Fate("done"), change="document", is_good=True),
+        Ruling(Fate("done"), change="document", is_good=True, status=200, made_under=SETTINGS),
     ),
     "a page that is not there has a row, but no document": (
         arrival(status=404),
         FIRST_LINK,
-        Ruling(Fate("done"), change="document"),
+        Ruling(Fate("done"), change="document", status=404),
     ),
-    "a failure leaves the document that is held": (
+    "a page that is gone keeps its document, and links to nothing": (
         arrival(status=404),
         msgspec.structs.replace(FIRST_LINK, before=HELD),
-        Ruling(Fate("done"), change="failure"),
+        Ruling(Fate("done"), change="failure", ends_links=True, status=404),
+    ),
+    "so does one that has moved": (
+        arrival(status=301, redirect=ELSEWHERE),
+        msgspec.structs.replace(FIRST_LINK, before=HELD),
+        Ruling(Fate("done"), follows=True, change="failure", ends_links=True, status=301),
+    ),
+    "a host that is overloaded says nothing of the page": (
+        arrival(status=503, attempts=2),
+        msgspec.structs.replace(FIRST_LINK, before=HELD),
+        Ruling(Fate("failed", "http_503"), change="failure", status=503),
+    ),
+    "nor does a wall in front of it": (
+        arrival(status=403, document=Document(challenge="login")),
+        msgspec.structs.replace(FIRST_LINK, before=HELD),
+        Ruling(Fate("done"), change="failure", status=403),
+    ),
+    "a wall that says 200 replaces no document": (
+        arrival(document=Document(challenge="login")),
+        msgspec.structs.replace(FIRST_LINK, before=HELD),
+        Ruling(Fate("done"), change="failure", status=200),
+    ),
+    "a document with too many links is not whole": (
+        arrival(document=Document(truncated="links")),
+        FIRST_LINK,
+        Ruling(Fate("done"), change="document", is_good=True, status=200, partial="links"),
     ),
     "what was confirmed is unchanged": (
         arrival(status=304, etag='"1"'),
         msgspec.structs.replace(FIRST_LINK, before=HELD),
-        Ruling(Fate("done"), change="unchanged", is_not_modified=True),
+        Ruling(Fate("done"), change="unchanged", is_not_modified=True, status=200),
     ),
     "what is not modified though nobody asked is an answer like any other": (
         arrival(status=304),
         FIRST_LINK,
-        Ruling(Fate("done"), change="document"),
+        Ruling(Fate("done"), change="document", status=304),
     ),
     "an error of the network waits for another try": (
         arrival(status=None, error="conn_reset"),
@@ -97,12 +131,15 @@ VISITS = {
     "the beginning of what is too large is a document": (
         arrival(error="too_large"),
         msgspec.structs.replace(FIRST_LINK, before=HELD),
-        Ruling(Fate("failed", "too_large"), "too_large", change="document", is_good=True),
+        Ruling(
+            Fate("failed", "too_large"), "too_large", change="document", is_good=True, status=200,
+            partial="length",
+        ),
     ),
     "what cannot be read replaces no document": (
         arrival(error="decode_error"),
         msgspec.structs.replace(FIRST_LINK, before=HELD),
-        Ruling(Fate("failed", "decode_error"), "decode_error", change="failure"),
+        Ruling(Fate("failed", "decode_error"), "decode_error", change="failure", status=200),
     ),
     "our own refusal skips": (
         arrival(status=None, error="blocked_addr"),
@@ -112,39 +149,43 @@ VISITS = {
     "a redirect is followed": (
         arrival(status=301, redirect=ELSEWHERE),
         FIRST_LINK,
-        Ruling(Fate("done"), follows=True, change="document"),
+        Ruling(Fate("done"), follows=True, change="document", status=301),
     ),
     "a redirect to itself is an error": (
         arrival(status=301, redirect=ITSELF),
         FIRST_LINK,
         Ruling(
-            Fate("failed", "redirect_loop"), "redirect_loop", loops=True, change="document"
+            Fate("failed", "redirect_loop"), "redirect_loop", loops=True, change="document",
+            status=301,
         ),
     ),
     "the hop too many is an error": (
         arrival(status=301, redirect=ELSEWHERE),
         msgspec.structs.replace(FIRST_LINK, hops=CONFIG.fetch.max_redirects),
-        Ruling(Fate("failed", "too_many_redirects"), "too_many_redirects", change="document"),
+        Ruling(
+            Fate("failed", "too_many_redirects"), "too_many_redirects", change="document",
+            status=301,
+        ),
     ),
     "a check that pages link to by now waits to be a page": (
         arrival(kind="check", method="HEAD"),
         msgspec.structs.replace(FIRST_LINK, linked=True),
-        Ruling(Fate("queued"), again_as_page=True),
+        Ruling(Fate("queued"), again_as_page=True, status=200),
     ),
     "a HEAD that is refused is asked again with GET": (
         arrival(kind="check", method="HEAD", status=405),
         FIRST_LINK,
-        Ruling(HEAD_REFUSED),
+        Ruling(HEAD_REFUSED, status=405),
     ),
     "a check has no row among the pages": (
         arrival(kind="check", status=404),
         FIRST_LINK,
-        Ruling(Fate("done")),
+        Ruling(Fate("done"), status=404),
     ),
     "a sitemap is read for its entries": (
         arrival(kind="sitemap", document=Document(entries=(SitemapEntry(0),))),
         FIRST_LINK,
-        Ruling(Fate("done"), entries=True),
+        Ruling(Fate("done"), entries=True, status=200),
     ),
 }  # fmt: skip
 
@@ -152,7 +193,7 @@ VISITS = {
 @pytest.mark.parametrize("name", VISITS)
 def test_a_visit_is_ruled_on(name: str) -> None:
     visit, facts, ruling = VISITS[name]
-    assert rule(visit, facts, CONFIG) == ruling
+    assert rule(visit, facts, CONFIG, settings=SETTINGS) == ruling
 
 
 def test_a_bare_seed_whose_https_cannot_connect_is_tried_over_http_at_once() -> None:

@@ -73,6 +73,7 @@ def test_what_did_not_change_keeps_its_document(web: Web, database: Path) -> Non
     assert after[2][5] > before[0][2][5]
     assert rows(database, links) == before[1]
     assert rows(database, "SELECT headers FROM visits WHERE not_modified") == [(None,)] * 2
+    assert rows(database, "SELECT DISTINCT status FROM urls WHERE kind = 'page'") == [(200,)]
     check_whole(database)
 
 
@@ -106,7 +107,7 @@ def test_links_of_a_new_version_replace_the_old_ones(web: Web, database: Path) -
         (Answer(302, {"Location": "/elsewhere"}), 302, ("done", None)),
     ],
 )
-def test_a_failed_revisit_keeps_what_was_known_of_the_document(
+def test_a_failed_revisit_keeps_the_document_and_its_links_where_it_may_still_be_there(
     web: Web, database: Path, answer: Answer, status: int, state: tuple[str, str | None]
 ) -> None:
     web.page("/", links=["/a"])
@@ -123,7 +124,8 @@ def test_a_failed_revisit_keeps_what_was_known_of_the_document(
     ]
     assert fates(database, web.url(""))["/a"] == state
     kept = rows(database, "SELECT url FROM links JOIN urls ON urls.id = target_id ORDER BY url")
-    assert kept == [(web.url("/a"),), (web.url("/b"),)]
+    still_there = status >= 500
+    assert kept == [(web.url("/a"),)] + [(web.url("/b"),)] * still_there
     check_whole(database)
 
 
@@ -138,6 +140,70 @@ def test_a_revisit_without_an_answer_keeps_the_document_and_tells_the_error(
     assert fates(database) == {web.url(): ("failed", "connect_refused")}
     assert rows(database, "SELECT title FROM pages") == [("Home",)]
     check_whole(database)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        {"store": {"bodies": False}},
+        {"store": {"texts": False}},
+        {"store": {"text_max_bytes": 10}},
+        {"parse": {"max_links": 1}},
+        {"fetch": {"max_body_bytes": 200}},
+    ],
+)
+def test_what_the_last_run_was_not_to_keep_is_asked_for_again(
+    web: Web, database: Path, first: dict[str, dict[str, object]]
+) -> None:
+    versioned(web, "/", etag='"1"', title="A page of some words", links=("/a", "/b", "/c"))
+    crawl(database, web.url(), settings=config(**first, scope={"mode": "page"}))
+    crawl(database, web.url(), settings=config(scope={"mode": "page"}))
+    assert [hit.status for hit in web.log if hit.path == "/"] == [200, 200]
+    held = """
+        SELECT status, partial, outlinks, body IS NOT NULL, text LIKE '%/c%'
+        FROM pages
+        JOIN bodies ON bodies.id = pages.body_id
+        JOIN texts ON texts.body_id = bodies.id
+    """
+    assert rows(database, held) == [(200, None, 3, 1, 1)]
+    crawl(database, web.url(), settings=config(scope={"mode": "page"}))
+    assert [hit.status for hit in web.log if hit.path == "/"] == [200, 200, 304]
+    check_whole(database)
+
+
+@pytest.mark.parametrize("status", [404, 301])
+def test_the_validator_of_what_is_no_document_is_not_sent(
+    web: Web, database: Path, status: int
+) -> None:
+    headers = {"ETag": '"1"', "Location": "/new"}
+    web.page("/new")
+    web.decide("/", lambda request: Answer(status, headers))
+    crawl(database, web.url())
+    crawl(database, web.url())
+    asked = [hit.headers.get("if-none-match") for hit in web.log if hit.path == "/"]
+    assert asked == [None, None]
+
+
+def test_the_same_bytes_are_another_body_in_another_charset(web: Web, database: Path) -> None:
+    """0xD6 is a letter in windows-1251, another one in windows-1252, and none in UTF-8."""
+    for charset in ("windows-1251", "windows-1252"):
+        headers = {"Content-Type": f"text/html; charset={charset}"}
+        web.raw(f"/{charset}", headers=headers, body=b"<title>\xd6</title>\xd6")
+    web.page("/", links=["/windows-1251", "/windows-1252"])
+    crawl(database, web.url())
+    found = rows(
+        database,
+        """
+        SELECT pages.title, texts.text, bodies.charset
+        FROM pages
+        JOIN bodies ON bodies.id = pages.body_id
+        JOIN texts ON texts.body_id = bodies.id
+        WHERE pages.depth = 1
+        ORDER BY bodies.charset
+        """,
+    )
+    assert found == [("Ц", "Ц", "windows-1251"), ("Ö", "Ö", "windows-1252")]
+    assert rows(database, "SELECT count(DISTINCT sha256) FROM bodies") == [(2,)]
 
 
 def test_only_failures_are_fetched_when_asked(web: Web, database: Path) -> None:
