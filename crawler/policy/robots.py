@@ -9,8 +9,12 @@ any file of 500 KiB; where a file makes it cost more than that, the path is not 
 from __future__ import annotations
 
 import re
+from array import array
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import accumulate
 from typing import Final, NamedTuple
 
 import msgspec
@@ -22,6 +26,13 @@ MAX_BYTES: Final = 500 * 1024
 """RFC 9309, section 2.5: the least that must be read."""
 
 MAX_SITEMAPS: Final = 1000
+
+MAX_WILD: Final = 2000
+"""Lines with a wildcard that are matched as they are; those of 4,231 real files are 573 at most.
+Each takes 1 KB of memory and 10 us to make ready: 500 KiB of them were 17 MB and 0.35 s."""
+
+FEW: Final = 500
+"""Texts of which a dict is kept, which is faster and takes fifteen times the memory."""
 
 RECORDS: Final = {
     "user-agent": "agent",
@@ -45,7 +56,6 @@ TOO_COSTLY: Final = "(rules too costly to judge)"
 _LINE_END = re.compile(r"\r\n?|\n")
 _TOKEN = re.compile(r"[a-z0-9_-]*")  # RFC 9309, 2.2.1 has no digits, but names of crawlers do
 _NUMBER = re.compile(r"[0-9]{1,300}(?:\.[0-9]*)?|\.[0-9]+")
-_MARKUP = re.compile(r"\s*<(?:!doctype|html|head|body|\?xml)", re.IGNORECASE)
 _ODD = re.compile(r"%[0-9A-Fa-f]{2}|[^A-Za-z0-9\-._~:/?#\[\]@!&'()+,;=%]+")
 _BLANK: Final = " \t\v\f\0\u00a0"
 _UNRESERVED: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
@@ -59,27 +69,51 @@ class RobotsVerdict(NamedTuple):
     rule: str | None
 
 
-class Rules(msgspec.Struct, frozen=True, eq=False):
-    """What one site asks of one agent; made by `parse`.
+class Asked(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What one site asks of one agent, as it can be sent and stored; made by `read`.
 
     crawl_delay: seconds between two requests, finite and at least 0, as asked for; None if not.
     sitemaps: values of Sitemap records as written, at most `MAX_SITEMAPS`.
-    lines: (is it an Allow, its path pattern in normal form), the least specific first; the rank
-        of a line is its place, from 1.
-    exact, prefixes, wild: the same lines by the way they match, with their ranks.
-    prefix_sizes: lengths of the prefixes.
+    lines: path patterns in normal form, each behind ``+`` for an Allow or ``-``; the least specific
+        first, so that the rank of a line is its place, from 1.
+    widened: lines past `MAX_WILD`, which forbid all that begins as they do.
     """
 
     crawl_delay: float | None = None
     sitemaps: tuple[str, ...] = ()
-    lines: tuple[tuple[bool, str], ...] = ()
-    exact: Mapping[str, int] = {}
-    prefixes: Mapping[str, int] = {}
-    prefix_sizes: tuple[int, ...] = ()
-    wild: PathPatterns | None = None
+    lines: tuple[str, ...] = ()
+    widened: int = 0
+
+
+class Rules:
+    """What one site asks of one agent, ready to be asked; made by `parse` or `compiled`.
+
+    crawl_delay, sitemaps, widened: as `Asked` has them. count: of lines. weight: bytes of memory,
+    roughly; at most 2 MB for a file of 500 KiB.
+    """
+
+    __slots__ = (
+        *("_ends", "_exact", "_prefix_sizes", "_prefixes", "_text", "_wild", "count"),
+        *("crawl_delay", "sitemaps", "weight", "widened"),
+    )
+
+    def __init__(self, asked: Asked = Asked()) -> None:  # noqa: B008  # it is frozen
+        self.crawl_delay = asked.crawl_delay
+        self.sitemaps = asked.sitemaps
+        self.widened = asked.widened
+        self.count = len(asked.lines)
+        self._text = "".join(asked.lines)
+        self._ends = array("I", accumulate(map(len, asked.lines)))
+        exact, prefixes, wild = _by_kind(asked)
+        self._exact = _ranks(exact)
+        self._prefixes = _ranks(prefixes)
+        self._prefix_sizes = tuple(sorted({len(prefix) for prefix in prefixes}))
+        self._wild = PathPatterns(wild) if wild else None
+        self.weight = 1000 + len(self._text) + 30 * self.count + 1000 * len(wild)
+        self.weight += sum(60 + len(place) for place in self.sitemaps)
 
     def __repr__(self) -> str:
-        return f"<Rules {len(self.lines):,} lines, crawl delay {self.crawl_delay}>"
+        return f"<Rules {self.count:,} lines, crawl delay {self.crawl_delay}>"
 
     def allows(self, url: str) -> bool:
         """Whether the URL may be fetched; never raises."""
@@ -88,57 +122,70 @@ class Rules(msgspec.Struct, frozen=True, eq=False):
     def verdict(self, url: str) -> RobotsVerdict:
         """The same with the line that decides: the longest that fits, an Allow before others
         (RFC 9309, section 2.2.2)."""
-        if not self.lines:
+        if not self.count:
             return FREE
         path = path_of(url)
         if path == "/robots.txt":
             return FREE
         path = _normal(path if path.isascii() else _escaped(path))
-        rank = self.exact.get(path, 0)
-        for size in self.prefix_sizes:
-            rank = max(rank, self.prefixes.get(path[:size], 0))
-        if self.wild is not None:
+        rank = self._exact(path)
+        for size in self._prefix_sizes:
+            rank = max(rank, self._prefixes(path[:size]))
+        if self._wild is not None:
             try:
-                rank = self.wild.best(path, rank)
+                rank = self._wild.best(path, rank)
             except Exhausted:
                 return RobotsVerdict(False, TOO_COSTLY)
-        if rank == 0:
-            return FREE
-        allowed, text = self.lines[rank - 1]
-        return RobotsVerdict(allowed, f"{'Allow' if allowed else 'Disallow'}: {text[:_SHOWN]}")
+        return FREE if rank == 0 else self._said(rank)
+
+    def _said(self, rank: int) -> RobotsVerdict:
+        line = self._text[self._ends[rank - 2] if rank > 1 else 0 : self._ends[rank - 1]]
+        allowed = line[0] == "+"
+        return RobotsVerdict(allowed, f"{'Allow' if allowed else 'Disallow'}: {line[1:_SHOWN]}")
 
 
 FREE: Final = RobotsVerdict(True, None)
 
-ALLOW_ALL: Final = Rules()
-
 
 def parse(body: bytes, agent: str, *, max_bytes: int = MAX_BYTES) -> Rules:
-    """The rules of a file for an agent such as ``crawler/1.0 (+https://example.org)``.
+    """`read` and `compiled` in one."""
+    return compiled(read(body, agent, max_bytes=max_bytes))
+
+
+def compiled(asked: Asked) -> Rules:
+    """The rules, ready to be asked: 1 us a line, and 10 where it has a wildcard."""
+    return Rules(asked) if asked != Asked() else ALLOW_ALL
+
+
+def read(body: bytes, agent: str, *, max_bytes: int = MAX_BYTES) -> Asked:
+    """What a file asks of an agent such as ``crawler/1.0 (+https://example.org)``.
 
     Never raises. What lies beyond max_bytes is not read, nor is a line that this cuts through: a
-    piece of a path would forbid more than its whole.
+    piece of a path would forbid more than its whole. 0.1 s of CPU for 500 KiB at the most.
     """
-    text = _text(body, max_bytes)
-    if _MARKUP.match(text):  # a site's "not found" page that came with status 200
-        return ALLOW_ALL
     token = _token(agent)
     groups: dict[str, _Group] = {}
     sitemaps: list[str] = []
     heads: dict[str, _Group] = {}
+    owners: dict[str, _Group] = {}
+    before = ""
     complete = False
-    for record, value in _records(text):
+    for record, value in _records(_text(body, max_bytes)):
+        if record == "sitemap":
+            if value and len(sitemaps) < MAX_SITEMAPS:
+                sitemaps.append(value)
+            continue
         if record == "agent":
             if complete:
                 heads, complete = {}, False
+            if before != "agent":
+                owners = {}
             name = "*" if value == "*" or value.startswith("* ") else _token(value)
             if name and name in (token, "*"):
-                heads[name] = groups.setdefault(name, _Group())
-        elif record == "sitemap":
-            if value and len(sitemaps) < MAX_SITEMAPS:
-                sitemaps.append(value)
+                heads[name] = owners[name] = groups.setdefault(name, _Group())
         elif record == "delay":
-            for group in heads.values():
+            # Rules are shared with the agents before, a delay belongs to those right before it.
+            for group in owners.values():
                 group.delays.extend(_seconds(value))
         else:
             complete = True
@@ -146,8 +193,10 @@ def parse(body: bytes, agent: str, *, max_bytes: int = MAX_BYTES) -> Rules:
             if value.startswith(("/", "*")):
                 for group in heads.values():
                     group.lines.append((record == "allow", value))
+        before = record
     ours = groups.get(token) or groups.get("*") or _Group()
-    return _compiled(ours.lines, max(ours.delays, default=None), tuple(sitemaps))
+    lines, widened = _by_rank(ours.lines)
+    return Asked(max(ours.delays, default=None), tuple(sitemaps), lines, widened)
 
 
 class _Group:
@@ -160,16 +209,14 @@ class _Group:
         self.delays: list[float] = []
 
 
-def _compiled(
-    written: list[tuple[bool, str]], crawl_delay: float | None, sitemaps: tuple[str, ...]
-) -> Rules:
-    lines = _by_rank(written)
+def _by_kind(asked: Asked) -> tuple[dict[str, int], dict[str, int], list[Pattern]]:
+    """The lines by the way they match, with their ranks: exact, by prefix, with wildcards."""
     exact: dict[str, int] = {}
     prefixes: dict[str, int] = {}
     wild: list[Pattern] = []
-    for rank, (_, text) in enumerate(lines, 1):
-        anchored = text.endswith("$")
-        prefix, *rest = (text[:-1] if anchored else text).split("*")
+    for rank, line in enumerate(asked.lines, 1):
+        anchored = line.endswith("$")
+        prefix, *rest = (line[1:-1] if anchored else line[1:]).split("*")
         segments = [part for part in rest if part]
         if anchored and not rest:
             exact[prefix] = rank
@@ -178,27 +225,53 @@ def _compiled(
         else:
             end = segments.pop() if anchored and rest[-1] else None
             wild.append(Pattern(prefix, tuple(segments), end, rank))
-    return Rules(
-        crawl_delay=crawl_delay,
-        sitemaps=sitemaps,
-        lines=lines,
-        exact=exact,
-        prefixes=prefixes,
-        prefix_sizes=tuple(sorted({len(prefix) for prefix in prefixes})),
-        wild=PathPatterns(wild) if wild else None,
-    )
+    return exact, prefixes, wild
 
 
-def _by_rank(written: list[tuple[bool, str]]) -> tuple[tuple[bool, str], ...]:
-    """Lines in normal form, each once, the shortest first and Allow behind Disallow.
+def _ranks(known: dict[str, int]) -> Callable[[str], int]:
+    """Tells the rank of a text, 0 for none. Of many, 12 bytes of each are kept, not the text: its
+    hash, which nobody outside this process can foresee."""
+    if len(known) <= FEW:
+        return partial(_rank_of, known)
+    pairs = sorted((hash(text), rank) for text, rank in known.items())
+    hashes = array("q", (number for number, _ in pairs))
+    ranks = array("I", (rank for _, rank in pairs))
+
+    def rank_of(text: str) -> int:
+        number = hash(text)
+        at = bisect_left(hashes, number)
+        return ranks[at] if at < len(hashes) and hashes[at] == number else 0
+
+    return rank_of
+
+
+def _rank_of(known: dict[str, int], text: str) -> int:
+    return known.get(text, 0)
+
+
+def _by_rank(written: list[tuple[bool, str]]) -> tuple[tuple[str, ...], int]:
+    """Lines in normal form, each once, the shortest first and Allow behind Disallow; and how many
+    were widened.
 
     By buckets, because one long sort would hold every other thread of the process.
     """
     buckets: dict[tuple[int, bool], dict[str, None]] = defaultdict(dict)
+    wild: set[str] = set()
+    widened = 0
     for allowed, value in written:
         text = _normal_pattern(value)
-        buckets[len(text), allowed][text] = None
-    return tuple((key[1], text) for key in sorted(buckets) for text in buckets[key])
+        size = len(text)
+        if "*" in text.rstrip("*") and text not in wild:
+            if len(wild) < MAX_WILD:
+                wild.add(text)
+            else:
+                widened += 1
+                if allowed:
+                    continue
+                text = text.partition("*")[0] or "/"
+        buckets[size, allowed][text] = None
+    lines = (("+" if key[1] else "-") + text for key in sorted(buckets) for text in buckets[key])
+    return tuple(lines), widened
 
 
 def _text(body: bytes, max_bytes: int) -> str:
@@ -275,4 +348,5 @@ def _escaped(path: str) -> str:
     return path.encode("utf-8", "surrogatepass").decode("utf-8", "surrogateescape")
 
 
-DISALLOW_ALL: Final = _compiled([(False, "/")], None, ())
+ALLOW_ALL: Final = Rules()
+DISALLOW_ALL: Final = Rules(Asked(lines=("-/",)))

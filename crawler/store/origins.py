@@ -88,6 +88,7 @@ class Origins(msgspec.Struct):
     _hosts: dict[str, Host] = {}
     _domains: dict[str, Domain] = {}
     _dirty: dict[int, Host] = {}
+    _with_rules: OrderedDict[int, Origin] = msgspec.field(default_factory=OrderedDict)
     _rules_bytes: int = 0
     now: float = 0.0
     queued: int = 0
@@ -174,11 +175,8 @@ class Origins(msgspec.Struct):
         while len(self._by_name) > ORIGINS_KEPT:
             _, origin = self._by_name.popitem(last=False)
             self._by_id.pop(origin.id, None)
+            self._drop_rules(origin)
             self._hosts.pop(origin.host.name, None)
-        if self._rules_bytes > RULES_KEPT_BYTES:
-            for origin in self._by_name.values():
-                origin.rules = None
-            self._rules_bytes = 0
 
     def _write_counters(self) -> None:
         self.connection.executemany(
@@ -194,6 +192,7 @@ class Origins(msgspec.Struct):
         self._hosts.clear()
         self._domains.clear()
         self._dirty.clear()
+        self._with_rules.clear()
         self._rules_bytes = 0
         self._count_queued()
 
@@ -209,9 +208,25 @@ class Origins(msgspec.Struct):
             body = self.connection.execute(
                 "SELECT robots_body FROM origins WHERE id = ?", (origin.id,)
             ).fetchone()[0]
-            origin.rules = robots.parse(body, self.agent, max_bytes=self.config.robots.max_bytes)
-            self._rules_bytes += 20 * len(body) + 1000
+            return self._keep_rules(origin, body)
+        self._with_rules.move_to_end(origin.id)
         return origin.rules
+
+    def _keep_rules(self, origin: Origin, body: bytes) -> Rules:
+        """Rules are made ready, and those that were asked longest ago leave, one by one."""
+        rules = robots.parse(body, self.agent, max_bytes=self.config.robots.max_bytes)
+        origin.rules = rules
+        self._with_rules[origin.id] = origin
+        self._rules_bytes += rules.weight
+        while self._rules_bytes > RULES_KEPT_BYTES and len(self._with_rules) > 1:
+            self._drop_rules(next(iter(self._with_rules.values())))
+        return rules
+
+    def _drop_rules(self, origin: Origin) -> None:
+        if origin.rules is not None:
+            del self._with_rules[origin.id]
+            self._rules_bytes -= origin.rules.weight
+            origin.rules = None
 
     def stop_reason(self, origin: Origin, url: str) -> Closure | None:
         """Why a URL of this origin may not be fetched, as far as is known yet."""
@@ -240,8 +255,8 @@ class Origins(msgspec.Struct):
         origin.closure = closure_for(error) if error is not None else None
         origin.known_until = epoch(fetched_at) + self.config.robots.max_age_s
         origin.has_rules = kept is not None
-        origin.rules = None
-        rules = self._parse(origin, kept)
+        self._drop_rules(origin)
+        rules = None if kept is None else self._keep_rules(origin, kept)
         delay = rules.crawl_delay if rules is not None else None
         origin.crawl_delay_s = self._capped(delay)
         self.connection.execute(
@@ -253,13 +268,6 @@ class Origins(msgspec.Struct):
             """,
             (status, error, fetched_at, kept, delay, origin.id),
         )
-
-    def _parse(self, origin: Origin, body: bytes | None) -> Rules | None:
-        if body is None:
-            return None
-        origin.rules = robots.parse(body, self.agent, max_bytes=self.config.robots.max_bytes)
-        self._rules_bytes += 20 * len(body) + 1000
-        return origin.rules
 
     def _capped(self, delay_s: float | None) -> float:
         return min(delay_s or 0.0, self.config.robots.crawl_delay_max_s)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import gc
 import random
 import re
 import tarfile
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import protego
 import pytest
 from hypothesis import given, settings
@@ -240,8 +243,7 @@ def test_nul_octets_do_no_harm() -> None:
     "body",
     [
         b"",
-        b"<!DOCTYPE html><title>404</title>\nUser-agent: *\nDisallow: /\n",
-        b"\xef\xbb\xbf \n<html><pre>\nUser-agent: *\nDisallow: /\n",
+        b"<!DOCTYPE html><title>404</title>\n<p>User-agent: *\nDisallow: /</p>\n",
         b"\x89PNG\r\n\x1a\n\0\0\0",
         b"not found",
     ],
@@ -319,6 +321,48 @@ def test_no_octets_raise(body: bytes, agent: str, path: str) -> None:
         assert judged.verdict("https://h.test/" + path).allowed in (True, False)
 
 
+@pytest.mark.parametrize(
+    "before",
+    [
+        "<!DOCTYPE html>\n",
+        "<html><pre>\n",
+        "\ufeff \n<?xml version='1.0'?>\n",
+        "<body> a: b\n",
+        "404\n",
+    ],
+)
+def test_rules_behind_what_looks_like_a_page_hold(before: str) -> None:
+    """RFC 9309, section 2.3.1.1: each parseable rule MUST be used."""
+    rules = parse(f"{before}User-agent: *\nDisallow: /a\n</html>\n".encode(), "crawler")
+    assert not allowed(rules, "/a")
+    assert allowed(rules, "/b")
+
+
+@pytest.mark.parametrize(
+    ("lines", "delays"),
+    [
+        # rules are shared, the delay is not
+        (["@a", "delay 10", "@b", "delay 2", "Disallow: /x"], {"a": 10, "b": 2}),
+        (["@a", "delay 2", "@b", "delay 10", "Disallow: /x"], {"a": 2, "b": 10}),
+        (["@a", "delay 10", "@b", "Disallow: /x"], {"a": 10, "b": None}),
+        (["@a", "@b", "delay 3", "Disallow: /x"], {"a": 3, "b": 3}),
+        (["@a", "Sitemap: /s", "@b", "delay 3", "Disallow: /x"], {"a": 3, "b": 3}),
+        (["@a", "@b", "Disallow: /x", "delay 3"], {"a": 3, "b": 3}),
+        (["delay 3", "@a", "Disallow: /x"], {"a": None}),
+        (["@a", "Disallow: /x", "@b", "delay 3", "Disallow: /x"], {"a": None, "b": 3}),
+        (["@*", "delay 7", "@a", "Disallow: /x"], {"a": None, "c": 7}),
+    ],
+)
+def test_a_delay_belongs_to_the_agents_right_before_it(
+    lines: list[str], delays: dict[str, float | None]
+) -> None:
+    text = "\n".join(lines).replace("@", "User-agent: ").replace("delay", "Crawl-delay:")
+    for agent, delay in delays.items():
+        rules = parse(text.encode(), agent)
+        assert rules.crawl_delay == delay, agent
+        assert not allowed(rules, "/x")
+
+
 def hostile(line: str) -> bytes:
     """500 KiB of one line after the other, each with its number in place of N."""
     head = "User-agent: *\n"
@@ -327,12 +371,61 @@ def hostile(line: str) -> bytes:
 
 
 def test_a_storm_of_wildcards_is_obeyed_to_the_letter() -> None:
-    storm = parse(hostile("Disallow: /*N*x*y$") + b"Allow: /*00007*xx*y$\n", "crawler")
-    assert not allowed(storm, "/a00005bxcy")
-    assert not allowed(storm, "/a/20000/x/y")
-    assert allowed(storm, "/a00005bxcyz")
-    assert allowed(storm, "/a0005bxcy")
-    assert allowed(storm, "/y00005x")
+    lines = hostile("Disallow: /dN/*N*x*y$").splitlines()[: robots.MAX_WILD + 1]
+    storm = parse(b"\n".join([*lines, b"Allow: /*00007*xx*y$"]), "crawler")
+    assert not allowed(storm, "/d00005/00005bxcy")
+    assert not allowed(storm, "/d01999/a/01999/x/y")
+    assert allowed(storm, "/d00005/00005bxcyz")
+    assert allowed(storm, "/d00005/0005bxcy")
+    assert storm.widened == 1  # the last line, an Allow
+
+
+def test_a_wildcard_past_the_bound_forbids_more_and_never_less() -> None:
+    storm = parse(hostile("Disallow: /dN/*N*x*y$") + b"Allow: /d*7$\n", "crawler")
+    assert storm.widened > 15_000
+    assert allowed(storm, "/d00005/a")
+    assert not allowed(storm, "/d15000/a")
+    assert not allowed(storm, "/d15000/7")
+    assert allowed(storm, "/d")
+
+
+def test_without_too_many_wildcards_nothing_is_widened() -> None:
+    body = b"User-agent: *\n" + b"Disallow: /*a*\nDisallow: /b*\n" * 10_000
+    assert parse(body, "crawler").widened == 0
+
+
+@pytest.mark.parametrize(
+    "line", ["Disallow: /N*N", "Disallow: /N", "Disallow: /*N*yN$", "Allow: /N$", "Sitemap: /N"]
+)
+def test_the_rules_of_the_largest_file_are_small(line: str) -> None:
+    body = hostile(line)
+    gc.collect()
+    tracemalloc.start()
+    rules = parse(body, "crawler")
+    gc.collect()
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 2_500_000
+    assert held < 2 * rules.weight
+
+
+def test_many_plain_rules_are_each_obeyed() -> None:
+    rules = parse(hostile("Disallow: /N/\nAllow: /N/a$"), "crawler")
+    assert not allowed(rules, "/00007/b")
+    assert not allowed(rules, "/00007/ab")
+    assert allowed(rules, "/00007/a")
+    assert allowed(rules, "/00007")
+    assert rules.verdict("https://h.test/09999/").rule == "Disallow: /09999/"
+    assert rules.widened == 0
+
+
+def test_what_was_read_elsewhere_is_obeyed_here() -> None:
+    body = b"User-agent: *\nCrawl-delay: 2\nSitemap: /s\nDisallow: /a*b\nAllow: /a$\n"
+    sent = msgspec.msgpack.encode(robots.read(body, "crawler"))
+    rules = robots.compiled(msgspec.msgpack.decode(sent, type=robots.Asked))
+    assert (rules.crawl_delay, rules.sitemaps, rules.count) == (2.0, ("/s",), 2)
+    assert allowed(rules, "/a")
+    assert not allowed(rules, "/axb")
 
 
 def test_a_path_too_costly_to_judge_is_not_fetched() -> None:
