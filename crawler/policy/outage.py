@@ -27,6 +27,8 @@ PROBE_S: Final = 5.0
 """Rest between two probes, and of a URL that an outage has hit."""
 UNPROVEN_S: Final = 60.0
 """How long an outage is believed in while nothing has ever answered."""
+UNHEARD: Final = frozenset({"dns_timeout", "connect_timeout", "timeout"})
+"""How a fetch ends whose question a dead network has swallowed."""
 
 
 def doubt(reply: Reply) -> Layer | None:
@@ -62,12 +64,14 @@ class Outage:
         """Take notice of how a fetch ended; whether nobody is to be blamed for it.
 
         Nobody is when nothing else answered either. While nothing has answered yet, the first
-        failures count, until there are enough of them to tell an outage.
+        failures count, until there are enough of them to tell an outage. Nor is who was asked
+        while the network was down, though others answer again by the time this one's is up.
         """
         layer = doubt(reply)
         if layer is None:
+            was_down = self.down
             self._cleared(host, reply, now)
-            return False
+            return was_down and reply.error in UNHEARD
         failing = self._failing[layer]
         if len(failing) < TELLING:
             failing.setdefault(urls.registered_domain(host), now)

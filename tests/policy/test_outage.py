@@ -156,6 +156,26 @@ def test_a_witness_that_answers_ends_it_though_its_host_stays_silent() -> None:
     assert not outage.down
 
 
+@pytest.mark.parametrize(
+    ("reply", "blameless"),
+    [
+        (failing("dns_timeout", None), True),
+        (failing("connect_timeout", None), True),
+        (failing("timeout", None), True),
+        (failing("connect_refused", None), False),
+        (Reply(error="dns_fail", error_detail="no such name"), False),
+        (OK, False),
+    ],
+)
+def test_who_was_asked_while_the_network_was_down_is_not_blamed_when_it_is_back(
+    reply: Reply, blameless: bool
+) -> None:
+    """The question was swallowed; the witness was asked only after the network had come back."""
+    outage = dead(reply=failing("dns_timeout"))
+    assert outage.observe("www.h0.test", reply, 20.0) == blameless
+    assert not outage.observe("www.h1.test", reply, 21.0), "once it is up, it counts"
+
+
 def test_the_person_is_told() -> None:
     assert Outage().notice(0.0) is None
     assert dead().notice(22.0) == "network down since 12 s: probing every 5 s"
