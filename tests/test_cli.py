@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 import gevent
@@ -364,56 +364,77 @@ def test_the_first_signal_lets_finish_what_is_in_flight(
     crawler: Terminal, story: Web, number: signal.Signals
 ) -> None:
     story.page("/", links=["/slow", "/later"])
-    story.page("/slow", title="Slow", links=["/last"], wait_s=1.0)
+    slow = story.held("/slow", title="Slow", links=["/last"])
     words = ("crawl", crawler.seeds(story.url("/slow"), story.url("/")), "--set", "store.batch_s=1")
     with crawler.start(*words) as process:
-        wait_for(lambda: story.paths, "the first request")
-        gevent.sleep(0.3)
+        assert slow.asked.wait(TIMEOUT_S)
         process.send_signal(number)
-        _, err = process.communicate(timeout=TIMEOUT_S)
+        told = lines_until(process.stderr, b"Stopping")
+        slow.let_go()
+        _, rest = process.communicate(timeout=TIMEOUT_S)
     assert process.returncode == 130
-    assert re.search(rb"Stopping: finishing \d+ in flight \(Ctrl-C again to stop at once\)", err)
-    assert b"interrupted: run the same command again to go on" in err
-    assert b"Traceback" not in err
+    assert re.search(rb"Stopping: finishing \d+ in flight \(Ctrl-C again to stop at once\)", told)
+    assert b"interrupted: run the same command again to go on" in rest
+    assert b"Traceback" not in told + rest
     assert crawler.ask("SELECT title FROM pages WHERE title = 'Slow'") == [("Slow",)]
     assert crawler(*words).code == 0
     assert crawler.ask("SELECT count(*) FROM urls WHERE state = 'queued'") == [(0,)]
 
 
+def lines_until(stream: IO[bytes] | None, said: bytes) -> bytes:
+    """What a process writes, to the end of the line that says this."""
+    assert stream is not None
+    read = b""
+    with gevent.Timeout(TIMEOUT_S, AssertionError(f"{said!r} never came")):
+        while said not in read:
+            line = stream.readline()
+            assert line, read
+            read += line
+    return read
+
+
 def test_the_second_signal_stops_at_once_and_nothing_is_lost(crawler: Terminal, story: Web) -> None:
-    story.page("/slow", title="Slow", wait_s=30.0)
+    slow = story.held("/slow", title="Slow")
     words = ("crawl", crawler.seeds(story.url("/"), story.url("/slow")))
+    queued, pages = "SELECT url FROM urls WHERE state = 'queued'", "SELECT count(*) FROM pages"
     with crawler.start(*words) as process:
-        wait_for(lambda: "/a" in story.paths, "a page")
-        gevent.sleep(0.5)
+        assert slow.asked.wait(TIMEOUT_S)
+        wait_for(lambda: "/gone" in story.paths and crawler.ask(pages) == [(4,)], "what is quick")
         process.send_signal(signal.SIGINT)
-        gevent.sleep(0.3)
+        told = lines_until(process.stderr, b"Stopping: finishing")
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=10)
+        _, rest = process.communicate(timeout=TIMEOUT_S)
     assert process.returncode == 130
-    assert b"Stopping at once" in err
-    assert b"Traceback" not in err
-    assert crawler.ask("SELECT url FROM urls WHERE state = 'queued'") == [(story.url("/slow"),)]
+    assert b"Stopping at once" in rest
+    assert b"Traceback" not in told + rest
+    assert crawler.ask(queued) == [(story.url("/slow"),)]
 
 
 def test_a_hangup_that_is_ignored_stays_ignored(crawler: Terminal, story: Web) -> None:
-    story.page("/", title="Front", wait_s=1.0)
+    front = story.held("/", title="Front")
     ignore = {"preexec_fn": lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)}
     with crawler.start("crawl", crawler.seeds(story.url("/")), **ignore) as process:
-        wait_for(lambda: story.paths, "the first request")
+        assert front.asked.wait(TIMEOUT_S)
         process.send_signal(signal.SIGHUP)
+        front.let_go()
         process.communicate(timeout=TIMEOUT_S)
     assert process.returncode == 0
 
 
 def test_ctrl_c_while_seeds_are_awaited_is_no_bug(crawler: Terminal) -> None:
-    with crawler.start("crawl", "-") as process:
-        gevent.sleep(1.5)
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=TIMEOUT_S)
-        assert process.stderr is not None
-        assert process.stderr.read() == b""
-    assert process.returncode == 130
+    inside, outside = pty.openpty()
+    try:
+        with crawler.start("crawl", "-", stdin=outside) as process:
+            told = lines_until(process.stderr, b"Reading addresses from standard input")
+            process.send_signal(signal.SIGINT)
+            process.wait(timeout=TIMEOUT_S)
+            assert process.stderr is not None
+            assert process.stderr.read() == b""
+            assert told.count(b"\n") == 1
+        assert process.returncode == 130
+    finally:
+        os.close(inside)
+        os.close(outside)
 
 
 def test_whoever_types_the_seeds_is_told_so(crawler: Terminal) -> None:
@@ -445,7 +466,7 @@ def test_a_reader_that_goes_away_is_no_error(crawler: Terminal, story: Web) -> N
         story.page(f"/p{number}", wait_s=1.0)
     crawler.seeds(story.url("/"))
     ran = subprocess.run(
-        f"{sys.executable} -m crawler crawl seeds.txt --json --workers 0 --max-time 3 | head -n 1; "
+        f"{sys.executable} -m crawler crawl seeds.txt --json --workers 0 | head -n 1; "
         f"{sys.executable} -m crawler query skipped_urls --csv --db data/seeds.db | head -n 1; "
         f"{sys.executable} -m crawler query skipped_urls --json --db data/seeds.db | head -n 1; "
         "echo ${PIPESTATUS[0]}",
@@ -570,7 +591,7 @@ def test_no_text_of_a_stranger_commands_the_terminal(crawler: Terminal, story: W
 
 
 def test_on_a_terminal_a_panel_lives_while_the_crawl_does(crawler: Terminal, story: Web) -> None:
-    story.page("/slow", wait_s=1.2)
+    slow = story.held("/slow")
     inside, outside = pty.openpty()
     seen = bytearray()
 
@@ -582,8 +603,10 @@ def test_on_a_terminal_a_panel_lives_while_the_crawl_does(crawler: Terminal, sto
     with crawler.start(*words, stderr=outside) as process:
         os.close(outside)
         looking = gevent.spawn(look)
+        wait_for(lambda: b" of 99 " in seen, "a panel")
+        slow.let_go()
         process.communicate(timeout=TIMEOUT_S)
-        looking.join(timeout=5)
+        looking.join(timeout=TIMEOUT_S)
     os.close(inside)
     text = seen.decode()
     assert process.returncode == 0
@@ -609,11 +632,12 @@ def read_terminal(descriptor: int) -> bytes:
 def test_status_tells_where_a_crawl_is_while_it_runs_and_after_it_was_killed(
     crawler: Terminal, story: Web
 ) -> None:
-    story.page("/slow", wait_s=30.0)
+    slow = story.held("/slow")
     words = ("crawl", crawler.seeds(story.url("/"), story.url("/slow")), "--quiet")
+    found = "SELECT count(*) FROM hosts WHERE queued > 0"
     with crawler.start(*words) as process:
-        wait_for(lambda: "/slow" in story.paths or "/b" in story.paths, "a page")
-        gevent.sleep(0.8)
+        assert slow.asked.wait(TIMEOUT_S)
+        wait_for(lambda: crawler.ask(found) == [(1,)], "what waits")
         during = crawler("status")
         process.kill()
         process.wait()

@@ -99,13 +99,13 @@ def test_a_second_signal_stops_at_once_and_nothing_is_stored_twice(
     database = tmp_path / "crawl.db"
     web.page("/", links=[f"/{number}" for number in range(300)])
     for number in range(300):
-        web.page(f"/{number}", wait_s=20 if number == 299 else 0.002 * (number % 50))
+        web.page(f"/{number}", wait_s=60 if number == 299 else 0.002 * (number % 50))
     conductor = conduct(database, web)
     crawling = gevent.spawn(conductor.run)
     _until(lambda: len(web.paths) > 150)
     conductor.stop()
     conductor.stop()
-    outcome = crawling.get(timeout=5)
+    outcome = crawling.get(timeout=PATIENCE_S)
     assert (outcome.state, outcome.reason) == ("interrupted", "signal")
     twice = "SELECT url_id FROM visits GROUP BY url_id HAVING count(*) > 1"
     assert rows(database, twice) == []
@@ -120,13 +120,12 @@ def test_the_first_signal_waits_only_so_long_for_what_is_in_flight(
     web: Web, tmp_path: Path
 ) -> None:
     web.page("/", links=["/slow"])
-    web.page("/slow", wait_s=30)
+    slow = web.held("/slow")
     conductor = conduct(tmp_path / "crawl.db", web, config(run={"drain_s": 0.2}))
     crawling = gevent.spawn(conductor.run)
-    _until(lambda: web.paths == ["/robots.txt", "/"])
-    gevent.sleep(0.3)
+    assert slow.asked.wait(PATIENCE_S)
     conductor.stop()
-    assert crawling.get(timeout=3).state == "interrupted"
+    assert crawling.get(timeout=PATIENCE_S).state == "interrupted"
     assert rows(tmp_path / "crawl.db", "SELECT url, state FROM urls WHERE depth = 1") == [
         (web.url("/slow"), "queued")
     ]

@@ -29,7 +29,7 @@ def channel(request: pytest.FixtureRequest) -> Iterator[Channel]:
 @pytest.fixture(params=[0, 2], ids=["local", "processes"])
 def quick(request: pytest.FixtureRequest) -> Iterator[Channel]:
     """A channel that gives a document up after a moment."""
-    made = open_channel(config(parse={"max_seconds": 0.5}), request.param)
+    made = open_channel(config(parse={"max_seconds": 1.5}), request.param)
     made.start()
     yield made
     made.close()
@@ -117,7 +117,7 @@ def test_closing_ends_who_waits_for_arrivals(channel: Channel) -> None:
     waiting = gevent.spawn(lambda: list(channel.arrivals()))
     gevent.sleep(0.05)
     channel.close()
-    assert waiting.get(timeout=3) == []
+    assert waiting.get(timeout=PATIENCE_S) == []
 
 
 def test_closing_twice_is_closing_once(channel: Channel) -> None:

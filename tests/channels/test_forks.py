@@ -96,7 +96,7 @@ def test_workers_whose_server_was_killed_are_replaced(web: Web, channel: Process
     server.kill()
     until(lambda: all(one.returncode is not None for one in workers))
     assert [one.returncode for one in workers] == [-signal.SIGKILL] * 2
-    assert psutil.wait_procs(killed, timeout=5)[1] == []
+    assert psutil.wait_procs(killed, timeout=PATIENCE_S)[1] == []
     assert all_fetch(channel, web)
     assert len({server_of(child.process.pid).pid for child in channel._children}) == 1
 
@@ -159,7 +159,7 @@ def test_a_conductor_that_is_killed_takes_everybody_along(crawling: psutil.Proce
     assert sorted(one.name() for one in others) == [SERVER_NAME, WORKER_NAME, WORKER_NAME]
     assert [one.name() for one in crawling.children()] == [SERVER_NAME]
     crawling.kill()
-    _, alive = psutil.wait_procs(others, timeout=5)
+    _, alive = psutil.wait_procs(others, timeout=PATIENCE_S)
     assert alive == []
 
 

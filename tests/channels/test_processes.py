@@ -71,7 +71,7 @@ def test_a_page_that_stalls_its_worker_is_given_up_alone(web: Web, tmp_path: Pat
     web.page("/", links=["/stalls", *beside])
     for number in range(60):
         web.page(beside[number], wait_s=0.05 * (number % 30))
-    settings = config(parse={"max_seconds": 0.3})
+    settings = config(parse={"max_seconds": 1.0})
     crawl(database, web.url(), settings=settings, workers=2)
     failed = "SELECT url, reason, attempts FROM urls WHERE state = 'failed'"
     assert rows(database, failed) == [(web.url("/stalls"), "parse_timeout", 1)]
@@ -108,7 +108,7 @@ def arrivals_of(arrivals: Iterator[Visit | Returned], count: int) -> list[Visit]
 
 def test_a_stopped_conductor_and_its_workers_blame_nobody(tmp_path: Path) -> None:
     site = GeneratedSite(pages=300, links_per_page=6, latency_ms=120)
-    settings = config(parse={"max_seconds": 0.5}, pace={"own_in_flight": 32})
+    settings = config(parse={"max_seconds": 2.0}, pace={"own_in_flight": 32})
     database, log = tmp_path / "crawl.db", tmp_path / "log"
     with generated.serve_apart(site, log=log) as served:
         process = crawl_apart(database, served.url(), settings=settings, workers=2)
@@ -118,7 +118,7 @@ def test_a_stopped_conductor_and_its_workers_blame_nobody(tmp_path: Path) -> Non
         for number in (signal.SIGSTOP, signal.SIGCONT):
             for pid in family:
                 os.kill(pid, number)
-            gevent.sleep(3 if number == signal.SIGSTOP else 0)
+            gevent.sleep(4 if number == signal.SIGSTOP else 0)
         output, _ = process.communicate(timeout=PATIENCE_S)
     assert output.split()[:2] == [b"finished", b"finished"]
     assert rows(database, "SELECT count(*), max(attempt), count(error) FROM visits") == [
@@ -137,7 +137,7 @@ def test_no_worker_outlives_its_conductor(tmp_path: Path, number: signal.Signals
         assert sorted(one.name() for one in others) == [SERVER_NAME, WORKER_NAME, WORKER_NAME]
         process.send_signal(number)
         process.wait(timeout=PATIENCE_S)
-        _, alive = psutil.wait_procs(others, timeout=5)
+        _, alive = psutil.wait_procs(others, timeout=PATIENCE_S)
     assert alive == []
 
 

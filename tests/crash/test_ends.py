@@ -21,7 +21,7 @@ from tests.sites.web import Web
 from tests.watchdog import never_idle
 
 pytestmark = pytest.mark.timeout(120)
-IDLE_S = 3.0
+IDLE_S = 10.0
 LEFT = "SELECT count(*) FROM urls WHERE state = 'queued'"
 
 
@@ -55,8 +55,8 @@ def test_a_crawl_that_waits_for_a_rest_to_end_is_left_alone_by_the_watchdog(
     web: Web, tmp_path: Path
 ) -> None:
     web.page("/", links=["/late"])
-    web.answer("/late", Answer(status=503, headers={"Retry-After": "3"}), Answer())
-    trial = Trial(tmp_path, [web.url()], stall_s=1.0)
+    web.answer("/late", Answer(status=503, headers={"Retry-After": "6"}), Answer())
+    trial = Trial(tmp_path, [web.url()], stall_s=3.0)
     trial.finish()
     assert rows(trial.database, LEFT) == [(0,)]
 
@@ -133,7 +133,7 @@ def test_a_host_that_asks_for_patience_ends_the_run_and_is_counted(
     trial = Trial(tmp_path, [web.url()])
     began = time.monotonic()
     last = told(trial)
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60, "it asks for an hour"
     assert "deferred" in json.dumps(last)
     [(left,)] = rows(trial.database, LEFT)
     assert left >= 1
@@ -142,6 +142,6 @@ def test_a_host_that_asks_for_patience_ends_the_run_and_is_counted(
 
 def test_a_seed_on_a_dead_host_ends_the_run(tmp_path: Path) -> None:
     trial = Trial(tmp_path, ["http://127.0.0.1:9/"])
-    code = wait(trial.start(), 30)
+    code = wait(trial.start())
     assert code == 5, trial.said
     assert rows(trial.database, LEFT) == [(0,)]

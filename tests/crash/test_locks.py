@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import gevent
@@ -33,8 +33,9 @@ from tests.crawls import AGENT, read_seeds
 
 STORAGE = StorageError.exit_code
 TICK_S = 0.01
-STALL_S = 0.1
-SCHEDULING = Path("/proc/thread-self/schedstat")
+STALL_S = 0.5
+"""What is not left to another thread stalls the hub as long as the transaction is held, 3 s."""
+SCHEDULING = "task/*/schedstat"
 pytestmark = pytest.mark.timeout(300)
 
 HOLD = """
@@ -69,7 +70,7 @@ def held(database: Path, statements: str, seconds: float) -> Iterator[subprocess
 
 
 class Ticker:
-    """Counts how long the hub gave nobody a turn, but for what it waited for a core itself."""
+    """Counts how long the hub gave nobody a turn, but for what this process waited for a core."""
 
     def __init__(self) -> None:
         self.longest_s = 0.0
@@ -77,22 +78,26 @@ class Ticker:
 
     def _tick(self) -> None:
         while True:
-            before, delayed = time.monotonic(), _delayed_s()
+            before, delays = time.monotonic(), _delays()
             gevent.sleep(TICK_S)
             late = time.monotonic() - before - TICK_S
-            self.longest_s = max(self.longest_s, late - (_delayed_s() - delayed))
+            excused = sum(all_s - delays.get(name, all_s) for name, all_s in _delays().items())
+            self.longest_s = max(self.longest_s, late - excused)
 
     def stop(self) -> None:
         """No more."""
         self._greenlet.kill()
 
 
-def _delayed_s() -> float:
-    """So long this thread was ready to run and another had the core; 0 where no kernel counts."""
-    try:
-        return int(SCHEDULING.read_text().split()[1]) / 1e9
-    except OSError:
-        return 0.0
+def _delays() -> dict[str, float]:
+    """So many seconds each thread of this process was ready to run while others had the cores;
+    nothing where no kernel counts. All of them, as the hub waits for whoever has the interpreter.
+    """
+    found = {}
+    for file in Path("/proc/self").glob(SCHEDULING):
+        with suppress(OSError):  # it has ended
+            found[file.parent.name] = int(file.read_text().split()[1]) / 1e9
+    return found
 
 
 @contextmanager

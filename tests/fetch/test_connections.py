@@ -134,7 +134,7 @@ def test_connections_of_many_greenlets_do_not_mix() -> None:
         one = fetcher()
         paths = [f"/{n}" for n in range(200)]
         threads = [gevent.spawn(one.fetch, job(server.url(path))) for path in paths]
-        gevent.joinall(threads, timeout=20)
+        gevent.joinall(threads, timeout=60)
     assert [thread.value.body for thread in threads] == [path.encode() * 50 for path in paths]
     assert one.stats().transport.idle <= 64
     assert one.stats().transport.in_use == one.stats().in_flight == 0
@@ -151,10 +151,12 @@ def test_close_ends_idle_connections() -> None:
 
 
 def test_a_fetch_that_is_killed_leaves_no_connection_behind() -> None:
-    with stage(lambda peer: (peer.request(), gevent.sleep(5))) as server:
+    with stage(lambda peer: (peer.request(), gevent.sleep(60))) as server:
         one = fetcher()
         thread = gevent.spawn(one.fetch, job(server.url()))
-        gevent.sleep(0.1)
+        with gevent.Timeout(10):
+            while not server.requests:
+                gevent.sleep(0.01)
         assert one.stats().transport.in_use == 1
         thread.kill()
         assert one.stats().transport.in_use == one.stats().in_flight == 0

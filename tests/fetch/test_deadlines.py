@@ -22,6 +22,10 @@ from tests.fetch.stage import Recorded, fetch, fetcher, job, ok, serving, stage
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 SHORT = FetchConfig(connect_s=0.5, read_s=0.5, total_s=0.8, max_body_bytes=100_000)
+LONG_S = 60
+"""What is not ended in time takes longer than this."""
+SOON_S = 20
+"""What is ended in time takes less, also where the machine has other things to do."""
 
 
 def dripping(start: bytes, drop: bytes, pause_s: float = 0.05) -> Callable[[Recorded], None]:
@@ -30,7 +34,7 @@ def dripping(start: bytes, drop: bytes, pause_s: float = 0.05) -> Callable[[Reco
     def play(peer: Recorded) -> None:
         peer.request()
         peer.say(start)
-        for _ in range(2000):
+        for _ in range(int(LONG_S / pause_s) if pause_s else 2000):
             peer.say(drop)
             gevent.sleep(pause_s)
 
@@ -80,17 +84,17 @@ def test_silence_inside_the_body_ends_before_the_deadline() -> None:
     def play(peer: Recorded) -> None:
         peer.request()
         peer.say(OK + b"Content-Length: 9\r\n\r\nhalf")
-        gevent.sleep(3)
+        gevent.sleep(LONG_S)
 
-    reply = _timed(play)
+    reply = _timed(play, FetchConfig(read_s=0.5, total_s=LONG_S))
     assert (reply.error, reply.truncated, reply.body) == ("timeout", "time", b"half")
 
 
-def _timed(play: Callable[[Recorded], None]) -> Reply:
+def _timed(play: Callable[[Recorded], None], limits: FetchConfig = SHORT) -> Reply:
     with stage(play) as server:
         began = time.monotonic()
-        reply = fetch(server.url(), SHORT)
-        assert time.monotonic() - began < SHORT.total_s + 0.7
+        reply = fetch(server.url(), limits)
+        assert time.monotonic() - began < SOON_S
     return reply
 
 
@@ -106,14 +110,14 @@ def test_a_deadline_of_somebody_else_is_not_swallowed() -> None:
 
 def test_slow_hosts_do_not_slow_a_good_one() -> None:
     with stage(dripping(OK + b"\r\n", b"x")) as slow, stage(serving(ok(b"good"))) as good:
-        one = fetcher(SHORT)
+        one = fetcher(FetchConfig(read_s=LONG_S, total_s=LONG_S))
         tarpits = [gevent.spawn(one.fetch, job(slow.url())) for _ in range(100)]
         gevent.sleep(0.05)
         began = time.monotonic()
         assert one.fetch(job(good.url())).body == b"good"
-        assert time.monotonic() - began < 0.3
-        gevent.joinall(tarpits, timeout=5)
-    assert {thread.value.error for thread in tarpits} == {"timeout_total"}
+        assert time.monotonic() - began < SOON_S
+        assert not any(tarpit.ready() for tarpit in tarpits)
+        gevent.killall(tarpits)
 
 
 ENGINES: dict[str, Callable[[], tuple[Callable[[bytes], bytes], Callable[[], bytes]]]] = {

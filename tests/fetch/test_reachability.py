@@ -116,12 +116,12 @@ def _answers_once(peer: Recorded) -> None:
     peer.request()
     peer.say(ok(b"hi"))
     peer.request()
-    gevent.sleep(3)
+    gevent.sleep(60)
 
 
 def test_who_takes_a_connection_and_says_nothing_bears_no_witness() -> None:
     one = fetcher(QUICK)
-    with stage(lambda _: gevent.sleep(3), host="127.0.0.7") as mute, black_hole() as port:
+    with stage(lambda _: gevent.sleep(60), host="127.0.0.7") as mute, black_hole() as port:
         silent = one.fetch(job(mute.url(host="127.0.0.7")))
         dead = one.fetch(job(f"http://127.0.0.1:{port}/"))
     assert (silent.error, doubt(silent)) == ("timeout", None)

@@ -8,12 +8,14 @@ import gevent
 import pytest
 from gevent.monkey import get_original
 
-from crawler.fetch.deadlines import LATE_S, Deadline, Silence
+from crawler.fetch.deadlines import Deadline, Silence
 from crawler.fetch.dns import Names
 from tests.fetch.stage import Recorded, fetcher, job, ok, stage
 
 stop = get_original("time", "sleep")
 """Stops all greenlets, as SIGSTOP or a long parse does."""
+LONG_S, SOON_S = 60, 20
+"""What nobody ends takes the one; what is ended in time less than the other, on any machine."""
 
 
 @pytest.mark.parametrize("play_s", [0.0, 0.3])
@@ -30,7 +32,7 @@ def test_a_process_that_stood_still_blames_no_server(play_s: float) -> None:
         threads = [gevent.spawn(one.fetch, job(server.url(host=f"h{n}.test"))) for n in range(20)]
         gevent.sleep(0)
         stop(1.3)
-        gevent.joinall(threads, timeout=5)
+        gevent.joinall(threads, timeout=SOON_S)
     assert [thread.value.error for thread in threads] == [None] * 20
 
 
@@ -42,33 +44,33 @@ def test_a_process_that_stood_still_blames_no_resolver() -> None:
     thread = gevent.spawn(Names(ask).addresses, "a.test", 0.3)
     gevent.sleep(0)
     stop(0.6)
-    assert thread.get(timeout=2) == ("127.0.0.1",)
+    assert thread.get(timeout=SOON_S) == ("127.0.0.1",)
 
 
 def test_a_resolver_that_is_late_while_nothing_stood_still_is_late() -> None:
     began = time.monotonic()
-    thread = gevent.spawn(Names(lambda host: gevent.sleep(3)).addresses, "a.test", 0.2)
-    thread.join(2)
+    thread = gevent.spawn(Names(lambda host: gevent.sleep(LONG_S)).addresses, "a.test", 0.2)
+    thread.join(LONG_S)
     assert "dns_timeout" in str(thread.exception)
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < SOON_S
 
 
 def test_time_for_which_the_process_stood_still_does_not_count_against_a_deadline() -> None:
-    with Deadline(0.3):
-        stop(0.6)
-        gevent.sleep(0.2)
+    with Deadline(0.6):
+        stop(1.0)
+        gevent.sleep(0.1)
 
 
 def test_a_deadline_still_ends_what_never_ends() -> None:
     def for_ever() -> None:
         with Deadline(0.2):
             stop(0.5)
-            gevent.sleep(5)
+            gevent.sleep(LONG_S)
 
     began = time.monotonic()
     with pytest.raises(Deadline):
         for_ever()
-    assert time.monotonic() - began < 1.2
+    assert time.monotonic() - began < SOON_S
 
 
 def test_silence_ends_a_wait_each_time_it_is_too_long() -> None:
@@ -77,8 +79,8 @@ def test_silence_ends_a_wait_each_time_it_is_too_long() -> None:
         began = time.monotonic()
         silence.start()
         with pytest.raises(TimeoutError):
-            gevent.sleep(5)
-        assert 0.1 <= time.monotonic() - began < 0.1 + LATE_S + 0.2
+            gevent.sleep(LONG_S)
+        assert 0.1 <= time.monotonic() - began < SOON_S
 
 
 def test_where_two_limits_are_due_at_once_what_the_first_ends_can_stop_the_second(
@@ -100,5 +102,6 @@ def test_nobody_looks_at_the_clock_while_there_is_no_limit() -> None:
     with Deadline(0.1):
         gevent.sleep(0)
         assert gevent.get_hub().loop.activecnt > before
-    gevent.sleep(0.2)
-    assert gevent.get_hub().loop.activecnt <= before
+    with gevent.Timeout(SOON_S, AssertionError("somebody still looks at the clock")):
+        while gevent.get_hub().loop.activecnt > before + 1:  # this very wait
+            gevent.sleep(0.05)

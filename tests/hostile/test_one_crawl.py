@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import gevent
@@ -50,13 +49,17 @@ VISITS = "SELECT error, truncated, count(*) FROM visits GROUP BY error, truncate
 
 @dataclass(frozen=True)
 class Crawled:
-    """A crawl that has ended. peak_bytes: memory of all its processes, at its highest."""
+    """A crawl that has ended.
+
+    peak_bytes: memory of all its processes, at its highest. good_at_once: how many requests the
+    good host was answering at a time, from its first to its last; a machine with other things to
+    do stretches the answers as it stretches the crawl.
+    """
 
     database: Path
     told: list[str]
     peak_bytes: int
-    took_s: float
-    good_s: float
+    good_at_once: float
 
 
 def stand_good_host(web: Web) -> Host:
@@ -76,19 +79,19 @@ def crawl_and_watch(
     """Crawls in processes of its own and watches their memory."""
     web_log = good._whole_log
     web_log.clear()
-    began = monotonic()
     process = crawl_apart(database, *seeds, settings=settings, workers=workers)
     watcher = gevent.spawn(_peak, process.pid)
     try:
-        with gevent.Timeout(60):
+        with gevent.Timeout(110):
             told, _ = process.communicate()
     finally:
         process.kill()
         watcher.kill(block=False)
     hits = good.log
     good_s = max(hit.ended for hit in hits) - min(hit.started for hit in hits)
+    at_once = sum(hit.ended - hit.started for hit in hits) / good_s
     peak = _PEAKS.pop(process.pid, 0)
-    return Crawled(database, told.decode().split(), peak, monotonic() - began, good_s)
+    return Crawled(database, told.decode().split(), peak, at_once)
 
 
 _PEAKS: dict[int, int] = {}
@@ -201,13 +204,13 @@ def _visits(origin: Origin) -> Counter[tuple[str | None, str | None]]:
     return counted
 
 
-def test_a_good_host_is_fetched_whole_in_at_most_twice_its_time_alone(
+def test_a_good_host_is_fetched_whole_and_at_least_half_as_fast_as_alone(
     crawled: Crawled, alone: Crawled, good_host: Host
 ) -> None:
     root = good_host.url("")
     sql = "SELECT count(*) FROM pages WHERE url LIKE ? || '/%' AND status = 200 AND error IS NULL"
     assert rows(crawled.database, sql, root) == [(GOOD_PAGES,)]
-    assert crawled.good_s <= 2 * alone.good_s
+    assert crawled.good_at_once >= alone.good_at_once / 2
 
 
 def test_memory_stays_flat(crawled: Crawled) -> None:

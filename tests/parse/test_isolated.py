@@ -19,10 +19,12 @@ from crawler.model import Job, Reply
 from crawler.parse import isolated, parse
 from crawler.parse.isolated import GIVEN_UP, LARGE_BYTES, IsolatedParser, is_risky
 from tests.sites.burning import BURNS
+from tests.sites.skip import ROOT
 
 JOB = Job(1, 1, "http://h.test/d/p.html")
 PAGE = b"<title>t</title><a href=x>y</a>" + b"<p>word</p>" * (LARGE_BYTES // 11 + 1)
 BURNING = BURNS.encode()
+PATIENT_S = 30.0
 
 
 def reply(body: bytes) -> Reply:
@@ -33,7 +35,7 @@ def parser(max_seconds: float = 5.0) -> IsolatedParser:
     return IsolatedParser(Config(parse=ParseConfig(max_seconds=max_seconds)))
 
 
-def ended(process: psutil.Process, within_s: float = 3.0) -> bool:
+def ended(process: psutil.Process, within_s: float = PATIENT_S) -> bool:
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
         if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
@@ -57,7 +59,7 @@ def test_who_waits_meanwhile_is_not_forgotten() -> None:
         gevent.sleep(0.01)
         parser().parse(JOB, reply(PAGE))
         theirs.sendall(b"here")
-        assert waiting.get(timeout=3) == b"here"
+        assert waiting.get(timeout=PATIENT_S) == b"here"
 
 
 def test_one_that_takes_too_long_is_given_up_and_leaves_no_process(
@@ -68,15 +70,21 @@ def test_one_that_takes_too_long_is_given_up_and_leaves_no_process(
     before = set(psutil.Process().children())
     began = time.monotonic()
     assert parser(0.5).parse(JOB, reply(BURNING)) == GIVEN_UP
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 8, "it was waited for to its end, which takes 12 s"
     assert all(ended(child) for child in set(psutil.Process().children()) - before)
 
 
-def test_one_that_takes_all_memory_is_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(isolated, "MEMORY_BYTES", 4 * 1024 * 1024)
-    document = parser().parse(JOB, reply(24 * PAGE))
-    assert document.truncated == "parse"
-    assert document.title is None
+def test_one_that_takes_all_memory_is_cut_short() -> None:
+    """Asked in a process of its own: this one may hold memory that earlier tests let go, on which
+    a parser could live however little more it may take."""
+    program = (
+        "import crawler._patch; from tests.parse.test_isolated import *;"
+        "isolated.MEMORY_BYTES = 4 * 1024 * 1024;"
+        "document = parser(60).parse(JOB, reply(24 * PAGE));"
+        "print(document.error, document.truncated, document.title)"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert (ran.stdout, ran.stderr) == ("None parse None\n", "")
 
 
 def test_one_for_which_there_is_no_room_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,10 +103,10 @@ def test_no_parser_outlives_its_worker() -> None:
         "import crawler._patch; from tests.parse.test_isolated import *;"
         "parser(60).parse(JOB, reply(BURNING))"
     )
-    worker = subprocess.Popen([sys.executable, "-c", program])
+    worker = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT)
     try:
         watched = psutil.Process(worker.pid)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENT_S
         while not (children := watched.children()) and time.monotonic() < deadline:
             time.sleep(0.02)
         os.kill(worker.pid, signal.SIGKILL)

@@ -38,15 +38,14 @@ def watch(conductor: Conductor, every_s: float = 0.1) -> list[Stats]:
 def test_rules_that_change_in_mid_crawl_are_kept_once_they_are_old(
     web: Web, tmp_path: Path
 ) -> None:
-    age_s, gap_s = 1.0, 0.1
-    changes_at = time.monotonic() + 1.5
+    age_s, gap_s, after, slack = 1.0, 0.1, 15, 5
     web.page("/", links=[f"/late/{number}" for number in range(60)] + ["/open"])
     for number in range(60):
         web.page(f"/late/{number}")
     web.page("/open")
 
     def rules(_request: Request) -> Answer:
-        changed = time.monotonic() >= changes_at
+        changed = len(web.paths) >= after
         body = b"User-agent: *\nDisallow: /late" if changed else b"User-agent: *\nAllow: /"
         return Answer(headers={"Content-Type": "text/plain"}, body=body)
 
@@ -55,8 +54,9 @@ def test_rules_that_change_in_mid_crawl_are_kept_once_they_are_old(
     database = tmp_path / "changing.db"
     crawl(database, web.url(), settings=settings)
     asked = [hit for hit in web.log if hit.path == "/robots.txt"]
-    told = next(hit for hit in asked if hit.started >= changes_at)
-    assert told.started <= changes_at + age_s + 2 * gap_s
+    told = next(hit for hit in asked if web.log.index(hit) >= after)
+    # Pages keep their distance on the slowest machine; so many fit into the age of the rules.
+    assert web.log.index(told) <= after + age_s / gap_s + slack
     assert [hit.path for hit in web.log if hit.started > told.ended and "/late" in hit.path] == []
     assert offences(web.log, {web.address: Manners(gap_s)}) == []
     found = fates(database, web.url(""))

@@ -14,11 +14,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
+from typing import Any
+
+from gevent.event import Event
 
 from tests.sites.server import NOT_FOUND, Answer, Hit, Request, Server, html
 
 Href = str | tuple[str, str]
 """Where a link points, or that and its anchor text."""
+
+
+class Held:
+    """An answer that waits until the test lets it go. asked: somebody has asked for it."""
+
+    def __init__(self, answer: Callable[[Request], Answer]) -> None:
+        self.asked = Event()
+        self._answer = answer
+        self._free = Event()
+
+    def __call__(self, request: Request) -> Answer:
+        """What is said once it is let go."""
+        self.asked.set()
+        self._free.wait()
+        return self._answer(request)
+
+    def let_go(self) -> None:
+        """Answer."""
+        self._free.set()
 
 
 class Host:
@@ -59,6 +81,13 @@ class Host:
         content = f"<h1>{name}</h1>\n" + "\n".join(map(_anchor, links)) + body
         whole = html(name, content).replace(b"</head>", head.encode() + b"</head>", 1)
         self.answer(path, Answer(body=whole, wait_s=wait_s))
+
+    def held(self, path: str, **page: Any) -> Held:
+        """A page as by `page`, which nobody gets before the test lets it go."""
+        self.page(path, **page)
+        waiting = Held(self._answers[path])
+        self.decide(path, waiting)
+        return waiting
 
     def redirect(self, path: str, target: str, *, status: int = 302) -> None:
         """A redirect to `target`, which is sent as it is."""
