@@ -31,6 +31,7 @@ from crawler.faces import explain, progress, summary, table, wording
 from crawler.faces.progress import Face
 from crawler.faces.screen import Screen, Stream
 from crawler.loader import STDIN, read_seeds
+from crawler.policy.agent import PRODUCT, robots_token
 from crawler.policy.seeds import read_line
 from crawler.policy.urls import UrlRules
 from crawler.store import database, queries
@@ -240,6 +241,8 @@ def crawl(
     path = db or DATA / f"{'stdin' if seeds == STDIN else Path(seeds).stem}.db"
     if not config.fetch.contact:
         face.say("Warning: sites cannot reach you: set fetch.contact (--set fetch.contact=...)")
+    if (token := robots_token(config.fetch)) != PRODUCT:
+        face.say(f"Sites' wishes for robots are kept that are addressed to {token} or to all")
     return _crawl(Plan(config, path, found, seeds), face)
 
 

@@ -121,6 +121,8 @@ class FetchConfig(Section, frozen=True):
     """How is a URL fetched, and when is enough enough?
 
     user_agent: product token and version; contact: a URL or e-mail address put behind it.
+    robots_token: the name by which robots.txt, meta tags and X-Robots-Tag address this crawler;
+        empty for that of the user agent (of one that is ``compatible;``, the name behind that).
     connect_s, read_s, total_s: limits for connecting, for silence, and for the whole URL.
     max_body_bytes, max_sitemap_bytes: decoded; more is ``too_large``. max_header_bytes: all.
     max_redirects: hops of one chain. max_url_bytes: longer URLs are ``skipped: url_too_long``.
@@ -131,6 +133,7 @@ class FetchConfig(Section, frozen=True):
 
     user_agent: str = ""
     contact: str = ""
+    robots_token: str = ""
     connect_s: Positive = 10
     read_s: Positive = 20
     total_s: Positive = 60
@@ -229,6 +232,9 @@ HEADER_KEYS = frozenset({"fetch.user_agent", "fetch.contact", "fetch.accept_lang
 """Texts that are sent as a header."""
 PATTERN_KEYS = frozenset({"scope.include", "scope.exclude"})
 """Lists of regular expressions."""
+TOKEN = re.compile(r"[A-Za-z0-9_-]*")
+TOKEN_KEYS = frozenset({"fetch.robots_token"})
+"""Names of crawlers."""
 PARAMETER_KEYS = frozenset({"scope.strip_parameters"})
 """Lists of names of parameters."""
 PARAMETER = re.compile(r"[^\s=&;/?#]+")
@@ -366,6 +372,8 @@ def _value(setting: Setting, kind: Any) -> Any:
             fault = expected(msgspec.inspect.type_info(kind))
     if not fault and setting.key in HEADER_KEYS and not (value.isascii() and value.isprintable()):
         fault = "one line of ASCII without control characters"
+    if not fault and setting.key in TOKEN_KEYS and not TOKEN.fullmatch(value):
+        fault = "letters, digits, - and _"
     if not fault and setting.key in NETWORK_KEYS and not all(map(_is_network, value)):
         fault = "a host name, an address or a CIDR block such as 192.168.0.0/16"
     if not fault and setting.key in PARAMETER_KEYS and not all(map(PARAMETER.fullmatch, value)):

@@ -20,7 +20,7 @@ from crawler.errors import CrawlError, NoSeedFetched
 from crawler.faces import progress
 from crawler.faces.progress import Face
 from crawler.model import Stats
-from crawler.policy.agent import user_agent
+from crawler.policy.agent import robots_token
 from crawler.policy.seeds import Seed
 from crawler.store import queries
 from crawler.store.queries import SeedCount
@@ -67,7 +67,7 @@ class Crawl:
             plan.config,
             plan.path,
             plan.seeds,
-            agent=user_agent(plan.config.fetch),
+            agent=robots_token(plan.config.fetch),
             seeds_file=plan.seeds_file,
             channel=channel,
             workers=worker_processes(plan.config),

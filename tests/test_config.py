@@ -120,6 +120,20 @@ def test_what_becomes_a_header_cannot_break_out_of_it(
     assert message.isprintable()
 
 
+@pytest.mark.parametrize("token", ["my bot", "bot/1.0", "*", "b\u00f6t"])
+def test_the_name_for_robots_is_one_that_a_file_can_hold(written: Written, token: str) -> None:
+    path = written(f'[fetch]\nrobots_token = "{token}"\n')
+    assert refusal(path).startswith(
+        f"{path}: fetch.robots_token: expected letters, digits, - and _, got "
+    )
+
+
+@pytest.mark.parametrize("name", ["", "a=b", "a b", "a&b", "?a"])
+def test_a_parameter_to_take_out_is_a_name(written: Written, name: str) -> None:
+    path = written(f'[scope]\nstrip_parameters = ["utm_*", "{name}"]\n')
+    assert "scope.strip_parameters: expected the name of a parameter such as utm_*" in refusal(path)
+
+
 def test_a_pattern_that_is_none_is_refused_before_the_crawl(written: Written) -> None:
     path = written('[scope]\nexclude = ["(unclosed"]\n')
     message = refusal(path)
