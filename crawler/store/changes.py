@@ -7,15 +7,14 @@ a page `touched`. Nobody can tell what became of a page behind an error, 429 or 
 
 from __future__ import annotations
 
-DIFFERENCES = """
+from crawler.policy.words import which
+
+KEPT = ", ".join(f"'{word}'" for word in sorted(which(kept=True)))
+"""Errors with which a document is there all the same."""
+
+DIFFERENCES = f"""
     -- Any two runs compared: what is new, changed, gone, moved or touched from one to the other.
-    WITH last_visits AS (
-        SELECT max(id) AS id
-        FROM visits
-        WHERE kind = 'page'
-        GROUP BY url_id, run_id
-    ),
-    known AS (
+    WITH known AS (
         SELECT
             visits.id,
             visits.url_id,
@@ -25,28 +24,26 @@ DIFFERENCES = """
             max(
                 CASE
                     WHEN visits.status BETWEEN 200 AND 299
-                        AND (visits.error IS NULL OR visits.error IN ('too_large', 'timeout_total'))
+                        AND (visits.error IS NULL OR visits.error IN ({KEPT}))
                     THEN visits.id
                 END
             ) OVER up_to_it AS document_id,
             max(CASE WHEN visits.not_modified = 0 THEN visits.id END) OVER up_to_it AS answer_id,
-            lead(visits.run_id) OVER by_url AS until_run_id
-        FROM last_visits
-        JOIN visits ON visits.id = last_visits.id
-        WINDOW
-            by_url AS (PARTITION BY visits.url_id ORDER BY visits.id),
-            up_to_it AS (
-                PARTITION BY visits.url_id
-                ORDER BY visits.id
-                ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-            )
+            lead(visits.run_id) OVER up_to_it AS next_run_id
+        FROM visits
+        WHERE visits.kind = 'page'
+        WINDOW up_to_it AS (
+            PARTITION BY visits.url_id
+            ORDER BY visits.id
+            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        )
     ),
     states AS (
         SELECT
             known.url_id,
             known.run_id,
             known.started_at,
-            coalesce(known.until_run_id, 9007199254740991) AS until_run_id,
+            coalesce(known.next_run_id, 9007199254740991) AS until_run_id,
             answer.status,
             answer.error,
             answer.redirect_to_id,
@@ -70,6 +67,7 @@ DIFFERENCES = """
                 ELSE known.id
             END
         LEFT JOIN visits AS document ON document.id = known.document_id
+        WHERE known.next_run_id IS NULL OR known.next_run_id > known.run_id
     ),
     compared AS (
         SELECT

@@ -1,0 +1,263 @@
+"""What is said to have changed, been there only in part, gone or come back?"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
+
+from crawler.store.database import Connection, open_for_writing
+from tests.crawls import config, crawl, rows
+from tests.sites.server import Answer
+from tests.sites.web import Web
+
+PAGE, ELSEWHERE, FURTHER = 1, 2, 3
+URLS = {PAGE: "http://a.test/", ELSEWHERE: "http://a.test/b", FURTHER: "http://a.test/c"}
+MOMENT = "2026-01-01T00:00:00.000Z"
+
+
+class Seen(NamedTuple):
+    """What one visit saw."""
+
+    status: int | None = 200
+    error: str | None = None
+    title: str | None = None
+    text: int | None = None
+    canonical: str | None = None
+    body: int | None = None
+    leads_to: int | None = None
+    truncated: str | None = None
+    unchanged: bool = False
+
+
+def page(title: str = "A", text: int = 1, canonical: str | None = None, body: int = 1) -> Seen:
+    return Seen(title=title, text=text, canonical=canonical, body=body)
+
+
+THERE = page()
+GONE, GONE_FOR_GOOD, FORBIDDEN = Seen(404), Seen(410), Seen(403)
+BUSY, BROKEN, SILENT = Seen(429), Seen(503), Seen(None, "timeout")
+MOVED, MOVED_ON = Seen(301, leads_to=ELSEWHERE), Seen(301, leads_to=FURTHER)
+UNCHANGED = Seen(304, unchanged=True)
+TOO_LARGE = page()._replace(error="too_large", truncated="length")
+CUT = page(text=9, body=9)._replace(truncated="disconnect")
+History = Sequence[Seen | None]
+"""By run what was seen; None where it did not visit the page."""
+
+
+@pytest.fixture
+def connection(tmp_path: Path) -> Iterator[Connection]:
+    with closing(open_for_writing(tmp_path / "crawl.db")) as opened:
+        yield opened
+
+
+def record(connection: Connection, history: History) -> None:
+    """Make a file of this history."""
+    connection.execute("BEGIN")
+    for table in ("visits", "bodies", "urls", "runs"):
+        connection.execute(f"DELETE FROM {table}")
+    connection.executemany(
+        "INSERT INTO runs (id, started_at, state, finish_reason, config, judging, version) "
+        "VALUES (?, ?, 'finished', 'finished', '{}', '{}', '0')",
+        [(run, MOMENT) for run in range(1, len(history) + 1)],
+    )
+    connection.executemany(
+        "INSERT INTO urls (id, url, hash, state, depth, via, first_seen_at, run_id) "
+        "VALUES (?, ?, ?, 'done', 0, 'seed', ?, 1)",
+        [(number, url, number, MOMENT) for number, url in URLS.items()],
+    )
+    connection.executemany(
+        "INSERT INTO visits (run_id, url_id, kind, method, attempt, started_at, status, error, "
+        "title, text_hash, canonical, body_id, redirect_to_id, truncated, not_modified) "
+        "VALUES (?, ?, 'page', 'GET', 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [(run, PAGE, MOMENT, *seen) for run, seen in enumerate(history, 1) if seen is not None],
+    )
+    connection.execute("COMMIT")
+
+
+def told(connection: Connection, view: str = "changes") -> list[tuple[Any, ...]]:
+    """Change, what and the value before."""
+    return list(connection.execute(f"SELECT change, what, before FROM {view}").fetchall())
+
+
+CASES = [
+    # Reports 38: title, text, status and canonical make a change; bytes alone do not.
+    ("nothing", [THERE, THERE], []),
+    ("its title", [THERE, page("B")], [("changed", "title", "A")]),
+    ("its text", [THERE, page(text=2)], [("changed", "text", None)]),
+    ("its canonical", [page(canonical="x"), THERE], [("changed", "canonical", "x")]),
+    ("all of it", [THERE, page("B", 2, "x", 2)], [("changed", "title, text, canonical", "A")]),
+    ("bytes alone", [THERE, page(body=2)], []),
+    ("whether it may be seen", [THERE, FORBIDDEN], [("changed", "status", "200")]),
+    # 39: unreachable for errors, 429 and 5xx; gone for 404 and 410; moved; returned after either.
+    ("silence", [THERE, SILENT], [("unreachable", "status", "200")]),
+    ("an error of the server", [THERE, BROKEN], [("unreachable", "status", "200")]),
+    ("too many requests", [THERE, BUSY], [("unreachable", "status", "200")]),
+    ("404", [THERE, GONE], [("gone", "status", "200")]),
+    ("410", [THERE, GONE_FOR_GOOD], [("gone", "status", "200")]),
+    ("a redirect", [THERE, MOVED], [("moved", "status", "200")]),
+    ("back after silence", [SILENT, THERE], [("returned", "status, title, text", None)]),
+    ("back after an outage", [THERE, BROKEN, THERE], [("returned", "status", "503")]),
+    ("back, and another", [THERE, GONE, page("B")], [("returned", "status, title", "404")]),
+    # 40: only what differs between the two runs.
+    ("gone twice", [THERE, GONE, GONE], []),
+    ("silent twice", [THERE, SILENT, BROKEN], []),
+    ("moved twice", [THERE, MOVED, MOVED], []),
+    ("moved on", [THERE, MOVED, MOVED_ON], [("moved", "redirect", URLS[ELSEWHERE])]),
+    ("an outage that ends in 404", [THERE, SILENT, GONE], [("gone", "status", None)]),
+    # 17: a 304 says what the document it stands for said.
+    ("304", [THERE, UNCHANGED], []),
+    ("304 after an outage", [THERE, BROKEN, UNCHANGED], [("returned", "status", "503")]),
+    ("new after 304", [THERE, UNCHANGED, page("B")], [("changed", "title", "A")]),
+    # What was not whole says nothing of the text; what is too large is there all the same.
+    ("cut by the network", [THERE, CUT], []),
+    ("whole again", [CUT, THERE], []),
+    ("too large", [THERE, TOO_LARGE], []),
+    # What a run did not visit is as it was.
+    ("not visited", [THERE, None], []),
+    ("visited two runs later", [THERE, None, page("B")], [("changed", "title", "A")]),
+    ("new", [None, THERE], [("new", None, None)]),
+    ("new, and not there", [None, GONE], []),
+]
+
+
+@pytest.mark.parametrize(
+    ("history", "wanted"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
+)
+def test_what_a_run_found_is_told_by_name(
+    connection: Connection, history: History, wanted: list[tuple[Any, ...]]
+) -> None:
+    record(connection, history)
+    assert told(connection) == wanted
+
+
+def test_bytes_alone_are_touched_in_a_view_of_their_own(connection: Connection) -> None:
+    record(connection, [THERE, page(body=2)])
+    assert told(connection, "touched") == [("touched", None, None)]
+    record(connection, [THERE, page("B", body=2)])
+    assert told(connection, "touched") == []
+
+
+# A model of pages through runs
+
+
+class State(NamedTuple):
+    """What is known of a page: how it is, and its last document."""
+
+    how: str
+    answer: Seen
+    document: Seen | None
+
+
+def step(before: State | None, seen: Seen | None) -> State | None:
+    if seen is None:
+        return before
+    document = before.document if before else None
+    if seen.unchanged:
+        assert document is not None
+        return State("there", document, document)
+    if seen.status is None or seen.status == 429 or seen.status >= 500:
+        return State("unreachable", seen, document)
+    if seen.status < 300:
+        return State("there", seen, seen)
+    how = {301: "moved", 404: "gone", 410: "gone"}.get(seen.status, "refused")
+    return State(how, seen, document)
+
+
+def difference(before: State | None, now: State | None) -> str | None:
+    """Reports 38 to 40 in words."""
+    if now is None or now == before:
+        return None
+    if before is None:
+        return "new" if now.how == "there" else None
+    if now.how != before.how:
+        if now.how == "there" and before.how != "refused":
+            return "returned"
+        return now.how if now.how in ("gone", "moved", "unreachable") else "changed"
+    if now.how == "unreachable":
+        return None
+    if now.how == "moved" and now.answer.leads_to != before.answer.leads_to:
+        return "moved"
+    if now.answer.status != before.answer.status or reads(now) != reads(before):
+        return "changed"
+    both = now.document and before.document
+    return "touched" if both and now.document.body != before.document.body else None
+
+
+def reads(state: State) -> tuple[object, ...] | None:
+    return state.document and state.document[2:5]
+
+
+ANSWERS = (
+    *(page(*parts) for parts in itertools.product("AB", (1, 2), (None, "x"), (1, 2))),
+    *(GONE, GONE_FOR_GOOD, FORBIDDEN, BUSY, BROKEN, SILENT, MOVED, MOVED_ON, UNCHANGED, None),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(history=some.lists(some.sampled_from(ANSWERS), min_size=2, max_size=6))
+def test_any_two_runs_compare_as_the_model_does(
+    shared: Connection, history: list[Seen | None]
+) -> None:
+    states: list[State | None] = [None]
+    for at, seen in enumerate(history):
+        if seen is UNCHANGED and (states[-1] is None or states[-1].document is None):
+            history[at] = seen = None
+        states.append(step(states[-1], seen))
+    record(shared, history)
+    wanted = {
+        (older, newer): difference(states[older], states[newer])
+        for older, newer in itertools.combinations(range(1, len(states)), 2)
+    }
+    found = shared.execute("SELECT from_run, to_run, change FROM differences").fetchall()
+    assert {(older, newer): change for older, newer, change in found} == {
+        pair: change for pair, change in wanted.items() if change is not None
+    }
+    assert len(found) == len({row[:2] for row in found})
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
+    file = tmp_path_factory.mktemp("changes") / "crawl.db"
+    with closing(open_for_writing(file)) as opened:
+        opened.execute("PRAGMA synchronous = OFF")
+        yield opened
+
+
+# Through a crawl
+
+
+def test_a_hidden_token_in_every_page_changes_none(web: Web, tmp_path: Path) -> None:
+    database = tmp_path / "crawl.db"
+    tokens = itertools.count()
+
+    def answer(_: object) -> Answer:
+        token = f'<input type=hidden value="{next(tokens)}">'
+        body = f"<title>A</title><p>the same words{token}".encode()
+        return Answer(200, {"Content-Type": "text/html"}, body)
+
+    web.decide("/", answer)
+    for _ in range(2):
+        crawl(database, web.url())
+    assert rows(database, "SELECT url FROM changes") == []
+    assert rows(database, "SELECT url FROM touched") == [(web.url("/"),)]
+
+
+def test_a_site_that_is_down_is_not_gone(web: Web, tmp_path: Path) -> None:
+    database = tmp_path / "crawl.db"
+    web.page("/", links=["/a"])
+    web.page("/a")
+    quick = config(robots={"obey": False})
+    crawl(database, web.url(), settings=quick)
+    for path in ("/", "/a"):
+        web.raw(path, status=503)
+    crawl(database, web.url(), settings=quick)
+    assert rows(database, "SELECT change, count(*) FROM changes GROUP BY change") == [
+        ("unreachable", 2)
+    ]
