@@ -37,7 +37,7 @@ from crawler.policy.urls import UrlRules
 from crawler.store import database, queries
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-DATA = Path("data")
+DATA = database.DATA
 ROWS_SHOWN = 50
 MOST_SIGNALS = 2
 FORMS = {"csv": table.write_csv, "json": table.write_json}

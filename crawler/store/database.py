@@ -8,7 +8,6 @@ in one process on one file lose data.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import os
 from collections.abc import Iterator
@@ -19,8 +18,8 @@ import pysqlite3.dbapi2 as sqlite3
 import sqlite_utils
 from sqlite_utils import utils as sqlite_utils_library
 
-from crawler.errors import StorageError
-from crawler.store import views
+from crawler.errors import StorageError, UsageError
+from crawler.store import lock, views
 from crawler.store.schema import APPLICATION_ID, migrations
 
 Connection = Any
@@ -51,12 +50,13 @@ def open_for_writing(path: Path) -> Connection:
     Raises StorageError: not a database, another program's, of a newer crawler, or not writable.
     """
     _refuse_second_library(path)
+    _refuse_no_place(path)
     existing = path.exists() and path.stat().st_size > 0
     if existing:
         _refuse_foreign(path)
     log_is_gone = existing and not wal_of(path).exists()
     # SQLite removes its index with the log; a person who removes one forgets the other.
-    was_removed = log_is_gone and path.with_name(f"{path.name}-shm").exists()
+    was_removed = log_is_gone and beside(path, "-shm").exists()
     with storage_errors(path):
         connection = sqlite3.connect(
             str(path), isolation_level=None, check_same_thread=False, cached_statements=256
@@ -79,9 +79,11 @@ def open_for_reading(path: Path) -> Connection:
 
     Raises StorageError when there is no such file or it is not a crawl's.
     """
+    refuse_no_name(path)
+    _refuse_second_library(path)
+    _refuse_no_place(path)
     if not path.exists():
         raise StorageError(f"{path}: no such database; make one with: crawler crawl SEEDS --db ...")
-    _refuse_second_library(path)
     _refuse_foreign(path)
     with storage_errors(path):
         # Not mode=ro where it can be helped: such a reader leaves the -wal and -shm files behind
@@ -129,20 +131,30 @@ def _forget_statistics(connection: Connection) -> None:
 def _back_up(connection: Connection, path: Path) -> None:
     """Copy the file, once; the copy bears its name only when all of it is on the disk."""
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    copy = path.with_name(f"{path.name}.schema-{version}.bak")
-    if copy.exists():
+    copy = beside(path, f".schema-{version}.bak")
+    with contextlib.suppress(FileNotFoundError):
+        lock.refuse_link(copy)
         return
-    part = copy.with_name(f"{copy.name}.part")
+    part = beside(copy, ".part")
     part.unlink(missing_ok=True)
-    connection.execute("VACUUM INTO ?", (str(part),))
-    with part.open("rb") as file:
-        os.fsync(file.fileno())
+    descriptor = lock.make_new(part, path.stat().st_mode & 0o666)
+    try:
+        connection.execute("VACUUM INTO ?", (str(part),))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
     part.replace(copy)
 
 
 def wal_of(path: Path) -> Path:
     """The write-ahead log of a database."""
-    return path.with_name(f"{path.name}-wal")
+    return beside(path, "-wal")
+
+
+def beside(path: Path, suffix: str) -> Path:
+    """A file that belongs to a database: it stands beside the file that all links lead to."""
+    place = lock.place_of(path)
+    return place.with_name(f"{place.name}{suffix}")
 
 
 def _refuse_second_library(path: Path) -> None:
@@ -167,6 +179,11 @@ def _was_cut_short(connection: Connection) -> bool:
 
 def _refuse_torn(connection: Connection, path: Path, *, was_removed: bool) -> None:
     """Without the log of a run that was killed the file may be torn."""
+    if path.stat().st_nlink > 1:
+        raise StorageError(
+            f"{path}: has another name (a hard link), and the last run under that one was killed; "
+            "go on with it under that name"
+        )
     try:
         found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
     except sqlite3.DatabaseError as error:
@@ -179,15 +196,20 @@ def _refuse_torn(connection: Connection, path: Path, *, was_removed: bool) -> No
         _log.warning("%s: its -wal file is gone; what was stored last will be fetched again", path)
 
 
+def _refuse_no_place(path: Path) -> None:
+    """Refuse what is no regular file, and links where SQLite would write beside it."""
+    lock.refuse_no_file(path)
+    lock.refuse_links_beside(path)
+
+
 def _refuse_foreign(path: Path) -> None:
     """Refuse what is not an SQLite file before SQLite touches it."""
-    if path.is_dir():
-        raise StorageError(f"{path}: is a folder, not a database")
     try:
-        with path.open("rb") as file:
-            head = file.read(72)
+        head = lock.head_of(path, 72)
     except OSError as error:
         raise StorageError(f"{path}: cannot be read: {error.strerror}") from None
+    if not head:
+        raise StorageError(f"{path}: is empty; no crawl has been stored in it yet")
     if not head.startswith(MAGIC):
         raise StorageError(f"{path}: is not an SQLite database; name another file with --db")
     if int.from_bytes(head[68:72], "big") not in (0, APPLICATION_ID):
@@ -246,64 +268,32 @@ def _remedy(error: Exception) -> str:
     return str(error)
 
 
+DATA = Path("data")
+"""Where databases land whose place nobody named; it is made where there is none."""
+
+
+def refuse_no_name(path: Path) -> None:
+    """Raises UsageError for what SQLite takes for a name of something else than a file."""
+    if str(path) == ":memory:" or str(path).lower().startswith("file:"):
+        raise UsageError(f"--db {path}: is no name of a file; a crawl is kept in a file")
+
+
 def writable_place(path: Path) -> None:
-    """Make the folder of a database. Raises StorageError when no file can be made there."""
-    if path.is_dir():
-        raise StorageError(f"{path}: is a folder, not a database; name a file with --db")
+    """Raises StorageError when no file can be made there."""
+    refuse_no_name(path)
+    lock.refuse_no_file(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.parent == DATA:
+            path.parent.mkdir(exist_ok=True)
+        is_folder = path.parent.is_dir()
     except OSError as error:
         raise StorageError(
             f"{path}: its folder cannot be made ({error.strerror}); name another place with --db"
         ) from None
-    if not os.access(path.parent, os.W_OK):
+    if not is_folder:
+        raise StorageError(
+            f"{path}: there is no folder {path.parent}; make it with mkdir -p, or name another "
+            "place with --db"
+        )
+    if not os.access(lock.place_of(path).parent, os.W_OK):
         raise StorageError(f"{path}: its folder is read-only for you; name another place with --db")
-
-
-class WriterLock:
-    """One crawler a file: an advisory lock on ``FILE.lock`` that dies with the process.
-
-    Not on the database itself: closing any descriptor of that file would drop SQLite's own locks.
-    Raises StorageError naming the process that holds it.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path.with_name(f"{path.name}.lock")
-        self._file = self._take()
-
-    def __repr__(self) -> str:
-        return f"<WriterLock {self._path}>"
-
-    def _take(self) -> int:
-        for _ in range(10):
-            with storage_errors(self._path):
-                descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
-                os.close(descriptor)
-                database = str(self._path).removesuffix(".lock")
-                raise StorageError(
-                    f"{database}: another crawler (pid {holder or 'unknown'}) is writing to it; "
-                    "wait until it has finished, or name another file with --db"
-                ) from None
-            if self._is_current(descriptor):
-                os.ftruncate(descriptor, 0)
-                os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-                return descriptor
-            os.close(descriptor)
-        raise StorageError(f"{self._path}: cannot be locked")
-
-    def _is_current(self, descriptor: int) -> bool:
-        """The file that was locked may have been removed by its former holder just before."""
-        try:
-            return os.stat(self._path).st_ino == os.fstat(descriptor).st_ino
-        except FileNotFoundError:
-            return False
-
-    def release(self) -> None:
-        """Remove the file and let go."""
-        with contextlib.suppress(OSError):
-            os.unlink(self._path)
-        os.close(self._file)

@@ -20,12 +20,12 @@ from crawler.store.contract import Arrival, HostPace, Needs, Settled, Supplies
 from crawler.store.database import (
     Connection,
     SQLiteError,
-    WriterLock,
     open_for_writing,
     storage_errors,
     wal_of,
     writable_place,
 )
+from crawler.store.lock import WriterLock
 from crawler.store.queue import Queue, supply
 from crawler.store.recorder import Recorder
 from crawler.store.runs import Start

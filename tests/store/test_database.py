@@ -23,11 +23,11 @@ from crawler.store import queue, recorder, redirects, url_table
 from crawler.store.contract import Arrival
 from crawler.store.database import (
     SQLiteError,
-    WriterLock,
     open_for_reading,
     open_for_writing,
     sqlite3,
 )
+from crawler.store.lock import WriterLock
 from crawler.store.schema import APPLICATION_ID, migrations
 from crawler.store.writer import Writer
 from tests.crawls import AGENT, check_whole, config, crawl, read_seeds, rows

@@ -1,0 +1,273 @@
+"""Does one crawler have the file to itself, and does it harm no other?"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from gevent import subprocess
+
+from crawler.errors import StorageError, UsageError
+from crawler.store import database as databases
+from crawler.store import lock
+from crawler.store.database import open_for_reading, open_for_writing, sqlite3, writable_place
+from crawler.store.lock import WriterLock
+from tests.crawls import crawl, rows
+from tests.sites.skip import require_program
+from tests.sites.web import Web
+from tests.store.test_database import of_first_schema
+
+TEXT = "Dear diary, today nothing happened.\n"
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    return tmp_path / "crawl.db"
+
+
+@pytest.fixture
+def victim(tmp_path: Path) -> Path:
+    """A file of somebody's that nobody may touch."""
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    file = folder / "diary.txt"
+    file.write_text(TEXT)
+    return file
+
+
+def beside(database: Path, suffix: str) -> Path:
+    return database.with_name(f"{database.name}{suffix}")
+
+
+def fifo(path: Path, _: Path) -> None:
+    os.mkfifo(path)
+
+
+def folder(path: Path, _: Path) -> None:
+    path.mkdir()
+
+
+def copy(path: Path, victim: Path) -> None:
+    path.write_text(victim.read_text())
+
+
+def dangling(path: Path, victim: Path) -> None:
+    path.symlink_to(victim.with_name("nothing"))
+
+
+ODD = {
+    "a symbolic link": Path.symlink_to,
+    "a link to nothing": dangling,
+    "a hard link": Path.hardlink_to,
+    "a pipe": fifo,
+    "a folder": folder,
+}
+
+
+@pytest.mark.parametrize("kind", [*ODD, "a text"])
+def test_a_lock_that_is_no_lock_of_ours_is_refused_and_left_as_it_was(
+    web: Web, database: Path, victim: Path, kind: str
+) -> None:
+    place = beside(database, ".lock")
+    {**ODD, "a text": copy}[kind](place, victim)
+    before = sorted(victim.parent.iterdir())
+    with pytest.raises(StorageError, match=r"crawl\.db\.lock: is "):
+        crawl(database, web.url())
+    assert victim.read_text() == TEXT
+    assert sorted(victim.parent.iterdir()) == before
+    assert place.is_fifo() or place.is_dir() or place.is_symlink() or place.read_text() == TEXT
+    assert (web.paths, database.exists()) == ([], False)
+
+
+@pytest.mark.parametrize("suffix", ["-wal", "-shm", "-journal"])
+@pytest.mark.parametrize("kind", list(ODD))
+def test_what_sqlite_writes_beside_the_file_leads_nowhere_else(
+    web: Web, database: Path, victim: Path, kind: str, suffix: str
+) -> None:
+    web.page("/")
+    crawl(database, web.url())
+    ODD[kind](beside(database, suffix), victim)
+    for opened in (open_for_writing, open_for_reading):
+        with pytest.raises(StorageError, match=rf"crawl\.db{suffix}: is "):
+            opened(database)
+    assert victim.read_text() == TEXT
+    assert not victim.with_name("nothing").exists()
+
+
+@pytest.mark.parametrize("kind", ["a symbolic link", "a link to nothing", "a hard link"])
+def test_a_backup_is_written_through_no_link(database: Path, victim: Path, kind: str) -> None:
+    of_first_schema(database)
+    ODD[kind](beside(database, ".schema-1.bak"), victim)
+    with pytest.raises(StorageError, match=r"crawl\.db\.schema-1\.bak: is "):
+        open_for_writing(database)
+    assert victim.read_text() == TEXT
+
+
+@pytest.mark.parametrize("kind", ["a symbolic link", "a link to nothing", "a hard link"])
+def test_a_backup_in_the_making_is_written_through_no_link(
+    database: Path, victim: Path, kind: str
+) -> None:
+    of_first_schema(database)
+    ODD[kind](beside(database, ".schema-1.bak.part"), victim)
+    open_for_writing(database).close()
+    assert victim.read_text() == TEXT
+    assert not victim.with_name("nothing").exists()
+    assert rows(beside(database, ".schema-1.bak"), "SELECT key FROM scopes") == [("example.org",)]
+
+
+def test_a_backup_is_as_private_as_the_file(database: Path) -> None:
+    of_first_schema(database)
+    database.chmod(0o600)
+    open_for_writing(database).close()
+    assert stat.S_IMODE(beside(database, ".schema-1.bak").stat().st_mode) == 0o600
+
+
+# One crawler a file, whatever name leads there
+
+
+def linked(database: Path, other: Path) -> None:
+    other.symlink_to(database)
+
+
+def linked_through_a_folder(database: Path, other: Path) -> None:
+    other.parent.rmdir()
+    other.parent.symlink_to(database.parent)
+
+
+def linked_twice(database: Path, other: Path) -> None:
+    between = other.with_name("between.db")
+    between.symlink_to(database)
+    other.symlink_to(between)
+
+
+def hard_linked(database: Path, other: Path) -> None:
+    other.hardlink_to(database)
+
+
+NAMES: dict[str, Callable[[Path, Path], None]] = {
+    "a symbolic link": linked,
+    "a link to a link": linked_twice,
+    "a linked folder": linked_through_a_folder,
+    "a hard link": hard_linked,
+}
+
+
+@pytest.mark.parametrize("kind", NAMES)
+@pytest.mark.parametrize("way", ["by its name", "by the other"])
+def test_a_file_has_one_crawler_whatever_it_is_called(
+    web: Web, tmp_path: Path, kind: str, way: str
+) -> None:
+    web.page("/")
+    database, other = tmp_path / "crawl.db", tmp_path / "folder" / "crawl.db"
+    other.parent.mkdir()
+    crawl(database, web.url())
+    NAMES[kind](database, other)
+    first, second = (database, other) if way == "by its name" else (other, database)
+    asked = len(web.paths)
+    held = WriterLock(first)
+    with pytest.raises(StorageError, match="another crawler"):
+        crawl(second, web.url())
+    assert len(web.paths) == asked
+    held.release()
+    crawl(second, web.url())
+    assert rows(database, "SELECT count(*) FROM runs") == [(2,)]
+
+
+def test_a_hard_link_made_during_a_crawl_is_the_same_file(web: Web, tmp_path: Path) -> None:
+    database, other = tmp_path / "crawl.db", tmp_path / "other.db"
+    held = WriterLock(database)
+    other.hardlink_to(database)
+    with pytest.raises(StorageError, match="another crawler"):
+        crawl(other, web.url())
+    held.release()
+
+
+def test_a_killed_run_goes_on_only_under_the_name_that_has_its_log(
+    web: Web, tmp_path: Path
+) -> None:
+    web.page("/")
+    database, other = tmp_path / "crawl.db", tmp_path / "other.db"
+    crawl(database, web.url())
+    connection = sqlite3.connect(str(database), isolation_level=None)
+    connection.execute("UPDATE runs SET state = 'running'")
+    connection.close()
+    other.hardlink_to(database)
+    with pytest.raises(StorageError, match="go on with it under that name"):
+        crawl(other, web.url())
+
+
+def test_reading_in_the_same_process_takes_no_lock_from_the_writer(
+    web: Web, database: Path
+) -> None:
+    """Closing any descriptor of a file drops what this process has locked of it (fcntl(2))."""
+    program = str(require_program("sqlite3", "apt-get install sqlite3"))
+    web.page("/")
+    crawl(database, web.url())
+    held = WriterLock(database)
+    writing = open_for_writing(database)
+    writing.execute("PRAGMA journal_mode = DELETE")
+    writing.execute("BEGIN EXCLUSIVE")
+    assert lock.head_of(database, 16) == databases.MAGIC
+    asked = [program, "-readonly", str(database), "SELECT count(*) FROM runs"]
+    answer = subprocess.run(asked, capture_output=True, text=True)
+    assert "database is locked" in answer.stderr
+    writing.close()
+    held.release()
+
+
+def test_an_empty_file_of_a_crawl_that_never_began_is_removed(database: Path) -> None:
+    WriterLock(database).release()
+    assert not database.exists()
+    database.touch()
+    WriterLock(database).release()
+    assert database.exists()
+
+
+# Names that are no file's
+
+
+@pytest.mark.parametrize("name", [":memory:", "file:crawl.db", "file:x?mode=memory", "FILE:a.db"])
+def test_what_sqlite_takes_for_another_thing_than_a_file_is_refused(name: str) -> None:
+    for opened in (writable_place, open_for_reading):
+        with pytest.raises(UsageError, match="is no name of a file"):
+            opened(Path(name))
+
+
+@pytest.mark.parametrize("name", ["/proc/x.db", "/sys/x.db"])
+def test_a_place_where_no_file_can_be_made_is_told_by_the_databases_name(
+    web: Web, name: str
+) -> None:
+    with pytest.raises(StorageError, match=f"^{name}: .*name another place with --db"):
+        crawl(Path(name), web.url())
+
+
+def test_a_folder_that_is_not_there_is_not_made_silently(web: Web, tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"there is no folder .*/daat; make it with mkdir -p"):
+        crawl(tmp_path / "daat" / "x.db", web.url())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_default_folder_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    writable_place(Path("data/x.db"))
+    assert (tmp_path / "data").is_dir()
+
+
+@pytest.mark.parametrize("odd", [fifo, folder])
+def test_what_is_no_regular_file_is_refused(
+    web: Web, database: Path, odd: Callable[[Path, Path], None]
+) -> None:
+    odd(database, database)
+    for attempt in (lambda: crawl(database, web.url()), lambda: open_for_reading(database)):
+        with pytest.raises(StorageError, match=r"crawl\.db: is (not a regular file|a folder)"):
+            attempt()
+
+
+def test_a_link_that_leads_back_to_itself_is_refused(web: Web, database: Path) -> None:
+    database.symlink_to(database)
+    for attempt in (lambda: crawl(database, web.url()), lambda: open_for_reading(database)):
+        with pytest.raises(StorageError, match=r"crawl\.db: "):
+            attempt()
