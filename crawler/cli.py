@@ -87,7 +87,7 @@ class Front(click.Group):
             ctx.exit(error.exit_code)
         except click.UsageError as error:
             path = error.ctx.command_path if error.ctx else "crawler"
-            _complain(f"{path}: {wording.plain(error.format_message())} See {path} --help")
+            _complain(f"{path}: {wording.plain(_short(error.format_message()))} See {path} --help")
             ctx.exit(UsageError.exit_code)
         except (click.ClickException, click.exceptions.Exit):
             raise
@@ -103,6 +103,11 @@ class Front(click.Group):
             )
             ctx.exit(CrawlError.exit_code)
         ctx.exit(code or 0)
+
+
+def _short(message: str) -> str:
+    """A message that repeats what was typed, however long that was."""
+    return message if len(message) <= 300 else f"{message[:200]} ... {message[-80:]}"
 
 
 def _complain(text: str) -> None:

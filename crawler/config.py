@@ -244,6 +244,8 @@ HOST_NAME = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*(?!\d+$|0x[0-9a-f]*$)[a-z0-9_-]{
 """What ends in a number is an address (WHATWG URL, "ends in a number")."""
 AUTHORITIES = "SSL_CERT_FILE"
 """Names, in the environment, a PEM file of authorities instead of certifi's; OpenSSL's own word."""
+MAX_FILE_BYTES = 1024 * 1024
+"""Of a configuration; /dev/zero has no end."""
 SHOWN = 60
 """Characters of a wrong value that a message repeats."""
 
@@ -270,14 +272,18 @@ def load(path: Path | None, overrides: Sequence[str] = (), flags: Sequence[Setti
 
 def _of_file(path: Path) -> list[Setting]:
     try:
-        tree = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+        with path.open("rb") as file:
+            written = file.read(MAX_FILE_BYTES + 1)
+        if len(written) > MAX_FILE_BYTES:
+            raise UsageError(f"{path}: is larger than a configuration can be")
+        tree = tomllib.loads(written.decode("utf-8-sig"))
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file") from None
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise UsageError(f"{path}: is not UTF-8 text") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits is a ValueError, too
         raise UsageError(f"{path}: is not TOML: {error}") from None
     source = str(path)
     sections = [name for name, values in tree.items() if _is_section(name, values)]
@@ -314,7 +320,7 @@ def _of_override(text: str) -> Setting:
 def _as_toml(raw: str) -> Any:
     try:
         parsed = tomllib.loads(f"value = {raw}")
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return raw
     return parsed["value"] if len(parsed) == 1 else raw
 
@@ -364,7 +370,7 @@ def _fields(section: str) -> dict[str, msgspec.structs.FieldInfo]:
 def _value(setting: Setting, kind: Any) -> Any:
     """The value of a setting in its own type."""
     value = setting.value
-    fault = "" if _is_finite(value) else "a finite number"
+    fault = _beyond(value)
     if not fault:
         try:
             value = msgspec.convert(value, kind)
@@ -387,8 +393,11 @@ def _value(setting: Setting, kind: Any) -> Any:
     return value
 
 
-def _is_finite(value: Any) -> bool:
-    return not isinstance(value, (int, float)) or abs(value) < 2**63
+def _beyond(value: Any) -> str:
+    """What is expected in place of a number that is none, or that no column can hold."""
+    if not isinstance(value, (int, float)) or abs(value) < 2**63:
+        return ""
+    return "a number below 2^63" if isinstance(value, int) else "a finite number"
 
 
 def _is_network(text: str) -> bool:

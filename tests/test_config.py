@@ -120,6 +120,23 @@ def test_what_becomes_a_header_cannot_break_out_of_it(
     assert message.isprintable()
 
 
+def test_a_file_without_end_is_not_read_to_its_end(tmp_path: Path) -> None:
+    assert refusal(Path("/dev/zero")) == "/dev/zero: is larger than a configuration can be"
+
+
+@pytest.mark.parametrize("digits", ["9" * 20, "1" * 5000, "-" + "1" * 5000])
+@pytest.mark.parametrize("key", ["run.max_pages", "run.workers", "pace.gap_s"])
+def test_a_number_without_end_is_refused_in_one_line(
+    written: Written, key: str, digits: str
+) -> None:
+    section, _, name = key.partition(".")
+    path = written(f"[{section}]\n{name} = {digits}\n")
+    assert refusal(path).startswith(f"{path}: ")
+    message = refusal(None, f"{key}={digits}")
+    assert message.startswith(f"--set: {key}: expected a ")
+    assert len(message) < 200
+
+
 @pytest.mark.parametrize("token", ["my bot", "bot/1.0", "*", "b\u00f6t"])
 def test_the_name_for_robots_is_one_that_a_file_can_hold(written: Written, token: str) -> None:
     path = written(f'[fetch]\nrobots_token = "{token}"\n')
