@@ -169,6 +169,10 @@ class Job(msgspec.Struct, frozen=True, array_like=True, gc=False):
     attempt: 1 for the first try.
     private_ok: the host is one that the person named as their own (loopback or private).
     etag, last_modified: validators of the last good visit, for a conditional request.
+    addresses: the only ones that may be connected to, because the caps of these have been kept;
+        where the host is at others, the job comes back undone with them (`Reply.addresses`), as it
+        does for an empty tuple. None for any.
+    dns_ms: what finding these has taken.
     """
 
     token: int
@@ -180,6 +184,8 @@ class Job(msgspec.Struct, frozen=True, array_like=True, gc=False):
     private_ok: bool = False
     etag: str | None = None
     last_modified: str | None = None
+    addresses: tuple[str, ...] | None = None
+    dns_ms: float | None = None
 
 
 class Reply(msgspec.Struct, frozen=True, array_like=True):
@@ -203,6 +209,8 @@ class Reply(msgspec.Struct, frozen=True, array_like=True):
         for it: it could not say whether there is such a name.
     tls_version, tls_cipher: what the connection was secured with, a kept one, too; None without.
     tls_weak: that is less than RFC 9325 recommends; None without TLS.
+    addresses: where the host is, though the job names others; nothing was sent, and the job is to
+        be given out anew.
     """
 
     status: int | None = None
@@ -227,6 +235,7 @@ class Reply(msgspec.Struct, frozen=True, array_like=True):
     tls_version: str | None = None
     tls_cipher: str | None = None
     tls_weak: bool | None = None
+    addresses: tuple[str, ...] = ()
 
     def header(self, name: str) -> str | None:
         """The last value of a header by its lower-case name, or None."""

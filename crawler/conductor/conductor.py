@@ -239,6 +239,10 @@ class Conductor:
                 self._flow.give_back(arrival.token)
                 self._wake_dispatcher.set()
                 continue
+            if arrival.reply.addresses:
+                self._flow.located(arrival)
+                self._wake_dispatcher.set()
+                continue
             if not self._flow.arrived(arrival):
                 continue
             self._wake_dispatcher.set()

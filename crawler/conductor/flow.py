@@ -19,7 +19,7 @@ from crawler.frontier.frontier import Frontier
 from crawler.frontier.schedule import Lease
 from crawler.model import Job, Reply, Visit
 from crawler.policy import urls
-from crawler.policy.outage import Outage
+from crawler.policy.outage import PROBE_S, Outage
 from crawler.policy.seeds import Seed
 from crawler.store.contract import Arrival, HostPace, Needs, Settled, Supplies
 
@@ -153,7 +153,17 @@ class Flow:
         """A job came back undone."""
         if token == self._probe:
             self._probe = 0
-        lease = self.frontier.give_back(token, self._clock().now)
+        self._undone(self.frontier.give_back(token, self._clock().now))
+
+    def located(self, visit: Visit) -> None:
+        """A job came back before anything was sent, with the addresses of its host."""
+        now = self._clock().now
+        self._notice(visit, now)
+        if self.outage.down:
+            self.outage.probed(now - PROBE_S)  # this one has yet to be sent
+        self._undone(self.frontier.located(visit.job, visit.reply, now))
+
+    def _undone(self, lease: Lease | None) -> None:
         if lease is not None:
             self._unsettled_pages -= lease.entry.kind == "page"
 
@@ -231,6 +241,8 @@ def job_of(lease: Lease) -> Job:
         private_ok=lease.private_ok,
         etag=entry.etag,
         last_modified=entry.last_modified,
+        addresses=lease.addresses,
+        dns_ms=lease.dns_ms,
     )
 
 

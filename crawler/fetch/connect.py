@@ -33,6 +33,17 @@ ADDRESSES_TOLD: Final = 3
 _PEEK: Final = _socket.MSG_PEEK | _socket.MSG_DONTWAIT
 
 
+class Uncounted(Exception):
+    """The host is at addresses that its job does not name: nothing was sent.
+
+    addresses: all at which it is, as far as the gate admits them.
+    """
+
+    def __init__(self, addresses: list[str]) -> None:
+        super().__init__(", ".join(addresses[:ADDRESSES_TOLD]))
+        self.addresses = tuple(addresses)
+
+
 class Facts(msgspec.Struct):
     """How an answer came, or how far a request did.
 
@@ -123,19 +134,23 @@ class Connector:
         *,
         private_ok: bool,
         anew: bool,
+        among: tuple[str, ...] | None,
         facts: Facts,
         connect_s: float,
         read_s: float,
     ) -> HttpConnection:
-        """A new connection. Raises Failure or Shortage.
+        """A new connection. Raises Failure, Shortage or Uncounted.
 
         private_ok: the host was named by the person as their own. anew: what is known of its name
-        has led to nothing. connect_s: seconds to resolve, and then to connect to any address.
-        read_s: of silence during a handshake.
+        has led to nothing; a job that names addresses has just found them out. among: those that
+        may be connected to, None for any. connect_s: seconds to resolve, and then to connect to any
+        address. read_s: of silence during a handshake.
         """
-        if anew:
+        if anew and not among:
             self._names.forget(route.host)
         addresses = self.admitted(self._resolved(route.host, connect_s, facts), route, private_ok)
+        if among is not None and not set(addresses) <= set(among):
+            raise Uncounted(addresses)
         with self._distrusting(route.host):
             sock = self._connected(addresses, route.port, connect_s, facts)
             ip = str(facts.ip)

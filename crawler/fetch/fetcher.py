@@ -25,7 +25,7 @@ from crawler.config import FetchConfig, RobotsConfig
 from crawler.errors import UsageError
 from crawler.fetch import decode, tls
 from crawler.fetch.budget import Budget, Share
-from crawler.fetch.connect import Facts
+from crawler.fetch.connect import Facts, Uncounted
 from crawler.fetch.deadlines import Deadline
 from crawler.fetch.decode import Cut, Garbled
 from crawler.fetch.dns import Ask, DnsStats, Names, asker
@@ -162,6 +162,9 @@ class Fetcher:
                 raise
             attempt.out_of_time(self._config.total_s)
             untrace(expired)
+        except Uncounted as elsewhere:
+            attempt.addresses = elsewhere.addresses
+            untrace(elsewhere)
         except Exception as caught:
             attempt.fail(failure_of(caught))
             untrace(caught)
@@ -180,6 +183,7 @@ class Fetcher:
             raise Failure("blocked_port", "nothing is fetched from this port")
         adapter = self.session.get_adapter(job.url)
         attempt.asked = request
+        request.facts.dns_ms = job.dns_ms
         answer = adapter.send(request, stream=True, timeout=self._timeout, verify=True)
         attempt.answered(answer)
         self._read_head(job, attempt)
@@ -200,6 +204,7 @@ class Fetcher:
             block,
             private_ok=job.private_ok,
             anew=job.attempt > 1,
+            among=job.addresses,
         )
 
     def _read_head(self, job: Job, attempt: Attempt) -> None:
@@ -244,6 +249,7 @@ class Attempt:
         self.asked: SlimRequest | None = None
         self.status: int | None = None
         self.wants_body = False
+        self.addresses: tuple[str, ...] = ()
         self.redirect: Target | None = None
         self.redirect_fragment: str | None = None
         self.retry_after_s: float | None = None
@@ -395,6 +401,7 @@ class Attempt:
             tls_version=security.version if security else None,
             tls_cipher=security.cipher if security else None,
             tls_weak=security.weak if security else None,
+            addresses=self.addresses,
         )
 
 

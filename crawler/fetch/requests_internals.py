@@ -28,6 +28,7 @@ class SlimRequest(PreparedRequest):
     leads nowhere raises Failure.
     private_ok: the host was named by the person as their own.
     anew: an earlier try has failed, so what is known of the host's name is not relied upon.
+    among: the addresses that may be connected to, None for any.
     headers: shared by requests; read, never changed.
     block: the header lines as bytes, each with its CRLF, without Host; spares formatting them.
     facts: what the transport notes on its way.
@@ -42,6 +43,7 @@ class SlimRequest(PreparedRequest):
         *,
         private_ok: bool = False,
         anew: bool = False,
+        among: tuple[str, ...] | None = None,
     ) -> None:
         self.method = method
         self.url = url
@@ -53,6 +55,7 @@ class SlimRequest(PreparedRequest):
         self.facts = Facts()
         self.private_ok = private_ok
         self.anew = anew
+        self.among = among
 
 
 class Raw(Protocol):

@@ -29,7 +29,6 @@ from crawler.fetch.http1 import Exchange
 from crawler.fetch.pool import Idle
 from crawler.fetch.reachability import Reachability
 from crawler.fetch.requests_internals import SlimRequest, SlimResponse
-from crawler.fetch.route import Route
 
 RECEIVE: Final = 64 * 1024
 BREATH: Final = 1024 * 1024
@@ -162,7 +161,7 @@ class Transport(BaseAdapter):
         cert: bytes | str | tuple[bytes | str, bytes | str] | None = None,
         proxies: Mapping[str, str] | None = None,
     ) -> Response:
-        """The answer, as soon as its head is whole. Raises Failure or Shortage.
+        """The answer, as soon as its head is whole. Raises Failure, Shortage or Uncounted.
 
         timeout: seconds to connect, and of silence. The policy of TLS is the transport's own:
         verify and cert change nothing, so that a careless argument cannot weaken it.
@@ -173,7 +172,7 @@ class Transport(BaseAdapter):
         message = _message(asked)
         facts, method = asked.facts, asked.method or "GET"
         exchange = Exchange(method, self._max_head)
-        connection = self._kept(asked.route, asked.private_ok)
+        connection = self._kept(asked)
         if connection is not None:
             facts.ip, facts.security = connection.ip, connection.security
             if self._exchange(connection, exchange, message, facts, read_s, may_be_stale=True):
@@ -184,6 +183,7 @@ class Transport(BaseAdapter):
             asked.route,
             private_ok=asked.private_ok,
             anew=asked.anew,
+            among=asked.among,
             facts=facts,
             connect_s=connect_s or 60.0,
             read_s=read_s or 60.0,
@@ -199,13 +199,16 @@ class Transport(BaseAdapter):
         assert head is not None
         return SlimResponse(request, head, Incoming(self, connection, exchange), facts)
 
-    def _kept(self, route: Route, private_ok: bool) -> HttpConnection | None:
-        """An idle connection, if this job may use it."""
-        connection = self._idle.take(route, monotonic())
+    def _kept(self, asked: SlimRequest) -> HttpConnection | None:
+        """An idle connection, if this job may use it; one to where its host is no more is ended."""
+        connection = self._idle.take(asked.route, monotonic())
         if connection is None:
             return None
+        if asked.among is not None and connection.ip not in asked.among:
+            connection.close()
+            return None
         try:
-            self._connector.admitted((connection.ip,), route, private_ok)
+            self._connector.admitted((connection.ip,), asked.route, asked.private_ok)
         except Failure:
             self._idle.put(connection, monotonic())
             raise

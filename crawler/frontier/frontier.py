@@ -121,6 +121,10 @@ class Frontier:
         """A visit came back; its host is free again. None for one that nothing was leased for."""
         return self._schedule.arrived(job, reply, now)
 
+    def located(self, job: Job, reply: Reply, now: float) -> Lease | None:
+        """A job came back undone: its host is at other addresses. None for a stale one."""
+        return self._schedule.located(job, reply, now)
+
     def give_back(self, token: int, now: float) -> Lease | None:
         """A job that was not done waits again, its tries unchanged. None for a stale token."""
         return self._schedule.give_back(token, now)

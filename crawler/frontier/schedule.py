@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 from collections import Counter, OrderedDict
 from collections.abc import Iterable
+from ipaddress import ip_address
 from math import inf
 
 import msgspec
@@ -30,6 +31,12 @@ LONG_REST_S = 60.0
 """A host that rests longer need not be in memory when others want its place."""
 HEAP_SLACK = 1000
 NO_LIMIT = 1 << 30
+OF_ADDRESS = "ip "
+"""How the name of a cap per address begins; others are of domains."""
+ADDRESSES_KEPT = 64
+"""Of one host."""
+MOVING_S = 1.0
+"""A host whose addresses keep changing rests so much longer each time."""
 TOKEN_BITS = 32
 """Of a token they count the leases of a run; the bits above are the run's own."""
 
@@ -52,7 +59,7 @@ class OriginState(msgspec.Struct, eq=False):
 
     after: the key up to which the queue was read. complete: nothing waits behind it.
     loading: more was asked for. stale: what is being loaded was overtaken by a change.
-    known_until: its robots.txt holds until then.
+    known_until: its robots.txt holds until then. opened_at: when that was learnt.
     asking: its robots.txt is being fetched. closed: it could not be had.
     """
 
@@ -60,6 +67,7 @@ class OriginState(msgspec.Struct, eq=False):
     name: str
     known_until: float
     crawl_delay_s: float = 0.0
+    opened_at: float = -inf
     closed: bool = False
     asking: bool = False
     loading: bool = False
@@ -90,6 +98,8 @@ class HostState(msgspec.Struct, eq=False):
     """A host's pace.
 
     own: a seed named this private host. near: it is paced as the person's own, by its address.
+    addresses: where it is, as far as is known; all of them count. fresh: they were found out just
+    now, in dns_ms. moves: how often in a row they turned out to be others.
     due: it may be asked from then on. freed_at: its last reply came. served: leases so far.
     response_s: recent response time. penalty_s: the gap that its 429 and 503 have brought about.
     gap_s: its present gap. limit: requests that may be in flight.
@@ -108,6 +118,10 @@ class HostState(msgspec.Struct, eq=False):
     due: float
     ip: str | None = None
     near: bool = False
+    addresses: tuple[str, ...] = ()
+    fresh: bool = False
+    dns_ms: float | None = None
+    moves: int = 0
     in_flight: int = 0
     freed_at: float = -inf
     served: int = 0
@@ -145,6 +159,7 @@ class Lease(msgspec.Struct, frozen=True):
     """An entry that was given out.
 
     for_origin: of a robots fetch, whose rules are asked for. caps: what it counts under.
+    addresses: the only ones that may be connected to, none to find them out; None for any.
     """
 
     token: int
@@ -154,6 +169,8 @@ class Lease(msgspec.Struct, frozen=True):
     private_ok: bool
     given_at: float = 0.0
     caps: tuple[str, ...] = ()
+    addresses: tuple[str, ...] | None = None
+    dns_ms: float | None = None
 
 
 class Schedule:
@@ -172,6 +189,7 @@ class Schedule:
         self._waiting: dict[str, OrderedDict[int, HostState]] = {}
         self._roomy: set[str] = set()
         self._busy: Counter[str] = Counter()
+        self._rests: list[tuple[float, str]] = []
         self._healthy = 0
         self.hosts: dict[int, HostState] = {}
         self.origins: dict[int, tuple[HostState, OriginState]] = {}
@@ -188,6 +206,8 @@ class Schedule:
     def add_host(self, host: HostState, now: float) -> None:
         """Take up a host with its origins."""
         host.near = urls.is_private_literal(host.ip) if host.ip else host.own
+        literal = _literal(host.name)
+        host.addresses = (literal,) if literal else ()
         self.hosts[host.id] = host
         for origin in host.origins.values():
             self.origins[origin.id] = (host, origin)
@@ -278,6 +298,7 @@ class Schedule:
         origin.asking = False
         origin.closed = False
         origin.known_until = known_until
+        origin.opened_at = now
         self._empty(origin)
         if origin.crawl_delay_s != crawl_delay_s:
             origin.crawl_delay_s = crawl_delay_s
@@ -308,6 +329,7 @@ class Schedule:
 
         free: slots that are left, this one included.
         """
+        self._end_rests(now)
         while True:
             host = self._pop(now)
             if host is None:
@@ -331,6 +353,13 @@ class Schedule:
 
     def next_due(self) -> float | None:
         """When the next host may be asked; None when none has anything to give."""
+        due = self._next_wake()
+        if self._waiting and self._rests:
+            ends = self._rests[0][0]
+            return ends if due is None else min(due, ends)
+        return due
+
+    def _next_wake(self) -> float | None:
         while self._heap:
             wake, _, host = self._heap[0]
             if host.armed == wake and self._wake(host) == wake:
@@ -424,7 +453,10 @@ class Schedule:
         for name in caps:
             self._busy[name] += 1
         private_ok = host.own and urls.is_private_literal(host.name)
-        lease = Lease(self._tokens, entry, host.id, for_origin, private_ok, now, caps)
+        lease = Lease(
+            self._tokens, entry, host.id, for_origin, private_ok, now, caps,
+            self._addresses(host, entry), host.dns_ms if host.fresh else None,
+        )  # fmt: skip
         self.leases[lease.token] = lease
         return lease
 
@@ -436,12 +468,12 @@ class Schedule:
         What bears the token of a lease, but is of another URL, ends no lease. The URL stays held
         until `settled`.
         """
-        lease = self.leases.get(job.token)
-        if lease is None or (lease.entry.id, lease.entry.url) != (job.url_id, job.url):
+        lease = self._end(job)
+        if lease is None:
             return None
-        del self.leases[job.token]
         host = self.hosts[lease.host_id]
         self._free(host, lease, now)
+        host.fresh, host.moves = False, 0
         self._learn(host, lease, reply, now)
         self._set_pace(host)
         self.touched[host.id] = host
@@ -460,16 +492,59 @@ class Schedule:
         host = self.hosts[lease.host_id]
         self._free(host, lease, now)
         self._set_pace(host)
+        self._take_back(host, lease, now)
+        return lease
+
+    def located(self, job: Job, reply: Reply, now: float) -> Lease | None:
+        """A job came back undone with the addresses of its host, before anything was sent. None
+        when nothing was leased for it.
+
+        So all that is under way to an address counts there before it begins (RFC 9309 knows hosts
+        alone, but a thousand of them may be one machine).
+        """
+        lease = self._end(job)
+        if lease is None:
+            return None
+        host = self.hosts[lease.host_id]
+        host.in_flight -= 1
+        for name in lease.caps:
+            self._release(name)
+        host.addresses = _merged(reply.addresses, host.addresses)
+        host.fresh, host.dns_ms = True, reply.dns_ms
+        host.near = all(map(urls.is_private_literal, reply.addresses))
+        self._set_pace(host)
+        if host.moves:
+            host.due = max(host.due, now + host.moves * MOVING_S)
+        host.moves += 1
+        origin = host.origins.get(lease.entry.origin_id)
+        as_before = origin is not None and origin.opened_at <= lease.given_at
+        if lease.for_origin or origin is None or not as_before or self._is_closed(origin, now):
+            self._take_back(host, lease, now)
+        else:
+            heapq.heappush(origin.window, lease.entry)
+            self._arm(host)
+        return lease
+
+    def _end(self, job: Job) -> Lease | None:
+        """The lease that this job was given out for is over."""
+        lease = self.leases.get(job.token)
+        if lease is None or (lease.entry.id, lease.entry.url) != (job.url_id, job.url):
+            return None
+        del self.leases[job.token]
+        return lease
+
+    def _take_back(self, host: HostState, lease: Lease, now: float) -> None:
+        """What was not done waits as before."""
         if lease.for_origin:
-            self.add_prerequisite(host, Prerequisite(now, lease.for_origin, lease.entry))
-            return lease
+            due = 0.0 if host.fresh else now
+            self.add_prerequisite(host, Prerequisite(due, lease.for_origin, lease.entry))
+            return
         self.held.discard(lease.entry.id)
         origin = host.origins[lease.entry.origin_id]
         if not self._is_closed(origin, now):
             origin.look_back()
             self._feed(host, origin, now)
             self._arm(host)
-        return lease
 
     def settled(self, entry: Entry) -> None:
         """The fate of this entry has been committed."""
@@ -479,11 +554,23 @@ class Schedule:
         host.in_flight -= 1
         host.freed_at = now
         for name in lease.caps:
-            self._busy[name] -= 1
-            if not self._busy[name]:
-                del self._busy[name]
-            if name in self._waiting:
-                self._roomy.add(name)
+            if name.startswith(OF_ADDRESS):
+                heapq.heappush(self._rests, (now + self._config.gap_s, name))
+            else:
+                self._release(name)
+
+    def _release(self, name: str) -> None:
+        """There is room again under this cap."""
+        self._busy[name] -= 1
+        if not self._busy[name]:
+            del self._busy[name]
+        if name in self._waiting:
+            self._roomy.add(name)
+
+    def _end_rests(self, now: float) -> None:
+        """Places at addresses whose rest is over are free."""
+        while self._rests and self._rests[0][0] <= now:
+            self._release(heapq.heappop(self._rests)[1])
 
     def _learn(self, host: HostState, lease: Lease, reply: Reply, now: float) -> None:
         config = self._config
@@ -539,14 +626,24 @@ class Schedule:
 
     # Caps per address and per registered domain, of public hosts only; and slots kept free
 
+    def _is_capped(self, host: HostState) -> bool:
+        return self._config.own_is_public or not host.near
+
     def _caps(self, host: HostState) -> tuple[str, ...]:
-        if host.near and not self._config.own_is_public:
+        if not self._is_capped(host):
             return ()
-        names = (f"domain {host.domain}",)
-        return (*names, f"ip {host.ip}") if host.ip else names
+        addresses = dict.fromkeys(map(_plain, host.addresses))
+        return (f"domain {host.domain}", *(OF_ADDRESS + address for address in addresses))
+
+    def _addresses(self, host: HostState, entry: Entry) -> tuple[str, ...] | None:
+        """Those that a job may connect to. After a failure they are found out anew."""
+        if host.own and not self._config.own_is_public:
+            return None
+        found_anew = host.fresh or not entry.attempts or _literal(host.name)
+        return host.addresses if found_anew else ()
 
     def _room(self, name: str) -> int:
-        limit = self._config.per_ip if name.startswith("ip ") else self._config.per_domain
+        limit = self._config.per_ip if name.startswith(OF_ADDRESS) else self._config.per_domain
         return limit - self._busy[name]
 
     def _obstacle(self, host: HostState, free: int) -> str | None:
@@ -619,7 +716,9 @@ class Schedule:
             return
         host.armed = wake
         self._sequence += 1
-        heapq.heappush(self._heap, (wake, self._sequence, host))
+        # A host whose addresses were just found out goes before those that are still unknown.
+        place = -self._sequence if host.fresh else self._sequence
+        heapq.heappush(self._heap, (wake, place, host))
         self._count(host)
 
     def _disarm(self, host: HostState) -> None:
@@ -691,6 +790,23 @@ class Schedule:
             self.held.discard(entry.id)
         origin.window = []
         origin.look_back()
+
+
+def _literal(name: str) -> str | None:
+    """The address that a host's name is, in the form in which addresses are told."""
+    if not urls.is_ip(name):
+        return None
+    return str(ip_address(name.removeprefix("[").removesuffix("]")))
+
+
+def _plain(address: str) -> str:
+    """One name for an IPv4 address, however it is written (RFC 4291, section 2.5.5.2)."""
+    return address.removeprefix("::ffff:") if "." in address else address
+
+
+def _merged(found: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, ...]:
+    """Workers may be told different addresses of one name: what any was told just now counts."""
+    return tuple(dict.fromkeys((*found, *known)))[: max(ADDRESSES_KEPT, len(found))]
 
 
 def _is_idle(host: HostState, now: float) -> bool:

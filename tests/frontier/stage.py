@@ -45,7 +45,7 @@ def settings(**sections: dict[str, object]) -> Config:
 class Stage:
     """A run of a crawl without network: the test says what every request came to.
 
-    now: seconds of the monotonic clock. The wall clock goes along with it.
+    now: seconds of the monotonic clock. The wall clock goes along with it. at: where hosts are.
     """
 
     def __init__(
@@ -61,6 +61,7 @@ class Stage:
     ) -> None:
         self.config = config or settings()
         self.now = now
+        self.at: dict[str, tuple[str, ...]] = {}
         self._epoch = epoch
         self.database = open_for_writing(folder / "crawl.db")
         self.database.execute("PRAGMA synchronous = OFF")
@@ -111,8 +112,19 @@ class Stage:
         self.refill()
 
     def lease(self, free: int = 1 << 20) -> Lease | None:
-        """What may be fetched now."""
-        return self.flow.lease(free)
+        """What may be sent now; where only the addresses of a host are asked for, they are told."""
+        for _ in range(ROUNDS):
+            lease = self.flow.lease(free)
+            if lease is None or lease.addresses != ():
+                return lease
+            reply = Reply(addresses=self.addresses_of(urls.host_of(lease.entry.url)))
+            self.flow.located(Visit(job_of(lease), reply, document(()), iso(self.wall)))
+        raise AssertionError("nothing comes out but questions for addresses")
+
+    def addresses_of(self, host: str) -> tuple[str, ...]:
+        """Where a host is: as `at` says, or at a public address of its own."""
+        number = len(self.at) + 1
+        return self.at.setdefault(host, (f"93.184.{number >> 8}.{number & 255}",))
 
     def lease_all(self, free: int = 1 << 20) -> list[Lease]:
         """All that may be fetched now."""

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.frontier.stage import EPOCH, Stage, settings
+from crawler.conductor.flow import job_of
+from crawler.model import Reply, Visit
+from crawler.store.clock import iso
+from tests.frontier.stage import EPOCH, Stage, document, settings
 
 HOST = "http://a.example/"
 LINKS = [f"http://a.example/{number}" for number in range(40)]
@@ -216,6 +219,7 @@ def test_a_retry_after_holds_although_other_answers_come_later(tmp_path: Path) -
 
 def test_a_name_is_an_own_host_only_while_its_address_is(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
+    stage.at["intra.example"] = ("10.1.2.3",)
     stage.seed("http://intra.example/")
     robots, _ = stage.next()
     stage.answer(robots, status=404, ip="10.1.2.3")
@@ -253,22 +257,137 @@ def test_four_requests_at_a_time_go_to_one_registered_domain(tmp_path: Path) -> 
     assert stage.lease_all()[0].entry.url == "http://h4.example.com/robots.txt"
 
 
-def test_four_requests_at_a_time_go_to_one_public_address(tmp_path: Path) -> None:
+SHARED = "93.184.215.14"
+
+
+def share(stage: Stage, count: int, *addresses: str) -> None:
+    """Seeds of so many domains, all at these addresses."""
+    for number in range(count):
+        stage.at[f"site{number}.example"] = addresses
+    stage.seed(*[f"http://site{number}.example/" for number in range(count)])
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        pytest.param((SHARED,), id="one"),
+        pytest.param(("93.184.0.1", SHARED), id="as the second of two"),
+        pytest.param((f"::ffff:{SHARED}", SHARED), id="in both families"),
+    ],
+)
+def test_four_requests_at_a_time_go_to_one_public_address(
+    tmp_path: Path, addresses: tuple[str, ...]
+) -> None:
+    """From the very first on: before anything is sent, it is known where to."""
     stage = Stage(tmp_path)
-    stage.seed(*[f"http://site{number}.example/" for number in range(10)])
-    for lease in stage.lease_all():
-        stage.answer(lease, status=404, ip="93.184.215.14")
-    stage.commit()
-    stage.sleep(1)
+    share(stage, 10, *addresses)
     out = stage.lease_all()
     assert len(out) == 4
+    assert all(lease.addresses == addresses for lease in out)
     fetched = [lease.host_id for lease in out]
     for _ in range(6):
-        stage.answer(out.pop(0), ip="93.184.215.14")
+        stage.answer(out.pop(0), status=404, ip=SHARED)
+        assert not stage.lease_all(), "its place rests, too"
+        stage.sleep(0.5)
         out += stage.lease_all()
         assert len(out) == 4
         fetched.append(out[-1].host_id)
     assert len(set(fetched)) == 10
+
+
+def test_an_address_of_many_hosts_rests_like_a_host(tmp_path: Path) -> None:
+    """Four places, each of which rests half a second: eight requests a second, however many hosts
+    share the address."""
+    stage = Stage(tmp_path)
+    share(stage, 100, SHARED)
+    begun = 0
+    for _ in range(20):
+        for lease in stage.lease_all():
+            begun += 1
+            stage.answer(lease, status=404, ip=SHARED)
+        stage.commit()
+        stage.sleep(0.25)
+    assert begun == 4 * 10
+
+
+def test_a_rest_of_an_address_ends_no_run(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, settings(pace={"per_ip": 1, "gap_s": 10.0}))
+    share(stage, 2, SHARED)
+    (lease,) = stage.lease_all()
+    stage.answer(lease, status=404, ip=SHARED)
+    stage.commit()
+    assert stage.lease() is None
+    assert stage.frontier.next_due(stage.now, stage.wall) == pytest.approx(stage.now + 10)
+
+
+def test_a_few_hosts_of_an_address_are_asked_as_if_each_had_its_own(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    share(stage, 4, SHARED)
+    for _ in range(2):
+        out = stage.lease_all()
+        assert len(out) == 4
+        for lease in out:
+            stage.answer(lease, status=404, ip=SHARED)
+        stage.commit()
+        stage.sleep(0.5)
+
+
+def test_a_host_that_moved_counts_where_it_is_now(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, settings(pace={"per_ip": 1}))
+    stage.at |= {"a.example": (SHARED,), "b.example": ("93.184.0.1",)}
+    stage.seed("http://a.example/", "http://b.example/")
+    here, moved = stage.lease_all()
+    assert moved.addresses == ("93.184.0.1",)
+    elsewhere = Reply(addresses=(SHARED,))
+    stage.flow.located(Visit(job_of(moved), elsewhere, document(()), iso(stage.wall)))
+    assert stage.lease() is None, "its new address has its one request"
+    stage.answer(here, status=404, ip=SHARED)
+    stage.sleep(1)
+    again = stage.lease()
+    assert again is not None
+    assert again.entry == moved.entry
+    assert SHARED in (again.addresses or ())
+
+
+def test_a_host_whose_addresses_never_stand_still_rests_between_two_questions(
+    tmp_path: Path,
+) -> None:
+    stage = Stage(tmp_path)
+    stage.seed("http://a.example/")
+    asked = 0
+    began = stage.now
+    for number in range(20):
+        lease = stage.flow.lease(1)
+        if lease is None:
+            stage.wait()
+            continue
+        asked += 1
+        reply = Reply(addresses=(f"93.184.1.{number}",))
+        stage.flow.located(Visit(job_of(lease), reply, document(()), iso(stage.wall)))
+    assert asked >= 5
+    assert stage.now - began > asked
+
+
+def test_after_a_failure_the_addresses_of_a_host_are_found_out_anew(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.open_hosts("http://a.example/")
+    home, _ = stage.next()
+    stage.fail(home, "connect_refused")
+    stage.commit()
+    stage.at["a.example"] = ("93.184.7.7",)
+    again, _ = stage.next()
+    assert again.entry.url == home.entry.url
+    assert again.addresses is not None
+    assert again.addresses[0] == "93.184.7.7"
+
+
+def test_own_hosts_are_connected_to_at_once(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.seed("http://127.0.0.1/", "http://localhost/")
+    for _ in range(2):
+        lease = stage.flow.lease(1)
+        assert lease is not None
+        assert lease.addresses is None
 
 
 def test_a_host_whose_work_vanished_does_not_keep_others_from_a_cap(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ class Witness:
     crawl_delay: dict[str, float] = field(default_factory=dict)
     blocked_until: dict[str, float] = field(default_factory=dict)
     rules: dict[str, tuple[str, float]] = field(default_factory=dict)
-    ip: dict[str, str] = field(default_factory=dict)
+    replies: list[float] = field(default_factory=list)
     settled: set[str] = field(default_factory=set)
 
     def given(self, lease: Lease, now: float) -> None:
@@ -89,7 +89,7 @@ class Witness:
         limit = OWN_LIMIT if is_own(host) and not delay else 1
         assert len(beside) < limit, "too many in flight to one host"
         if not is_own(host):
-            self.check_caps(host)
+            self.check_caps(host, now)
         if lease.entry.kind == "page":
             self.check_rules(url, now)
         # A robots.txt may be redirected to what is a page, too: it is fetched for either.
@@ -97,13 +97,13 @@ class Witness:
         assert not page or all(page != other for _, other in self.out.values()), "twice at once"
         self.out[lease.token] = (host, page)
 
-    def check_caps(self, host: str) -> None:
+    def check_caps(self, host: str, now: float) -> None:
         domain = [other for other, _ in self.out.values() if other.endswith("one.example")]
         if host.endswith("one.example"):
             assert len(domain) < PER_CAP, "too many in flight to one domain"
-        if host in self.ip:
-            known = [other for other, _ in self.out.values() if other in self.ip]
-            assert len([o for o in known if not is_own(o)]) < PER_CAP, "too many to one address"
+        shared = [other for other, _ in self.out.values() if not is_own(other)]
+        resting = [at for at in self.replies if now < at + GAP_S - SLACK_S]
+        assert len(shared) + len(resting) < PER_CAP, "too many to one address"
 
     def check_rules(self, url: str, now: float) -> None:
         origin = url[: url.index("/", 8)]
@@ -117,6 +117,8 @@ class Witness:
         """A reply came, or the job came back."""
         host, _ = self.out.pop(lease.token)
         self.last_reply[host] = now
+        if not is_own(host):
+            self.replies.append(now)
 
 
 class Promises(RuleBasedStateMachine):
@@ -128,6 +130,7 @@ class Promises(RuleBasedStateMachine):
         self.stage = Stage(
             self.folder, CONFIG, hosts_kept=kept, windows=Windows(own=4, public=2, least=1, kept=20)
         )
+        self.stage.at = {host_of(name): (SHARED_IP,) for name in HOSTS if not is_own(host_of(name))}
         self.witness = Witness()
         self.leases: list[Lease] = []
         self.rules: dict[str, str] = {}
@@ -170,7 +173,6 @@ class Promises(RuleBasedStateMachine):
     def good(self, lease: Lease, found: list[str], name: str, total_ms: float) -> None:
         host = host_of(lease.entry.url)
         ip = ADDRESSES.get(host, SHARED_IP)
-        self.witness.ip[host] = ip
         if lease.for_origin:
             self.note_rules(lease, name)
         self.stage.answer(
