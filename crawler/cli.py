@@ -211,6 +211,13 @@ def setting_option(*names: str, help: str, **kinds: Any) -> Callable[[Command], 
     help="Fetch only what failed before.",
 )
 @setting_option(
+    "--new-only",
+    "run__new_only",
+    is_flag=True,
+    flag_value=True,
+    help="Visit nothing a second time: only new seeds, and what a limit left.",
+)
+@setting_option(
     "--insecure",
     "fetch__verify_tls",
     is_flag=True,

@@ -184,7 +184,7 @@ class RunConfig(Section, frozen=True):
     workers: processes that fetch and parse; -1 is one per core, 0 keeps the work in the conductor.
     concurrency: greenlets of one worker. bodies_in_flight_bytes: memory for bodies of one worker.
     max_pages: pages of this run, 0 for no limit. max_seconds: of this run, 0 for no limit.
-    retry_failed: fetch only what failed before.
+    retry_failed: fetch only what failed before. new_only: visit nothing a second time.
     drain_s: how long the first Ctrl-C waits for what is in flight.
     max_wait_s: when all work lies further ahead than this, the run ends and says so.
     """
@@ -195,6 +195,7 @@ class RunConfig(Section, frozen=True):
     max_pages: Count = 0
     max_seconds: NotNegative = 0
     retry_failed: bool = False
+    new_only: bool = False
     drain_s: NotNegative = 10
     max_wait_s: NotNegative = 900
 

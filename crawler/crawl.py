@@ -29,8 +29,10 @@ from crawler.store.runs import Start
 BEGUN = {
     "new": "a new crawl",
     "resumed": "going on where the last run stopped",
-    "revisit": "the last run was finished; everything in scope is visited again",
+    "revisit": "the last run was finished; everything in scope is visited again "
+    "(--new-only visits nothing twice)",
     "retry": "only what failed is tried again",
+    "new_only": "only what no run has visited yet",
 }
 """How a run began, in words."""
 

@@ -194,13 +194,13 @@ def test_the_target_of_a_seeds_redirect_joins_the_scope(web: Web, database: Path
 def test_what_was_out_of_scope_before_a_seed_redirected_there_is_fetched(
     web: Web, database: Path
 ) -> None:
-    other = web.host("127.0.9.1")
+    other, moved = web.host("127.0.9.1"), web.host("127.0.9.2")
     web.page("/", links=[other.url("/seen-first")])
-    web.answer("/slow", Answer(302, {"Location": other.url("/home")}, wait_s=0.6))
+    moved.answer("/", Answer(302, {"Location": other.url("/home")}, wait_s=0.6))
     other.page("/home")
     other.page("/seen-first")
     settings = config(scope={"allow_private": ["127.0.0.0/8"]})
-    crawl(database, web.url(), web.url("/slow"), settings=settings)
+    crawl(database, web.url(), moved.url(), settings=settings)
     assert sorted(other.paths) == ["/home", "/robots.txt", "/seen-first"]
     check_whole(database)
 

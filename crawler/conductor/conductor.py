@@ -269,6 +269,8 @@ class Conductor:
             failpoints.reached("seeds-stored")
             self._feed.batches.popleft()
             worked = True
+        if self._feed.done:
+            self._flow.close_scope()
         worked = self._flow.supply() or worked
         if self._flow.batch_is_ready:
             self._flow.record()

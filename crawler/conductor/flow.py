@@ -47,6 +47,9 @@ class Store(Protocol):
     def load_seeds(self, seeds: Sequence[Seed]) -> Settled:
         """Store lines of the seeds file."""
 
+    def seeds_read(self) -> Settled:
+        """All seeds have been stored."""
+
     def record(self, arrivals: Sequence[Arrival], paces: Sequence[HostPace]) -> Settled:
         """Store visits and what follows from them."""
 
@@ -75,6 +78,7 @@ class Flow:
         self._oldest_arrival = 0.0
         self._unsettled_pages = 0
         self._probe = 0
+        self._scope_is_known = False
 
     def __repr__(self) -> str:
         return f"<Flow {len(self._arrivals)} to store, {self.frontier!r}>"
@@ -172,6 +176,12 @@ class Flow:
     def load(self, seeds: Sequence[Seed]) -> None:
         """Store seeds; what they name waits."""
         self._settle([], self._store.load_seeds(seeds))
+
+    def close_scope(self) -> None:
+        """All seeds are stored, and so the scope is known."""
+        if not self._scope_is_known:
+            self._scope_is_known = True
+            self._settle([], self._store.seeds_read())
 
     def supply(self) -> bool:
         """Bring in what the frontier lacks; False when it lacks nothing."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import IntEnum
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
@@ -49,7 +49,8 @@ class Verdict(msgspec.Struct, frozen=True):
 
 ACCEPTED = Verdict(Standing.ACCEPTED)
 SEEDLIKE = frozenset({"seed", "robots"})
-"""Kinds that need no seed to cover them: seeds, and sitemaps that robots.txt names on its host."""
+"""Kinds that need no seed to cover them: seeds, and sitemaps that a robots.txt names, which may lie
+on any host (https://www.sitemaps.org/protocol.html#sitemaps_cross_submits)."""
 
 
 def scope_keys(url: str, mode: str) -> list[str]:
@@ -89,13 +90,32 @@ def compile_patterns(patterns: tuple[str, ...], key: str) -> Patterns:
         raise UsageError(f"{key}: {error.pattern!r} {error.why}") from None
 
 
+def moves_with(seed: str, target: str) -> bool:
+    """Does all that a seed covers move to where the seed redirects?
+
+    A site's front page speaks for the site; a deeper page speaks for itself, unless both have the
+    same registered domain.
+    """
+    parts = urlsplit(seed)
+    if parts.path in ("", "/") and not parts.query:
+        return True
+    here, there = urls.host_of(seed), urls.host_of(target)
+    return urls.registered_domain(here) == urls.registered_domain(there)
+
+
 class Judge:
     """Gives each link its verdict. `covers` tells whether a scope key is one of the seeds'."""
 
-    def __init__(self, config: ScopeConfig, covers: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        config: ScopeConfig,
+        covers: Callable[[str], bool],
+        covers_below: Callable[[str], bool] | None = None,
+    ) -> None:
         self._mode = config.mode
         self._max_depth = config.max_depth
         self._covers = covers
+        self._covers_below = covers_below or covers
         self._include = compile_patterns(config.include, "scope.include")
         self._exclude = compile_patterns(config.exclude, "scope.exclude")
         self._follow_nofollow = config.follow_nofollow
@@ -106,8 +126,14 @@ class Judge:
     def __repr__(self) -> str:
         return f"<Judge scope={self._mode} depth<={self._max_depth}>"
 
-    def verdict(self, target: Target, kind: str, depth: int, *, nofollow: bool = False) -> Verdict:
-        """The verdict of one link of this kind that puts its target at this depth."""
+    def verdict(
+        self, target: Target, kind: str, depth: int, *, nofollow: bool = False,
+        fetch_kind: str = "page",
+    ) -> Verdict:  # fmt: skip
+        """The verdict of one link of this kind that puts its target at this depth.
+
+        fetch_kind: what the target would be fetched for.
+        """
         if target.refusal is not None:
             return Verdict(Standing.REFUSED, target.refusal)
         if kind not in FOLLOWED:
@@ -115,8 +141,13 @@ class Judge:
             return Verdict(Standing.RECORDED, None if check else "not_followed", check)
         if nofollow and not self._follow_nofollow:
             return Verdict(Standing.NOFOLLOW, "nofollow")
-        refusal = self.refusal(target.url, seed=kind in SEEDLIKE)
-        if refusal == "scope" and self._check_external:
+        if fetch_kind == "sitemap":
+            refusal = None if kind in SEEDLIKE or self.touches(target.url) else "scope"
+        elif kind == "redirect" and depth == 0:
+            refusal = None  # it stands for the seed that was written
+        else:
+            refusal = self.refusal(target.url, seed=kind in SEEDLIKE)
+        if refusal == "scope" and self._check_external and fetch_kind != "sitemap":
             return Verdict(Standing.REFUSED, None, check=True)
         if refusal is not None:
             return Verdict(Standing.REFUSED, refusal)
@@ -141,6 +172,13 @@ class Judge:
         if self._mode == "any":
             return True
         return any(self._covers(key) for key in scope_keys(url, self._mode))
+
+    def touches(self, url: str) -> bool:
+        """Is anything on the URL's host covered by a seed?"""
+        if self._mode == "any":
+            return True
+        root = scope_keys(urljoin(url, "/"), self._mode)
+        return any(self._covers(key) for key in root) or any(map(self._covers_below, root))
 
 
 def judging(config: Config) -> dict[str, object]:

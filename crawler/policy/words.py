@@ -226,6 +226,11 @@ WORDS: Final[dict[str, Word]] = {
         asked_anew=True,
     ),
     "host_blocked": _refusal("the host asks for no more requests", fault="site"),
+    "no_https": _refusal(
+        "the seed was written without a scheme, and https cannot connect: see its http address",
+        fault="site",
+        asked_anew=True,
+    ),
     "scheme": _refusal(
         "only http and https addresses can be crawled",
         fault="page",

@@ -50,12 +50,12 @@ class Recorder:
         self._config = config
         self.url_rules = urls.UrlRules.of(config)
         self.origins = Origins(connection, config, agent)
-        self._keys = Keys(connection)
-        judge = Judge(config.scope, self._keys.covers)
+        self._keys = Keys(connection, run_id)
+        judge = Judge(config.scope, self._keys.covers, self._keys.cover_below)
         self.url_table = UrlTable(connection, config, self.origins, judge, run_id)
         self._batch = Batch(connection, run_id)
         self._scopes = Scopes(
-            connection, self._keys, self.origins, self.url_table, mode=config.scope.mode,
+            connection, self._keys, self.origins, self.url_table, judge, mode=config.scope.mode,
             run_id=run_id,
         )  # fmt: skip
         self._robots = RobotsFiles(
@@ -89,6 +89,10 @@ class Recorder:
     def load_seeds(self, batch: Sequence[Seed], now: float) -> Settled:
         """Store lines of the seeds file; what they name joins the scope and the queue."""
         return self._transaction(lambda: self._scopes.load(batch), now)
+
+    def seeds_read(self, now: float) -> Settled:
+        """All seeds of this run have been stored: what only others brought in falls out."""
+        return self._transaction(self._scopes.close, now)
 
     def change(self, change: Callable[[], None], now: float) -> Settled:
         """Run a change of the table of URLs as one transaction."""
@@ -169,7 +173,7 @@ class Recorder:
         entry, visit = arrival.entry, arrival.visit
         if ruling.over_http:
             origin = self.origins.origin_by_id(entry.origin_id)
-            self._scopes.fall_back_to_http(self._scopes.bare_seeds(origin))
+            self._scopes.fall_back_to_http(origin, self._scopes.bare_seeds(origin), out=entry.id)
         if ruling.again_as_page:
             self.url_table.requeue_as_page(entry, facts.depth, facts.hops)
         else:
@@ -218,7 +222,7 @@ class Recorder:
             return None
         self._batch.redirected.add(entry.id)
         if facts.depth == 0 and entry.kind == "page" and target.refusal is None:
-            self._scopes.join(target.url)
+            self._scopes.move(entry.id, target.url)
         return self.url_table.admit(
             target, "redirect", facts.depth, hops=facts.hops + 1, source_id=entry.id,
             fetch_kind=entry.kind,
@@ -297,7 +301,7 @@ class Recorder:
             for url_id in nearer:
                 target = redirects.target_of_seed(self._connection, url_id)
                 if target is not None:
-                    self._scopes.join(target)
+                    self._scopes.move(url_id, target)
         for loop in redirects.loops_through(self._connection, redirected):
             self._batch.settled.errors += redirects.settle_loop(self._connection, loop)
 

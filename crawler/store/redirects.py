@@ -61,6 +61,27 @@ def _settle(connection: Connection, url_id: int, target_id: int) -> int:
     return 1 if fails else -1
 
 
+def chain_from(connection: Connection, url_id: int) -> Iterator[str]:
+    """The URLs to which this one redirected when last visited, hop by hop."""
+    for _ in range(MAX_LOOP):
+        row = connection.execute(LAST_HOP, (url_id,)).fetchone()
+        if row is None:
+            return
+        url_id, url = row
+        yield url
+
+
+def start_of_chain(connection: Connection, url_id: int) -> tuple[int, str]:
+    """Id and URL of what stands at the beginning of the redirects that led to this one first."""
+    url = ""
+    for _ in range(MAX_LOOP):
+        url, via, found_on_id = connection.execute(FOUND, (url_id,)).fetchone()
+        if via != "redirect" or found_on_id is None:
+            break
+        url_id = found_on_id
+    return url_id, url
+
+
 def target_of_seed(connection: Connection, url_id: int) -> str | None:
     """Where a URL that is a seed, or stands on a seed's chain, redirects to."""
     row = connection.execute(SEED_REDIRECT, (url_id,)).fetchone()
@@ -87,6 +108,20 @@ SET_ERROR_OF_VISIT = """
     UPDATE visits
     SET error = ?
     WHERE id = (SELECT max(id) FROM visits WHERE url_id = ? AND kind <> 'robots')
+"""
+
+LAST_HOP = """
+    SELECT target.id, target.url
+    FROM visits
+    JOIN urls AS target ON target.id = visits.redirect_to_id
+    WHERE visits.id = (SELECT max(id) FROM visits WHERE url_id = ? AND kind = 'page')
+        AND target.origin_id IS NOT NULL
+"""
+
+FOUND = """
+    SELECT url, via, found_on_id
+    FROM urls
+    WHERE id = ?
 """
 
 SEED_REDIRECT = """

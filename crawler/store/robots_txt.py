@@ -41,7 +41,7 @@ class RobotsFiles(msgspec.Struct, frozen=True):
         bare = self.scopes.bare_seeds(origin) if may_try_http(arrival, self.config) else []
         ruling = rule_robots(arrival, self.config, bare_seeds=bool(bare), chance=chance)
         if ruling.over_http:
-            self.scopes.fall_back_to_http(bare)
+            self.scopes.fall_back_to_http(origin, bare)
         self._record_visit(arrival)
         self.batch.settled.robots.append(self._outcome(arrival, ruling, origin, now))
 
@@ -103,21 +103,25 @@ class RobotsFiles(msgspec.Struct, frozen=True):
         https://www.sitemaps.org/protocol.html#submit_robots
         """
         config = self.config
-        if not config.robots.sitemaps or config.scope.mode == "page":
+        home = f"{origin.name}/"
+        if (
+            not config.robots.sitemaps
+            or config.scope.mode == "page"
+            or not self.judge.touches(home)
+        ):
             return
+        robots_id = self._row_of_robots(origin)
         rules = self.origins.rules(origin)
         named = rules.sitemaps[:MAX_SITEMAPS] if rules is not None else ()
         for place in named or ("/sitemap.xml",):
-            target, _ = urls.resolve(place, f"{origin.name}/", rules=UrlRules.of(config))
-            at_home = bool(target.origin) and (
-                urls.host_of(target.origin).removesuffix(".") == origin.host.name
-            )
-            if not named and not self.judge.in_scope(f"{origin.name}/"):
-                return
+            target, _ = urls.resolve(place, home, rules=UrlRules.of(config))
             self.url_table.recall((target.hash,))
-            self.url_table.admit(
-                target, "robots" if at_home else "sitemap", 0, fetch_kind="sitemap"
-            )
+            self.url_table.admit(target, "robots", 0, source_id=robots_id, fetch_kind="sitemap")
+
+    def _row_of_robots(self, origin: Origin) -> int:
+        target, _ = urls.resolve(f"{origin.name}/robots.txt", rules=urls.UNLIMITED)
+        self.url_table.recall((target.hash,))
+        return self.url_table.record_robots(target)
 
     def _close_waiting(self, origin: Origin) -> None:
         """The URLs that waited for a robots.txt that could not be had get its fate."""

@@ -158,13 +158,13 @@ URLS = table(
 
 SEEDS = table(
     "seeds",
-    "run_id seed url_id",
+    "run_id seed url_id scheme_assumed",
     {
         "run_id": "run_id",
         "line": "seed.line",
         "text": "seed.text",
         "url_id": "url_id",
-        "scheme_assumed": "seed.scheme_assumed",
+        "scheme_assumed": "scheme_assumed",
         "error": "seed.error",
     },
 )

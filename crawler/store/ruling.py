@@ -108,7 +108,7 @@ def rule(
     fate = fate_of(arrival, error, config, chance=chance)
     over_http = facts.bare_seeds and may_try_http(arrival, config)
     if over_http:
-        fate = Fate("failed", fate.reason)
+        fate = Fate("skipped", "no_https")
     again = facts.linked and entry.kind in KINDS_THAT_BECOME_PAGES
     if again:
         fate = Fate("queued")

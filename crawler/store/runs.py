@@ -28,7 +28,7 @@ class Start(msgspec.Struct, frozen=True):
     """How a run began.
 
     mode: ``new`` (an empty file), ``resumed``, ``revisit`` (all in scope is queued again),
-        ``retry`` (only failures are).
+        ``retry`` (only failures are), ``new_only`` (nothing is).
     queued: URLs that were queued again. rejudged: URLs whose verdict was looked at again.
     """
 
@@ -106,6 +106,8 @@ def _mode(
     if config.run.retry_failed:
         queued = _queue_again(connection, "state = 'failed' AND kind <> 'robots'")
         return "retry", queued
+    if config.run.new_only:
+        return "new_only", 0
     waiting = connection.execute("SELECT 1 FROM urls WHERE state = 'queued' LIMIT 1").fetchone()
     if waiting or previous[1] != "finished":
         return "resumed", 0

@@ -339,3 +339,10 @@ def bodies_are_told_apart_by_how_they_are_read(db: Database) -> None:
     )
     db.execute("DROP TABLE bodies")
     db.execute("ALTER TABLE bodies_as_read RENAME TO bodies")
+
+
+@migrations()
+def scopes_are_those_of_a_run(db: Database) -> None:
+    """A key tells which run's seeds made it last, so that it goes when its seeds do."""
+    db.execute("ALTER TABLE scopes ADD COLUMN run_id INTEGER")
+    db.execute("CREATE INDEX seeds_url_id ON seeds(url_id)")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import NamedTuple
 
 from crawler.config import Config
@@ -142,7 +142,9 @@ class UrlTable:
         """
         known = self._young.get(target.hash)
         if known is None:
-            verdict = self._judge.verdict(target, kind, depth, nofollow=nofollow)
+            verdict = self._judge.verdict(
+                target, kind, depth, nofollow=nofollow, fetch_kind=fetch_kind
+            )
             return self._add(Found(target, kind, depth, hops, source_id, fetch_kind), verdict)
         if known.standing == Standing.REFUSED and kind != "seed" and depth >= known.depth:
             return known.id
@@ -151,7 +153,7 @@ class UrlTable:
             if nearer and kind in FOLLOWED and not nofollow:
                 heapq.heappush(self._nearer, (depth, hops, known.id))
             return known.id
-        verdict = self._judge.verdict(target, kind, depth, nofollow=nofollow)
+        verdict = self._judge.verdict(target, kind, depth, nofollow=nofollow, fetch_kind=fetch_kind)
         standing = standing_of(verdict, fetch_kind)
         if standing > known.standing or (standing == known.standing and depth < known.depth):
             found = Found(target, kind, depth, hops, source_id, fetch_kind)
@@ -188,6 +190,10 @@ class UrlTable:
                     document.targets[index], kind, depth, source_id=source_id, nofollow=rank == 1
                 )
         return ids
+
+    def withdraw(self, url_ids: Container[int]) -> None:
+        """What this batch queued waits no longer."""
+        self.fresh = [entry for entry in self.fresh if entry.id not in url_ids]
 
     def requeue_as_page(self, entry: Entry, depth: int, hops: int) -> None:
         """A page links to what was out for a check or as a sitemap: it waits to be a page."""

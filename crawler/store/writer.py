@@ -107,6 +107,10 @@ class Writer:
         """Store lines of the seeds file."""
         return self._on_thread(lambda: self._recorder.load_seeds(seeds, self.clock.now()))
 
+    def seeds_read(self) -> Settled:
+        """All seeds have been stored."""
+        return self._on_thread(lambda: self._recorder.seeds_read(self.clock.now()))
+
     def record(self, arrivals: Sequence[Arrival], paces: Sequence[HostPace]) -> Settled:
         """Store visits and what follows from them, in one transaction."""
         return self._on_thread(lambda: self._record(arrivals, paces))

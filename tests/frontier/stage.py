@@ -87,6 +87,10 @@ class Stage:
         """Store seeds."""
         return self.recorder.load_seeds(seeds, self.wall)
 
+    def seeds_read(self) -> Settled:
+        """All seeds are stored."""
+        return self.recorder.seeds_read(self.wall)
+
     def record(self, arrivals: Sequence[Arrival], paces: Sequence[HostPace]) -> Settled:
         """Store visits."""
         return self.recorder.record(arrivals, paces, self.wall)

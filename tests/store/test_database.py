@@ -19,7 +19,7 @@ from crawler.conductor import Conductor
 from crawler.errors import StorageError
 from crawler.model import Distinct, Document, Job, Link, LinkColumns, Reply, Target, Visit
 from crawler.policy import urls
-from crawler.store import queue, recorder, redirects, url_table
+from crawler.store import queue, recorder, redirects, scopes, url_table
 from crawler.store.contract import Arrival
 from crawler.store.database import (
     SQLiteError,
@@ -175,6 +175,9 @@ HOT = {
     "next due": (queue.NEXT_DUE, 0, "urls_deferred"),
     "links of a page": (url_table.LINKS_OF, 1, "PRIMARY KEY"),
     "last redirect": (url_table.LAST_REDIRECT, 1, "visits_url_id"),
+    "bare seeds": (scopes.BARE_SEEDS, 2, "urls_queue"),
+    "named seeds": (scopes.NAMED, 2, "seeds_url_id"),
+    "keys below": (scopes.BEGINNING_SO, 2, "PRIMARY KEY"),
     "next hop": (redirects.NEXT_HOP, 1, "visits_url_id"),
     "old page": (recorder.BEFORE, recorder.LOOK_UP, "INTEGER PRIMARY KEY"),
 }

@@ -84,7 +84,7 @@ STATEMENTS = {
 """What each table is told, white space folded: a change of it must be meant."""
 
 ROWS = {
-    "seeds": ((1, SEED, 9), {"run_id": 1, "line": 1, "text": "a.test", "url_id": 9}),
+    "seeds": ((1, SEED, 9, True), {"run_id": 1, "line": 1, "text": "a.test", "url_id": 9}),
     "sitemap_entries": (
         (3, 9, SitemapEntry(0, lastmod="2026", priority=0.5, changefreq="daily")),
         {"sitemap_id": 3, "url_id": 9, "lastmod": "2026", "priority": 0.5, "changefreq": "daily"},

@@ -1,0 +1,245 @@
+"""Does a crawl cover what its seeds mean: in this run, after a move, and in the next?"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from crawler.store import queries
+from tests.crawls import check_whole, config, crawl, fates, rows
+from tests.sites.web import Web
+
+SITEMAP = "http://www.sitemaps.org/schemas/sitemap/0.9"
+NEAR = {"allow_private": ["127.0.0.0/8"]}
+XML = {"Content-Type": "application/xml"}
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    return tmp_path / "crawl.db"
+
+
+def bare(url: str) -> str:
+    """An address as people write it."""
+    return url.removeprefix("http://")
+
+
+def sitemap(*places: str) -> str:
+    return (
+        f'<urlset xmlns="{SITEMAP}">'
+        + "".join(f"<url><loc>{place}</loc></url>" for place in places)
+        + "</urlset>"
+    )
+
+
+def sitemap_index(*places: str) -> str:
+    return (
+        f'<sitemapindex xmlns="{SITEMAP}">'
+        + "".join(f"<sitemap><loc>{place}</loc></sitemap>" for place in places)
+        + "</sitemapindex>"
+    )
+
+
+def count_of_seeds(database: Path) -> queries.SeedCount:
+    with closing(queries.open_for_reading(database)) as connection:
+        last = queries.last_run(connection)
+        assert last is not None
+        return queries.seed_count(connection, last.id)
+
+
+# Seeds without a scheme
+
+
+@pytest.mark.parametrize("obey", [True, False])
+def test_https_that_is_not_there_is_no_error(web: Web, database: Path, obey: bool) -> None:
+    web.page("/", links=["/a"])
+    web.page("/a")
+    outcome = crawl(database, bare(web.url()), settings=config(robots={"obey": obey}))
+    secure = f"https://{bare(web.url())}"
+    assert fates(database)[secure] == ("skipped", "no_https")
+    assert outcome.stats.errors == 0
+    assert rows(database, "SELECT errors FROM runs") == [(0,)]
+    assert rows(database, "SELECT url, state, title FROM seed_summary") == [
+        (web.url(), "done", rows(database, "SELECT title FROM pages WHERE depth = 0")[0][0])
+    ]
+    check_whole(database)
+
+
+def test_going_on_remembers_that_a_seed_has_no_https(web: Web, database: Path) -> None:
+    web.page("/", links=[f"/{number}" for number in range(8)])
+    for number in range(8):
+        web.page(f"/{number}")
+    for _ in range(3):
+        outcome = crawl(database, bare(web.url()), settings=config(run={"max_pages": 3}))
+        assert not count_of_seeds(database).in_vain
+        assert rows(database, "SELECT DISTINCT url FROM seed_summary") == [(web.url(),)]
+        assert outcome.stats.errors == 0
+    assert rows(database, "SELECT count(*) FROM pages") == [(9,)]
+    check_whole(database)
+
+
+# Seeds that come and go
+
+
+def test_what_only_a_removed_seed_brought_in_falls_out_and_comes_back(
+    web: Web, database: Path
+) -> None:
+    other = web.host("127.0.9.1")
+    web.page("/", links=["/a", other.url("/linked")])
+    web.page("/a")
+    other.page("/", links=["/b"])
+    for path in ("/b", "/linked"):
+        other.page(path)
+    crawl(database, web.url(), other.url())
+    seen = len(other.paths)
+    crawl(database, web.url())
+    assert other.paths[seen:] == []
+    gone = {url: fate for url, fate in fates(database).items() if url.startswith(other.url(""))}
+    assert set(gone.values()) == {("skipped", "scope")}
+    assert rows(database, "SELECT count(*) FROM pages") == [(5,)], "what was found is kept"
+    check_whole(database)
+    crawl(database, web.url(), other.url())
+    assert sorted({*other.paths[seen:]} - {"/robots.txt"}) == ["/", "/b", "/linked"]
+    assert set(fates(database).values()) == {("done", None)}
+    check_whole(database)
+
+
+def test_an_interrupted_crawl_drops_the_rest_of_a_removed_seed(web: Web, database: Path) -> None:
+    other = web.host("127.0.9.1")
+    web.page("/")
+    other.page("/", links=[f"/{number}" for number in range(9)])
+    crawl(database, other.url(), settings=config(run={"max_pages": 1}))
+    crawl(database, web.url())
+    assert other.paths == ["/robots.txt", "/"]
+    assert rows(database, "SELECT DISTINCT state FROM urls WHERE depth = 1") == [("skipped",)]
+    check_whole(database)
+
+
+@pytest.mark.parametrize("pages", [0, 1])
+def test_where_a_seed_moved_stays_in_scope_as_long_as_the_seed(
+    web: Web, database: Path, pages: int
+) -> None:
+    new = web.host("127.0.9.1")
+    web.redirect("/", new.url("/"))
+    new.page("/", links=["/a", "/b"])
+    for path in ("/a", "/b"):
+        new.page(path)
+    crawl(database, web.url(), settings=config(run={"max_pages": pages and 2}, scope=NEAR))
+    crawl(database, web.url(), settings=config(scope=NEAR))
+    assert {fates(database)[new.url(path)] for path in ("/", "/a", "/b")} == {("done", None)}
+    web.page("/other/")
+    crawl(database, web.url("/other/"), settings=config(scope=NEAR))
+    assert {fates(database)[new.url(path)] for path in ("/a", "/b")} == {("skipped", "scope")}
+    check_whole(database)
+
+
+# Seeds that have moved
+
+
+def test_a_front_page_moves_with_its_site(web: Web, database: Path) -> None:
+    new = web.host("127.0.9.1")
+    web.redirect("/", "/start")
+    web.redirect("/start", new.url("/home/"))
+    new.page("/home/", links=["/a"])
+    new.page("/a")
+    crawl(database, web.url(), settings=config(scope=NEAR))
+    assert fates(database)[new.url("/a")] == ("done", None)
+    check_whole(database)
+
+
+def test_a_deeper_seed_brings_the_page_it_moved_to_alone(web: Web, database: Path) -> None:
+    new = web.host("127.0.9.1")
+    web.redirect("/paper.html", new.url("/archive/paper.html"))
+    new.page("/archive/paper.html", links=["/", "/archive/other.html"])
+    crawl(database, web.url("/paper.html"), settings=config(scope=NEAR))
+    assert fates(database) == {
+        web.url("/paper.html"): ("done", None),
+        new.url("/archive/paper.html"): ("done", None),
+        new.url("/"): ("skipped", "scope"),
+        new.url("/archive/other.html"): ("skipped", "scope"),
+    }
+    check_whole(database)
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [{"mode": "prefix"}, {"include": ["/docs/old"]}, {"exclude": ["/new"]}, {"mode": "page"}],
+)
+def test_page_filters_do_not_hit_where_a_seed_has_moved(
+    web: Web, database: Path, scope: dict[str, object]
+) -> None:
+    web.redirect("/docs/old", "/new/docs")
+    web.page("/new/docs", title="Moved")
+    crawl(database, web.url("/docs/old"), settings=config(scope=scope))
+    assert rows(database, "SELECT title FROM pages WHERE title IS NOT NULL") == [("Moved",)]
+
+
+# Sitemaps are no pages
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [{"mode": "prefix"}, {"include": ["/docs/"]}, {"exclude": [r"\.xml$"]}, {}],
+)
+def test_page_filters_do_not_hit_sitemaps(
+    web: Web, database: Path, scope: dict[str, object]
+) -> None:
+    web.page("/docs/", links=[])
+    web.page("/docs/deep")
+    web.raw("/robots.txt", body=f"Sitemap: {web.url('/maps/index.xml')}\n")
+    web.raw("/maps/index.xml", headers=XML, body=sitemap_index(web.url("/maps/one.xml")))
+    web.raw("/maps/one.xml", headers=XML, body=sitemap(web.url("/docs/deep")))
+    settings = config(scope=scope, robots={"sitemaps": True})
+    crawl(database, web.url("/docs/"), settings=settings)
+    assert fates(database)[web.url("/docs/deep")] == ("done", None)
+    check_whole(database)
+
+
+def test_a_sitemap_that_robots_names_may_lie_elsewhere_but_its_entries_may_not(
+    web: Web, database: Path
+) -> None:
+    """https://www.sitemaps.org/protocol.html#sitemaps_cross_submits"""
+    other = web.host("127.0.9.1")
+    web.page("/")
+    web.page("/deep")
+    web.raw("/robots.txt", body=f"Sitemap: {other.url('/map.xml')}\n")
+    entries = sitemap(web.url("/deep"), other.url("/page"))
+    other.raw("/map.xml", headers=XML, body=entries)
+    other.raw("/robots.txt", body=f"Sitemap: {other.url('/own.xml')}\n")
+    crawl(database, web.url(), settings=config(robots={"sitemaps": True}, scope=NEAR))
+    found = fates(database)
+    assert found[web.url("/deep")] == ("done", None)
+    assert found[other.url("/page")] == ("skipped", "scope")
+    assert "/own.xml" not in other.paths, "nobody asked for that host"
+    check_whole(database)
+
+
+# Only what is new
+
+
+def test_new_only_visits_nothing_a_second_time(web: Web, database: Path) -> None:
+    other = web.host("127.0.9.1")
+    web.page("/", links=["/a", "/missing"])
+    web.page("/a")
+    other.page("/")
+    crawl(database, web.url())
+    seen = len(web.paths)
+    crawl(database, web.url(), other.url(), settings=config(run={"new_only": True}))
+    assert web.paths[seen:] == []
+    assert [path for path in other.paths if path != "/robots.txt"] == ["/"]
+    check_whole(database)
+
+
+def test_a_raised_limit_takes_up_what_it_had_left(web: Web, database: Path) -> None:
+    web.page("/", links=[f"/{number}" for number in range(6)])
+    for number in range(6):
+        web.page(f"/{number}")
+    crawl(database, web.url(), settings=config(scope={"max_pages_per_host": 3}))
+    seen = len(web.paths)
+    more = config(scope={"max_pages_per_host": 100}, run={"new_only": True})
+    crawl(database, web.url(), settings=more)
+    assert len([path for path in web.paths[seen:] if path != "/robots.txt"]) == 4
+    assert rows(database, "SELECT count(*) FROM pages") == [(7,)]
+    check_whole(database)
