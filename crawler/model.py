@@ -45,9 +45,13 @@ FOLLOWED = frozenset(
 """Link kinds whose targets are fetched when in scope; every other kind is only recorded."""
 
 RECORDED = frozenset(
-    {"img", "srcset", "script", "stylesheet", "icon", "media", "form", "embed", "link"}
+    {"img", "srcset", "script", "stylesheet", "icon", "media", "form", "embed", "link", "hint"}
 )
 """Link kinds that are recorded as ``skipped: not_followed``."""
+
+UNCHECKED = frozenset({"form", "hint"})
+"""Of these, what names no resource that could be asked for: a hint names an origin (preconnect) or
+an endpoint (pingback)."""
 
 
 class Target(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -270,7 +274,7 @@ class Document(msgspec.Struct, frozen=True, array_like=True):
     text: the visible text. word_count: words in it. text_hash: 63-bit hash of it.
     targets: distinct targets. columns: occurrences of links. entries: of a sitemap or feed.
     truncated: ``parse`` (the parser stopped or gave up), ``links`` (cap on links) or ``text`` (cap
-        on the text that is kept), or None.
+        on the text that is kept), the first of them that holds, or None.
     error: ``parse_timeout`` where the parser was killed, ``decode_error`` otherwise, or None.
     challenge: what stands where the page should be, a wall rather than content; None for a page.
     """

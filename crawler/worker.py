@@ -87,12 +87,10 @@ class Worker:
         started_at = iso(time.time())
         reply = self._fetcher.fetch(job, share)
         document = self._document(job, reply)
-        store = self._config.store
-        document = _with_text_cut(document, store.text_max_bytes)
-        return _visit(job, reply, document, started_at, keep_body=store.bodies)
+        return _visit(job, reply, document, started_at, keep_body=self._config.store.bodies)
 
     def _document(self, job: Job, reply: Reply) -> Document:
-        if not reply.body or job.kind in UNREAD:
+        if reply.status is None or job.kind in UNREAD:
             return Document()
         if is_risky(reply.body):
             return self._isolated.parse(job, reply)
@@ -101,18 +99,6 @@ class Worker:
             return parse(job, reply, self._config)
         finally:
             self._parsing(None)
-
-
-def _with_text_cut(document: Document, max_bytes: int) -> Document:
-    """The document with so much of its text as is kept; its hash is that of all of it."""
-    text = document.text
-    if text is None or len(text) <= max_bytes // 4 or len(octets := text.encode()) <= max_bytes:
-        return document
-    return msgspec.structs.replace(
-        document,
-        text=octets[:max_bytes].decode(errors="ignore"),
-        truncated=document.truncated or "text",
-    )
 
 
 def _visit(

@@ -40,13 +40,14 @@ from crawler.parse.elements import (
     HANDLERS,
     LANDMARKS,
     MAX_ANCHOR,
-    MAX_FACT,
     PLAIN,
     ROLE_HOLDERS,
     ROLES,
+    SHADOWS,
     Survey,
 )
-from crawler.parse.text import BLOCKS, HIDDEN, count_words, fold
+from crawler.parse.text import BLOCKS, HIDDEN, MAX_FACT, count_words, fact, fold
+from crawler.policy.agent import PRODUCT
 from crawler.policy.urls import MAX_KEPT_URL
 
 cdef extern from "libxml/xmlversion.h":
@@ -97,8 +98,10 @@ cdef enum:
     REGION = 128
     # an anchor that leads somewhere, a region that has a name
     COUNTS = 256
+    # what is in it is no part of the page
+    TEMPLATE = 512
     # times the place of its handler, counted from 1
-    HANDLER = 512
+    HANDLER = 1024
 
 
 cdef class Names:
@@ -257,16 +260,16 @@ cdef class Folding:
         return PyUnicode_DecodeUTF8(self._chars, self._length, NULL) if self._length else ""
 
     cdef str start(self, Py_ssize_t limit):
-        """The first characters, folded as Python does."""
+        """The first characters, as `fact` gives them."""
         cdef str text = self.text()
         if self.odd and self._may_have_other_spaces():
-            text = fold(text)
+            text = fact(text)
         return text[:limit] if len(text) > limit else text
 
     cdef bint _may_have_other_spaces(self) noexcept:
-        """Is there anything that may be white space to Python alone?
+        """Is there anything that may be white space to `fact` alone?
 
-        Control characters, and what begins with the bytes of U+0085, U+00A0, U+1680, U+2000 to
+        Control characters, and what begins with the bytes of U+0080 to U+00A0, U+1680, U+2000 to
         U+206F and U+3000.
         """
         cdef size_t i
@@ -279,7 +282,7 @@ cdef class Folding:
                 continue
             second = <unsigned char>self._chars[i + 1]
             if (
-                (first == 0xC2 and (second == 0x85 or second == 0xA0))
+                (first == 0xC2 and second <= 0xA0)
                 or (first == 0xE1 and second == 0x9A)
                 or (first == 0xE2 and (second == 0x80 or second == 0x81))
                 or (first == 0xE3 and second == 0x80)
@@ -298,7 +301,7 @@ cdef Names _LANDMARKS = Names(
 
 def _elements():
     """What each element is that is more than a part of a line."""
-    elements = {"img": IMAGE, "a": ANCHOR, "title": TITLE, "h1": HEADING, "svg": SVG}
+    elements = {"img": IMAGE, "a": ANCHOR, "title": TITLE, "h1": HEADING, "svg": SVG, "template": TEMPLATE}
     for names, what in (
         (BLOCKS, BLOCK),
         (HIDDEN, NOTHING),
@@ -311,6 +314,7 @@ def _elements():
     return elements
 
 
+cdef object _SHADOWS = SHADOWS
 cdef object _no_memory = MemoryError()
 cdef Names _ELEMENTS = Names(_elements())
 cdef Py_ssize_t _MAX_ANCHOR = MAX_ANCHOR
@@ -321,14 +325,14 @@ for _char in range(256):
     _PLAIN[_char] = PLAIN.fullmatch(chr(_char)) is not None
 
 
-def scan(bytes data not None, Py_ssize_t max_links):
+def scan(bytes data not None, Py_ssize_t max_links, str robot not None=PRODUCT):
     """As `_scan_py.scan`, whose words these are."""
-    cdef Reading reading = Reading(max_links)
+    cdef Reading reading = Reading(max_links, robot)
     reading.read(data)
     if reading.unfit:
         from crawler.parse import _scan_py
 
-        return _scan_py.scan(data, max_links)
+        return _scan_py.scan(data, max_links, robot)
     return reading.survey
 
 
@@ -354,6 +358,7 @@ cdef class Reading:
     cdef int _open[DEEPEST]
     cdef bint _begun
     cdef int _svgs
+    cdef int _templates
     # the text of the page, of its title and of its first heading, and the depth of these, 0 while
     # they are not open
     cdef Folding _page, _title, _heading
@@ -366,8 +371,8 @@ cdef class Reading:
     cdef list _anchor_texts
     cdef Folding _anchor
 
-    def __cinit__(self, Py_ssize_t max_links):
-        self.survey = survey = Survey(max_links)
+    def __cinit__(self, Py_ssize_t max_links, str robot):
+        self.survey = survey = Survey(max_links, robot)
         self._max_links = max_links
         self._kinds, self._texts, self._fragments = survey.kinds, survey.texts, survey.fragments
         self._anchors, self._rels = survey.anchors, survey.rels
@@ -428,13 +433,15 @@ cdef class Reading:
         if self.unfit:
             return 0
         what = _ELEMENTS.of(name)
+        if what & TEMPLATE and _attribute(attributes, "shadowrootmode") in _SHADOWS:
+            what = 0
         if self._depth == DEEPEST:
             self.fail(None)
             return 0
         if not self._begun:
             self._begun = True
             self.survey.lang = _attribute(attributes, "lang") or _attribute(attributes, "xml:lang")
-        if what >= ANCHOR and self._looking:
+        if what >= ANCHOR and self._looking and not self._templates:
             what = self._look(what, name, attributes)
         self._open[self._depth] = what
         self._depth += 1
@@ -463,7 +470,8 @@ cdef class Reading:
             if self.survey.title is None and not self._svgs and not self._title_at:
                 self._title_at = self._depth + 1
         elif what & HEADING:
-            if self.survey.h1 is None and not self._heading_at:
+            if not self.survey.h1 and not self._heading_at:
+                self._heading.clear()
                 self._heading_at = self._depth + 1
                 self._heading_hidden = 0
         elif what & REGION:
@@ -487,6 +495,8 @@ cdef class Reading:
         if what & BLOCK:
             self._gap()
         elif what & NOTHING:
+            if what & TEMPLATE:
+                self._templates += 1
             self._hidden += 1
             self._heading_hidden += 1
             if self._nesting:
@@ -557,6 +567,8 @@ cdef class Reading:
         if what & BLOCK:
             self._gap()
         elif what & NOTHING:
+            if what & TEMPLATE:
+                self._templates -= 1
             self._hidden -= 1
             self._heading_hidden -= 1
             if self._nesting:

@@ -16,12 +16,13 @@ from crawler.parse.elements import (
     HANDLERS,
     LANDMARKS,
     MAX_ANCHOR,
-    MAX_FACT,
     ROLE_HOLDERS,
+    SHADOWS,
     Survey,
     region_of,
 )
-from crawler.parse.text import BLOCKS, HIDDEN, count_words, fold
+from crawler.parse.text import BLOCKS, HIDDEN, count_words, fact, fold
+from crawler.policy.agent import PRODUCT
 
 _SHOW_AS: Final = {
     **dict.fromkeys(BLOCKS, "block"),
@@ -30,7 +31,7 @@ _SHOW_AS: Final = {
 }
 # No anchor holds another, though libxml2 leaves them so; the text is the inner one's.
 _SHOW_IN_ANCHOR: Final = {**_SHOW_AS, "a": "nothing"}
-_WATCHED: Final = ("a", "h1", "title", *HANDLERS, *LANDMARKS, *ROLE_HOLDERS)
+_WATCHED: Final = ("a", "h1", "title", "template", *HANDLERS, *LANDMARKS, *ROLE_HOLDERS)
 
 _SHEET: Final = f"""
 <xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform">
@@ -39,7 +40,8 @@ _SHEET: Final = f"""
     <xsl:variable name="shown"><xsl:apply-templates/></xsl:variable>
     <xsl:value-of select="normalize-space($shown)"/>
   </xsl:template>
-  <xsl:template match="{"|".join(sorted(HIDDEN))}"/>
+  <xsl:template match="{"|".join(sorted(HIDDEN - {"template"}))}"/>
+  <xsl:template match="template[not(@shadowrootmode='open' or @shadowrootmode='closed')]"/>
   <xsl:template match="{"|".join(sorted(BLOCKS))}">
     <xsl:text> </xsl:text><xsl:apply-templates/><xsl:text> </xsl:text>
   </xsl:template>
@@ -48,14 +50,14 @@ _SHEET: Final = f"""
 _text_of = etree.XSLT(etree.XML(_SHEET))
 
 
-def scan(data: bytes, max_links: int) -> Survey | None:
+def scan(data: bytes, max_links: int, robot: str = PRODUCT) -> Survey | None:
     """What a page in UTF-8 shows and where it leads; None where it is nested deeper than a tree may
     be: libxml2 drops everything from the 2,048th level on."""
     parser = _html_parser()
     root: etree._Element | None = etree.fromstring(data, parser)
     if any(error.type == etree.ErrorTypes.ERR_RESOURCE_LIMIT for error in parser.error_log):
         return None
-    survey = Survey(max_links)
+    survey = Survey(max_links, robot)
     if root is not None:
         survey.lang = root.get("lang") or root.get("xml:lang")
         _look(root, survey)
@@ -85,7 +87,13 @@ def _visible_text(root: etree._Element) -> str:
 def _look(root: etree._Element, survey: Survey) -> None:
     """Walk over a document once, in its order, and fill in where it leads."""
     open_landmarks: list[etree._Element] = []
+    inert = 0
     for event, element in _events(root):
+        if _is_inert(element):
+            inert += 1 if event == "start" else -1
+            continue
+        if inert:
+            continue
         if event == "end":
             if open_landmarks and open_landmarks[-1] is element:
                 open_landmarks.pop()
@@ -96,16 +104,16 @@ def _look(root: etree._Element, survey: Survey) -> None:
         if tag == "a":
             href = element.get("href", element.get("xlink:href"))
             if href is not None:
-                anchor = _shown(element, _SHOW_IN_ANCHOR, MAX_ANCHOR)
+                anchor = _shown(element, _SHOW_IN_ANCHOR)[:MAX_ANCHOR]
                 survey.add("a", href, anchor, element.get("rel"))
         elif handler is not None:
             handler(survey, {str(name): str(value) for name, value in element.items()})
         elif tag == "title":
             if survey.title is None and next(element.iterancestors("svg"), None) is None:
-                survey.title = fold(element.text or "")[:MAX_FACT]
+                survey.title = fact(element.text or "")
         elif tag == "h1":
-            if survey.h1 is None:
-                survey.h1 = _shown(element, _SHOW_AS, MAX_FACT)
+            if not survey.h1:
+                survey.h1 = _shown(element, _SHOW_AS)
         elif (region := region_of(tag, element.get("role"))) is not None:
             open_landmarks.append(element)
             survey.enter(region)
@@ -121,16 +129,24 @@ def _events(root: etree._Element) -> Iterator[tuple[str, etree._Element]]:
         yield from etree.iterwalk(part, events=("start", "end"), tag=_WATCHED)
 
 
-def _shown(element: etree._Element, show_as: dict[str, str], limit: int) -> str:
+def _is_inert(element: etree._Element) -> bool:
+    """Is this a template? Its content is no part of the page, unless it is shown as a shadow
+    (https://html.spec.whatwg.org/multipage/scripting.html#attr-template-shadowrootmode)."""
+    return element.tag == "template" and element.get("shadowrootmode") not in SHADOWS
+
+
+def _shown(element: etree._Element, show_as: dict[str, str]) -> str:
     """The visible text of a small part of a page, with the alt texts of its images."""
     parts = [element.text or ""]
     if not len(element):
-        return fold(parts[0])[:limit]
+        return fact(parts[0])
     walk = etree.iterwalk(element, events=("start", "end"))
     for event, inner in walk:
         if inner is element:
             continue
         show = show_as.get(str(inner.tag))
+        if inner.tag == "template" and not _is_inert(inner):
+            show = None
         if event == "end":
             parts += (" " if show == "block" else "", inner.tail or "")
         elif show in ("alt", "nothing"):
@@ -138,4 +154,4 @@ def _shown(element: etree._Element, show_as: dict[str, str], limit: int) -> str:
             walk.skip_subtree()
         else:
             parts += (" " if show == "block" else "", inner.text or "")
-    return fold("".join(parts))[:limit]
+    return fact("".join(parts))

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from crawler.config import Config
 from crawler.model import Distinct, Document, Job, Link, LinkColumns, Reply
 from crawler.parse.charset import decode
-from crawler.parse.headers import Declared, declared
+from crawler.parse.headers import Declared, declared, with_links
 from crawler.parse.html import read_html
-from crawler.parse.media_type import form_of, media_type
-from crawler.parse.sitemaps import Listing, read_lines, read_xml, unpack
+from crawler.parse.media_type import (
+    HTML_TYPES,
+    Form,
+    form_of,
+    is_packed_list,
+    media_type,
+    root_name,
+)
+from crawler.parse.sitemaps import Listing, read_listing, unpack
 from crawler.parse.targets import Targets
-from crawler.parse.text import count_words, fingerprint, fold
+from crawler.parse.text import MAX_FACT, count_words, fingerprint, fold, kept
+from crawler.policy.agent import robots_token
 from crawler.policy.urls import UrlRules
 
 _UNREAD: Final = frozenset({"robots", "check"})
@@ -21,7 +31,7 @@ _LISTS: Final = frozenset({"sitemap", "feed"})
 
 def read(job: Job, reply: Reply, config: Config) -> Document:
     """Reads a reply as its job and its bytes demand."""
-    said = declared(reply.headers)
+    said = declared(reply.headers, robots_token(config.fetch))
     if job.kind in _UNREAD:
         return Document(said.media_type or (media_type(None, reply.body) if reply.body else None))
     if job.kind in _LISTS:
@@ -32,43 +42,84 @@ def read(job: Job, reply: Reply, config: Config) -> Document:
 def _page(job: Job, reply: Reply, said: Declared, config: Config) -> Document:
     body = reply.body
     label = media_type(said.media_type, body) if body else None
+    packed = label is not None and label not in HTML_TYPES and is_packed_list(body)
+    body, whole = unpack(body) if packed else (body, True)
     data, charset = decode(body, said.charset, cut=reply.truncated is not None)
-    form = form_of(label, data) if label else "html"
-    match form:
-        case "html":
-            return read_html(
-                data,
-                job.url,
-                said,
-                content_type=label,
-                charset=charset if label else None,
-                max_links=config.parse.max_links,
-                rules=UrlRules.of(config),
-            )
-        case "text":
-            return _text(label, charset, data)
-        case "sitemap" | "feed":
-            targets = Targets(job.url, UrlRules.of(config))
-            listing = read_xml(data, targets, config.parse.max_links)
-            links = LinkColumns.of(Link(entry.target, form) for entry in listing.entries)
-            return Document(
-                label,
-                charset,
-                targets=Distinct.of(targets.found),
-                columns=links,
-                truncated=listing.truncated,
-            )
-    return Document(label)
+    form = _form(label, data, packed=packed)
+    if form == "html":
+        return read_html(
+            data,
+            job.url,
+            said,
+            content_type=label,
+            charset=charset,
+            max_links=config.parse.max_links,
+            max_text_bytes=config.store.text_max_bytes,
+            rules=UrlRules.of(config),
+            robot=robots_token(config.fetch),
+        )
+    targets = Targets(job.url, UrlRules.of(config))
+    document, links = Document(label), LinkColumns()
+    if form != "other":
+        document = (
+            _text(label, charset, data, config.store.text_max_bytes)
+            if form == "text"
+            else Document(label, charset)
+        )
+    if form in ("sitemap", "feed"):
+        listing = read_listing(data, targets, damaged=not whole)
+        links = LinkColumns.of(Link(entry.target, form) for entry in listing.entries)
+        cut = listing.truncated or (None if whole else "parse")
+        document = msgspec.structs.replace(document, truncated=cut)
+    return _with_headers(document, links, targets, job, said, config)
 
 
-def _text(label: str | None, charset: str, data: bytes) -> Document:
-    text = fold(data.decode("utf-8", "replace").replace("\0", "\ufffd"))
+def _form(label: str | None, data: bytes, *, packed: bool) -> Form:
+    if label is None:
+        return "other"
+    if not packed:
+        return form_of(label, data)
+    return "feed" if root_name(data) in (b"rss", b"feed", b"rdf") else "sitemap"
+
+
+def _with_headers(
+    document: Document,
+    links: LinkColumns,
+    targets: Targets,
+    job: Job,
+    said: Declared,
+    config: Config,
+) -> Document:
+    """What headers say holds for every kind of document."""
+    beside = with_links(
+        links,
+        targets,
+        said,
+        job.url,
+        max_links=max(config.parse.max_links, len(links)),
+        rules=UrlRules.of(config),
+    )
+    return msgspec.structs.replace(
+        document,
+        lang=said.language,
+        canonical=beside.canonical,
+        meta_robots=", ".join(said.robots)[:MAX_FACT] or None,
+        targets=Distinct.of(targets.found),
+        columns=beside.columns,
+        truncated=document.truncated or ("links" if beside.overflow else None),
+    )
+
+
+def _text(label: str | None, charset: str, data: bytes, most: int) -> Document:
+    whole = fold(data.decode("utf-8", "replace").replace("\0", "\ufffd"))
+    text, cut = kept(whole, most)
     return Document(
         label,
         charset,
         text=text,
-        word_count=count_words(text),
-        text_hash=fingerprint(text),
+        word_count=count_words(whole),
+        text_hash=fingerprint(whole),
+        truncated=cut,
     )
 
 
@@ -82,7 +133,8 @@ def _listed(job: Job, reply: Reply, said: Declared, config: Config) -> Document:
     if kind == "text/html":
         return _page(job, reply, said, config) if job.kind == "feed" else Document(kind)
     targets = Targets(job.url, UrlRules.of(config))
-    listing = _listing(data, kind, targets)
+    readable = kind == "text/plain" or data.lstrip().startswith(b"<")
+    listing = read_listing(data, targets, damaged=not whole) if readable else Listing([], None)
     return Document(
         said.media_type or kind,
         charset,
@@ -90,9 +142,3 @@ def _listed(job: Job, reply: Reply, said: Declared, config: Config) -> Document:
         entries=tuple(listing.entries),
         truncated=listing.truncated or (None if whole else "parse"),
     )
-
-
-def _listing(data: bytes, kind: str, targets: Targets) -> Listing:
-    if data.lstrip().startswith(b"<"):
-        return read_xml(data, targets)
-    return read_lines(data, targets) if kind == "text/plain" else Listing([], None)

@@ -10,13 +10,14 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final, TypeGuard
 
-from crawler.parse.headers import PRODUCT, directives, refresh_target
-from crawler.parse.text import fold
+from crawler.parse.refresh import refresh_target
+from crawler.parse.text import fact
+from crawler.parse.wishes import wishes
+from crawler.policy.agent import PRODUCT
 from crawler.policy.urls import MAX_KEPT_URL
 
 MAX_ANCHOR: Final = 1000
-MAX_FACT: Final = 2000
-"""Characters that are kept of an anchor, and of a title, description or heading."""
+"""Characters that are kept of an anchor."""
 
 LANDMARKS: Final = {"nav": "nav", "header": "header", "main": "main", "footer": "footer"}
 """Elements that are a region of their page."""
@@ -33,6 +34,9 @@ ROLE_HOLDERS: Final = (
 )
 """Elements besides the landmarks themselves that are asked for a role."""
 
+SHADOWS: Final = frozenset({"open", "closed"})
+"""Values of ``shadowrootmode`` with which a template is shown."""
+
 _MAX_LANDMARKS: Final = 1000
 _FEED_TYPES: Final = frozenset(
     {
@@ -41,6 +45,13 @@ _FEED_TYPES: Final = frozenset(
     }
 )
 _PAGE_TYPES: Final = frozenset({"", "text/html", "application/xhtml+xml", "text/plain"})
+_HINTS: Final = (
+    *("preconnect", "dns-prefetch", "pingback", "edituri", "profile", "webmention", "hub"),
+    *("micropub", "indieauth-metadata", "authorization_endpoint", "token_endpoint"),
+    *("openid.server", "openid2.provider", "schema.dc", "schema.dcterms"),
+)
+"""Words of rel that name origins, endpoints and vocabularies."""
+
 # The first word of rel that stands here decides; an alternate style sheet is a style sheet.
 _REL_KINDS: Final = (
     ("stylesheet", "stylesheet"),
@@ -53,6 +64,7 @@ _REL_KINDS: Final = (
     ("apple-touch-icon", "icon"),
     ("apple-touch-icon-precomposed", "icon"),
     ("mask-icon", "icon"),
+    *((word, "hint") for word in _HINTS),
 )
 # A URL, then descriptors up to a comma outside parentheses.
 _CANDIDATE = re.compile(r"[\s,]*(\S*[^\s,])[^,(]*(?:\([^)]*\)?[^,(]*)*")
@@ -61,7 +73,6 @@ PLAIN: Final = re.compile(rf"""[^\x00- "<>`\x7f-\U0010ffff]{{0,{MAX_KEPT_URL}}}"
 
 https://url.spec.whatwg.org/#fragment-percent-encode-set
 """
-_ROBOTS_NAMES: Final = frozenset({"robots", PRODUCT})
 
 
 Attributes = Mapping[str, str]
@@ -77,19 +88,21 @@ class Survey:
     plain: no fragment needs the URL parser, no address is very long.
     landmarks: the first link in each, the one behind its last, and the region it is.
     overflow: there were more links than `max_links`. base, canonical: href as written.
-    lang: of the whole page, as written. robots: directives, in order of mention. title, h1: the
-    first; description: the first that is not empty; all folded and cut. text: what is shown, white
-    space folded to single spaces; words: how many it has.
+    lang: of the whole page, as written; language: as a meta element gives it. robots: directives,
+    in order of mention, for all or for the robot called `robot`. title: the first; h1, description:
+    the first that is not empty; all folded and cut. text: what is shown, white space folded to
+    single spaces; words: how many it has.
     """
 
     __slots__ = (
         *("anchors", "base", "canonical", "description", "fragments", "h1", "kinds", "landmarks"),
-        *("lang", "max_links", "overflow", "plain", "rels", "robots", "text", "texts", "title"),
-        *("words", "_open"),
+        *("lang", "language", "max_links", "overflow", "plain", "rels", "robot", "robots", "text"),
+        *("texts", "title", "words", "_open"),
     )
 
-    def __init__(self, max_links: int) -> None:
+    def __init__(self, max_links: int, robot: str = PRODUCT) -> None:
         self.max_links = max_links
+        self.robot = robot
         self.kinds: list[str] = []
         self.texts: list[str] = []
         self.fragments: list[str | None] = []
@@ -103,6 +116,7 @@ class Survey:
         self.description: str | None = None
         self.h1: str | None = None
         self.lang: str | None = None
+        self.language: str | None = None
         self.robots: list[str] = []
         self.canonical: str | None = None
         self.text = ""
@@ -159,7 +173,7 @@ class Survey:
 
 def rel_kind(rel: str, media_type: str) -> str:
     """The kind of a link with this rel, lower case, to something of this type."""
-    words = rel.split()
+    words = words_of(rel)
     kind = next((kind for word, kind in _REL_KINDS if word in words), "link")
     if kind != "alternate":
         return kind
@@ -167,6 +181,11 @@ def rel_kind(rel: str, media_type: str) -> str:
     if media_type in _FEED_TYPES:
         return "feed"
     return "alternate" if media_type in _PAGE_TYPES else "link"
+
+
+def words_of(rel: str) -> list[str]:
+    """The words of a rel attribute; some write commas between them."""
+    return rel.replace(",", " ").split()
 
 
 def region_of(tag: str, role: str | None) -> str | None:
@@ -196,13 +215,21 @@ def _on_meta(survey: Survey, attributes: Attributes) -> None:
     name = attributes.get("name", "").strip().lower()
     if name == "description":
         if survey.description is None:
-            survey.description = fold(content)[:MAX_FACT] or None
-    elif name in _ROBOTS_NAMES:
-        survey.robots.extend(directives(content))
-    elif attributes.get("http-equiv", "").strip().lower() == "refresh":
+            survey.description = fact(content) or None
+    elif name == "robots" or name == survey.robot:
+        survey.robots.extend(wishes(content))
+    elif not name or "http-equiv" in attributes:
+        _on_pragma(survey, attributes.get("http-equiv", "").strip().lower(), content)
+
+
+def _on_pragma(survey: Survey, pragma: str, content: str) -> None:
+    """https://html.spec.whatwg.org/multipage/semantics.html#pragma-directives"""
+    if pragma == "refresh":
         url = refresh_target(content)
         if _names(url):
             survey.add("refresh", url)
+    elif pragma == "content-language" and "," not in content and content.strip():
+        survey.language = content.split()[0]
 
 
 def _on_base(survey: Survey, attributes: Attributes) -> None:
@@ -254,7 +281,7 @@ def _on_video(survey: Survey, attributes: Attributes) -> None:
 
 def _alt(attributes: Attributes) -> str | None:
     alt = attributes.get("alt")
-    return None if alt is None else fold(alt)[:MAX_ANCHOR]
+    return None if alt is None else fact(alt)[:MAX_ANCHOR]
 
 
 Handler = Callable[[Survey, Attributes], None]

@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 
+from crawler.model import Link, LinkColumns
+from crawler.parse.elements import rel_kind
+from crawler.parse.mime import extracted
+from crawler.parse.refresh import refresh_target
+from crawler.parse.targets import Targets
 from crawler.parse.text import clean, fold
+from crawler.parse.wishes import forbid_following, wishes_of_header
+from crawler.policy.urls import UrlRules, resolve
 
-PRODUCT: Final = "crawler"
-"""The name under which robots directives may address this program."""
-
-_TYPE = re.compile(r"\s*([\w!#$&^.+*-]+/[\w!#$&^.+*-]+)\s*(?:;|$)", re.ASCII)
-_CHARSET = re.compile(r""";\s*charset\s*=\s*(?:"([^"]*)"|'([^']*)'|([^;\s]*))""", re.IGNORECASE)
-_SCOPE = re.compile(r"\s*([\w-]+)\s*:(.*)", re.ASCII | re.DOTALL)
-_WITH_VALUE: Final = frozenset(
-    {"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"}
-)
-_REFRESH = re.compile(
-    r"""\s*(?:\d+(?:\.[\d.]*)?|\.[\d.]*)\s*[;,\s]\s*(?:url\s*=\s*)?(?:"([^"]*)|'([^']*)|(.*))""",
-    re.IGNORECASE | re.DOTALL,
-)
 _MAX_LINK_HEADER: Final = 65_536
+_KINDS: Final = frozenset({"canonical", "alternate", "feed", "next", "prev"})
 
 
 class Declared(msgspec.Struct, frozen=True):
     """What stands beside a body.
 
-    media_type: of the last Content-Type that is one, without parameters, lower case.
+    media_type: without parameters, lower case, None where no Content-Type is one.
     charset: its parameter as written. language: the first of Content-Language.
     robots: directives of X-Robots-Tag that hold for this crawler, in order.
     links: target and parameters of each entry of Link. refresh: the address in Refresh.
@@ -42,51 +37,86 @@ class Declared(msgspec.Struct, frozen=True):
     refresh: str | None = None
 
 
-def declared(headers: tuple[tuple[str, str], ...]) -> Declared:
-    """Reads the headers that say something about the meaning of a body."""
-    media_type = charset = language = refresh = None
+def declared(headers: tuple[tuple[str, str], ...], robot: str) -> Declared:
+    """Reads the headers that say something about the meaning of a body.
+
+    robot: the name under which X-Robots-Tag may address this crawler.
+    """
+    types: list[str] = []
+    language = refresh = None
     robots: list[str] = []
     links: list[tuple[str, dict[str, str]]] = []
     for name, value in headers:
         match name.lower():
-            case "content-type" if found := _TYPE.match(value):
-                media_type = found[1].lower()
-                parameter = _CHARSET.search(value)
-                charset = (parameter[1] or parameter[2] or parameter[3]) if parameter else None
+            case "content-type":
+                types.append(value)
             case "content-language":
                 language = fold(clean(value.partition(",")[0])) or None
             case "x-robots-tag":
-                robots.extend(_for_us(value))
+                robots.extend(wishes_of_header(value, robot))
             case "link":
                 links.extend(_links(value))
             case "refresh":
                 refresh = refresh_target(value)
-    return Declared(media_type, charset, language, robots, links, refresh)
+    named = extracted(types)
+    return Declared(
+        named.essence if named else None,
+        named.parameters.get("charset") if named else None,
+        language,
+        robots,
+        links,
+        refresh,
+    )
 
 
-def refresh_target(content: str) -> str | None:
-    """The address in a refresh, header or meta; None when it only reloads.
+class Beside(msgspec.Struct, frozen=True):
+    """What headers add to a document: its links, then theirs.
 
-    https://html.spec.whatwg.org/multipage/semantics.html#shared-declarative-refresh-steps
+    canonical: the first that is an address. overflow: there were more than are kept.
     """
-    found = _REFRESH.match(content)
-    if found is None:
-        return None
-    url = found[1] if found[1] is not None else found[2] if found[2] is not None else found[3]
-    return url.strip() or None
+
+    columns: LinkColumns
+    canonical: str | None
+    overflow: bool
 
 
-def directives(content: str) -> list[str]:
-    """The comma-separated words of a robots directive, lower case."""
-    return [word for part in content.lower().split(",") if (word := fold(clean(part)))]
+def with_links(
+    links: LinkColumns,
+    targets: Targets,
+    said: Declared,
+    url: str,
+    *,
+    max_links: int,
+    rules: UrlRules,
+) -> Beside:
+    """The links of a document and those that stand beside it.
+
+    They stand on the document's own address, whatever <base> says (RFC 8288, section 3.2).
+    """
+    canonical, overflow = None, False
+    nofollow = forbid_following(said.robots)
+    more: list[Link] = []
+    for kind, rel, href in _named(said):
+        target, fragment = resolve(href, url, rules=rules)
+        if kind == "canonical" and canonical is None and not target.refusal:
+            canonical = target.url
+        if len(links) + len(more) >= max_links:
+            overflow = True
+            continue
+        more.append(Link(targets.index(target), kind, None, rel, nofollow, fragment))
+    columns = LinkColumns.of([*links.links(), *more]) if more else links
+    return Beside(columns, canonical, overflow)
 
 
-def _for_us(value: str) -> list[str]:
-    """X-Robots-Tag may begin with the name of the one robot that it addresses."""
-    scope = _SCOPE.match(value)
-    if scope is None or scope[1].lower() in _WITH_VALUE:
-        return directives(value)
-    return directives(scope[2]) if scope[1].lower() == PRODUCT else []
+def _named(said: Declared) -> Iterator[tuple[str, str | None, str]]:
+    """Kind, rel and address of what Link and Refresh name."""
+    for href, parameters in said.links:
+        rel = fold(parameters.get("rel", "").lower())
+        kind = rel_kind(rel, parameters.get("type", ""))
+        if kind in _KINDS:
+            yield kind, rel, href
+    if said.refresh:
+        yield "refresh", None, said.refresh
 
 
 def _links(value: str) -> list[tuple[str, dict[str, str]]]:

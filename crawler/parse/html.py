@@ -11,22 +11,29 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+import msgspec
 from lxml import etree
 
-from crawler.model import Distinct, Document, Link, LinkColumns, Target, worth_keeping
-from crawler.parse.elements import MAX_FACT, Survey, rel_kind
-from crawler.parse.headers import Declared
+from crawler.model import Distinct, Document, LinkColumns, worth_keeping
+from crawler.parse.elements import Survey, words_of
+from crawler.parse.headers import Declared, with_links
 from crawler.parse.loops import find
 from crawler.parse.scan import scan
 from crawler.parse.targets import Targets
-from crawler.parse.text import fingerprint, fold
+from crawler.parse.text import MAX_FACT, fact, fingerprint, fold, kept
+from crawler.parse.wishes import forbid_following
 from crawler.policy.urls import UrlRules, resolve
 
 _HTML_ENDS = (b"</html", b"</HTML", b"</Html")
 _END_TAGS = re.compile(rb"</(?:html|body)\b[^>]*>", re.IGNORECASE)
+_TEMPLATES: Final = (b"<template", b"<TEMPLATE", b"<Template")
+_TEMPLATE = re.compile(
+    rb"<!--.*?(?:-->|\Z)|<(script|style|textarea|title|xmp)\b[^>]*+>.*?(?:</\1|\Z)"
+    rb"|(?P<begin><template\b[^>]*+>)|(?P<end></template\b[^>]*+>)",
+    re.IGNORECASE | re.DOTALL,
+)
+_SHADOW = re.compile(rb"""\sshadowrootmode\s*=\s*["']?(?:open|closed)\b""", re.IGNORECASE)
 _MAX_NESTING: Final = 200
-
-_HEADER_KINDS: Final = frozenset({"canonical", "alternate", "feed", "next", "prev"})
 
 
 def read_html(
@@ -37,56 +44,56 @@ def read_html(
     content_type: str | None,
     charset: str | None,
     max_links: int,
+    max_text_bytes: int,
     rules: UrlRules,
+    robot: str,
 ) -> Document:
-    """Reads a page from UTF-8; `url` is the page's own, `said` what its headers say."""
-    survey, truncated = _survey(data, max_links)
+    """Reads a page from UTF-8.
+
+    url: the page's own. said: what its headers say. max_text_bytes: what is kept of its text.
+    robot: the name under which it may address this crawler.
+    """
+    survey, truncated = _survey(data, max_links, robot)
     targets = Targets(_base(url, survey.base), rules, charset)
     robots = survey.robots + said.robots
-    nofollow = "nofollow" in robots or "none" in robots
-    links = _links(survey, targets, nofollow)
+    said = msgspec.structs.replace(said, robots=robots)
+    links = _links(survey, targets, forbid_following(robots))
     canonical = _canonical(survey.canonical, targets)
-    overflow = survey.overflow
-    more: list[Link] = []
-    for kind, rel, (target, fragment) in _header_links(said, url, rules):
-        overflow = overflow or len(links) + len(more) >= max_links
-        if not overflow:
-            more.append(Link(targets.index(target), kind, None, rel, nofollow, fragment))
-        if kind == "canonical" and not canonical and not target.refusal:
-            canonical = target.url
-    if more:
-        links = LinkColumns.of([*links.links(), *more])
-    if overflow:
+    beside = with_links(links, targets, said, url, max_links=max_links, rules=rules)
+    if survey.overflow or beside.overflow:
         truncated = truncated or "links"
+    text, cut = kept(survey.text, max_text_bytes)
     return Document(
         content_type,
         charset,
         title=survey.title,
         description=survey.description,
         h1=survey.h1,
-        lang=fold(survey.lang or "")[:MAX_FACT] or said.language,
-        canonical=canonical,
+        lang=fact(survey.lang or "") or fact(survey.language or "") or said.language,
+        canonical=canonical or beside.canonical,
         meta_robots=", ".join(robots)[:MAX_FACT] or None,
-        text=survey.text,
+        text=text,
         word_count=survey.words,
         text_hash=fingerprint(survey.text),
         targets=Distinct.of(targets.found),
-        columns=links,
-        truncated=truncated,
+        columns=beside.columns,
+        truncated=truncated or cut,
     )
 
 
-def _survey(data: bytes, max_links: int) -> tuple[Survey, str | None]:
+def _survey(data: bytes, max_links: int, robot: str) -> tuple[Survey, str | None]:
     """What a page shows, and ``parse`` where it had to be bent."""
     if _goes_on_after_its_end(data):
         data = _END_TAGS.sub(b"", data)
-    survey = scan(data, max_links)
+    if any(find(data, name) >= 0 for name in _TEMPLATES):
+        data = b"".join(_outside_of_templates(data))
+    survey = scan(data, max_links, robot)
     if survey is not None:
         return survey, None
     # libxml2's tokenizer has no limit of depth.
     target: Any = _Shallow()  # the stubs ask for the whole protocol, lxml for what is there
     flat: bytes = etree.fromstring(data, etree.HTMLParser(target=target, encoding="utf-8"))
-    survey = scan(flat, max_links)
+    survey = scan(flat, max_links, robot)
     assert survey is not None
     return survey, "parse"
 
@@ -99,6 +106,24 @@ def _goes_on_after_its_end(data: bytes) -> bool:
         return False
     close = data.find(b">", first)
     return close >= 0 and bool(data[close + 1 :].strip())
+
+
+def _outside_of_templates(data: bytes) -> Iterator[bytes]:
+    """The page with its templates empty. What is left open in one ends with it, which libxml2 does
+    not know; one that never ends is left to `scan`."""
+    done, opened = 0, list[bool]()
+    for token in _TEMPLATE.finditer(data):
+        if token["begin"]:
+            inert = not _SHADOW.search(token["begin"])
+            if inert and not any(opened):
+                yield data[done : token.end()]
+                done = token.end()
+            opened.append(inert)
+        elif token["end"] and opened:
+            inert = opened.pop()
+            if inert and not any(opened):
+                done = token.start()
+    yield data[done:]
 
 
 class _Shallow:
@@ -133,7 +158,7 @@ class _Shallow:
 def _links(survey: Survey, targets: Targets, nofollow: bool) -> LinkColumns:
     indexes, fragments = targets.places(survey.texts, survey.fragments, plain=survey.plain)
     rels = worth_keeping([None if rel is None else fold(rel.lower()) for rel in survey.rels])
-    shy = [nofollow or (rel is not None and "nofollow" in rel.split()) for rel in rels]
+    shy = [nofollow or (rel is not None and "nofollow" in words_of(rel)) for rel in rels]
     return LinkColumns(
         indexes,
         survey.kinds,
@@ -158,19 +183,3 @@ def _canonical(href: str | None, targets: Targets) -> str | None:
         return None
     target = targets.found[targets.place(href)[0]]
     return None if target.refusal else target.url
-
-
-def _header_links(
-    said: Declared, url: str, rules: UrlRules
-) -> Iterator[tuple[str, str | None, tuple[Target, str | None]]]:
-    """Kind, rel and target of what Link and Refresh name.
-
-    They stand on the page's own address, whatever <base> says (RFC 8288, section 3.2).
-    """
-    for href, parameters in said.links:
-        rel = fold(parameters.get("rel", "").lower())
-        kind = rel_kind(rel, parameters.get("type", ""))
-        if kind in _HEADER_KINDS:
-            yield kind, rel, resolve(href, url, rules=rules)
-    if said.refresh:
-        yield "refresh", None, resolve(said.refresh, url, rules=rules)

@@ -9,13 +9,17 @@ from __future__ import annotations
 import re
 from typing import Final, Literal
 
+from crawler.parse.sitemaps import is_json_feed, is_list_of_addresses, unpack
+
 Form = Literal["html", "sitemap", "feed", "text", "other"]
-"""How a body is read."""
+"""How a body is read; sitemaps and feeds also as lines of addresses and as JSON."""
 
 HTML_TYPES: Final = frozenset({"text/html", "application/xhtml+xml"})
 TEXT_TYPES: Final = frozenset({"text/plain", "text/markdown"})
+JSON_TYPES: Final = frozenset({"application/json", "text/json", "application/feed+json"})
 _UNKNOWN: Final = frozenset({"unknown/unknown", "application/unknown", "*/*"})
-_SNIFFED_BYTES: Final = 1445
+SNIFFED_BYTES: Final = 1445
+"""How much of a body is looked at to tell what it is, as in the standard."""
 
 _SIGNATURES: Final = (
     (0, b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -78,11 +82,26 @@ def is_xml(label: str) -> bool:
 def form_of(label: str, data: bytes) -> Form:
     """How a body of that type is read; `data` is the body as UTF-8."""
     if label in TEXT_TYPES:
-        return "text"
+        if is_list_of_addresses(data):
+            return "sitemap"
+        form = _FORMS.get(root_name(data), "text")
+        return "feed" if is_json_feed(data) else "text" if form == "html" else form
     if label in HTML_TYPES:
         # Feeds and sitemaps go under text/html often enough that the standard looks for them.
         return _FORMS.get(root_name(data), "html")
+    if label in JSON_TYPES:
+        return "feed" if is_json_feed(data) else "other"
     return _FORMS.get(root_name(data), "other") if is_xml(label) else "other"
+
+
+def is_packed_list(body: bytes) -> bool:
+    """Is this a sitemap or feed behind gzip? Only its beginning is unpacked to tell."""
+    start = unpack(body, SNIFFED_BYTES).data if body.startswith(b"\x1f\x8b") else b""
+    start = start.removeprefix(_BOM[0])
+    if root_name(start) in _FORMS.keys() - {b"html"}:
+        return True
+    whole_lines = start if len(start) < SNIFFED_BYTES else start.rpartition(b"\n")[0]
+    return is_list_of_addresses(whole_lines)
 
 
 def root_name(data: bytes) -> bytes:
@@ -140,7 +159,7 @@ def _signed(body: bytes) -> str | None:
 
 def _is_binary(body: bytes) -> bool:
     """More than a tenth control characters, and nothing that looks like a tag or like UTF-16."""
-    head = body[:_SNIFFED_BYTES]
+    head = body[:SNIFFED_BYTES]
     controls = len(head.translate(None, _TEXT))
     if controls * 10 <= len(head) or head.startswith(_BOM):
         return False

@@ -1,22 +1,18 @@
 """What does a sitemap or feed list?
 
-Sitemaps and indexes (https://www.sitemaps.org/protocol.html) as XML or as text, RSS 2.0 and 1.0,
-Atom (RFC 4287); namespaces are not looked at, because half the world writes them wrong. XML is
-read as a stream: what stands before a break is kept, entities are never expanded, and nothing is
-loaded from anywhere.
+As XML (`xml_lists`), as text with one address a line, or as JSON Feed; each may be packed.
 """
 
 from __future__ import annotations
 
+import json
+import re
 import zlib
-from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
-
-from lxml import etree
 
 from crawler.model import SitemapEntry
 from crawler.parse.targets import Targets
-from crawler.parse.text import fold
+from crawler.parse.xml_lists import Found, entries
 
 MAX_ENTRIES: Final = 50_000
 """Of one sitemap, by its protocol."""
@@ -26,8 +22,10 @@ MAX_UNPACKED_BYTES: Final = 50 * 1024 * 1024
 
 _MAX_LAYERS: Final = 2
 _CHUNK: Final = 65_536
-_MAX_TEXT: Final = 100
 _GZIP: Final = b"\x1f\x8b"
+_LINE = re.compile(rb"^[^\S\n]*(?!#)(\S[^\n\r]*)", re.MULTILINE)
+_ADDRESS = re.compile(rb"\s*https?://\S+\s*\Z", re.IGNORECASE)
+_JSON_FEED = re.compile(rb"""["']version["']\s*:\s*["']https?:\\?/\\?/jsonfeed\.org""")
 
 
 class Unpacked(NamedTuple):
@@ -44,39 +42,81 @@ class Listing(NamedTuple):
     truncated: str | None
 
 
-class _Found(NamedTuple):
-    href: str
-    is_sitemap: bool = False
-    lastmod: str | None = None
-    priority: str | None = None
-    changefreq: str | None = None
+def unpack(body: bytes, most: int = MAX_UNPACKED_BYTES) -> Unpacked:
+    """Takes off what gzip is left after the content coding: ``.xml.gz`` is a file, not a coding.
 
-
-def unpack(body: bytes) -> Unpacked:
-    """Takes off what gzip is left after the content coding: ``.xml.gz`` is a file, not a coding."""
+    most: bytes that are unpacked.
+    """
     whole = True
     for _ in range(_MAX_LAYERS):
         if not body.startswith(_GZIP):
             break
-        body, ended = _gunzip(body)
+        body, ended = _gunzip(body, most)
         whole = whole and ended
     return Unpacked(body, whole)
 
 
-def read_xml(data: bytes, targets: Targets, limit: int = MAX_ENTRIES) -> Listing:
-    """Reads a sitemap, index or feed from UTF-8."""
-    entries: list[SitemapEntry] = []
+def read_listing(
+    data: bytes, targets: Targets, limit: int = MAX_ENTRIES, *, damaged: bool = False
+) -> Listing:
+    """Reads a sitemap, index or feed of any kind from UTF-8.
+
+    damaged: from the first break on, it may say anything.
+    """
+    start = data.lstrip()[:1]
+    if start == b"<":
+        return _read_xml(data, targets, limit, mend=not damaged)
+    if start == b"{":
+        return _read_json(data, targets, limit)
+    return _read_lines(data, targets, limit)
+
+
+def is_list_of_addresses(data: bytes) -> bool:
+    """Is this text one address a line, and nothing else but comments?"""
+    some = False
+    for found in _LINE.finditer(data):
+        if not _ADDRESS.match(found[0]):
+            return False
+        some = True
+    return some
+
+
+def is_json_feed(data: bytes) -> bool:
+    """Does this say that it is a JSON Feed (https://www.jsonfeed.org/version/1.1/)?"""
+    return data.lstrip()[:1] == b"{" and _JSON_FEED.search(data) is not None
+
+
+def _read_xml(data: bytes, targets: Targets, limit: int, *, mend: bool) -> Listing:
+    found, whole = entries(data, limit, mend=mend)
+    read: list[SitemapEntry] = []
+    for entry in found[:limit]:
+        read.append(_entry(entry, targets))
+    return Listing(read, "links" if len(found) > limit else None if whole else "parse")
+
+
+def _read_json(data: bytes, targets: Targets, limit: int) -> Listing:
+    """The pages of a JSON Feed."""
     try:
-        for found in _xml_entries(data):
-            if len(entries) == limit:
-                return Listing(entries, "links")
-            entries.append(_entry(found, targets))
-    except etree.XMLSyntaxError:
-        return Listing(entries, "parse")
-    return Listing(entries, None)
+        feed = json.loads(data.decode("utf-8", "replace"), strict=False)
+    except (ValueError, RecursionError):
+        return Listing([], "parse")
+    items = feed.get("items")
+    found = [
+        _entry(Found(href, lastmod=date), targets)
+        for item in (items if isinstance(items, list) else ())
+        if isinstance(item, dict) and (href := _text_of(item, "url", "external_url"))
+        for date in (_text_of(item, "date_modified", "date_published"),)
+    ]
+    return Listing(found[:limit], "links" if len(found) > limit else None)
 
 
-def read_lines(data: bytes, targets: Targets, limit: int = MAX_ENTRIES) -> Listing:
+def _text_of(item: dict[str, object], *names: str) -> str | None:
+    """The first of some members that is a text."""
+    texts = (item.get(name) for name in names)
+    return next((text.strip() for text in texts if isinstance(text, str) and text.strip()), None)
+
+
+def _read_lines(data: bytes, targets: Targets, limit: int) -> Listing:
     """Reads a sitemap that is one address a line; a line that is none is passed over."""
     entries: list[SitemapEntry] = []
     for line in data.decode("utf-8", "replace").splitlines():
@@ -85,13 +125,12 @@ def read_lines(data: bytes, targets: Targets, limit: int = MAX_ENTRIES) -> Listi
             continue
         if len(entries) == limit:
             return Listing(entries, "links")
-        entries.append(_entry(_Found(href), targets))
+        entries.append(_entry(Found(href), targets))
     return Listing(entries, None)
 
 
-def _gunzip(body: bytes) -> tuple[bytes, bool]:
+def _gunzip(body: bytes, room: int) -> tuple[bytes, bool]:
     parts: list[bytes] = []
-    room = MAX_UNPACKED_BYTES
     while body.startswith(_GZIP) and room:
         member = zlib.decompressobj(wbits=31)
         try:
@@ -109,50 +148,13 @@ def _gunzip(body: bytes) -> tuple[bytes, bool]:
     return b"".join(parts), room > 0
 
 
-def _xml_entries(data: bytes) -> Iterator[_Found]:
-    parser = etree.XMLPullParser(
-        events=("end",),
-        tag=tuple("{*}" + tag for tag in _READERS),
-        encoding="utf-8",
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        remove_comments=True,
-        remove_pis=True,
-        collect_ids=False,
-    )
-    # White space before the declaration is an error that many servers make.
-    data = data.lstrip()
-    broken: etree.XMLSyntaxError | None = None
-    for at in range(0, len(data), _CHUNK):
-        try:
-            parser.feed(data[at : at + _CHUNK])
-        except etree.XMLSyntaxError as error:
-            broken = error
-        yield from _drain(parser)
-        if broken:
-            raise broken
-    parser.close()
-    yield from _drain(parser)
-
-
-def _drain(parser: etree.XMLPullParser[etree._Element]) -> Iterator[_Found]:
-    for _, element in parser.read_events():
-        found = _READERS[_local(element)](element)
-        if found is not None and found.href:
-            yield found
-        # What has been read is let go, or 50,000 entries would stand in memory at once.
-        parent = element.getparent()
-        if parent is not None:
-            element.clear(keep_tail=True)
-            while element.getprevious() is not None:
-                del parent[0]
-
-
-def _entry(found: _Found, targets: Targets) -> SitemapEntry:
-    index, _ = targets.place(found.href)
+def _entry(found: Found, targets: Targets) -> SitemapEntry:
     return SitemapEntry(
-        index, found.is_sitemap, found.lastmod, _priority(found.priority), found.changefreq
+        targets.place_on(found.href, found.bases),
+        found.is_sitemap,
+        found.lastmod,
+        _priority(found.priority),
+        found.changefreq,
     )
 
 
@@ -162,56 +164,3 @@ def _priority(text: str | None) -> float | None:
     except ValueError:
         return None
     return value if 0.0 <= value <= 1.0 else None
-
-
-def _local(element: etree._Element) -> str:
-    return str(element.tag).rpartition("}")[2]
-
-
-def _texts(element: etree._Element) -> dict[str, str]:
-    """Local names of the children with what stands in them; of two alike, the first."""
-    texts: dict[str, str] = {}
-    for child in element.iterchildren(tag=etree.Element):
-        texts.setdefault(_local(child), fold("".join(child.itertext(tag=etree.Element))))
-    return texts
-
-
-def _sitemap_entry(element: etree._Element) -> _Found:
-    texts = _texts(element)
-    # Some write the address without <loc> around it.
-    href = texts.get("loc") or fold(element.text or "")
-    return _Found(
-        href,
-        _local(element) == "sitemap",
-        _short(texts.get("lastmod")),
-        texts.get("priority"),
-        _short(texts.get("changefreq")),
-    )
-
-
-def _rss_item(element: etree._Element) -> _Found | None:
-    texts = _texts(element)
-    guid = texts.get("guid", "")
-    # A guid is an address unless it says that it is none, and often enough even then.
-    href = texts.get("link") or (guid if guid.startswith(("http://", "https://")) else "")
-    return _Found(href, lastmod=_short(texts.get("pubDate") or texts.get("date")))
-
-
-def _atom_entry(element: etree._Element) -> _Found:
-    links = [link for link in element.iterchildren("{*}link") if link.get("href")]
-    # RFC 4287, section 4.2.7.2: without rel it is an alternate.
-    pages = (link.get("href", "") for link in links if link.get("rel", "alternate") == "alternate")
-    texts = _texts(element)
-    return _Found(next(pages, ""), lastmod=_short(texts.get("updated") or texts.get("published")))
-
-
-def _short(text: str | None) -> str | None:
-    return text[:_MAX_TEXT] if text else None
-
-
-_READERS: Final[dict[str, Callable[[etree._Element], _Found | None]]] = {
-    "url": _sitemap_entry,
-    "sitemap": _sitemap_entry,
-    "item": _rss_item,
-    "entry": _atom_entry,
-}

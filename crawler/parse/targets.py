@@ -8,7 +8,7 @@ from typing import Final
 from crawler.model import Target, worth_keeping
 from crawler.parse.encodings import output_of, percent_encoded
 from crawler.parse.loops import indexes
-from crawler.policy.urls import MAX_KEPT_URL, Resolver, UrlRules
+from crawler.policy.urls import MAX_KEPT_URL, Resolver, UrlRules, resolve
 
 REMEMBERED_BYTES: Final = 8 * 1024 * 1024
 """Memory, roughly, for the addresses that texts of links mean, of all documents."""
@@ -127,6 +127,16 @@ class Targets:
                 return self._place_oddly(href)
             index = self._known[text] = self.index(target)
         return index, fragment[:MAX_KEPT_URL] if mark else None
+
+    def place_on(self, href: str, bases: tuple[str, ...]) -> int:
+        """The index of a target that stands on bases of its own, each on the one before."""
+        base = self._base
+        for part in bases:
+            target, _ = resolve(part, base, rules=self._rules)
+            base = base if target.refusal else target.url
+        if base == self._base:
+            return self.place(href)[0]
+        return self.index(resolve(href, base, rules=self._rules)[0])
 
     def _place_oddly(self, href: str) -> tuple[int, str | None]:
         """The same for what must be read as a whole: the fragment of what is no address belongs to

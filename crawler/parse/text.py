@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from hashlib import blake2b
 from typing import Final
+
+MAX_FACT: Final = 2000
+"""Characters that are kept of a title, description or heading."""
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x80-\x9f]")
 
 HIDDEN: Final = frozenset(
     {
@@ -29,6 +35,19 @@ BLOCKS: Final = frozenset(
 def fold(text: str) -> str:
     """White space folded to single spaces."""
     return " ".join(text.split())
+
+
+def fact(text: str) -> str:
+    """What is kept of a title, a description or a heading: folded, control characters as spaces,
+    as browsers show them and no terminal obeys them, at most `MAX_FACT` characters."""
+    return fold(_CONTROLS.sub(" ", text))[:MAX_FACT]
+
+
+def kept(text: str, most: int) -> tuple[str, str | None]:
+    """At most so many bytes of a text in UTF-8; ``text`` where that is not all."""
+    if len(text) * 4 <= most or len(data := text.encode()) <= most:
+        return text, None
+    return data[:most].decode("utf-8", "ignore"), "text"
 
 
 def clean(text: str) -> str:

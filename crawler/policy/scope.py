@@ -14,7 +14,7 @@ import msgspec
 
 from crawler.config import Config, ScopeConfig
 from crawler.errors import UsageError
-from crawler.model import FOLLOWED, Target
+from crawler.model import FOLLOWED, UNCHECKED, Target
 from crawler.patterns import PatternError, Patterns
 from crawler.policy import traps, urls
 
@@ -137,7 +137,7 @@ class Judge:
         if target.refusal is not None:
             return Verdict(Standing.REFUSED, target.refusal)
         if kind not in FOLLOWED:
-            check = self._check_assets and kind != "form"
+            check = self._check_assets and kind not in UNCHECKED
             return Verdict(Standing.RECORDED, None if check else "not_followed", check)
         if nofollow and not self._follow_nofollow:
             return Verdict(Standing.NOFOLLOW, "nofollow")

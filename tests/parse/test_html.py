@@ -33,6 +33,12 @@ from tests.sites.skip import require_corpus
         ("<link rel='alternate stylesheet' href=x>", ["stylesheet"]),
         ("<link rel=preload href=x>", ["link"]),
         ("<link href=x>", ["link"]),
+        ("<link rel=preconnect href=x>", ["hint"]),
+        ("<link rel='dns-prefetch preconnect' href=x>", ["hint"]),
+        ("<link rel=EditURI type='application/rsd+xml' href=x>", ["hint"]),
+        ("<link rel=pingback href=x><link rel=profile href=x>", ["hint", "hint"]),
+        ("<link rel='preconnect stylesheet' href=x>", ["stylesheet"]),
+        ("<link rel='canonical,me' href=x>", ["canonical"]),
         ("<img src=x>", ["img"]),
         ("<input type=image src=x>", ["img"]),
         ("<input type=text src=x>", []),
@@ -375,3 +381,93 @@ def test_what_stands_behind_the_end_of_a_page_belongs_to_it(end: str) -> None:
     assert hrefs(document) == ["http://h.test/d/a", "http://h.test/d/b"]
     assert document.text == "Before a After b"
     assert document.truncated is None
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<template><a href=no>no</a><h1>no</h1><title>no</title></template>",
+        "<template><template><img src=no></template><a href=no>no</a></template>",
+        "<div><template><base href=/no/><link rel=canonical href=no></template></div>",
+        "<template><meta name=robots content=none></template>",
+        "<template><meta http-equiv=refresh content=0;no></template>",
+        "<template><nav><div role=main>no</template>",
+        "<TEMPLATE id=a><table><tr><td><a href=no>no</TEMPLATE>",
+        "<template><ul><li>no<template><p>no</template><li><a href=no></template>",
+        "<template><!-- </template> --><script>'</template>'</script><p>no</template>",
+        "<!-- <template> --><script>'<template>'</script>",
+        "<template shadowrootmode=no><a href=no>no</a></template>",
+    ],
+)
+def test_what_stands_in_a_template_is_no_part_of_the_page(markup: str) -> None:
+    document = parsed(f"<body>{markup}<a href=x>yes</a><h1>yes</h1><svg><title>t</title></svg>")
+    assert hrefs(document) == ["http://h.test/d/x"]
+    assert (document.text, document.h1, document.title) == ("yes yes", "yes", None)
+    assert (document.meta_robots, document.canonical) == (None, None)
+    assert [link.region for link in document.links] == [None]
+
+
+def test_a_template_that_never_ends_ends_with_what_it_stands_in() -> None:
+    document = parsed("<div><template><a href=no>no</a></div><p><a href=x>yes</a>")
+    assert (hrefs(document), document.text) == (["http://h.test/d/x"], "yes")
+
+
+def test_a_template_that_is_a_shadow_is_shown() -> None:
+    # https://html.spec.whatwg.org/multipage/scripting.html#attr-template-shadowrootmode
+    body = "<div><template shadowrootmode=open><h1>a <a href=x>b</a></h1></template></div>c"
+    document = parsed(body)
+    assert (document.text, document.h1, hrefs(document)) == ("a b c", "a b", ["http://h.test/d/x"])
+
+
+@pytest.mark.parametrize(
+    ("markup", "h1"),
+    [
+        ("<h1> </h1><h1>second</h1><h1>third</h1>", "second"),
+        ("<h1><img src=x></h1><h1><img alt=logo></h1>", "logo"),
+        ("<h1><script>x</script>\x1b</h1><h1>&nbsp;</h1><h1>a</h1>", "a"),
+        ("<h1></h1>", ""),
+        ("<h2>x</h2>", None),
+    ],
+)
+def test_the_first_heading_that_is_not_empty_counts(markup: str, h1: str | None) -> None:
+    assert parsed(markup).h1 == h1
+
+
+def test_control_characters_of_facts_and_anchors_are_spaces() -> None:
+    raw = "a\x1b[31mb\x07\x9b2Jc\x01"
+    seen = "a [31mb 2Jc"
+    document = parsed(
+        f"<title>{raw}</title><meta name=description content='{raw}'><h1>{raw}</h1>"
+        f"<a href=x>{raw}</a><a href=y><b>{raw}</b></a><img src=z alt='{raw}'>"
+    )
+    assert (document.title, document.description, document.h1) == (seen, seen, seen)
+    assert [link.anchor for link in document.links] == [seen, seen, seen]
+
+
+@pytest.mark.parametrize(
+    ("markup", "headers", "lang"),
+    [
+        ("<meta http-equiv=content-language content=de>", (), "de"),
+        ("<meta http-equiv=Content-Language content=' de-AT x'>", (), "de-AT"),
+        ("<meta http-equiv=content-language content='de, en'>", (), None),
+        ("<html lang=fr><meta http-equiv=content-language content=de>", (), "fr"),
+        (
+            "<meta http-equiv=content-language content=de>",
+            (("Content-Language", "it"),),
+            "de",
+        ),
+    ],
+)
+def test_the_language_may_stand_in_a_meta_element(
+    markup: str, headers: Headers, lang: str | None
+) -> None:
+    # https://html.spec.whatwg.org/multipage/semantics.html#attr-meta-http-equiv-content-language
+    assert parsed(markup, headers=headers).lang == lang
+
+
+@pytest.mark.parametrize(
+    "content", ["\u0665; url=x", "\uff15;url=x", "x;url=x", "5url=x", "-1;url=x"]
+)
+def test_a_refresh_without_ascii_digits_is_none(content: str) -> None:
+    assert parsed(f"<meta http-equiv=refresh content='{content}'>").links == ()
+    assert parsed("<p>", headers=(("Refresh", content),)).links == ()

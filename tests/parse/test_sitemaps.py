@@ -5,10 +5,12 @@ from __future__ import annotations
 import gzip
 import html
 import re
+import time
 from pathlib import Path
 
 import pytest
 
+from crawler.model import Kind
 from crawler.parse.sitemaps import MAX_ENTRIES
 from tests.parse.page import hrefs, listed, parsed
 from tests.sites.skip import require_corpus
@@ -82,7 +84,7 @@ def test_what_stands_before_a_break_is_kept_beyond_one_chunk() -> None:
     names = [f"{n:06}" for n in range(5_000)]
     body = "<urlset>" + urls(*names) + "<url></loc>" + urls("late")
     document = parsed(body, "application/xml", kind="sitemap")
-    assert listed(document) == [f"http://h.test/{name}" for name in names]
+    assert listed(document) == [f"http://h.test/{name}" for name in (*names, "late")]
     assert document.truncated == "parse"
 
 
@@ -248,3 +250,245 @@ def test_feeds_of_scrapys_samples_are_read_up_to_any_byte() -> None:
     for end in range(0, len(body), 97):
         part = listed(parsed(body[:end], "text/xml", kind="feed"))
         assert part == whole[: len(part)]
+
+
+@pytest.mark.parametrize(
+    ("broken", "expected"),
+    [
+        # whatever breaks well-formedness and leaves the structure as it is
+        ("http://h.test/two?a=1&b=2", "http://h.test/two?a=1&b=2"),
+        ("http://h.test/two?a=1&copy=2&amp;c=3&", "http://h.test/two?a=1&copy=2&c=3&"),
+        ("http://h.test/two?q=a&b;c=1&amp;&#x26;", "http://h.test/two?q=a&b;c=1&&"),
+        ("http://h.test/caf&eacute;&nbsp;", "http://h.test/caf%C3%A9"),
+        ("http://h.test/two\x0b\x01", "http://h.test/two"),
+        ("http://h.test/two</b>", "http://h.test/two"),
+        ("http://h.test/two]]>", "http://h.test/two]]%3E"),
+        ("<![CDATA[http://h.test/two?a=1&b=2]]>&", "http://h.test/two?a=1&b=2&"),
+    ],
+)
+def test_one_broken_entry_costs_no_other(broken: str, expected: str) -> None:
+    before, after = urls("1"), urls(*map(str, range(3_000)))
+    body = URLSET.format(f"{before}<url><loc>{broken}</loc><lastmod>2024</lastmod></url>{after}")
+    document = parsed(body, "application/xml", kind="sitemap")
+    rest = [f"http://h.test/{n}" for n in range(3_000)]
+    assert listed(document) == ["http://h.test/1", expected, *rest]
+    assert document.truncated == "parse"
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "<url><loc>http://h.test/x</url>",
+        "<url></lastmod><loc>http://h.test/x</loc></urls></url>",
+        "<url><loc a=1 b='c>http://h.test/x</loc></url>",
+        "<url a=1 a=2><loc>http://h.test/x</loc></url>",
+        "<url><loc>http://h.test/x</loc>",
+        "<url><image:image><image:loc>http://h.test/no</image:loc></image:image>"
+        "<loc>http://h.test/x</loc></url>",
+        "</urlset><url><loc>http://h.test/x</loc></url>",
+        "<!-- a -- b --><url><loc>http://h.test/x</loc></url>",
+        "<?xml version='1.0'?><url><loc>http://h.test/x</loc></url>",
+        "a < b & c<url><loc>http://h.test/x</loc></url>",
+    ],
+)
+def test_broken_markup_costs_no_entry(entry: str) -> None:
+    body = URLSET.format(urls("1") + entry + urls("2"))
+    document = parsed(body, "application/xml", kind="sitemap")
+    assert listed(document) == [f"http://h.test/{name}" for name in ("1", "x", "2")]
+
+
+def test_bytes_that_are_no_characters_cost_no_entry() -> None:
+    for label in ("application/xml", "application/xml; charset=utf-8"):
+        body = URLSET.format(urls("1", "\x00é\x00", "3")).encode().replace(b"\0", b"\xe9\xff")
+        document = parsed(body, label, kind="sitemap")
+        assert [listed(document)[at] for at in (0, 2)] == ["http://h.test/1", "http://h.test/3"]
+        assert "%C3%A9" in listed(document)[1]
+
+
+def test_entities_of_html_in_titles_of_a_feed_cost_nothing() -> None:
+    items = "".join(
+        f"<item><title>a&nbsp;&middot; {n} & more</title><link>/{n}</link></item>"
+        for n in range(500)
+    )
+    document = parsed(f"<rss version='2.0'><channel>{items}</channel></rss>", None, kind="feed")
+    assert listed(document) == [f"http://h.test/{n}" for n in range(500)]
+
+
+def test_an_entry_that_the_end_cuts_off_is_none_even_in_a_broken_list() -> None:
+    whole = URLSET.format("<url><loc>http://h.test/a?b&c</loc></url>" + urls("1", "2"))
+    for end in range(whole.index("test/2"), len(whole) - len("</url></urlset>")):
+        assert listed(parsed(whole[:end], None, kind="sitemap")) == [
+            *("http://h.test/a?b&c", "http://h.test/1"),
+        ]
+
+
+@pytest.mark.parametrize("opened", ["<url>", "<!--", "<![CDATA[", "<a b='", "&", "<", "<x:y>"])
+def test_a_hostile_list_is_mended_in_no_time(opened: str) -> None:
+    body = b"<urlset><url></loc>" + opened.encode() * 200_000
+    began = time.process_time()
+    parsed(body, "application/xml", kind="sitemap")
+    assert time.process_time() - began < 10
+
+
+XHTML = "xmlns:xhtml='http://www.w3.org/1999/xhtml'"
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [XHTML, "xmlns:xhtml='http://www.w3.org/TR/xhtml11/xhtml11_schema.html'", ""],
+)
+def test_alternates_of_a_sitemap_are_entries(declared: str) -> None:
+    body = (
+        f"<urlset xmlns='http://www.sitemaps.org/schemas/sitemap/0.9' {declared}>"
+        "<url><loc>/en</loc><xhtml:link rel='alternate' hreflang='de' href='/de'/>"
+        "<xhtml:link rel='alternate' hreflang='en' href='/en'/>"
+        "<xhtml:link rel='stylesheet' href='/no'/></url>"
+        "<url><loc>/fr</loc><xhtml:link rel='alternate' hreflang='de' href='/de'/></url></urlset>"
+    )
+    kinds: tuple[Kind, ...] = ("sitemap", "page")
+    for kind in kinds:
+        document = parsed(body, "application/xml", kind=kind)
+        found = listed(document) or hrefs(document)
+        assert found == [f"http://h.test/{name}" for name in ("en", "fr", "de")]
+
+
+def test_every_loc_of_a_sitemap_counts() -> None:
+    body = (
+        "<sitemapindex><sitemap><loc>/1.xml</loc><loc>/2.xml</loc></sitemap>"
+        "<sitemap><loc>/3.xml</loc></sitemap></sitemapindex>"
+    )
+    document = parsed(body, "text/xml", kind="sitemap")
+    assert listed(document) == [f"http://h.test/{n}.xml" for n in (1, 2, 3)]
+    assert all(entry.is_sitemap for entry in document.entries)
+
+
+GUID = "<guid>http://h.test/1</guid>"
+ITEM = "<rss version='2.0' {}><channel>{}<item>{}</item></channel></rss>"
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        # an element counts in its place, and in the namespace of what it stands in
+        (
+            ITEM.format(
+                "xmlns:a='http://www.w3.org/2005/Atom'",
+                "<image><url>/no.png</url><link>/no</link></image>",
+                "<a:link rel='self' href='/no'/><link>/1</link>",
+            ),
+            ["1"],
+        ),
+        (
+            ITEM.format("xmlns:m='urn:m'", "", "<m:link>/no</m:link><link/>" + GUID),
+            ["1"],
+        ),
+        (ITEM.format("xmlns:a='http://www.w3.org/2005/Atom'", "", "<a:link href='/1'/>"), ["1"]),
+        (
+            ITEM.format("", "<item><source url='/no'/><link>/1</link></item>", "<link>/2</link>"),
+            ["1", "2"],
+        ),
+        (ITEM.format("xml:base='http://h.test/b/'", "", "<link>1</link>"), ["b/1"]),
+        (ITEM.format("", "<textInput><link>/no</link></textInput>", "<link> /1\n</link>"), ["1"]),
+        (
+            "<urlset><image><url><loc>/no</loc></url></image><url><loc>/1</loc></url></urlset>",
+            ["1"],
+        ),
+        ("<urlset><url><i><loc>/no</loc></i><loc>/1</loc></url></urlset>", ["1"]),
+        (
+            "<urlset xmlns='urn:s' xmlns:v='urn:v'><url><v:loc>/no</v:loc><loc>/1</loc>"
+            "</url></urlset>",
+            ["1"],
+        ),
+    ],
+)
+def test_an_element_counts_in_its_place_alone(body: str, expected: list[str]) -> None:
+    document = parsed(body, "application/xml", kind="feed")
+    assert listed(document) == [f"http://h.test/{path}" for path in expected]
+
+
+def test_an_atom_feed_stands_on_its_own_bases() -> None:
+    # RFC 4287, section 2; https://www.w3.org/TR/xmlbase/
+    body = """<feed xmlns='http://www.w3.org/2005/Atom' xml:base='http://o.test/blog/'>
+    <link href='no'/><entry xml:base='2024/'><link href='1'/></entry>
+    <entry><link xml:base='/deep/' href='2'/></entry>
+    <entry xml:base='http://['><link href='3'/></entry>
+    <entry><link rel='alternate' type='application/json' href='/no'/>
+    <link rel='alternate' type='text/html' href='/4'/></entry>
+    <entry><source><link href='/no'/></source><x:link xmlns:x='urn:x' href='/no'/></entry></feed>"""
+    assert listed(parsed(body, None, kind="feed")) == [
+        *("http://o.test/blog/2024/1", "http://o.test/deep/2", "http://o.test/blog/3"),
+        "http://o.test/4",
+    ]
+
+
+JSON_FEED = """{"version": "https://jsonfeed.org/version/1.1", "home_page_url": "/", "items": [
+{"id": 1, "url": "/1", "date_published": "2024-01-02"}, {"external_url": "http://o.test/2"},
+{"id": "x"}, 7, {"url": 8}, {"url": "/3", "title": "raw\tcontrol"}]}"""
+
+
+@pytest.mark.parametrize(
+    "label", ["application/feed+json", "application/json", "text/plain", None, "text/json"]
+)
+@pytest.mark.parametrize("kind", ["feed", "page"])
+def test_a_json_feed_lists_its_items(label: str | None, kind: Kind) -> None:
+    document = parsed(JSON_FEED, label, kind=kind)
+    expected = ["http://h.test/1", "http://o.test/2", "http://h.test/3"]
+    assert (listed(document) or hrefs(document)) == expected
+    assert {link.kind for link in document.links} <= {"feed"}
+    assert parsed(JSON_FEED[:-3], label, kind=kind).truncated == "parse"
+
+
+@pytest.mark.parametrize("label", ["text/plain", "text/plain; charset=utf-8", "application/xml"])
+@pytest.mark.parametrize("kind", ["feed", "page"])
+def test_a_feed_may_be_served_as_text(label: str, kind: Kind) -> None:
+    document = parsed(RSS_2, label, kind=kind)
+    assert (listed(document) or hrefs(document)) == ["http://h.test/1", "http://h.test/2"]
+
+
+def test_json_and_text_that_list_nothing_are_left_alone() -> None:
+    assert parsed('{"version": "1", "url": "/x"}', "application/json").links == ()
+    text = parsed("http://h.test/1\nand some words", "text/plain")
+    assert (text.links, text.text) == ((), "http://h.test/1 and some words")
+
+
+TWO = URLSET.format("<url><loc>http://h.test/1</loc></url><url><loc>https://h.test/2</loc></url>")
+LINES = "\ufeffhttp://h.test/1\r\n\n# a comment\nHTTPS://h.test/2\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "label"),
+    [
+        (LINES.encode(), "text/plain"),
+        (gzip.compress(LINES.encode()), "application/x-gzip"),
+        (gzip.compress(LINES.encode()), "application/octet-stream"),
+        (
+            gzip.compress(TWO.encode()),
+            "application/x-gzip",
+        ),
+        (
+            gzip.compress(TWO.encode()),
+            "application/gzip",
+        ),
+        (
+            gzip.compress(TWO.encode()),
+            None,
+        ),
+    ],
+)
+def test_a_sitemap_of_any_kind_may_be_a_seed(body: bytes, label: str | None) -> None:
+    document = parsed(body, label)
+    assert hrefs(document) == ["http://h.test/1", "https://h.test/2"]
+    assert {link.kind for link in document.links} == {"sitemap"}
+    assert document.truncated is None
+
+
+def test_a_sitemap_as_a_seed_has_room_for_all_that_its_protocol_allows() -> None:
+    body = URLSET.format(urls(*map(str, range(MAX_ENTRIES))))
+    document = parsed(body, "application/xml", max_links=100)
+    assert (len(document.links), document.truncated) == (50_000, None)
+
+
+def test_other_things_behind_gzip_are_left_packed() -> None:
+    for inside in (b"<html><a href=x>", b"tar\0" * 1000, b"", b"http://h.test/1\nwords here\n"):
+        document = parsed(gzip.compress(inside), "application/gzip")
+        assert (document.links, document.text) == ((), None)

@@ -49,10 +49,21 @@ def test_a_hash_fits_sqlite() -> None:
     assert all(number is not None and 0 <= number < 2**63 for number in numbers)
 
 
-def test_ten_megabytes_of_text_are_kept_whole() -> None:
-    document = parsed(b"<p>" + b"word " * 2_000_000)
-    assert document.word_count == 2_000_000
-    assert document.truncated is None
+@pytest.mark.parametrize("label", ["text/html", "text/plain"])
+def test_a_mebibyte_of_text_is_kept_and_the_rest_is_told(label: str) -> None:
+    document = parsed("größer " * 200_000, label)
+    assert document.text is not None
+    assert 1024 * 1024 - 8 < len(document.text.encode()) <= 1024 * 1024
+    assert set(document.text.split()) <= {"größer", "größe", "größ", "grö", "gr", "g"}
+    assert document.truncated == "text"
+    # of all of it
+    assert document.word_count == 200_000
+    assert document.text_hash == fingerprint(("größer " * 200_000).strip())
+
+
+def test_a_text_that_just_fits_is_whole() -> None:
+    document = parsed("<p>" + "x" * 1024 * 1024)
+    assert (len(document.text or ""), document.truncated) == (2**20, None)
 
 
 def test_words_stand_between_spaces() -> None:
