@@ -30,7 +30,7 @@ from crawler.errors import CrawlError, Interrupted, StorageError, UsageError
 from crawler.faces import explain, progress, summary, table, wording
 from crawler.faces.progress import Face
 from crawler.faces.screen import Screen, Stream
-from crawler.loader import STDIN, read_seeds
+from crawler.loader import STDIN, default_database, read_seeds, refuse_to_mix
 from crawler.policy.agent import PRODUCT, robots_token
 from crawler.policy.seeds import read_line
 from crawler.policy.urls import UrlRules
@@ -48,7 +48,8 @@ EXAMPLES = """\b
 Examples:
   crawler crawl seeds.txt
   crawler crawl seeds.txt --max-pages 500 --exclude '\\.pdf$'
-  echo https://example.org/ | crawler crawl - --db data/example.db
+  crawler crawl https://example.org/
+  cut -f 2 list.tsv | crawler crawl - --db data/list.db
   crawler crawl seeds.txt --set pace.gap_s=2 --set fetch.contact=me@example.org
 """
 QUERY_EXAMPLES = """\b
@@ -147,8 +148,11 @@ def setting_option(*names: str, help: str, **kinds: Any) -> Callable[[Command], 
 
 
 @cli.command(epilog=EXAMPLES)
-@click.argument("seeds")
-@db_option("The database, made where it is not there.  [default: data/NAME.db for NAME.txt]")
+@click.argument("sources", metavar="SEEDS|URL...", nargs=-1, required=True)
+@db_option(
+    "The database, made where it is not there.  "
+    "[default: data/NAME.db for NAME.txt, data/HOST.db for http://HOST/]"
+)
 @click.option(
     "--config",
     "config_file",
@@ -230,7 +234,7 @@ def setting_option(*names: str, help: str, **kinds: Any) -> Callable[[Command], 
 def crawl(
     context: click.Context,
     /,
-    seeds: str,
+    sources: tuple[str, ...],
     db: Path | None,
     config_file: Path | None,
     overrides: Sequence[str],
@@ -238,7 +242,7 @@ def crawl(
     as_json: bool,
     **flags: Any,
 ) -> int:
-    """Crawl the addresses in SEEDS, a file with one a line ("-" is the standard input).
+    """Crawl the addresses in SEEDS, files with one a line ("-" is the standard input), or each URL.
 
     Everything goes into one SQLite file. Run the same command again to go on with a crawl that was
     stopped, or to visit a finished one again. Ctrl-C stops at any time; nothing is lost.
@@ -247,15 +251,21 @@ def crawl(
     if config.fetch.verify_tls and (authorities := os.environ.get(AUTHORITIES)):
         _check_authorities(authorities)
     face = _face(quiet=quiet, as_json=as_json)
-    if seeds == STDIN and os.isatty(0):
+    if STDIN in sources and os.isatty(0):
         face.say("Reading addresses from standard input, one a line; Ctrl-D ends them")
-    found = read_seeds(seeds, rules=UrlRules.of(config))
-    path = db or DATA / f"{'stdin' if seeds == STDIN else Path(seeds).stem}.db"
+    found = read_seeds(
+        *sources, rules=UrlRules.of(config), patience_s=config.run.max_seconds or None
+    )
+    for notice in found.notices:
+        face.say(notice)
+    path = db or default_database(sources, DATA)
+    if db is None:
+        refuse_to_mix(path, sources, found)
     if not config.fetch.contact:
         face.say("Warning: sites cannot reach you: set fetch.contact (--set fetch.contact=...)")
     if (token := robots_token(config.fetch)) != PRODUCT:
         face.say(f"Sites' wishes for robots are kept that are addressed to {token} or to all")
-    return _crawl(Plan(config, path, found, seeds), face)
+    return _crawl(Plan(config, path, found, " ".join(sources)), face)
 
 
 def _check_authorities(path: str) -> None:

@@ -3,62 +3,239 @@
 from __future__ import annotations
 
 import codecs
-import io
 import itertools
 import os
+import re
 import stat
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path, PurePath
 
+import gevent
 from gevent.socket import wait_read
 
-from crawler.errors import UsageError
+from crawler.errors import StorageError, UsageError
 from crawler.policy import urls
+from crawler.policy.columns import TABLES, Table, cells, is_address, is_whole, table
 from crawler.policy.seeds import Seed, read_line
 from crawler.policy.urls import ORDINARY, UrlRules
+from crawler.store import queries
 
 STDIN = "-"
-CHUNK_BYTES = 64 * 1024
+CHUNK_BYTES = 16 * 1024
 LOOKED_AT_BYTES = 8 * 1024
 """So much of the beginning tells whether this is text at all."""
+LOOKED_AT_LINES = 100
+"""So many tell whether it is a table."""
+COMPARED = 20_000
+"""Seeds of a file that are compared with an earlier crawl's."""
 MAX_LINE = 64 * 1024
 """Characters of a line; a longer one is cut, and an error."""
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_NO_UTF8 = re.compile("[\udc80-\udcff]")
+_WEB = re.compile(r"https?:", re.IGNORECASE)
 
 
-def read_seeds(source: str, *, rules: UrlRules = ORDINARY) -> Iterator[Seed]:
-    """The seeds of a file, or of the standard input for ``-``, read as they are asked for.
+class Seeds:
+    """The seeds of files, of the standard input and of addresses, one after the other.
+
+    notices: what there is to tell of how they are read.
+    """
+
+    def __init__(self, parts: Iterable[Iterator[list[Seed]]], notices: list[str]) -> None:
+        self._parts = itertools.chain.from_iterable(parts)
+        self._ready: list[Seed] = []
+        self._at = 0
+        self.notices = notices
+
+    def __iter__(self) -> Iterator[Seed]:
+        return self
+
+    def __next__(self) -> Seed:
+        while self._at >= len(self._ready):
+            self._ready, self._at = next(self._parts), 0
+        self._at += 1
+        return self._ready[self._at - 1]
+
+    def beginning(self, most: int = 1) -> list[Seed]:
+        """At least so many of the next seeds, where there are; they come all the same."""
+        held = self._ready[self._at :]
+        while len(held) < most and (more := next(self._parts, None)) is not None:
+            held += more
+        self._ready, self._at = held, 0
+        return held
+
+
+def is_url(source: str) -> bool:
+    """Is it an address itself, rather than the name of a file?"""
+    if _WEB.match(source):
+        return True
+    known = PurePath(source).suffix.lower() in {".txt", ".list", ".lst", ".log", *TABLES}
+    return not known and is_address(source) and not Path(source).exists()
+
+
+def read_seeds(*sources: str, rules: UrlRules = ORDINARY, patience_s: float | None = None) -> Seeds:
+    """The seeds of files, of the standard input for ``-``, and of addresses, read as they are
+    asked for.
 
     Never holds more than a line and a chunk. Raises UsageError before it returns when there is no
-    such file, when it is not text, or when not one line of it is a seed.
+    such file, when it is not text, when not one line of it is a seed, or when none has come within
+    patience_s; an address among the sources has to be one that can be crawled.
     """
-    name = _name(source)
-    chunks = _chunks(_open(source), name)
-    seeds = _seeds(_lines(_text(chunks, name)), rules)
-    for first in seeds:
-        return itertools.chain([first], seeds)
-    raise UsageError(f"{name}: no seeds in it; write one address a line")
+    notices: list[str] = []
+    parts = [
+        iter([[_given(number, source, rules)]])
+        if is_url(source)
+        else _Source(source, rules, notices).open(patience_s)
+        for number, source in enumerate(sources, 1)
+    ]
+    return Seeds(parts, notices)
 
 
-def _open(source: str) -> int:
-    """A descriptor to read from."""
+def default_database(sources: Sequence[str], folder: Path) -> Path:
+    """Where a crawl of these goes: named by the first file, or by the host of the first address."""
+    first = sources[0]
+    if first == STDIN:
+        name = "stdin"
+    elif is_url(first):
+        seed = read_line(1, first)
+        name = urls.host_of(seed.target.origin).strip("[]") if seed else ""
+    else:
+        name = Path(first).stem
+    return folder / f"{name}.db"
+
+
+def refuse_to_mix(path: Path, sources: Sequence[str], seeds: Seeds) -> None:
+    """A database that was named by default must not take in another list's crawl unasked.
+
+    Raises UsageError where it was made from other sources and no seed is shared.
+    """
+    if not path.exists():
+        return
     try:
-        if source == STDIN:
-            return os.dup(0)
-        return os.open(source, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        raise UsageError(f"{source}: no such file; {_file_hint(source)}") from None
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{_name(source)}: cannot be read: {_why(error)}") from None
+        with queries.reading(path) as connection:
+            earlier = queries.seeds_files(connection)
+            if not earlier or any(map(partial(_is_same, sources), earlier)):
+                return
+            most = 1 if STDIN in sources else COMPARED
+            if queries.has_seed(connection, (seed.target.hash for seed in seeds.beginning(most))):
+                return
+    except StorageError:  # the crawl itself says more of it
+        return
+    origin = "the standard input" if earlier[0] == STDIN else earlier[0]
+    raise UsageError(
+        f"{path}: holds a crawl of other seeds, from {origin}; name another file: "
+        "--db data/other.db, or DB=data/other.db for make"
+    )
 
 
-def _name(source: str) -> str:
-    return "standard input" if source == STDIN else source
+def _is_same(sources: Sequence[str], earlier: str) -> bool:
+    """Whether the same file was read before, or addresses of the same host."""
+    known = earlier.split(" ")
+    if all(map(is_url, sources)) and all(map(is_url, known)):
+        return True
+    return any(
+        STDIN not in (source, other) and Path(source).resolve() == Path(other).resolve()
+        for source in sources
+        for other in (earlier, *known)
+    )
 
 
-def _file_hint(source: str) -> str:
-    if source.startswith(("http:", "https:")) or not Path(source).suffix:
-        return "for an address: echo ADDRESS | crawler crawl -"
+def _given(number: int, source: str, rules: UrlRules) -> Seed:
+    """An address on the command line."""
+    seed = read_line(number, source, rules=rules)
+    if seed is None or seed.error is not None:
+        raise UsageError(f"{source}: {seed.error if seed else 'not an address'}")
+    return seed
+
+
+class _Source:
+    """One file, or the standard input."""
+
+    def __init__(self, source: str, rules: UrlRules, notices: list[str]) -> None:
+        self._source = source
+        self._name = "standard input" if source == STDIN else source
+        self._rules = rules
+        self._notices = notices
+        self._number = 0
+        self._table: Table | None = None
+        self._row = ""
+        self._rows = 0
+
+    def open(self, patience_s: float | None) -> Iterator[list[Seed]]:
+        """Its seeds, chunk by chunk."""
+        seeds = self._seeds(_lines(_text(_chunks(self._descriptor(), self._name), self._name)))
+        late = UsageError(f"{self._name}: no address came within {patience_s or 0:g} s")
+        with gevent.Timeout(patience_s or None, late):
+            for first in seeds:
+                return itertools.chain([first], seeds)
+        raise UsageError(f"{self._name}: no seeds in it; write one address a line")
+
+    def _descriptor(self) -> int:
+        try:
+            if self._source == STDIN:
+                return os.dup(0)
+            return os.open(self._source, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise UsageError(f"{self._source}: no such file; {_hint(self._source)}") from None
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{self._name}: cannot be read: {_why(error)}") from None
+
+    def _seeds(self, chunks: Iterator[list[str]]) -> Iterator[list[Seed]]:
+        """Lists that are not empty."""
+        for at, lines in enumerate(chunks):
+            if at == 0:
+                self._look(lines)
+            found = [seed for line in lines if (seed := self._seed(line)) is not None]
+            if found:
+                yield found
+        if self._row and self._table is not None:  # its last quote is never closed
+            last = self._read_row(self._row, self._table)
+            if last is not None:
+                yield [last]
+
+    def _look(self, lines: list[str]) -> None:
+        """Is it a table?"""
+        self._table = table(self._source, lines[:LOOKED_AT_LINES])
+        if self._table is not None:
+            self._notices.append(f"{self._name} is {self._table.told}")
+        elif PurePath(self._source).suffix.lower() in TABLES:
+            raise UsageError(
+                f"{self._name}: no column of it holds addresses; write one address a line"
+            )
+
+    def _seed(self, line: str) -> Seed | None:
+        self._number += 1
+        if len(line) > MAX_LINE:
+            return _overlong(self._number, line, self._rules)
+        if self._table is None:
+            return read_line(self._number, line, rules=self._rules)
+        return self._of_row(line, self._table)
+
+    def _of_row(self, line: str, table: Table) -> Seed | None:
+        """The address in a row; cells in quotes may go over several lines."""
+        if not self._row and (not line.strip() or line.startswith("#")):
+            return None
+        row = f"{self._row}\n{line}" if self._row else line
+        if not is_whole(row) and len(row) < MAX_LINE:
+            self._row = row
+            return None
+        self._row = ""
+        return self._read_row(row, table)
+
+    def _read_row(self, row: str, table: Table) -> Seed | None:
+        self._rows += 1
+        if self._rows == 1 and table.title is not None:
+            return None
+        found = cells(row, table.delimiter)
+        text = found[table.column] if table.column < len(found) else ""
+        return read_line(self._number, text, rules=self._rules)
+
+
+def _hint(source: str) -> str:
+    if not Path(source).suffix:
+        return "for an address write http:// or https:// before it"
     return "write one address a line into it; config/seeds.txt is an example"
 
 
@@ -84,10 +261,8 @@ def _chunks(descriptor: int, name: str) -> Iterator[bytes]:
 
 
 def _text(chunks: Iterator[bytes], name: str) -> Iterator[str]:
-    """Decoded, every kind of line end as ``\\n``."""
-    decoder = io.IncrementalNewlineDecoder(
-        codecs.getincrementaldecoder("utf-8-sig")("replace"), translate=True
-    )
+    """Decoded; bytes that are no UTF-8 stand for themselves (PEP 383)."""
+    decoder = codecs.getincrementaldecoder("utf-8-sig")("surrogateescape")
     looked_at = b""
     for chunk in chunks:
         if len(looked_at) < LOOKED_AT_BYTES:
@@ -104,27 +279,26 @@ def _refuse_binary(beginning: bytes, name: str) -> None:
         raise UsageError(f"{name}: is not a text file; write one address a line")
 
 
-def _lines(texts: Iterator[str]) -> Iterator[str]:
-    """Lines without their ends, of at most ``MAX_LINE + 1`` characters; the rest is dropped."""
+def _lines(texts: Iterator[str]) -> Iterator[list[str]]:
+    """The lines of each chunk without their ends, each of at most ``MAX_LINE + 1`` characters; the
+    rest is dropped."""
     kept = ""
     for text in texts:
-        *whole, rest = text.split("\n")
-        for line in whole:
-            yield (kept + line)[: MAX_LINE + 1]
-            kept = ""
-        kept = (kept + rest)[: MAX_LINE + 1]
+        held = kept + text
+        # The other half of a line end may still come.
+        cut = held[:-1] if held.endswith("\r") else held
+        *whole, rest = _LINE_END.split(cut)
+        kept = rest[: MAX_LINE + 1] + held[len(cut) :]
+        yield [_mended(line[: MAX_LINE + 1]) for line in whole]
     if kept:
-        yield kept
+        yield [_mended(line) for line in _LINE_END.split(kept)]
 
 
-def _seeds(lines: Iterator[str], rules: UrlRules) -> Iterator[Seed]:
-    for number, line in enumerate(lines, 1):
-        if len(line) > MAX_LINE:
-            seed = _overlong(number, line, rules)
-        else:
-            seed = read_line(number, line, rules=rules)
-        if seed is not None:
-            yield seed
+def _mended(line: str) -> str:
+    """A line that is no UTF-8 is most likely windows-1252, as Latin-1 is called today."""
+    if not _NO_UTF8.search(line):
+        return line
+    return line.encode("utf-8", "surrogateescape").decode("windows-1252", "replace")
 
 
 def _overlong(number: int, line: str, rules: UrlRules) -> Seed | None:

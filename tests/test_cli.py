@@ -146,6 +146,54 @@ def test_the_three_commands_at_the_end_work_in_a_shell(tmp_path: Path, story: We
     assert all(answer.stdout for answer in answers)
 
 
+def test_addresses_can_stand_in_place_of_a_file(crawler: Terminal, story: Web) -> None:
+    ran = crawler("crawl", story.url("/"), story.url("/robots.txt"), *AT_ONCE)
+    assert (ran.code, ran.out) == (0, "")
+    assert f"data/{story.address}.db: a new crawl" in ran.err
+    again = crawler("crawl", story.url("/gone"), *AT_ONCE)
+    assert again.code in (0, 5)  # of the same host
+
+
+def test_another_list_of_the_same_name_is_not_mixed_in(crawler: Terminal, story: Web) -> None:
+    for folder in "ab":
+        (crawler.folder / folder).mkdir()
+    crawler.seeds(story.url("/"), name="a/seeds.txt")
+    crawler.seeds(story.url("/a"), name="b/seeds.txt")
+    assert crawler("crawl", "a/seeds.txt", *AT_ONCE).code == 0
+    ran = crawler("crawl", "b/seeds.txt", *AT_ONCE)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.splitlines()[-1] == (
+        "crawler: data/seeds.db: holds a crawl of other seeds, from a/seeds.txt; name another "
+        "file: --db data/other.db, or DB=data/other.db for make"
+    )
+    # the same file by another name, one that shares a line, and one that is named, go on
+    assert crawler("crawl", f"{crawler.folder}/a/seeds.txt", *AT_ONCE).code == 0
+    assert crawler("crawl", "b/seeds.txt", "--db", "data/seeds.db", *AT_ONCE).code == 0
+    crawler.seeds("http://none.invalid/", story.url("/"), name="b/seeds.txt")
+    assert crawler("crawl", "b/seeds.txt", *AT_ONCE).code == 0
+
+
+def test_two_different_standard_inputs_are_not_mixed(crawler: Terminal, story: Web) -> None:
+    first, second = story.url("/").encode(), story.url("/a").encode()
+    assert crawler("crawl", "-", *AT_ONCE, stdin=first).code == 0
+    assert crawler("crawl", "-", *AT_ONCE, stdin=b"# more\n" + first + b"\n" + second).code == 0
+    ran = crawler("crawl", "-", *AT_ONCE, stdin=story.url("/b").encode())
+    assert ran.code == 2
+    assert "data/stdin.db: holds a crawl of other seeds, from the standard input" in ran.err
+
+
+@pytest.mark.parametrize("source", ["sleep 30", "yes ''", "yes '# none'"])
+def test_an_input_without_addresses_ends_with_the_time_of_the_run(
+    crawler: Terminal, source: str
+) -> None:
+    with subprocess.Popen(["sh", "-c", f"exec {source}"], stdout=subprocess.PIPE) as giving:
+        with crawler.start("crawl", "-", "--max-time", "0.2", stdin=giving.stdout) as process:
+            _, err = process.communicate(timeout=TIMEOUT_S)
+        giving.kill()
+    assert process.returncode == 2
+    assert err == b"crawler: standard input: no address came within 0.2 s\n"
+
+
 def test_quiet_says_nothing(crawler: Terminal, story: Web) -> None:
     ran = crawler("crawl", crawler.seeds(story.url("/")), "--quiet", *AT_ONCE)
     assert ran == Ran(0, "", "")
@@ -274,7 +322,7 @@ def test_retry_failed_fetches_only_what_failed(crawler: Terminal, story: Web) ->
             "crawler: --allow-private: scope.allow_private: expected a host name, an address or",
         ),
         (("crawl", "good.txt", "--max-pags", "3"), "crawler crawl: No such option '--max-pags'"),
-        (("crawl",), "crawler crawl: Missing argument 'SEEDS'"),
+        (("crawl",), "crawler crawl: Missing argument 'SEEDS|URL...'"),
         (("crowl",), "crawler: No such command 'crowl'"),
         (("query",), "crawler: no database in data/; name one with --db"),
     ],

@@ -11,7 +11,7 @@ import gevent
 import pytest
 
 from crawler.errors import UsageError
-from crawler.loader import MAX_LINE, read_seeds
+from crawler.loader import MAX_LINE, default_database, read_seeds
 
 Written = Callable[[bytes], str]
 
@@ -122,8 +122,106 @@ def test_what_is_no_seeds_file_is_refused_in_one_line(tmp_path: Path, written: W
     assert "a\0b: cannot be read" in refusal("a\0b")
 
 
-def test_an_address_in_place_of_a_file_is_answered_with_how_to_give_it() -> None:
-    assert "echo ADDRESS | crawler crawl -" in refusal("https://example.org/")
+@pytest.mark.parametrize(
+    ("source", "url"),
+    [
+        ("https://example.org/a", "https://example.org/a"),
+        ("HTTP://example.org", "http://example.org/"),
+        ("example.org", "https://example.org/"),
+        ("www.example.org:8080/a?b", "https://www.example.org:8080/a?b"),
+    ],
+)
+def test_an_address_in_place_of_a_file_is_a_seed(source: str, url: str) -> None:
+    assert found(source) == [(1, url)]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("http://", "http://: not an address"),
+        ("http://example.org:25/", "http://example.org:25/: this port is never connected to"),
+        ("http://a b.example/", "http://a b.example/: not an address"),
+    ],
+)
+def test_an_address_in_place_of_a_file_has_to_be_one(source: str, message: str) -> None:
+    assert refusal(source) == message
+
+
+def test_files_and_addresses_are_read_one_after_the_other(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / f"{name}.txt").write_text(f"http://{name}.example/\n")
+    seeds = read_seeds(str(tmp_path / "a.txt"), "http://x.example/", str(tmp_path / "b.txt"))
+    assert [(seed.line, seed.target.url) for seed in seeds] == [
+        (1, "http://a.example/"),
+        (2, "http://x.example/"),
+        (1, "http://b.example/"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sources", "name"),
+    [
+        (("lists/places.txt",), "places.db"),
+        (("-",), "stdin.db"),
+        (("https://www.example.org:8080/a", "b.txt"), "www.example.org.db"),
+        (("http://[::1]:80/",), "::1.db"),
+        (("http://b\u00fccher.example/",), "xn--bcher-kva.example.db"),
+    ],
+)
+def test_a_database_is_named_by_the_first_source(sources: tuple[str, ...], name: str) -> None:
+    assert default_database(sources, Path("data")) == Path("data") / name
+
+
+@pytest.mark.parametrize(
+    ("line", "url"),
+    [
+        (b"http://m\xfcnchen.example/", "http://xn--mnchen-3ya.example/"),
+        (b"http://a.example/stra\xdfe", "http://a.example/stra%C3%9Fe"),
+        (b"http://a.example/\x93x\x94", "http://a.example/%E2%80%9Cx%E2%80%9D"),
+    ],
+)
+def test_a_line_that_is_no_utf8_is_read_as_windows_1252(
+    written: Written, line: bytes, url: str
+) -> None:
+    path = written("http://\u00e9.example/\n".encode() + line + b"\n")
+    assert [place for _, place in found(path)] == ["http://xn--9ca.example/", url]
+
+
+def test_the_column_of_a_table_that_holds_addresses_is_read(tmp_path: Path) -> None:
+    rows = [b"name,url,note"]
+    rows += [b'"Place, %d",http://h.example/%d,"a\nnote"' % (n, n) for n in range(5000)]
+    (tmp_path / "places.csv").write_bytes(b"\n".join(rows))
+    seeds = read_seeds(str(tmp_path / "places.csv"))
+    assert seeds.notices == [
+        f'{tmp_path}/places.csv is a table: the addresses are taken from its column "url"'
+    ]
+    assert [seed.target.url for seed in seeds] == [f"http://h.example/{n}" for n in range(5000)]
+
+
+def test_a_quote_that_is_never_closed_loses_no_row_before_it(tmp_path: Path) -> None:
+    text = 'url,note\nhttp://a.example/,x\nhttp://b.example/,y\nhttp://c.example/,"z\n'
+    (tmp_path / "places.csv").write_text(text)
+    seeds = read_seeds(str(tmp_path / "places.csv"))
+    assert [seed.target.url for seed in seeds] == [
+        "http://a.example/",
+        "http://b.example/",
+        "http://c.example/",
+    ]
+
+
+def test_a_table_without_addresses_says_so(tmp_path: Path) -> None:
+    (tmp_path / "people.csv").write_text("name,age\nAnn,12\n")
+    assert refusal(str(tmp_path / "people.csv")) == (
+        f"{tmp_path}/people.csv: no column of it holds addresses; write one address a line"
+    )
+
+
+def test_a_look_ahead_takes_nothing_away(written: Written) -> None:
+    urls = [f"http://h.example/{n}" for n in range(5000)]
+    seeds = read_seeds(written("\n".join(urls).encode()))
+    assert next(seeds).target.url == urls[0]
+    assert [seed.target.url for seed in seeds.beginning(3000)][:3000] == urls[1:3001]
+    assert [seed.target.url for seed in seeds] == urls[1:]
 
 
 def test_the_standard_input_is_read_while_others_work(stdin: int) -> None:

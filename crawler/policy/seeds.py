@@ -11,6 +11,17 @@ from crawler.policy import urls, words
 from crawler.policy.urls import ORDINARY, UNLIMITED, UrlRules
 
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*):")
+_HALF_SCHEME = re.compile(r"(?:h?t?tps?|https?)[;.,]?/", re.IGNORECASE)
+"""``http//example.org``: the parser sees a host that is called http."""
+_HOST = re.compile(r"[a-z0-9._-]+")
+_UNSEEN = "".join(map(chr, (*range(0x21), 0x7F, 0x85, 0xA0, 0xAD, *range(0x2000, 0x2010)))) + (
+    "\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u202f\u205f\u2060\u3000\ufeff"
+)
+"""White space, and what texts bring along that nobody sees: U+200B, marks of direction, hyphens."""
+_QUOTES = (
+    *(('"', '"'), ("'", "'"), ("`", "`"), ("<", ">"), ("(", ")")),
+    *(("\u201c", "\u201d"), ("\u201e", "\u201c"), ("\u2018", "\u2019"), ("\u00ab", "\u00bb")),
+)
 _PORT = re.compile(r"\d{1,5}(?:[/?#]|$)")
 
 
@@ -31,18 +42,37 @@ class Seed(msgspec.Struct, frozen=True):
 
 def read_line(number: int, raw: str, *, rules: UrlRules = ORDINARY) -> Seed | None:
     """The seed of a line, or None for a blank line or a ``#`` comment."""
-    text = raw.strip().removeprefix("\ufeff").strip()
+    text = raw.strip(_UNSEEN)
     if not text or text.startswith("#"):
         return None
-    text = text.split(" #", 1)[0].split("\t#", 1)[0].rstrip()
+    text = unquoted(text.split(" #", 1)[0].split("\t#", 1)[0].rstrip(_UNSEEN))
     bare = is_bare(text)
     href = f"https://{text.removeprefix('//')}" if bare else text
     target, _ = urls.resolve(href, rules=rules)
-    error = words.of(target.refusal).meaning if target.refusal else None
+    error = words.of(target.refusal).meaning if target.refusal else _misspelt(text, target)
     if error is None and any(character.isspace() for character in text):
         error = "more than one word; write one address a line"
     kept = text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
     return Seed(number, kept, target, bare and error is None, error)
+
+
+def unquoted(text: str) -> str:
+    """A text out of the quotes, brackets and comma in which programs and letters put addresses."""
+    bare = text.rstrip(",;")
+    for opening, closing in _QUOTES:
+        if len(bare) > 1 and bare.startswith(opening) and bare.endswith(closing):
+            return bare[1:-1].strip(_UNSEEN)
+    return text
+
+
+def _misspelt(text: str, target: Target) -> str | None:
+    """Why an address that the URL parser takes is none that people mean."""
+    host = urls.host_of(target.origin)
+    if _HALF_SCHEME.match(text):
+        return f"{words.of('url_invalid').meaning}: write http:// or https:// before the host"
+    if not (host.startswith("[") or _HOST.fullmatch(host)):
+        return words.of("url_invalid").meaning
+    return None
 
 
 def is_bare(text: str) -> bool:

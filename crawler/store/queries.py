@@ -160,6 +160,36 @@ def last_run(connection: Connection) -> Run | None:
     return Run(number, state, reason, started_at, max(0.0, until - epoch(started_at)), *rest)
 
 
+def seeds_files(connection: Connection) -> list[str]:
+    """Where the seeds of all runs so far came from, as it was written."""
+    rows = connection.execute(
+        """
+        SELECT DISTINCT seeds_file
+        FROM runs
+        WHERE seeds_file IS NOT NULL
+        ORDER BY id
+        """
+    ).fetchall()
+    return [str(row[0]) for row in rows]
+
+
+def has_seed(connection: Connection, hashes: Iterable[int]) -> bool:
+    """Was any of these URLs a seed of any run?"""
+    return any(
+        connection.execute(
+            """
+            SELECT 1
+            FROM urls
+            JOIN seeds ON seeds.url_id = urls.id
+            WHERE urls.hash = ?
+            LIMIT 1
+            """,
+            (number,),
+        ).fetchone()
+        for number in hashes
+    )
+
+
 def first_seed(connection: Connection) -> str | None:
     """The seed that a database began with."""
     row = connection.execute(

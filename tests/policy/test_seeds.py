@@ -6,6 +6,8 @@ import pytest
 
 from crawler.policy.seeds import over_http, read_line
 
+HALF = "not an address: write http:// or https:// before the host"
+
 
 @pytest.mark.parametrize("line", ["", "   ", "\t", "# a comment", "  # another", "\ufeff", "\r\n"])
 def test_blank_lines_and_comments_are_no_seeds(line: str) -> None:
@@ -33,6 +35,22 @@ def test_blank_lines_and_comments_are_no_seeds(line: str) -> None:
         ("127.0.0.1", "https://127.0.0.1/", True),
         ("[::1]:8080", "https://[::1]:8080/", True),
         ("bücher.example", "https://xn--bcher-kva.example/", True),
+        # what programs and letters put around an address
+        ('"https://example.org/a"', "https://example.org/a", False),
+        ('"https://example.org/a",', "https://example.org/a", False),
+        ("'example.org'", "https://example.org/", True),
+        ("<https://example.org/a>", "https://example.org/a", False),
+        ("\u201chttps://example.org/a\u201d", "https://example.org/a", False),
+        ("\u00abhttps://example.org/a\u00bb;", "https://example.org/a", False),
+        ('"https://example.org/a"  # mine', "https://example.org/a", False),
+        ("\u200bhttps://example.org/", "https://example.org/", False),
+        ("\u200e\u00a0https://example.org/\u200b\u2060", "https://example.org/", False),
+        ("\u200bexample.org", "https://example.org/", True),
+        # and what belongs to it
+        ("https://example.org/a,", "https://example.org/a,", False),
+        ("https://example.org/(a)", "https://example.org/(a)", False),
+        ("http.example.org/", "https://http.example.org/", True),
+        ("tps.example.org/", "https://tps.example.org/", True),
     ],
 )
 def test_a_line_names_an_address(line: str, url: str, assumed: bool) -> None:
@@ -57,6 +75,15 @@ def test_a_line_names_an_address(line: str, url: str, assumed: bool) -> None:
             "more than one word; write one address a line",
         ),
         ("two words", "not an address"),
+        ("http//example.org", HALF),
+        ("https//example.org/a", HALF),
+        ("http/example.org", HALF),
+        ("ttp//example.org", HALF),
+        ("http;//example.org", HALF),
+        ("www,example,org", "not an address"),
+        ("https://exam'ple.org/", "not an address"),
+        ("https://example.org$/", "not an address"),
+        ("hxxp://example.org/", "only http and https addresses can be crawled"),
     ],
 )
 def test_a_line_that_cannot_be_crawled_says_why(line: str, error: str) -> None:

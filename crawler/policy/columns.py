@@ -1,0 +1,138 @@
+"""Is this list of seeds a table, and which of its columns holds the addresses?
+
+A list of addresses may have commas in it, too, so commas alone make no table: the name of the file
+says so (``.csv``), or tabs, or quotes, or a head with as many cells as the rows below it.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import PurePath
+from typing import Final
+
+import msgspec
+
+DELIMITERS: Final = "\t,;|"
+TABLES: Final = {".csv": ",;\t|", ".tsv": "\t", ".tab": "\t"}
+"""Endings of names, and what may stand between cells there."""
+NAMED: Final = (
+    "url",
+    "urls",
+    "link",
+    "links",
+    "address",
+    "website",
+    "site",
+    "domain",
+    "host",
+    "uri",
+)
+"""What a column of addresses is called."""
+MOSTLY: Final = 0.8
+"""The part of rows that must agree."""
+
+_ADDRESS = re.compile(r"https?://\S+", re.IGNORECASE)
+_HOST = re.compile(r"(?:[\w-]+\.)+[a-z][\w-]*(?::\d+)?(?:/\S*)?", re.IGNORECASE)
+
+
+class Table(msgspec.Struct, frozen=True):
+    """How to read a list that is a table.
+
+    delimiter: between two cells. column: of the addresses, from 0. title: its head, None where the
+        first line is a row like the others.
+    """
+
+    delimiter: str
+    column: int
+    title: str | None
+
+    @property
+    def told(self) -> str:
+        """Which column is taken, for people."""
+        name = f'"{self.title}"' if self.title else f"number {self.column + 1}"
+        return f"a table: the addresses are taken from its column {name}"
+
+
+def table(name: str, lines: Sequence[str]) -> Table | None:
+    """What the first lines of a file say; None for a plain list."""
+    shown = list(joined(lines))
+    ending = PurePath(name).suffix.lower()
+    split = {mark: [cells(line, mark) for line in shown] for mark in TABLES.get(ending, DELIMITERS)}
+    delimiter = max(split, key=lambda mark: _agreeing(split[mark]))
+    rows = split[delimiter]
+    column = _column(rows)
+    if column is None or not (ending in TABLES or _is_table(shown, rows, delimiter)):
+        return None
+    title = _cell(rows[0], column)
+    return Table(delimiter, column, None if is_address(title) else title)
+
+
+def joined(lines: Sequence[str]) -> Iterator[str]:
+    """The rows that these lines make: a cell in quotes may go over several."""
+    row = ""
+    for line in lines:
+        if not row and (not line.strip() or line.startswith("#")):
+            continue
+        row = f"{row}\n{line}" if row else line
+        if is_whole(row):
+            yield row
+            row = ""
+
+
+def is_whole(row: str) -> bool:
+    """Whether every quote that was opened is closed: inside, a quote stands twice."""
+    return row.count('"') % 2 == 0
+
+
+def cells(line: str, delimiter: str) -> list[str]:
+    """One row's cells, out of their quotes."""
+    row = next(csv.reader(line.split("\n"), delimiter=delimiter), [])
+    return [cell.strip() for cell in row]
+
+
+def is_address(text: str) -> bool:
+    """Does it look like one, with its scheme or without?"""
+    return bool(_ADDRESS.fullmatch(text) or _HOST.fullmatch(text))
+
+
+def _cell(row: Sequence[str], at: int) -> str:
+    return row[at] if at < len(row) else ""
+
+
+def _column(rows: Sequence[Sequence[str]]) -> int | None:
+    """The column with most addresses; of several that are full of them, the one that is called so,
+    or else the first."""
+    body = rows[1:] if len(rows) > 1 else rows
+    if not body:
+        return None
+    whole = Counter(at for row in body for at, cell in enumerate(row) if _ADDRESS.fullmatch(cell))
+    bare = Counter(at for row in body for at, cell in enumerate(row) if _HOST.fullmatch(cell))
+    for counts in (whole, bare):
+        full = [at for at in sorted(counts) if counts[at] >= MOSTLY * len(body)]
+        if full:
+            return min(full, key=lambda at: _rank(_cell(rows[0], at)))
+    return None
+
+
+def _rank(title: str) -> int:
+    folded = title.lower()
+    return NAMED.index(folded) if folded in NAMED else len(NAMED)
+
+
+def _agreeing(rows: Sequence[Sequence[str]]) -> float:
+    """The part of rows that have several cells, and as many as the first one has."""
+    alike = sum(len(row) == len(rows[0]) > 1 for row in rows)
+    return alike / len(rows) if rows else 0.0
+
+
+def _is_table(lines: Sequence[str], rows: Sequence[Sequence[str]], delimiter: str) -> bool:
+    """Whether a file of another name is a table: by tabs, by quotes, or by its head."""
+    if _agreeing(rows) < MOSTLY:
+        return False
+    quoted = sum(line.lstrip().startswith('"') for line in lines) >= MOSTLY * (len(lines) - 1) > 0
+    head = rows[0]
+    headed = len(rows) > 1 and not any(map(is_address, head))
+    return delimiter == "\t" or quoted or headed

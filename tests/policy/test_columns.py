@@ -1,0 +1,69 @@
+"""Which column of which table holds the addresses, and which list is none?"""
+
+from __future__ import annotations
+
+import pytest
+
+from crawler.policy.columns import Table, table
+
+PLAIN = [
+    ["http://h.test/0,1518,1,00.html", "http://h.test/0,1518,2,00.html"],
+    ["http://h.test/a;b=1", "http://h.test/a;b=2"],
+    ["http://h.test/a|b", "http://h.test/a|b"],
+    ["example.org", "example.com"],
+    ['"http://h.test/a"', '"http://h.test/b"'],
+    ["http://h.test/ # mine, and yours", "http://i.test/ # yours, and mine"],
+    [],
+    [""],
+    ["# a, b"],
+]
+
+TABLES = [
+    ("p.txt", ["url,name", "http://h.test/,Harbour", "http://i.test/,Isle"], (",", 0, "url")),
+    ("p.csv", ["http://h.test/,Harbour", "http://i.test/,Isle"], (",", 0, None)),
+    ("p.csv", ["http://h.test/;Harbour", "http://i.test/;Isle, of Man"], (";", 0, None)),
+    ("p.csv", ["name,link", '"A, B",http://h.test/', "C,http://i.test/a,b"], (",", 1, "link")),
+    ("-", ["name\turl", "Harbour\thttp://h.test/"], ("\t", 1, "url")),
+    ("-", ["Harbour\thttp://h.test/", "Isle\thttp://i.test/"], ("\t", 1, None)),
+    ("-", ['"Harbour","http://h.test/"', '"Isle","http://i.test/"'], (",", 1, None)),
+    ("-", ["id|site|n", "1|h.test|2", "2|i.test|3"], ("|", 1, "site")),
+    ("p.csv", ["url", "http://h.test/"], (",", 0, "url")),
+    ("p.csv", ["domain", "h.test", "i.test"], (",", 0, "domain")),
+    # of several, the one that is called so; else the first
+    ("p.csv", ["image,url", "http://h.test/i,http://h.test/"], (",", 1, "url")),
+    ("p.csv", ["a,b", "http://h.test/i,http://h.test/"], (",", 0, "a")),
+    # whole addresses before names that may be anything
+    ("p.csv", ["file,url", "a.pdf,http://h.test/"], (",", 1, "url")),
+    # a cell over several lines
+    (
+        "p.csv",
+        ["text,url", '"one', 'two, three",http://h.test/', "x,http://i.test/"],
+        (",", 1, "url"),
+    ),
+    ("p.csv", ["# made by hand", "", "url,name", "http://h.test/,H"], (",", 0, "url")),
+    # most rows are enough
+    ("p.csv", ["url,n", *["http://h.test/,1"] * 9, "none,1"], (",", 0, "url")),
+]
+
+
+@pytest.mark.parametrize("lines", PLAIN)
+def test_a_plain_list_is_no_table(lines: list[str]) -> None:
+    assert table("seeds.txt", lines) is None
+    assert table("-", lines) is None
+
+
+@pytest.mark.parametrize(("name", "lines", "found"), TABLES)
+def test_the_column_of_addresses_is_found(
+    name: str, lines: list[str], found: tuple[str, int, str | None]
+) -> None:
+    assert table(name, lines) == Table(*found)
+
+
+@pytest.mark.parametrize("lines", [["name,age", "Ann,12"], ["a;b", "1;2"], [""], []])
+def test_a_table_without_addresses_has_no_such_column(lines: list[str]) -> None:
+    assert table("people.csv", lines) is None
+
+
+def test_a_person_is_told_which_column() -> None:
+    assert 'column "url"' in Table(",", 0, "url").told
+    assert "column number 2" in Table(",", 1, None).told
