@@ -39,7 +39,7 @@ class ScopeConfig(Section, frozen=True):
     """Which URLs belong to this crawl?
 
     mode: page (only the seeds), prefix (below the seeds' folders), host (the seeds' hosts; http,
-        https and www. count as one), domain (their registered domains) or any.
+        https and www. count as one, another port does not), domain (their registered domains), any.
     include: when given, a URL outside the seeds must match one of these regular expressions (RE2).
     exclude: a URL that matches one of these is skipped; it wins over include.
     max_depth: clicks from a seed.

@@ -57,20 +57,22 @@ def scope_keys(url: str, mode: str) -> list[str]:
     """The keys under which a URL may be covered by a seed: any one in the set of keys is enough.
 
     page: the URL. prefix: ``host/folder/`` for each folder above it. host: the host, folded.
-    domain: the registered domain. any: no key is needed, the list is empty.
+    domain: the registered domain. any: no key is needed, the list is empty. A port that is not the
+    scheme's own belongs to host and domain: ``127.0.0.1:8001`` is another site than ``:8000``.
     """
     if mode == "any":
         return []
     if mode == "page":
         return [url]
-    host = urls.fold_host(urls.host_of(url))
+    name, port = urls.host_and_port(url)
+    host, behind = urls.fold_host(name), f":{port}" if port else ""
     if mode == "host":
-        return [host]
+        return [host + behind]
     if mode == "domain":
-        return [urls.registered_domain(host)]
+        return [urls.registered_domain(host) + behind]
     path = urlsplit(url).path
     folders = [at for at, character in enumerate(path) if character == "/"]
-    return [f"{host}{path[: at + 1]}" for at in folders]
+    return [f"{host}{behind}{path[: at + 1]}" for at in folders]
 
 
 def seed_key(url: str, mode: str) -> str | None:

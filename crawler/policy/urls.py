@@ -231,12 +231,12 @@ def scheme_of(url: str) -> str:
 
 def host_of(url: str) -> str:
     """The host of an origin or URL, without port and userinfo; IPv6 keeps its brackets."""
-    return _host_and_port(url)[0]
+    return host_and_port(url)[0]
 
 
 def port_of(url: str) -> int:
     """The port a connection would go to; 0 where the scheme has no default and none is named."""
-    return int(_host_and_port(url)[1] or DEFAULT_PORTS.get(scheme_of(url), 0))
+    return int(host_and_port(url)[1] or DEFAULT_PORTS.get(scheme_of(url), 0))
 
 
 def path_of(url: str) -> str:
@@ -313,7 +313,7 @@ def _decoded(label: str) -> str:
 @lru_cache(maxsize=8192)
 def _site(authority: str) -> Site:
     """Judges ``https://user@example.org:8443``; cached, because links go to few hosts."""
-    host, port = _host_and_port(authority)
+    host, port = host_and_port(authority)
     scheme = scheme_of(authority)
     number = int(port or DEFAULT_PORTS[scheme])
     if number == 0 or not _possible(host):
@@ -329,7 +329,8 @@ def _possible(host: str) -> bool:
     return len(name) <= 253 and all(0 < len(label) <= 63 for label in name.split("."))
 
 
-def _host_and_port(url: str) -> tuple[str, str]:
+def host_and_port(url: str) -> tuple[str, str]:
+    """Host and port as they stand in an origin or href, where the scheme's own port never does."""
     found = _AUTHORITY.match(url)
     if found is None:
         return "", ""

@@ -40,8 +40,14 @@ def judge(seeds: list[str], **scope: object) -> Judge:
         (
             "host",
             "https://www.example.org/a",
-            ["http://example.org/", "https://www.example.org/b", "https://example.org:8443/"],
-            ["https://sub.example.org/", "https://example.com/", "https://wwwexample.org/"],
+            ["http://example.org/", "https://www.example.org/b"],
+            [
+                "https://example.org:8443/",
+                "http://example.org:443/",
+                "https://sub.example.org/",
+                "https://example.com/",
+                "https://wwwexample.org/",
+            ],
         ),
         (
             "domain",
@@ -52,6 +58,26 @@ def judge(seeds: list[str], **scope: object) -> Judge:
         # the private part of the public suffix list: every github.io is its own
         ("domain", "https://a.github.io/", ["https://a.github.io/x"], ["https://b.github.io/"]),
         ("any", "https://example.org/", ["https://anything.net/"], []),
+        # a port that is not the scheme's own belongs to the site
+        (
+            "host",
+            "http://127.0.0.1:8000/",
+            ["http://127.0.0.1:8000/a", "https://127.0.0.1:8000/"],
+            ["http://127.0.0.1:8001/", "http://127.0.0.1/", "http://127.0.0.2:8000/"],
+        ),
+        (
+            "prefix",
+            "http://127.0.0.1:8000/a/",
+            ["http://127.0.0.1:8000/a/b"],
+            ["http://127.0.0.1:8001/a/b", "http://127.0.0.1/a/b", "http://127.0.0.1:8000/"],
+        ),
+        (
+            "domain",
+            "http://a.example.org:8000/",
+            ["http://b.example.org:8000/"],
+            ["http://a.example.org:8001/", "http://example.org/"],
+        ),
+        ("host", "http://[::1]:8000/", ["http://[::1]:8000/a"], ["http://[::1]/"]),
     ],
 )
 def test_the_mode_says_what_a_seed_covers(
