@@ -310,7 +310,8 @@ class Visit(msgspec.Struct, frozen=True, array_like=True):
     started_at: ISO-8601 UTC with milliseconds.
     body_bytes: length of the decoded body. body_sha256: its digest.
     body: the body as a zlib stream, None when bodies are off or there is none.
-    robots_body: of a robots job, the decoded text (at most 500 KiB).
+    robots_body: of a robots job, the decoded text (at most 500 KiB). robots_rules: what it asks of
+        this crawler, as `policy.robots.packed` writes it.
     """
 
     job: Job
@@ -321,6 +322,7 @@ class Visit(msgspec.Struct, frozen=True, array_like=True):
     body_sha256: bytes | None = None
     body: bytes | None = None
     robots_body: bytes | None = None
+    robots_rules: bytes | None = None
 
 
 class Stats(msgspec.Struct, frozen=True):

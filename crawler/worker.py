@@ -20,6 +20,8 @@ from crawler.fetch import Budget, Fetcher, Share
 from crawler.model import Document, Job, Reply, Visit
 from crawler.parse import parse
 from crawler.parse.isolated import IsolatedParser, is_risky
+from crawler.policy import robots
+from crawler.policy.agent import robots_token
 from crawler.policy.urls import UrlRules
 from crawler.store.clock import iso
 
@@ -87,7 +89,22 @@ class Worker:
         started_at = iso(time.time())
         reply = self._fetcher.fetch(job, share)
         document = self._document(job, reply)
-        return _visit(job, reply, document, started_at, keep_body=self._config.store.bodies)
+        visit = _visit(job, reply, document, started_at, keep_body=self._config.store.bodies)
+        return self._with_rules(visit) if visit.robots_body is not None else visit
+
+    def _with_rules(self, visit: Visit) -> Visit:
+        """A robots.txt is read here, where it takes no time from others' hosts."""
+        config = self._config
+        self._parsing(visit.job)
+        try:
+            asked = robots.read(
+                visit.robots_body or b"",
+                robots_token(config.fetch),
+                max_bytes=config.robots.max_bytes,
+            )
+        finally:
+            self._parsing(None)
+        return msgspec.structs.replace(visit, robots_rules=robots.packed(asked))
 
     def _document(self, job: Job, reply: Reply) -> Document:
         if reply.status is None or job.kind in UNREAD:

@@ -10,6 +10,7 @@ import pytest
 
 from crawler.config import Config
 from crawler.model import Job, Visit
+from crawler.policy import robots
 from crawler.worker import Worker
 from tests.crawls import config
 from tests.sites.web import Web
@@ -64,6 +65,14 @@ def test_rules_travel_as_they_are(web: Web) -> None:
     web.robots("User-agent: *\nDisallow: /x\n")
     [visit] = visits_of(web, "/robots.txt")
     assert visit.robots_body == b"User-agent: *\nDisallow: /x\n"
+
+
+def test_rules_are_read_where_they_are_fetched(web: Web) -> None:
+    web.robots("User-agent: mybot\nDisallow: /mine\nUser-agent: *\nDisallow: /x\n")
+    settings = config(fetch={"user_agent": "mybot/1.0"})
+    [visit] = visits_of(web, "/robots.txt", settings=settings)
+    assert visit.robots_rules is not None
+    assert robots.unpacked(visit.robots_rules).lines == ("-/mine",)
 
 
 @pytest.mark.parametrize("concurrency", [1, 8])

@@ -129,5 +129,9 @@ def _presentable(visit: Visit) -> Visit:
 
 def _weight(visit: Visit) -> int:
     return (
-        len(visit.body or b"") + len(visit.document.text or "") + 200 * len(visit.document.columns)
+        len(visit.body or b"")
+        + len(visit.robots_body or b"")
+        + len(visit.robots_rules or b"")
+        + len(visit.document.text or "")
+        + 200 * len(visit.document.columns)
     )

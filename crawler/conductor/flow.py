@@ -263,6 +263,7 @@ def weight(visit: Visit) -> int:
         1000
         + len(visit.body or b"")
         + len(visit.robots_body or b"")
+        + len(visit.robots_rules or b"")
         + 2 * len(document.text or "")
         + 300 * len(document.targets)
         + 100 * len(document.columns)

@@ -9,6 +9,7 @@ any file of 500 KiB; where a file makes it cost more than that, the path is not 
 from __future__ import annotations
 
 import re
+import zlib
 from array import array
 from bisect import bisect_left
 from collections import defaultdict
@@ -197,6 +198,20 @@ def read(body: bytes, agent: str, *, max_bytes: int = MAX_BYTES) -> Asked:
     ours = groups.get(token) or groups.get("*") or _Group()
     lines, widened = _by_rank(ours.lines)
     return Asked(max(ours.delays, default=None), tuple(sitemaps), lines, widened)
+
+
+def packed(asked: Asked) -> bytes:
+    """For sending and storing; a tenth of the file, at most."""
+    places = (
+        place.encode(errors="surrogateescape").decode(errors="replace") for place in asked.sitemaps
+    )
+    fit = msgspec.structs.replace(asked, sitemaps=tuple(places))
+    return zlib.compress(msgspec.msgpack.encode(fit), 1)
+
+
+def unpacked(data: bytes) -> Asked:
+    """What was packed."""
+    return msgspec.msgpack.decode(zlib.decompress(data), type=Asked)
 
 
 class _Group:

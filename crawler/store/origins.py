@@ -12,7 +12,7 @@ import msgspec
 
 from crawler.config import Config
 from crawler.policy import robots, urls, words
-from crawler.policy.robots import Rules
+from crawler.policy.robots import Asked, Rules
 from crawler.store.clock import epoch
 from crawler.store.database import Connection
 
@@ -205,16 +205,23 @@ class Origins(msgspec.Struct):
         if not self.config.robots.obey or not origin.has_rules:
             return None
         if origin.rules is None:
-            body = self.connection.execute(
-                "SELECT robots_body FROM origins WHERE id = ?", (origin.id,)
-            ).fetchone()[0]
-            return self._keep_rules(origin, body)
+            row = self.connection.execute(
+                "SELECT robots_body, robots_agent, robots_rules FROM origins WHERE id = ?",
+                (origin.id,),
+            ).fetchone()
+            return self._keep_rules(origin, self._asked(*row))
         self._with_rules.move_to_end(origin.id)
         return origin.rules
 
-    def _keep_rules(self, origin: Origin, body: bytes) -> Rules:
+    def _asked(self, body: bytes, agent: str | None, packed: bytes | None) -> Asked:
+        """What a file asks of this agent; read anew where that was done for another one."""
+        if packed is not None and agent == self.agent:
+            return robots.unpacked(packed)
+        return robots.read(body, self.agent, max_bytes=self.config.robots.max_bytes)
+
+    def _keep_rules(self, origin: Origin, asked: Asked) -> Rules:
         """Rules are made ready, and those that were asked longest ago leave, one by one."""
-        rules = robots.parse(body, self.agent, max_bytes=self.config.robots.max_bytes)
+        rules = robots.compiled(asked)
         origin.rules = rules
         self._with_rules[origin.id] = origin
         self._rules_bytes += rules.weight
@@ -249,25 +256,35 @@ class Origins(msgspec.Struct):
         body: bytes | None,
         fetched_at: str,
         error: str | None = None,
-    ) -> None:
-        """Store what robots.txt said, or why it could not be had (`error`)."""
+        rules: bytes | None = None,
+    ) -> tuple[str, ...]:
+        """Store what robots.txt said, or why it could not be had (`error`); the sitemaps it names.
+
+        rules: the body as it was read for this agent, by `robots.packed`. They are made ready when
+        a URL is first judged by them.
+        """
         kept = body if error is None and body else None
         origin.closure = closure_for(error) if error is not None else None
         origin.known_until = epoch(fetched_at) + self.config.robots.max_age_s
         origin.has_rules = kept is not None
         self._drop_rules(origin)
-        rules = None if kept is None else self._keep_rules(origin, kept)
-        delay = rules.crawl_delay if rules is not None else None
-        origin.crawl_delay_s = self._capped(delay)
+        asked = Asked() if kept is None else self._asked(kept, self.agent, rules)
+        if kept is not None and rules is None:
+            rules = robots.packed(asked)
+        origin.crawl_delay_s = self._capped(asked.crawl_delay)
         self.connection.execute(
             """
             UPDATE origins
             SET robots_status = ?, robots_error = ?, robots_fetched_at = ?, robots_body = ?,
-                crawl_delay = ?
+                robots_agent = ?, robots_rules = ?, robots_widened = ?, crawl_delay = ?
             WHERE id = ?
             """,
-            (status, error, fetched_at, kept, delay, origin.id),
-        )
+            (
+                status, error, fetched_at, kept, self.agent, None if kept is None else rules,
+                asked.widened, asked.crawl_delay, origin.id,
+            ),
+        )  # fmt: skip
+        return asked.sitemaps
 
     def _capped(self, delay_s: float | None) -> float:
         return min(delay_s or 0.0, self.config.robots.crawl_delay_max_s)

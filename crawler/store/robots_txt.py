@@ -5,6 +5,8 @@ Lives on the writer's thread. Its origin opens or closes, and the sitemaps that 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from crawler.config import Config
@@ -85,19 +87,21 @@ class RobotsFiles(msgspec.Struct, frozen=True):
         )
 
     def _learn(self, arrival: Arrival, ruling: RobotsRuling, origin: Origin, now: float) -> None:
-        self.origins.learn(
+        visit = arrival.visit
+        sitemaps = self.origins.learn(
             origin,
-            status=arrival.visit.reply.status,
-            body=arrival.visit.robots_body if ruling.has_rules else None,
+            status=visit.reply.status,
+            body=visit.robots_body if ruling.has_rules else None,
+            rules=visit.robots_rules,
             fetched_at=iso(now),
             error=ruling.failed,
         )
         if origin.closure is not None:
             self._close_waiting(origin)
         else:
-            self._admit_sitemaps(origin)
+            self._admit_sitemaps(origin, sitemaps)
 
-    def _admit_sitemaps(self, origin: Origin) -> None:
+    def _admit_sitemaps(self, origin: Origin, sitemaps: Sequence[str]) -> None:
         """The sitemaps that robots.txt names, or the well-known place where it names none.
 
         https://www.sitemaps.org/protocol.html#submit_robots
@@ -111,8 +115,7 @@ class RobotsFiles(msgspec.Struct, frozen=True):
         ):
             return
         robots_id = self._row_of_robots(origin)
-        rules = self.origins.rules(origin)
-        named = rules.sitemaps[:MAX_SITEMAPS] if rules is not None else ()
+        named = sitemaps[:MAX_SITEMAPS] if config.robots.obey else ()
         for place in named or ("/sitemap.xml",):
             target, _ = urls.resolve(place, home, rules=UrlRules.of(config))
             self.url_table.recall((target.hash,))

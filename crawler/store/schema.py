@@ -346,3 +346,12 @@ def scopes_are_those_of_a_run(db: Database) -> None:
     """A key tells which run's seeds made it last, so that it goes when its seeds do."""
     db.execute("ALTER TABLE scopes ADD COLUMN run_id INTEGER")
     db.execute("CREATE INDEX seeds_url_id ON seeds(url_id)")
+
+
+@migrations()
+def rules_are_kept_as_they_were_read(db: Database) -> None:
+    """What a robots.txt asks of one agent, and for how many lines that is more than it says; and
+    the gap that a host's 429 and 503 have brought about, which is not its whole gap."""
+    for column in ("robots_agent TEXT", "robots_rules BLOB", "robots_widened INTEGER"):
+        db.execute(f"ALTER TABLE origins ADD COLUMN {column}")
+    db.execute("ALTER TABLE hosts ADD COLUMN penalty_ms INTEGER")

@@ -1,0 +1,38 @@
+"""What can the robots.txt of many hosts make the conductor hold, and how long keep it busy?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.crawls import check_whole, config, crawl_apart, rows
+from tests.sites.web import Web
+
+HOSTS = 60
+RULES = "User-agent: *\n" + "\n".join(f"Disallow: /%{n:x}*%{n:x}" for n in range(27_000))
+PEAK_KB = 200_000
+"""Of the conductor; the files themselves are 30 MB, and made ready at once they took 1 GB."""
+
+
+@pytest.mark.timeout(300)
+def test_large_files_of_many_hosts_fill_no_memory(web: Web, tmp_path: Path) -> None:
+    seeds = []
+    for number in range(HOSTS):
+        host = web.host(f"127.8.{number // 200}.{number % 200 + 1}")
+        host.robots(RULES[: 500 * 1024])
+        host.page("/", links=["/a", "/%9*%9x"])
+        host.page("/a")
+        seeds.append(host.url())
+    database = tmp_path / "crawl.db"
+    process = crawl_apart(database, *seeds, settings=config(), workers=2)
+    said, _ = process.communicate(timeout=250)
+    state, reason, _, pages, peak_kb = said.decode().split()
+    assert (state, reason, int(pages)) == ("finished", "finished", 2 * HOSTS)
+    assert int(peak_kb) < PEAK_KB
+    [(hosts, widened)] = rows(
+        database, "SELECT count(*), min(robots_widened) FROM origins WHERE robots_widened > 0"
+    )
+    assert hosts == HOSTS, "that a limit was hit is seen"
+    assert widened > 10_000
+    check_whole(database)
