@@ -329,7 +329,10 @@ def status(db: Path | None) -> None:
 @click.option("--csv", "form", flag_value="csv", help="Write CSV.")
 @click.option("--json", "form", flag_value="json", help="Write a JSON object a row.")
 @click.option("--limit", type=click.IntRange(min=0), help="Rows.  [default: 50, all for a file]")
-def query(name: str | None, db: Path | None, form: str | None, limit: int | None) -> None:
+@click.option("--wide", is_flag=True, help="Shorten nothing to fit the window; show ids, too.")
+def query(
+    name: str | None, db: Path | None, form: str | None, limit: int | None, wide: bool
+) -> None:
     """Answer a question by its NAME, such as broken_links; without one, list them all."""
     path = db or _newest()
     with queries.reading(path) as connection, _standard_output():
@@ -338,9 +341,12 @@ def query(name: str | None, db: Path | None, form: str | None, limit: int | None
             return
         rows = queries.ask(connection, name)
         if form is None:
-            shown = ROWS_SHOWN if limit is None else limit
-            if table.show_table(rows, shown, Screen(Stream(1))):
-                _complain(f"There are more than {shown} rows; --limit N shows more")
+            most = ROWS_SHOWN if limit is None else limit
+            shown = table.show_table(rows, most, Screen(Stream(1)), wide=wide)
+            if shown.more:
+                _complain(f"There are more than {most} rows; --limit N shows more")
+            if shown.shortened:
+                _complain("Shortened to fit this window; --wide shows all of it")
             return
         with open(1, "w", encoding="utf-8", errors="replace", newline="", closefd=False) as out:
             FORMS[form](rows, limit, out)

@@ -65,6 +65,7 @@ class Screen(Console):
     """A console on a descriptor; one whose reader is gone stays silent."""
 
     def __init__(self, stream: Stream) -> None:
+        self._stream = stream
         super().__init__(
             file=cast(TextIO, stream),
             markup=False,
@@ -72,6 +73,16 @@ class Screen(Console):
             emoji=False,
             width=None if stream.isatty() else WIDE,
         )
+
+    @property
+    def places(self) -> int:
+        """Columns of the window that is written to; rich asks the standard streams, which may be
+        another's. ``COLUMNS`` counts first."""
+        try:
+            own = os.get_terminal_size(self._stream.fileno()).columns
+        except OSError:
+            own = 0
+        return self.width if "COLUMNS" in os.environ else own or self.width
 
     def on_broken_pipe(self) -> None:
         """The reader has gone: say nothing more."""

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 
 from crawler.faces import table
 from crawler.faces.screen import Screen, Stream
+from crawler.faces.table import Shown
 from crawler.store.queries import Rows
 from tests.faces.conftest import STYLE, Terminal
 
@@ -61,10 +63,12 @@ def test_csv_on_a_terminal_commands_nothing(terminal: Terminal) -> None:
     assert "\x1b" not in shown
 
 
-def test_a_table_on_a_terminal_breaks_no_address_and_leaves_no_blanks(terminal: Terminal) -> None:
+def test_a_wide_table_on_a_terminal_breaks_no_address_and_leaves_no_blanks(
+    terminal: Terminal,
+) -> None:
     long = "http://example.org/" + "x" * 300
     asked = Rows(("url", "status", "title"), iter([(long, 200, None), ("漢字", 99_999_999, "b")]))
-    table.show_table(asked, 5, terminal.screen)
+    assert table.show_table(asked, 5, terminal.screen, wide=True) == Shown(more=False)
     assert STYLE.sub("", terminal.shown()).split("\r\n") == [
         f"url{'':117}  status    title",
         f"{long}       200",
@@ -73,12 +77,63 @@ def test_a_table_on_a_terminal_breaks_no_address_and_leaves_no_blanks(terminal: 
     ]
 
 
+def lines_of(terminal: Terminal) -> list[str]:
+    """What stands on a terminal, without its styles."""
+    return STYLE.sub("", terminal.shown()).split("\r\n")[:-1]
+
+
+def test_on_a_terminal_a_table_fits_the_window_without_ids(terminal: Terminal) -> None:
+    page, link = (
+        "http://example.org/harbours/atlantis/page.html",
+        f"http://example.org/{'x' * 90}/end",
+    )
+    asked = Rows(
+        ("page", "link", "anchor", "status", "target_id"),
+        iter(
+            [
+                (page, link, "The harbour of Atlantis, as it was", 404, 17),
+                (page, link, "漢字", 404, 18),
+            ]
+        ),
+    )
+    assert table.show_table(asked, 5, terminal.screen) == Shown(more=False, shortened=True)
+    assert lines_of(terminal) == [
+        "page              link              anchor            status",
+        "http:…/page.html  http:…xxxxxx/end  The harbour of …     404",
+        "http:…/page.html  http:…xxxxxx/end  漢字                 404",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("columns", "shown"),
+    [
+        (("id", "source_id"), "id  source_id"),
+        (tuple(f"column_number_{at}" for at in range(9)), "column_…  " * 4 + "column_n…  column_n…"),
+        (("identity", "paid"), "identity  paid"),
+    ],
+    ids=["ids alone", "more columns than have room", "no ids"],
+)
+def test_columns_that_say_something_are_shown_as_far_as_there_is_room(
+    terminal: Terminal, columns: tuple[str, ...], shown: str
+) -> None:
+    table.show_table(Rows(columns, iter([])), 5, terminal.screen)
+    assert lines_of(terminal) == [shown]
+
+
+def test_no_line_is_wider_than_the_window_whatever_stands_there(terminal: Terminal) -> None:
+    for count in range(1, 12):
+        for text in ("漢" * 50, "http://h.test/" + "字" * 50, "x", ""):
+            asked = Rows(tuple("abcdefghijkl"[:count]), iter([(text,) * count, (7,) * count]))
+            table.show_table(asked, 5, terminal.screen)
+            assert all(cell_len(line) <= 60 for line in lines_of(terminal))
+
+
 def test_a_table_for_no_terminal_cuts_nothing_and_says_when_there_is_more(tmp_path: Path) -> None:
     long = "http://example.org/" + "x" * 300
     with (tmp_path / "out").open("wb") as file:
         screen = Screen(Stream(file.fileno()))
-        assert table.show_table(rows(long, "[bold]"), 2, screen)
-        assert not table.show_table(rows(long), 3, screen)
+        assert table.show_table(rows(long, "[bold]"), 2, screen) == Shown(more=True)
+        assert table.show_table(rows(long), 3, screen) == Shown(more=False)
     lines = (tmp_path / "out").read_text(encoding="utf-8").splitlines()
     assert lines[1].split() == [long, "[bold]"]
     assert len(lines) == 3 + 4
