@@ -27,7 +27,7 @@ from crawler import __version__
 from crawler.config import AUTHORITIES, Setting, load
 from crawler.crawl import Crawl, Plan, complaint
 from crawler.errors import CrawlError, Interrupted, StorageError, UsageError
-from crawler.faces import explain, progress, summary, table, wording
+from crawler.faces import explain, progress, schema, summary, table, wording
 from crawler.faces.progress import Face
 from crawler.faces.screen import Screen, Stream
 from crawler.loader import STDIN, default_database, read_seeds, refuse_to_mix
@@ -35,6 +35,7 @@ from crawler.policy.agent import PRODUCT, robots_token
 from crawler.policy.seeds import read_line
 from crawler.policy.urls import UrlRules
 from crawler.store import database, queries
+from crawler.store.queries import Rows
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 DATA = database.DATA
@@ -57,6 +58,12 @@ Examples:
   crawler query
   crawler query broken_links --db data/example.db
   crawler query skipped_urls --csv > skipped.csv
+"""
+CHANGES_EXAMPLES = """\b
+Examples:
+  crawler changes
+  crawler changes --since 2026-11-01 --csv > changes.csv
+  crawler changes --from 2 --to 5
 """
 EPILOG = """\b
 A first look, without internet:
@@ -323,9 +330,23 @@ def status(db: Path | None) -> None:
         summary.show(summary.of_moment(connection, path), Screen(Stream(1)))
 
 
+def form_options(command: Command) -> Command:
+    """How rows are given."""
+    for option in (
+        click.option(
+            "--limit", type=click.IntRange(min=0), help="Rows.  [default: 50, all for a file]"
+        ),
+        click.option("--json", "form", flag_value="json", help="Write a JSON object a row."),
+        click.option("--csv", "form", flag_value="csv", help="Write CSV."),
+    ):
+        command = option(command)
+    return command
+
+
 @cli.command(epilog=QUERY_EXAMPLES)
 @click.argument("name", required=False)
 @db_option("The database.  [default: the one in data/ that was written last]")
+<<<<<<< HEAD
 @click.option("--csv", "form", flag_value="csv", help="Write CSV.")
 @click.option("--json", "form", flag_value="json", help="Write a JSON object a row.")
 @click.option("--limit", type=click.IntRange(min=0), help="Rows.  [default: 50, all for a file]")
@@ -333,12 +354,17 @@ def status(db: Path | None) -> None:
 def query(
     name: str | None, db: Path | None, form: str | None, limit: int | None, wide: bool
 ) -> None:
+=======
+@form_options
+def query(name: str | None, db: Path | None, form: str | None, limit: int | None) -> None:
+>>>>>>> df7ad61 (Tell what columns mean and what changed between runs, and refuse what acts by itself in a file)
     """Answer a question by its NAME, such as broken_links; without one, list them all."""
     path = db or _newest()
     with queries.reading(path) as connection, _standard_output():
         if name is None:
             table.show_views(queries.views(connection), Screen(Stream(1)))
             return
+<<<<<<< HEAD
         rows = queries.ask(connection, name)
         if form is None:
             most = ROWS_SHOWN if limit is None else limit
@@ -347,9 +373,57 @@ def query(
                 _complain(f"There are more than {most} rows; --limit N shows more")
             if shown.shortened:
                 _complain("Shortened to fit this window; --wide shows all of it")
+=======
+        _show(queries.ask(connection, name), form, limit)
+
+
+def _show(rows: Rows, form: str | None, limit: int | None) -> None:
+    if form is None:
+        shown = ROWS_SHOWN if limit is None else limit
+        if table.show_table(rows, shown, Screen(Stream(1))):
+            _complain(f"There are more than {shown} rows; --limit N shows more")
+        return
+    with open(1, "w", encoding="utf-8", errors="replace", newline="", closefd=False) as out:
+        FORMS[form](rows, limit, out)
+
+
+@cli.command(name="changes", epilog=CHANGES_EXAMPLES)
+@db_option("The database.  [default: the one in data/ that was written last]")
+@click.option("--since", metavar="DATE", help="Compare with the last run before this date.")
+@click.option("--from", "older", type=int, metavar="RUN", help="Compare with this run.")
+@click.option("--to", "newer", type=int, metavar="RUN", help="Compare this one, not the newest.")
+@form_options
+def show_changes(
+    db: Path | None,
+    since: str | None,
+    older: int | None,
+    newer: int | None,
+    form: str | None,
+    limit: int | None,
+) -> None:
+    """Tell what changed since the crawl before: what is new, changed, gone, moved or back again."""
+    if since is not None and older is not None:
+        raise UsageError("--since and --from both say what to compare with; give one of them")
+    path = db or _newest()
+    with queries.reading(path) as connection, _standard_output():
+        compared = queries.pair(connection, since=since, older=older, newer=newer)
+        if compared is None:
+            _complain("There is no finished run before; nothing to compare with")
+>>>>>>> df7ad61 (Tell what columns mean and what changed between runs, and refuse what acts by itself in a file)
             return
-        with open(1, "w", encoding="utf-8", errors="replace", newline="", closefd=False) as out:
-            FORMS[form](rows, limit, out)
+        _complain(f"From run {compared.older} to run {compared.newer}")
+        _show(queries.changes(connection, compared), form, limit)
+
+
+@cli.command(name="schema")
+@db_option("The database.  [default: the one in data/ that was written last]")
+def show_schema(db: Path | None) -> None:
+    """Tell what each table and column means, and how to unpack a body."""
+    path = db or _newest()
+    with queries.reading(path) as connection, _standard_output():
+        told = schema.lines(queries.tables(connection), queries.views(connection), str(path))
+        for line in told:
+            click.echo(line)
 
 
 @cli.command(name="explain")

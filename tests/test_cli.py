@@ -760,3 +760,40 @@ def test_version_and_help(crawler: Terminal) -> None:
     help_of = {name: run(cli, [name, "--help"]).output for name in cli.commands}
     assert "Examples:\n    crawler crawl seeds.txt\n" in help_of["crawl"]
     assert all(text.startswith(f"Usage: crawler {name} ") for name, text in help_of.items())
+
+
+def test_changes_are_told_by_run_or_date(crawler: Terminal, story: Web) -> None:
+    seeds = crawler.seeds(story.url("/"))
+    crawler("crawl", seeds)
+    assert "nothing to compare with" in crawler("changes").err
+    story.page("/a", title="Other")
+    crawler("crawl", seeds)
+    told = crawler("changes", "--csv")
+    assert "From run 1 to run 2" in told.err
+    assert told.out.splitlines()[1].startswith(f'changed,{story.url("/a")},"title, text",Same,')
+    assert crawler("changes", "--from", "1", "--to", "2", "--csv").out == told.out
+    wrong = crawler("changes", "--from", "7")
+    assert (wrong.code, wrong.err.splitlines()[-1]) == (2, "crawler: no run 7 (there are 1 to 2)")
+
+
+def test_the_schema_is_told(crawler: Terminal, story: Web) -> None:
+    crawler("crawl", crawler.seeds(story.url("/")))
+    told = crawler("schema")
+    assert told.code == 0
+    assert "zlib.decompress(packed)" in told.out
+
+
+@pytest.mark.parametrize("view", ["endless", "sorted"])
+def test_a_query_that_does_not_end_is_ended_by_ctrl_c(
+    crawler: Terminal, story: Web, view: str
+) -> None:
+    crawler("crawl", crawler.seeds(story.url("/")))
+    numbers = "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT n FROM t"
+    with closing(database.sqlite3.connect(crawler.folder / "data" / "seeds.db")) as connection:
+        connection.execute(f"CREATE VIEW endless AS SELECT max(n) FROM ({numbers})")
+        connection.execute(f"CREATE VIEW sorted AS SELECT n FROM ({numbers}) ORDER BY n % 7, n")
+    with crawler.start("query", view, "--db", "data/seeds.db") as process:
+        gevent.sleep(1.5)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 130

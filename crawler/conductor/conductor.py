@@ -149,6 +149,7 @@ class Conductor:
             self._drain_until = now + self._config.run.drain_s
         else:
             self._drain_until = now
+            self._writer.hurry()
             self._ended.set()
         self._wake_dispatcher.set()
 

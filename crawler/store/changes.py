@@ -2,7 +2,7 @@
 
 A page's state after a run is what its last visit up to then said: what it answered, and the
 document that was known of it. Title, text, status and canonical make a change; bytes alone make
-a page `touched`. Nobody can tell what became of a page behind an error, 429 or 5xx.
+a page `touched`. Nobody can tell what became of a page behind an error, 429, 5xx or a wall.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ DIFFERENCES = f"""
                 CASE
                     WHEN visits.status BETWEEN 200 AND 299
                         AND (visits.error IS NULL OR visits.error IN ({KEPT}))
+                        AND visits.challenge IS NULL
                     THEN visits.id
                 END
             ) OVER up_to_it AS document_id,
@@ -50,6 +51,7 @@ DIFFERENCES = f"""
             CASE
                 WHEN known.document_id = answer.id THEN 'there'
                 WHEN answer.error IS NOT NULL THEN 'unreachable'
+                WHEN answer.challenge IS NOT NULL THEN 'unreachable'
                 WHEN answer.status = 429 OR answer.status >= 500 THEN 'unreachable'
                 WHEN answer.status IN (404, 410) THEN 'gone'
                 WHEN answer.redirect_to_id IS NOT NULL THEN 'moved'
@@ -144,13 +146,16 @@ DIFFERENCES = f"""
         judged.change,
         CASE
             WHEN judged.change NOT IN ('new', 'touched')
-            THEN substr(
-                CASE WHEN judged.new_status = 1 THEN ', status' ELSE '' END
-                    || CASE WHEN judged.new_place = 1 THEN ', redirect' ELSE '' END
-                    || CASE WHEN judged.new_title = 1 THEN ', title' ELSE '' END
-                    || CASE WHEN judged.new_text = 1 THEN ', text' ELSE '' END
-                    || CASE WHEN judged.new_canonical = 1 THEN ', canonical' ELSE '' END,
-                3
+            THEN nullif(
+                substr(
+                    CASE WHEN judged.new_status = 1 THEN ', status' ELSE '' END
+                        || CASE WHEN judged.new_place = 1 THEN ', redirect' ELSE '' END
+                        || CASE WHEN judged.new_title = 1 THEN ', title' ELSE '' END
+                        || CASE WHEN judged.new_text = 1 THEN ', text' ELSE '' END
+                        || CASE WHEN judged.new_canonical = 1 THEN ', canonical' ELSE '' END,
+                    3
+                ),
+                ''
             )
         END AS what,
         CASE

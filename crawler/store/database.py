@@ -10,16 +10,18 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pysqlite3.dbapi2 as sqlite3
 import sqlite_utils
+from gevent import monkey
 from sqlite_utils import utils as sqlite_utils_library
 
 from crawler.errors import StorageError, UsageError
-from crawler.store import lock, views
+from crawler.store import columns, foreign, lock, views
 from crawler.store.schema import APPLICATION_ID, migrations
 
 Connection = Any
@@ -31,17 +33,47 @@ SQLiteError: type[Exception] = sqlite3.Error
 UNFIT: tuple[type[Exception], ...] = (sqlite3.IntegrityError, sqlite3.DataError)
 """Errors of a value that the tables do not take, which no disk or lock is to blame for."""
 MAGIC = b"SQLite format 3\x00"
-BUSY_TIMEOUT_MS = 60_000
+BUSY_S = 60.0
+BUSY_TOLD_S = 2.0
+"""So long a lock of another program is waited for, and so long in silence."""
+BUSY_STEP_S = 0.05
+OPCODES_BETWEEN_LOOKS = 20_000
+"""About a millisecond of SQLite's work."""
 WAL_LIMIT_BYTES = 64 * 1024 * 1024
 """The WAL is cut back to this size at a checkpoint."""
 
 _log = logging.getLogger(__name__)
+_sleep = monkey.get_original("time", "sleep")
+"""Of a thread, not of a greenlet: the writer's has no hub."""
 
 # pysqlite3 asks a value that is no int, float, str or bytes in three ways whether it wants to be
 # something else, which costs 0.7 us each time; one that has an adapter is not asked.
 _PLAIN = {None: None, False: 0, True: 1}
 sqlite3.register_adapter(type(None), _PLAIN.get)
 sqlite3.register_adapter(bool, _PLAIN.get)
+
+
+class _Patience:
+    """Waits for a lock that another program holds, and tells of it. SQLite calls it again and
+    again, with how often it has."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._since = self._told = 0.0
+
+    def __call__(self, calls: int) -> bool:
+        now = time.monotonic()
+        if calls == 0:
+            self._since, self._told = now, now + BUSY_TOLD_S
+        if now >= self._told:
+            self._told = now + BUSY_S
+            _log.warning(
+                "%s: another program holds a lock on the file; waiting for it, %d s at most",
+                self._path,
+                BUSY_S,
+            )
+        _sleep(BUSY_STEP_S)
+        return now < self._since + BUSY_S
 
 
 def open_for_writing(path: Path) -> Connection:
@@ -61,12 +93,14 @@ def open_for_writing(path: Path) -> Connection:
         connection = sqlite3.connect(
             str(path), isolation_level=None, check_same_thread=False, cached_statements=256
         )
-        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        connection.set_busy_handler(_Patience(path))
+        connection.execute("PRAGMA trusted_schema = OFF")
         try:
             if log_is_gone and _was_cut_short(connection):
                 _refuse_torn(connection, path, was_removed=was_removed)
             if existing:
                 _refuse_unknown(connection, path)
+                foreign.refuse_acting(connection, path, writing=True)
             _prepare(connection, path, existing=existing)
         except BaseException:
             connection.close()
@@ -93,7 +127,9 @@ def open_for_reading(path: Path) -> Connection:
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA busy_timeout = 5000")
         connection.execute("PRAGMA query_only = ON")
+        connection.execute("PRAGMA trusted_schema = OFF")
         _refuse_unknown(connection, path)
+        foreign.refuse_acting(connection, path, writing=False)
     return connection
 
 
@@ -108,8 +144,11 @@ def _prepare(connection: Connection, path: Path, *, existing: bool) -> None:
     connection.execute("PRAGMA cache_size = -20480")
     connection.execute("PRAGMA wal_autocheckpoint = 4000")
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    # A person's own view of a table is no reason not to replace that table.
+    connection.execute("PRAGMA legacy_alter_table = ON")
     migrations.apply(database)
     views.refresh(connection)
+    columns.refresh(connection)
     _forget_statistics(connection)
     # A write, so that a read-only place is found out before any request is made.
     connection.execute("BEGIN IMMEDIATE")
@@ -144,6 +183,16 @@ def _back_up(connection: Connection, path: Path) -> None:
     finally:
         os.close(descriptor)
     part.replace(copy)
+
+
+def interruptible(connection: Connection, stops: Callable[[], bool]) -> None:
+    """Let what a connection does end when `stops` says so, or raises: the error is `is_stop`."""
+    connection.set_progress_handler(stops, OPCODES_BETWEEN_LOOKS)
+
+
+def is_stop(error: BaseException) -> bool:
+    """Was a statement ended by `interruptible`?"""
+    return getattr(error, "sqlite_errorname", None) == "SQLITE_INTERRUPT"
 
 
 def wal_of(path: Path) -> Path:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from sqlite_utils import Database, Migrations
 
+from crawler.store import columns
+
 APPLICATION_ID = 0x43524C52
 """``PRAGMA application_id``: "CRLR", so that we know our own files."""
 
@@ -230,7 +232,7 @@ TABLES = (
 def first_schema(db: Database) -> None:
     """Tables and indexes of version 0.1."""
     for statement in TABLES:
-        db.execute(statement)
+        db.execute(columns.annotated(statement))
 
 
 @migrations()
@@ -349,9 +351,25 @@ def scopes_are_those_of_a_run(db: Database) -> None:
 
 
 @migrations()
+<<<<<<< HEAD
 def rules_are_kept_as_they_were_read(db: Database) -> None:
     """What a robots.txt asks of one agent, and for how many lines that is more than it says; and
     the gap that a host's 429 and 503 have brought about, which is not its whole gap."""
     for column in ("robots_agent TEXT", "robots_rules BLOB", "robots_widened INTEGER"):
         db.execute(f"ALTER TABLE origins ADD COLUMN {column}")
     db.execute("ALTER TABLE hosts ADD COLUMN penalty_ms INTEGER")
+=======
+def columns_have_a_dictionary(db: Database) -> None:
+    """What each column means; filled whenever a version says something else of them."""
+    db.execute(
+        """
+        CREATE TABLE columns_help (
+            "table" TEXT NOT NULL,
+            "column" TEXT NOT NULL,
+            meaning TEXT NOT NULL,
+            unit TEXT,
+            UNIQUE ("table", "column")
+        ) STRICT
+        """
+    )
+>>>>>>> df7ad61 (Tell what columns mean and what changed between runs, and refuse what acts by itself in a file)

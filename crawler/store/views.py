@@ -87,6 +87,7 @@ VIEWS = changes.VIEWS | {
                 WHEN cause.state = 'queued'
                     OR cause.status BETWEEN 200 AND 299
                     OR hosts.blocked_until IS NOT NULL
+                    OR pages.challenge IS NOT NULL
                 THEN 0
                 ELSE 1
             END AS certain,
@@ -99,6 +100,7 @@ VIEWS = changes.VIEWS | {
         JOIN urls AS cause ON cause.id = broken.cause_id
         JOIN urls AS target ON target.id = current_links.target_id
         LEFT JOIN hosts ON hosts.id = cause.host_id
+        LEFT JOIN pages ON pages.id = cause.id
     """,
     "redirect_chains": """
         -- Redirects hop by hop, from each URL that starts a chain.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -13,6 +15,7 @@ from gevent.threadpool import ThreadPool
 
 from crawler import failpoints
 from crawler.config import Config
+from crawler.errors import Interrupted
 from crawler.policy.seeds import Seed
 from crawler.store import runs
 from crawler.store.clock import Clock
@@ -20,6 +23,8 @@ from crawler.store.contract import Arrival, HostPace, Needs, Settled, Supplies
 from crawler.store.database import (
     Connection,
     SQLiteError,
+    interruptible,
+    is_stop,
     open_for_writing,
     storage_errors,
     wal_of,
@@ -32,6 +37,7 @@ from crawler.store.runs import Start
 from crawler.store.schema import LINKS_BY_TARGET
 
 Result = TypeVar("Result")
+HURRY_S = 5.0
 CLOSING_MS = 1000
 """So long each step of closing waits for others who use the file: an end is not held up by them."""
 CHECKPOINT = "PRAGMA wal_checkpoint(TRUNCATE)"
@@ -64,6 +70,7 @@ class Writer:
         self.run_id = 0
         self._log_told_bytes = LONG_LOG_BYTES
         self._ended_well = False
+        self._stop_at = math.inf
 
     def __repr__(self) -> str:
         return f"<Writer {self.path} run {self.run_id}>"
@@ -77,6 +84,7 @@ class Writer:
         self._lock = WriterLock(self.path)
         try:
             self._connection = open_for_writing(self.path)
+            interruptible(self._connection, lambda: time.monotonic() > self._stop_at)
             failpoints.reached("opened")
             start = runs.start(
                 self._connection, self._config, seeds_file=seeds_file, version=version,
@@ -153,6 +161,10 @@ class Writer:
         )
         self._ended_well = state != "failed"
 
+    def hurry(self) -> None:
+        """Whatever the database is at ends within `HURRY_S`; what is not stored is undone."""
+        self._stop_at = time.monotonic() + HURRY_S
+
     def close(self) -> None:
         """Bring the WAL into the file, close it, and let go of the lock."""
         try:
@@ -186,6 +198,8 @@ class Writer:
         with storage_errors(self.path):
             outcome: Result | _Caught = self._pool.apply(_catching, (change,))
             if isinstance(outcome, _Caught):
+                if is_stop(outcome.error):
+                    raise Interrupted(f"{self.path}: stopped while SQLite was at work")
                 raise outcome.error
             return outcome
 

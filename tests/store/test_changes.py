@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
+from crawler.errors import UsageError
+from crawler.store import queries
 from crawler.store.database import Connection, open_for_writing
 from tests.crawls import config, crawl, rows
 from tests.sites.server import Answer
@@ -34,6 +36,7 @@ class Seen(NamedTuple):
     leads_to: int | None = None
     truncated: str | None = None
     unchanged: bool = False
+    challenge: str | None = None
 
 
 def page(title: str = "A", text: int = 1, canonical: str | None = None, body: int = 1) -> Seen:
@@ -44,6 +47,8 @@ THERE = page()
 GONE, GONE_FOR_GOOD, FORBIDDEN = Seen(404), Seen(410), Seen(403)
 BUSY, BROKEN, SILENT = Seen(429), Seen(503), Seen(None, "timeout")
 MOVED, MOVED_ON = Seen(301, leads_to=ELSEWHERE), Seen(301, leads_to=FURTHER)
+WALL = Seen(403, challenge="cloudflare")
+WALL_OF_200 = page("Just a moment", 7, body=7)._replace(challenge="cloudflare")
 UNCHANGED = Seen(304, unchanged=True)
 TOO_LARGE = page()._replace(error="too_large", truncated="length")
 CUT = page(text=9, body=9)._replace(truncated="disconnect")
@@ -74,8 +79,8 @@ def record(connection: Connection, history: History) -> None:
     )
     connection.executemany(
         "INSERT INTO visits (run_id, url_id, kind, method, attempt, started_at, status, error, "
-        "title, text_hash, canonical, body_id, redirect_to_id, truncated, not_modified) "
-        "VALUES (?, ?, 'page', 'GET', 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "title, text_hash, canonical, body_id, redirect_to_id, truncated, not_modified, challenge) "
+        "VALUES (?, ?, 'page', 'GET', 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [(run, PAGE, MOMENT, *seen) for run, seen in enumerate(history, 1) if seen is not None],
     )
     connection.execute("COMMIT")
@@ -101,6 +106,8 @@ CASES = [
     ("too many requests", [THERE, BUSY], [("unreachable", "status", "200")]),
     ("404", [THERE, GONE], [("gone", "status", "200")]),
     ("410", [THERE, GONE_FOR_GOOD], [("gone", "status", "200")]),
+    ("a wall", [THERE, WALL], [("unreachable", "status", "200")]),
+    ("a wall that calls itself good", [THERE, WALL_OF_200], [("unreachable", None, None)]),
     ("a redirect", [THERE, MOVED], [("moved", "status", "200")]),
     ("back after silence", [SILENT, THERE], [("returned", "status, title, text", None)]),
     ("back after an outage", [THERE, BROKEN, THERE], [("returned", "status", "503")]),
@@ -261,3 +268,69 @@ def test_a_site_that_is_down_is_not_gone(web: Web, tmp_path: Path) -> None:
     assert rows(database, "SELECT change, count(*) FROM changes GROUP BY change") == [
         ("unreachable", 2)
     ]
+
+
+# Which runs are compared
+
+
+@pytest.fixture
+def three(connection: Connection) -> Connection:
+    """Runs that began on the first of three months; the second did not come to its end."""
+    record(connection, [THERE, page("B"), GONE])
+    for run in (1, 2, 3):
+        connection.execute(
+            "UPDATE runs SET started_at = ? WHERE id = ?", (f"2026-0{run}-01T12:00:00.000Z", run)
+        )
+    connection.execute("UPDATE runs SET finish_reason = 'signal' WHERE id = 2")
+    return connection
+
+
+@pytest.mark.parametrize(
+    ("asked", "compared"),
+    [
+        ({}, (1, 3)),
+        ({"older": 2}, (2, 3)),
+        ({"older": 1, "newer": 2}, (1, 2)),
+        ({"newer": 2}, (1, 2)),
+        ({"since": "2026-02-01"}, (1, 3)),
+        ({"since": "2026-02-02"}, (2, 3)),
+        ({"since": "2026-02-01T13:00:00+02:00"}, (1, 3)),
+        ({"since": "2026-02-01T15:00:00+02:00"}, (2, 3)),
+        ({"since": "2026-02-15", "newer": 3}, (2, 3)),
+    ],
+)
+def test_runs_are_chosen_by_number_or_date(
+    three: Connection, asked: dict[str, Any], compared: tuple[int, int]
+) -> None:
+    assert queries.pair(three, **asked) == queries.Pair(*compared)
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"older": 4}, "no run 4 (there are 1 to 3)"),
+        ({"older": 3}, "run 3 is not before run 3"),
+        ({"older": 3, "newer": 1}, "run 3 is not before run 1"),
+        ({"since": "yesterday"}, "--since yesterday: is no date; write it as 2026-11-30"),
+        ({"since": "2026-01-01"}, "no run began before then (the first began 2026-01-01T12:00"),
+        ({"since": "2026-04-01"}, "run 3 is not before run 3"),
+    ],
+)
+def test_runs_that_cannot_be_compared_are_refused(
+    three: Connection, asked: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(UsageError) as refused:
+        queries.pair(three, **asked)
+    assert told in str(refused.value)
+
+
+def test_a_first_run_has_nothing_to_be_compared_with(connection: Connection) -> None:
+    assert queries.pair(connection) is None
+    record(connection, [THERE])
+    assert queries.pair(connection) is None
+
+
+def test_what_is_told_of_two_runs_is_what_their_view_says(three: Connection) -> None:
+    told = queries.changes(three, queries.Pair(1, 2))
+    assert told.columns[:4] == ("change", "url", "what", "before")
+    assert [row[:4] for row in told.rows] == [("changed", URLS[PAGE], "title", "A")]

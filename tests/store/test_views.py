@@ -111,6 +111,16 @@ def test_a_persons_own_views_stay_beside_ours(first_version: Path) -> None:
     assert rows(first_version, "SELECT * FROM my_pages") == [("http://127.0.0.1:8765/",)]
 
 
+@pytest.mark.parametrize("table", ["bodies", "pages", "visits", "urls", "links", "texts"])
+def test_a_persons_own_view_of_a_table_outlives_its_migrations(
+    first_version: Path, table: str
+) -> None:
+    change(first_version, f"CREATE VIEW mine AS SELECT count(*) AS rows FROM {table}")
+    before = rows(first_version, "SELECT * FROM mine")
+    open_once(first_version)
+    assert rows(first_version, "SELECT * FROM mine") == before
+
+
 @pytest.mark.parametrize("kind", ["VIEW touched AS SELECT 7 AS x", "TABLE touched (x)"])
 def test_what_bears_the_name_of_a_newer_view_of_ours_stays_and_is_told(
     first_version: Path, kind: str, caplog: pytest.LogCaptureFixture
