@@ -13,7 +13,7 @@ import signal
 import ssl
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -25,14 +25,15 @@ import gevent
 
 from crawler import __version__
 from crawler.config import AUTHORITIES, Setting, load
-from crawler.crawl import Crawl, Plan, complaint
+from crawler.crawl import CONDITIONS, Crawl, Plan, complaint
 from crawler.errors import CrawlError, Interrupted, StorageError, UsageError
 from crawler.faces import explain, progress, schema, summary, table, wording
 from crawler.faces.progress import Face
 from crawler.faces.screen import Screen, Stream
 from crawler.loader import STDIN, default_database, read_seeds, refuse_to_mix
+from crawler.policy import urls
 from crawler.policy.agent import PRODUCT, robots_token
-from crawler.policy.seeds import read_line
+from crawler.policy.seeds import Seed, read_line
 from crawler.policy.urls import UrlRules
 from crawler.store import database, queries
 from crawler.store.queries import Rows
@@ -71,7 +72,7 @@ A first look, without internet:
 \b
 Exit codes:
   0 finished   2 wrong usage, seeds or settings   3 storage
-  5 no seed could be fetched   130 interrupted   1 a bug
+  4 what --fail-on names   5 no seed could be fetched   130 interrupted   1 a bug
 """
 
 
@@ -235,6 +236,12 @@ def setting_option(*names: str, help: str, **kinds: Any) -> Callable[[Command], 
     flag_value=False,
     help="Accept certificates that prove nothing.",
 )
+@click.option(
+    "--fail-on",
+    multiple=True,
+    type=click.Choice(CONDITIONS),
+    help="End with exit code 4 when URLs are left to fetch (unfinished).",
+)
 @quiet_option
 @json_option
 @click.pass_context
@@ -245,6 +252,7 @@ def crawl(
     db: Path | None,
     config_file: Path | None,
     overrides: Sequence[str],
+    fail_on: Sequence[str],
     quiet: bool,
     as_json: bool,
     **flags: Any,
@@ -268,11 +276,23 @@ def crawl(
     path = db or default_database(sources, DATA)
     if db is None:
         refuse_to_mix(path, sources, found)
+    seeds = iter(found)
     if not config.fetch.contact:
-        face.say("Warning: sites cannot reach you: set fetch.contact (--set fetch.contact=...)")
+        seeds = _with_warning(seeds, config.scope.allow_private, face)
     if (token := robots_token(config.fetch)) != PRODUCT:
         face.say(f"Sites' wishes for robots are kept that are addressed to {token} or to all")
-    return _crawl(Plan(config, path, found, " ".join(sources)), face)
+    return _crawl(Plan(config, path, seeds, " ".join(sources)), face, fail_on=fail_on)
+
+
+def _with_warning(seeds: Iterator[Seed], own: Collection[str], face: Face) -> Iterator[Seed]:
+    """The seeds; before the first that is on others' hosts, a warning that nobody is named."""
+    told = False
+    for seed in seeds:
+        host = urls.host_of(seed.target.origin)
+        if not (told or seed.error or host in own or urls.is_private_literal(host)):
+            face.say("Warning: sites cannot reach you: set fetch.contact (--set fetch.contact=...)")
+            told = True
+        yield seed
 
 
 def _check_authorities(path: str) -> None:
@@ -478,7 +498,7 @@ def _face(*, quiet: bool, as_json: bool) -> Face:
     return progress.LivePanel(people) if people.is_terminal else progress.PlainLines(people)
 
 
-def _crawl(plan: Plan, face: Face) -> int:
+def _crawl(plan: Plan, face: Face, *, fail_on: Sequence[str] = ()) -> int:
     """Crawl, show it, tell what came of it; gives the exit code. Raises what there is to mend."""
     run = Crawl(plan, face=face)
     with _stopped_by_signals(run, face):
@@ -487,7 +507,7 @@ def _crawl(plan: Plan, face: Face) -> int:
         face.end(partial(summary.of_run, connection, plan.path))
     if ended.outcome.state == "interrupted":
         return Interrupted.exit_code
-    wrong = complaint(ended)
+    wrong = complaint(ended, fail_on=fail_on)
     if wrong is not None:
         raise wrong
     return 0

@@ -128,7 +128,6 @@ class FetchConfig(Section, frozen=True):
     max_redirects: hops of one chain. max_url_bytes: longer URLs are ``skipped: url_too_long``.
     resolver: ``thread`` (the system's resolver in gevent's thread pool) or ``ares`` (c-ares).
     verify_tls: check certificates. accept_language: sent when not empty.
-    blocked_ports: never connected to.
     """
 
     user_agent: str = ""

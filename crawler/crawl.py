@@ -7,7 +7,7 @@ given where somebody watches.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import gevent
@@ -16,15 +16,15 @@ import msgspec
 from crawler.channels import Channel
 from crawler.conductor import Conductor, Outcome
 from crawler.config import Config
-from crawler.errors import CrawlError, NoSeedFetched
-from crawler.faces import progress
+from crawler.errors import ConditionMet, CrawlError, NoSeedFetched
+from crawler.faces import progress, summary, wording
 from crawler.faces.progress import Face
 from crawler.model import Stats
 from crawler.policy.agent import robots_token
 from crawler.policy.seeds import Seed
-from crawler.store import queries
-from crawler.store.queries import SeedCount
+from crawler.store import queries, seed_ends
 from crawler.store.runs import Start
+from crawler.store.seed_ends import SeedCount, SeedEnd
 
 BEGUN = {
     "new": "a new crawl",
@@ -35,6 +35,8 @@ BEGUN = {
     "new_only": "only what no run has visited yet",
 }
 """How a run began, in words."""
+CONDITIONS = ("unfinished",)
+"""What ``--fail-on`` can name: something is left that another run would fetch."""
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -47,10 +49,14 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 class Ended(msgspec.Struct, frozen=True):
-    """What a crawl came to: how the run ended, and what became of its seeds."""
+    """What a crawl came to: how the run ended, and what became of its seeds.
+
+    worst: the first seed that brought no page; None when all did.
+    """
 
     outcome: Outcome
     seeds: SeedCount
+    worst: SeedEnd | None = None
 
 
 class Crawl:
@@ -88,7 +94,9 @@ class Crawl:
             if self._face is not None:
                 self._face.close()
         with queries.reading(self._plan.path) as connection:
-            return Ended(outcome, queries.seed_count(connection, outcome.run_id))
+            seeds = seed_ends.count(connection, outcome.run_id)
+            told, _ = seed_ends.worth_telling(connection, outcome.run_id, 1)
+            return Ended(outcome, seeds, told[0] if told and told[0].why else None)
 
     def stop(self) -> None:
         """Finish what is in flight, and end; called again, end at once. Nothing is lost."""
@@ -120,8 +128,16 @@ def worker_processes(config: Config) -> int:
     return config.run.workers if config.run.workers >= 0 else len(os.sched_getaffinity(0))
 
 
-def complaint(ended: Ended) -> CrawlError | None:
-    """What was wrong with a crawl that came to its end; its exit code tells scripts."""
+def complaint(ended: Ended, *, fail_on: Collection[str] = ()) -> CrawlError | None:
+    """What was wrong with a crawl that came to its end; its exit code tells scripts.
+
+    fail_on: conditions that make it fail, of `CONDITIONS`.
+    """
     if ended.seeds.in_vain:
-        return NoSeedFetched(f"no seed could be fetched, out of {ended.seeds.seeds:,}")
+        of = f"no seed could be fetched, out of {ended.seeds.seeds:,}"
+        worst = ended.worst
+        can_be_had = worst is not None and worst.refused_name
+        return NoSeedFetched(f"{of}: {summary.seed_told(worst)}" if worst and can_be_had else of)
+    if "unfinished" in fail_on and (queued := ended.outcome.queued):
+        return ConditionMet(f"--fail-on unfinished: {wording.count(queued, 'URL')} left to fetch")
     return None

@@ -24,6 +24,7 @@ from click.testing import CliRunner
 from crawler import __version__
 from crawler.cli import Front, cli
 from crawler.store import database
+from tests.fetch.nameserver import Nameserver
 from tests.sites.skip import ROOT, require_program
 from tests.sites.web import Web
 
@@ -62,8 +63,7 @@ class Terminal:
         process = subprocess.Popen(
             [sys.executable, "-m", "crawler", *words],
             cwd=self.folder,
-            env=ENVIRONMENT,
-            **{**pipes, **kinds},
+            **{"env": ENVIRONMENT, **pipes, **kinds},
         )
         try:
             yield process
@@ -116,9 +116,8 @@ def test_a_crawl_goes_into_the_database_of_its_seeds_and_says_what_it_came_to(
     ran = crawler("crawl", crawler.seeds(story.url("/"), "ftp://no.example/"))
     assert (ran.code, ran.out) == (0, "")
     assert "finished: nothing is left to fetch" in ran.err
-    assert re.search(r"pages +4  in ", ran.err)
-    # robots.txt is a URL too, and so is the sitemap that is not there.
-    assert re.search(r"URLs +6  done: 4 x 200, 2 x 404\n", ran.err)
+    assert re.search(r"visited +4  URLs in ", ran.err)
+    assert re.search(r"URLs +4  done: 3 x 200, 1 x 404\n", ran.err)
     assert re.search(r" 1  HTTP 404: " + re.escape(story.url("/gone")), ran.err)
     assert re.search(r" 1  skipped: robots\b", ran.err)
     assert "line 2  ftp://no.example/: only http and https" in ran.err
@@ -239,9 +238,39 @@ def test_a_limit_of_pages_leaves_the_rest_queued_and_says_so(crawler: Terminal, 
     assert crawler.ask("SELECT count(*) FROM pages") == [(4,)]
 
 
-def test_who_cannot_be_reached_is_warned_once(crawler: Terminal, story: Web) -> None:
+@pytest.mark.parametrize(
+    ("lines", "more", "times"),
+    [
+        (["http://no-such-name.invalid/", "http://other.invalid/"], (), 1),
+        (
+            [
+                "http://127.0.0.1:8080/",
+                "localhost:8080",
+                "http://127.9.9.9:8080/",
+                "ftp://a.example/",
+            ],
+            (),
+            0,
+        ),
+        (["http://intranet.invalid/"], ("--allow-private", "intranet.invalid"), 0),
+        (["http://a.invalid/"], ("--set", "fetch.contact=me@example.org"), 0),
+    ],
+    ids=["others' hosts", "own hosts", "a host that was allowed", "a contact"],
+)
+def test_who_cannot_be_reached_by_others_is_warned_once(
+    tmp_path: Path, lines: list[str], more: tuple[str, ...], times: int
+) -> None:
+    crawler = Terminal(tmp_path)
+    with closing(Nameserver({})) as names:
+        environment = {**ENVIRONMENT, **names.environment()}
+        words = ("crawl", crawler.seeds(*lines), *more, *AT_ONCE)
+        with crawler.start(*words, env=environment) as process:
+            _, err = process.communicate(timeout=TIMEOUT_S)
+    assert err.count(b"sites cannot reach you") == times
+
+
+def test_a_contact_is_told_to_sites(crawler: Terminal, story: Web) -> None:
     seeds = crawler.seeds(story.url("/a"))
-    assert crawler("crawl", seeds).err.count("sites cannot reach you") == 1
     ran = crawler("crawl", seeds, "--set", "fetch.contact=me@example.org")
     assert "fetch.contact" not in ran.err
     assert story.log[-1].headers["user-agent"] == f"crawler/{__version__} (+me@example.org)"
@@ -375,6 +404,71 @@ def test_what_is_not_our_database_is_storage_and_stays_untouched(
     assert crawler("query", "pages", "--db", "none.db").code == 3
 
 
+@pytest.mark.parametrize(("status", "code"), [(404, 5), (403, 5), (500, 5), (200, 0)])
+@pytest.mark.parametrize("hops", [0, 2])
+def test_a_crawl_whose_seeds_gave_no_page_ends_with_exit_code_5(
+    crawler: Terminal, web: Web, status: int, code: int, hops: int
+) -> None:
+    """Whatever the seed answers itself: it stands for what it leads to."""
+    for hop in range(hops):
+        web.redirect(f"/{hop}", f"/{hop + 1}")
+    web.raw(f"/{hops}", status=status, headers={"Content-Type": "text/html"}, body="<p>here")
+    ran = crawler("crawl", crawler.seeds(web.url("/0")), *AT_ONCE)
+    assert ran.code == code
+    way = f"{web.url('/0')}: leads to {web.url('/2')}" if hops else web.url("/0")
+    why = f"http_{status}" if status == 500 else f"HTTP {status}"
+    assert (f"line 1  {way}: {why}\n" in ran.err) == (code != 0)
+    assert ran.err.endswith("crawler: no seed could be fetched, out of 1\n") == (code != 0)
+
+
+def test_a_name_on_a_private_address_is_told_with_what_permits_it(crawler: Terminal) -> None:
+    with closing(Nameserver({"news.test": ["127.77.1.6"]})) as names:
+        environment = {**ENVIRONMENT, **names.environment()}
+        words = ("crawl", crawler.seeds("http://news.test:8080/"), "--quiet", *AT_ONCE)
+        with crawler.start(*words, env=environment) as process:
+            _, err = process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 5
+    assert err.decode() == (
+        "crawler: no seed could be fetched, out of 1: http://news.test:8080/: news.test is at "
+        "127.77.1.6, a private address; --allow-private news.test permits it\n"
+    )
+
+
+def test_a_seed_whose_site_moved_is_told(crawler: Terminal, web: Web) -> None:
+    other = web.host("127.0.5.1")
+    other.page("/")
+    web.redirect("/", other.url("/"))
+    seeds = crawler.seeds(web.url("/"), other.url("/"))
+    ran = crawler("crawl", seeds, *AT_ONCE)
+    assert f"line 1  {web.url('/')}: moved to {other.url('/')}\n" in ran.err
+    assert re.search(r"seeds +2  give their pages\n", ran.err)
+
+
+def test_a_script_can_be_told_that_something_is_left(crawler: Terminal, story: Web) -> None:
+    words = ("crawl", crawler.seeds(story.url("/")), "--fail-on", "unfinished")
+    ran = crawler(*words, "--max-pages", "1")
+    assert ran.code == 4
+    assert ran.err.endswith("crawler: --fail-on unfinished: 4 URLs left to fetch\n")
+    assert crawler(*words).code == 0
+
+
+def test_the_last_line_says_what_is_left_and_why(crawler: Terminal, story: Web) -> None:
+    seeds = crawler.seeds(story.url("/"))
+    last = "4 URLs are left: the limit of pages was reached; run the same command again to go on\n"
+    assert crawler("crawl", seeds, "--max-pages", "1").err.endswith(last)
+    assert crawler("crawl", seeds).err.endswith("\nNothing is left to fetch\n")
+
+
+def test_what_was_visited_adds_up_without_robots_and_sitemaps(
+    crawler: Terminal, story: Web
+) -> None:
+    story.page("/b", links=["/lost"])
+    ran = crawler("crawl", crawler.seeds(story.url("/")), *AT_ONCE)
+    assert re.search(r"visited +5  URLs in ", ran.err)
+    assert re.search(r"URLs +5  done: 3 x 200, 2 x 404\n", ran.err)
+    assert re.search(rf"wrong +2  HTTP 404, such as {re.escape(story.url('/gone'))}\n", ran.err)
+
+
 def test_when_no_seed_can_be_fetched_the_exit_code_says_so(crawler: Terminal, story: Web) -> None:
     story.robots("User-agent: *\nDisallow: /\n")
     with socket.socket() as deaf:
@@ -386,8 +480,8 @@ def test_when_no_seed_can_be_fetched_the_exit_code_says_so(crawler: Terminal, st
     assert ran.err.endswith("crawler: no seed could be fetched, out of 3\n")
 
 
-def test_one_seed_that_answers_is_enough(crawler: Terminal, story: Web) -> None:
-    seeds = crawler.seeds("not an address", story.url("/nothing-here"))
+def test_one_seed_that_gives_a_page_is_enough(crawler: Terminal, story: Web) -> None:
+    seeds = crawler.seeds("not an address", story.url("/nothing-here"), story.url("/a"))
     assert crawler("crawl", seeds, *AT_ONCE).code == 0
 
 

@@ -157,14 +157,14 @@ def json_line(event: str, facts: dict[str, Any]) -> str:
 def line(stats: Stats) -> str:
     """A snapshot as one line."""
     parts = [
-        f"{wording.count(stats.pages, 'page')} in {wording.span(stats.elapsed_s)}",
+        f"{stats.pages:,} visited in {wording.span(stats.elapsed_s)}",
         f"{wording.rate(stats.pages_per_s)} now",
         f"{wording.rate(stats.pages_per_s_average)} average",
         f"{stats.queued:,} queued",
         f"{stats.in_flight:,} in flight",
         wording.size(stats.bytes),
         wording.count(stats.errors, "error"),
-        f"{wording.count(stats.hosts_due, 'host')} due",
+        f"{wording.count(stats.hosts_due, 'host')} to ask now",
         waiting(stats),
         remaining(stats),
     ]
@@ -223,9 +223,9 @@ def _facts(stats: Stats) -> list[tuple[str, str]]:
     limit = f" of {stats.max_pages:,}" if stats.max_pages else ""
     statuses = [f"{wording.plain(status)}: {many:,}" for status, many in stats.statuses]
     return [
-        ("pages", f"{stats.pages:,}{limit}   {rates} on average"),
+        ("visited", f"{stats.pages:,}{limit}   {rates} on average"),
         ("", remaining(stats)),
-        ("queued", f"{stats.queued:,}   {wording.count(stats.hosts_due, 'host')} due"),
+        ("queued", f"{stats.queued:,}   {wording.count(stats.hosts_due, 'host')} to ask now"),
         ("in flight", f"{stats.in_flight:,}   {stats.storing:,} being stored"),
         ("received", wording.size(stats.bytes)),
         ("errors", f"{stats.errors:,}"),

@@ -13,9 +13,19 @@ from rich.text import Text
 
 from crawler.faces import wording
 from crawler.faces.screen import Screen
-from crawler.store import queries
+from crawler.policy import words
+from crawler.store import queries, seed_ends
 from crawler.store.database import Connection
-from crawler.store.queries import FailedSeed, FateCount, First, Left, Problem, RestingHost, Run
+from crawler.store.queries import (
+    FateCount,
+    First,
+    Left,
+    Problem,
+    RestingHost,
+    Run,
+    WalledHost,
+)
+from crawler.store.seed_ends import SeedCount, SeedEnd
 
 Row = TypeVar("Row")
 FATES_SHOWN = 8
@@ -44,26 +54,31 @@ class Summary(msgspec.Struct, frozen=True):
     run: Run | None
     fates: First[FateCount]
     problems: First[Problem]
-    failed_seeds: First[FailedSeed]
     left: Left
     proposals: Sequence[str]
     waiting_hosts: First[RestingHost]
+    seeds: SeedCount = SeedCount(0, 0, 0)
+    seed_ends: First[SeedEnd] = First()
+    walled_hosts: First[WalledHost] = First()
 
 
 def of_run(connection: Connection, path: Path) -> Summary:
     """What the last run came to."""
     run = queries.last_run(connection)
     deferred = run is not None and run.reason == "deferred"
+    run_id = 0 if run is None else run.id
     return Summary(
         path=path,
         size_bytes=_size(path),
         run=run,
         fates=queries.fates(connection, FATES_SHOWN),
         problems=queries.problems(connection, PROBLEMS_SHOWN),
-        failed_seeds=queries.failed_seeds(connection, run.id, SEEDS_SHOWN) if run else First(),
         left=queries.left(connection),
         proposals=queries.proposals(connection, PROPOSALS),
         waiting_hosts=queries.waiting_hosts(connection, HOSTS_SHOWN) if deferred else First(),
+        seeds=seed_ends.count(connection, run_id),
+        seed_ends=First(*seed_ends.worth_telling(connection, run_id, SEEDS_SHOWN)),
+        walled_hosts=queries.walled_hosts(connection, HOSTS_SHOWN),
     )
 
 
@@ -75,7 +90,6 @@ def of_moment(connection: Connection, path: Path) -> Summary:
         run=queries.last_run(connection),
         fates=queries.fates(connection, FATES_SHOWN),
         problems=First(),
-        failed_seeds=First(),
         left=queries.left(connection),
         proposals=(),
         waiting_hosts=queries.waiting_hosts(connection, HOSTS_SHOWN),
@@ -91,6 +105,9 @@ def show(summary: Summary, screen: Screen) -> None:
     screen.print(f"{shown_path(summary.path)}, {wording.size(summary.size_bytes)}", soft_wrap=True)
     for statement in summary.proposals:
         screen.print(f"  {command(summary.path, statement)}", soft_wrap=True)
+    if last := remains(summary):
+        screen.print()
+        screen.print(Text(last, style="bold"), soft_wrap=True)
 
 
 def facts(summary: Summary) -> dict[str, Any]:
@@ -116,6 +133,19 @@ def ending(run: Run | None) -> str:
             return f"Run {run.id} is going on, begun {run.started_at}"
         state, reason = "interrupted", "killed"
     return f"Run {run.id} {state}: {REASONS.get(reason, reason)}"
+
+
+def remains(summary: Summary) -> str:
+    """What is left and why; empty where there was no run, or it goes on."""
+    run, queued = summary.run, summary.left.queued
+    if run is None or (run.state == "running" and is_alive(run.pid)):
+        return ""
+    if not queued:
+        return "Nothing is left to fetch"
+    reason = "killed" if run.state == "running" else run.reason or ""
+    are = "is" if queued == 1 else "are"
+    why = wording.plain(REASONS.get(reason, f"{reason}; {AGAIN}"))
+    return f"{wording.count(queued, 'URL')} {are} left: {why}"
 
 
 def is_alive(pid: int) -> bool:
@@ -167,14 +197,15 @@ def _parts(summary: Summary) -> Iterable[tuple[str, list[tuple[str, str]]]]:
     run = summary.run
     if run is not None:
         rate = wording.rate(run.pages / run.elapsed_s) if run.elapsed_s else "-"
-        yield "pages", [(f"{run.pages:,}", f"in {wording.span(run.elapsed_s)}, {rate} on average")]
+        visited = f"URL{'' if run.pages == 1 else 's'} in {wording.span(run.elapsed_s)}"
+        yield "visited", [(f"{run.pages:,}", f"{visited}, {rate} on average")]
         yield "errors", [(f"{run.errors:,}", "")]
         yield "received", [(wording.size(run.bytes), "")]
     yield "URLs", _rows(summary.fates, _fate)
-    yield "wrong", _rows(summary.problems, lambda one: (one.urls, f"{one.what}: {one.example}"))
-    yield "failed seeds", _rows(summary.failed_seeds, _seed)
+    yield "wrong", _rows(summary.problems, _problem)
+    yield "seeds", [*_good_seeds(summary), *_rows(summary.seed_ends, _seed)]
     yield "left", _left(summary.left)
-    yield "hosts", _rows(summary.waiting_hosts, _host)
+    yield "hosts", [*_rows(summary.waiting_hosts, _host), *_rows(summary.walled_hosts, _wall)]
 
 
 def _rows(first: First[Row], told: Callable[[Row], tuple[int | str, str]]) -> list[tuple[str, str]]:
@@ -190,8 +221,33 @@ def _fate(fate: FateCount) -> tuple[int, str]:
     return fate.urls, f"{fate.state}: {why}" if why else fate.state
 
 
-def _seed(seed: FailedSeed) -> tuple[str, str]:
-    return f"line {seed.line:,}", f"{seed.text}: {seed.why}"
+def _problem(problem: Problem) -> tuple[int, str]:
+    such_as = ": " if problem.urls == 1 else ", such as "
+    return problem.urls, f"{problem.what}{such_as}{problem.example}"
+
+
+def _good_seeds(summary: Summary) -> list[tuple[str, str]]:
+    """Seeds of which no more need be told."""
+    gave = "gives its page" if summary.seeds.held == 1 else "give their pages"
+    rows = [(summary.seeds.held, gave), (summary.seeds.waiting, "queued")]
+    return [(f"{figure:,}", told) for figure, told in rows if figure]
+
+
+def _seed(seed: SeedEnd) -> tuple[str, str]:
+    return f"line {seed.line:,}", seed_told(seed)
+
+
+def seed_told(seed: SeedEnd) -> str:
+    """What a seed became, and what can be done about it."""
+    if seed.why is None:
+        return f"{seed.text}: moved to {seed.end}"
+    way = f"{seed.text}: leads to {seed.end}" if seed.hops else seed.text
+    if seed.refused_name:
+        is_name = seed.detail and seed.detail != f"{seed.host} is at {seed.host}"
+        where = f"{seed.detail}," if is_name else f"{seed.host} is"
+        return f"{way}: {where} a private address; --allow-private {seed.host} permits it"
+    word = words.WORDS.get(seed.why)
+    return f"{way}: {seed.why}" if word is None else f"{way}: {seed.why}, {word.meaning}"
 
 
 def _left(left: Left) -> list[tuple[str, str]]:
@@ -207,3 +263,8 @@ def _host(host: RestingHost) -> tuple[int, str]:
         return host.queued, f"waiting on {host.host}"
     why = f" ({host.why})" if host.why else ""
     return host.queued, f"waiting on {host.host}, which rests {wording.span(host.rest_s)}{why}"
+
+
+def _wall(wall: WalledHost) -> tuple[int, str]:
+    share = f"of {wording.count(wall.answers, 'answer')} of {wall.host} are challenges"
+    return wall.challenges, f"{share}: its audit is not to be trusted"

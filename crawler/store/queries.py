@@ -75,25 +75,12 @@ class Problem(msgspec.Struct, frozen=True):
     example: str
 
 
-class FailedSeed(msgspec.Struct, frozen=True):
-    """A line of the seeds file that brought no page, and why."""
+class WalledHost(msgspec.Struct, frozen=True):
+    """A host that answers a crawler with walls: how many of so many answers are challenges."""
 
-    line: int
-    text: str
-    why: str
-
-
-class SeedCount(msgspec.Struct, frozen=True):
-    """Lines of a run's seeds: all, those that were fetched, and those that wait."""
-
-    seeds: int
-    fetched: int
-    waiting: int
-
-    @property
-    def in_vain(self) -> bool:
-        """Not one could be fetched, and none waits."""
-        return self.seeds > 0 and self.fetched == self.waiting == 0
+    host: str
+    challenges: int
+    answers: int
 
 
 class Left(msgspec.Struct, frozen=True):
@@ -234,12 +221,13 @@ def first_seed(connection: Connection) -> str | None:
 
 
 def fates(connection: Connection, limit: int) -> First[FateCount]:
-    """URLs that no longer wait by state and reason, the most frequent first."""
+    """URLs that no longer wait by state and reason, the most frequent first; no robots.txt, no
+    sitemaps, which nobody counts as pages."""
     rows = connection.execute(
         """
         SELECT state, reason, status, count(*) AS urls
         FROM urls
-        WHERE state <> 'queued'
+        WHERE state <> 'queued' AND kind NOT IN ('robots', 'sitemap')
         GROUP BY state, reason, status
         ORDER BY urls DESC, status
         """
@@ -274,37 +262,20 @@ def problems(connection: Connection, limit: int) -> First[Problem]:
     return _first((Problem(*row) for row in rows), limit)
 
 
-def failed_seeds(connection: Connection, run_id: int, limit: int) -> First[FailedSeed]:
-    """The first seeds of a run that brought no page."""
+def walled_hosts(connection: Connection, limit: int) -> First[WalledHost]:
+    """Hosts of whose answers more than a tenth are challenges, those with the most first."""
     rows = connection.execute(
         """
-        SELECT count(*) OVER (), seeds.line, seeds.text,
-            coalesce(seeds.error, urls.reason, 'HTTP ' || urls.status, 'unknown')
-        FROM seeds
-        LEFT JOIN urls ON urls.id = seeds.url_id
-        WHERE seeds.run_id = ?
-            AND (urls.id IS NULL OR urls.state IN ('failed', 'skipped') OR urls.status >= 400)
-        ORDER BY seeds.line
-        LIMIT ?
-        """,
-        (run_id, limit),
-    ).fetchall()
-    return First([FailedSeed(*row) for _, *row in rows], rows[0][0] if rows else 0)
-
-
-def seed_count(connection: Connection, run_id: int) -> SeedCount:
-    """What became of a run's seeds."""
-    row = connection.execute(
+        SELECT hosts.host, count(pages.challenge) AS challenges, count(*)
+        FROM pages
+        JOIN hosts ON hosts.id = pages.host_id
+        WHERE pages.status IS NOT NULL
+        GROUP BY hosts.id
+        HAVING count(pages.challenge) * 10 > count(*)
+        ORDER BY challenges DESC, hosts.host
         """
-        SELECT count(*), coalesce(sum(urls.state = 'done'), 0),
-            coalesce(sum(urls.state = 'queued'), 0)
-        FROM seeds
-        LEFT JOIN urls ON urls.id = seeds.url_id
-        WHERE seeds.run_id = ?
-        """,
-        (run_id,),
-    ).fetchone()
-    return SeedCount(*row)
+    )
+    return _first((WalledHost(*row) for row in rows), limit)
 
 
 def left(connection: Connection) -> Left:

@@ -50,8 +50,8 @@ def drawn(stats: Stats) -> str:
 
 def test_a_line_tells_rate_queue_and_errors() -> None:
     assert progress.line(AT_WORK) == (
-        "1,204 pages in 1 min 20 s, 60/s now, 15/s average, 3,402 queued, 31 in flight, 12.4 MB, "
-        "1 error, 2 hosts due"
+        "1,204 visited in 1 min 20 s, 60/s now, 15/s average, 3,402 queued, 31 in flight, 12.4 MB, "
+        "1 error, 2 hosts to ask now"
     )
 
 

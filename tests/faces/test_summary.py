@@ -123,6 +123,26 @@ def test_a_list_that_is_cut_says_how_much_is_left_out(empty: Path) -> None:
     ]
 
 
+def test_a_host_that_answers_with_walls_is_named(empty: Path) -> None:
+    """More than a tenth of its answers are challenges; exactly a tenth is borne."""
+    with closing(database.open_for_writing(empty)) as connection:
+        add_run(connection, 1, hour=1)
+        for host, name in enumerate(("walled.example", "open.example"), 1):
+            connection.execute(
+                "INSERT INTO hosts (id, host, registered_domain) VALUES (?, ?, ?)",
+                (host, name, name),
+            )
+            for number in range(10 * host, 10 * host + 10):
+                add_page(connection, number, first_seen_hour=1)
+                wall = "cloudflare" if number in (10, 11, 20) else None
+                connection.execute(
+                    "UPDATE pages SET host_id = ?, challenge = ? WHERE id = ?", (host, wall, number)
+                )
+    told = "2  of 10 answers of walled.example are challenges: its audit is not to be trusted"
+    lines = [line for line in shown(empty, summary.of_run) if "challenges" in line]
+    assert [line.split(maxsplit=1) for line in lines] == [["hosts", told]]
+
+
 def test_done_urls_are_told_by_what_they_answered(empty: Path) -> None:
     with closing(database.open_for_writing(empty)) as connection:
         add_run(connection, 1, hour=1)
