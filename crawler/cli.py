@@ -354,6 +354,9 @@ def form_options(command: Command) -> Command:
     """How rows are given."""
     for option in (
         click.option(
+            "--wide", is_flag=True, help="Shorten nothing to fit the window; show ids, too."
+        ),
+        click.option(
             "--limit", type=click.IntRange(min=0), help="Rows.  [default: 50, all for a file]"
         ),
         click.option("--json", "form", flag_value="json", help="Write a JSON object a row."),
@@ -366,42 +369,25 @@ def form_options(command: Command) -> Command:
 @cli.command(epilog=QUERY_EXAMPLES)
 @click.argument("name", required=False)
 @db_option("The database.  [default: the one in data/ that was written last]")
-<<<<<<< HEAD
-@click.option("--csv", "form", flag_value="csv", help="Write CSV.")
-@click.option("--json", "form", flag_value="json", help="Write a JSON object a row.")
-@click.option("--limit", type=click.IntRange(min=0), help="Rows.  [default: 50, all for a file]")
-@click.option("--wide", is_flag=True, help="Shorten nothing to fit the window; show ids, too.")
-def query(
-    name: str | None, db: Path | None, form: str | None, limit: int | None, wide: bool
-) -> None:
-=======
 @form_options
-def query(name: str | None, db: Path | None, form: str | None, limit: int | None) -> None:
->>>>>>> df7ad61 (Tell what columns mean and what changed between runs, and refuse what acts by itself in a file)
+def query(name: str | None, db: Path | None, **shape: Any) -> None:
     """Answer a question by its NAME, such as broken_links; without one, list them all."""
     path = db or _newest()
     with queries.reading(path) as connection, _standard_output():
         if name is None:
             table.show_views(queries.views(connection), Screen(Stream(1)))
             return
-<<<<<<< HEAD
-        rows = queries.ask(connection, name)
-        if form is None:
-            most = ROWS_SHOWN if limit is None else limit
-            shown = table.show_table(rows, most, Screen(Stream(1)), wide=wide)
-            if shown.more:
-                _complain(f"There are more than {most} rows; --limit N shows more")
-            if shown.shortened:
-                _complain("Shortened to fit this window; --wide shows all of it")
-=======
-        _show(queries.ask(connection, name), form, limit)
+        _show(queries.ask(connection, name), **shape)
 
 
-def _show(rows: Rows, form: str | None, limit: int | None) -> None:
+def _show(rows: Rows, *, form: str | None, limit: int | None, wide: bool) -> None:
     if form is None:
-        shown = ROWS_SHOWN if limit is None else limit
-        if table.show_table(rows, shown, Screen(Stream(1))):
-            _complain(f"There are more than {shown} rows; --limit N shows more")
+        most = ROWS_SHOWN if limit is None else limit
+        shown = table.show_table(rows, most, Screen(Stream(1)), wide=wide)
+        if shown.more:
+            _complain(f"There are more than {most} rows; --limit N shows more")
+        if shown.shortened:
+            _complain("Shortened to fit this window; --wide shows all of it")
         return
     with open(1, "w", encoding="utf-8", errors="replace", newline="", closefd=False) as out:
         FORMS[form](rows, limit, out)
@@ -418,8 +404,7 @@ def show_changes(
     since: str | None,
     older: int | None,
     newer: int | None,
-    form: str | None,
-    limit: int | None,
+    **shape: Any,
 ) -> None:
     """Tell what changed since the crawl before: what is new, changed, gone, moved or back again."""
     if since is not None and older is not None:
@@ -429,10 +414,9 @@ def show_changes(
         compared = queries.pair(connection, since=since, older=older, newer=newer)
         if compared is None:
             _complain("There is no finished run before; nothing to compare with")
->>>>>>> df7ad61 (Tell what columns mean and what changed between runs, and refuse what acts by itself in a file)
             return
         _complain(f"From run {compared.older} to run {compared.newer}")
-        _show(queries.changes(connection, compared), form, limit)
+        _show(queries.changes(connection, compared), **shape)
 
 
 @cli.command(name="schema")

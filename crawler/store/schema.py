@@ -351,14 +351,15 @@ def scopes_are_those_of_a_run(db: Database) -> None:
 
 
 @migrations()
-<<<<<<< HEAD
 def rules_are_kept_as_they_were_read(db: Database) -> None:
     """What a robots.txt asks of one agent, and for how many lines that is more than it says; and
     the gap that a host's 429 and 503 have brought about, which is not its whole gap."""
     for column in ("robots_agent TEXT", "robots_rules BLOB", "robots_widened INTEGER"):
         db.execute(f"ALTER TABLE origins ADD COLUMN {column}")
     db.execute("ALTER TABLE hosts ADD COLUMN penalty_ms INTEGER")
-=======
+
+
+@migrations()
 def columns_have_a_dictionary(db: Database) -> None:
     """What each column means; filled whenever a version says something else of them."""
     db.execute(
@@ -372,4 +373,3 @@ def columns_have_a_dictionary(db: Database) -> None:
         ) STRICT
         """
     )
->>>>>>> df7ad61 (Tell what columns mean and what changed between runs, and refuse what acts by itself in a file)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.store import queries
+from crawler.store import queries, seed_ends
 from tests.crawls import check_whole, config, crawl, fates, rows
 from tests.sites.web import Web
 
@@ -42,11 +42,11 @@ def sitemap_index(*places: str) -> str:
     )
 
 
-def count_of_seeds(database: Path) -> queries.SeedCount:
+def count_of_seeds(database: Path) -> seed_ends.SeedCount:
     with closing(queries.open_for_reading(database)) as connection:
         last = queries.last_run(connection)
         assert last is not None
-        return queries.seed_count(connection, last.id)
+        return seed_ends.count(connection, last.id)
 
 
 # Seeds without a scheme
