@@ -100,7 +100,8 @@ class PaceConfig(Section, frozen=True):
     retry_after_max_s: a longer Retry-After counts as this.
     tries: fetches of one URL before it is given up.
     retry_base_s: first back-off; each further one doubles it.
-    park_after: errors in a row that park a host. park_s: how long.
+    park_after: errors that park a host, when nearly all of its last answers are such. park_s: how
+        long; then it is tried again. own_park_s: how long one of the person's own.
     """
 
     gap_s: NotNegative = 0.5
@@ -115,6 +116,7 @@ class PaceConfig(Section, frozen=True):
     retry_base_s: NotNegative = 5.0
     park_after: AtLeastOne = 20
     park_s: NotNegative = 900
+    own_park_s: NotNegative = 30
 
 
 class FetchConfig(Section, frozen=True):

@@ -207,7 +207,7 @@ class Reply(msgspec.Struct, frozen=True, array_like=True):
     headers: names and values in order of arrival, latin-1 decoded, control characters replaced.
     redirect: where a 3xx with a usable Location points.
     redirect_fragment: the fragment of that Location.
-    retry_after_s: seconds the server asks to wait (Retry-After in either form), clamped to 0..1 h.
+    retry_after_s: seconds the server asks to wait (Retry-After in either form), a year at most.
     body: decoded body, at most the cap; never crosses a process border.
     doubt: why the failure may not be the host's, None where it is. try_again: the resolver asked
         for it: it could not say whether there is such a name.

@@ -48,7 +48,8 @@ from crawler.policy.urls import UrlRules
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 """https://fetch.spec.whatwg.org/#redirect-status"""
 
-RETRY_AFTER_MAX_S: Final = 3600.0
+RETRY_AFTER_MAX_S: Final = 366 * 86_400.0
+"""More than any setting lets a host ask for."""
 WIRE_SLACK: Final = 64 * 1024
 """A body that is compressed may be this much longer on the wire than what it may decode to."""
 

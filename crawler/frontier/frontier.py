@@ -289,8 +289,10 @@ class Frontier:
             waiting.own,
             now + rest,
             waiting.ip,
-            penalty_s=waiting.delay_s if waiting.delay_s > max(delay_s, self._least_gap) else 0.0,
+            response_s=self._response_s(waiting, delay_s),
+            penalty_s=waiting.penalty_s,
             errors_in_row=waiting.errors_in_row,
+            outcomes=pace.outcomes_of(self._config.pace, waiting.errors_in_row),
             blocked_until=now + rest if blocked else 0.0,
             block_reason=waiting.block_reason if blocked else None,
             origins={origin.id: origin for origin in origins},
@@ -306,9 +308,12 @@ class Frontier:
             longest = pace.longest_rest_s(self._config.pace)
         return min(max(waiting.next_fetch_at - wall, 0.0), longest)
 
-    @property
-    def _least_gap(self) -> float:
-        return max(self._config.pace.gap_s, self._config.pace.own_gap_s)
+    def _response_s(self, waiting: WaitingHost, crawl_delay_s: float) -> float:
+        """How slow a host was, where that made its gap."""
+        config = self._config.pace
+        others = max(crawl_delay_s, waiting.penalty_s, config.gap_s, config.own_gap_s)
+        slow = waiting.delay_s > others and config.response_factor > 0
+        return waiting.delay_s / config.response_factor if slow else 0.0
 
     def _origin_state(self, waiting: WaitingOrigin, now: float, wall: float) -> OriginState:
         until = self._monotonic(waiting.known_until, now, wall)
@@ -344,6 +349,7 @@ class Frontier:
             iso(wall + host.blocked_until - now) if blocked else None,
             host.block_reason if blocked else None,
             host.errors_in_row,
+            round(1000 * host.penalty_s),
         )
 
     @property

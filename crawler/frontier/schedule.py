@@ -103,6 +103,7 @@ class HostState(msgspec.Struct, eq=False):
     due: it may be asked from then on. freed_at: its last reply came. served: leases so far.
     response_s: recent response time. penalty_s: the gap that its 429 and 503 have brought about.
     gap_s: its present gap. limit: requests that may be in flight.
+    outcomes: whether its last answers failed. parks: how often it was parked, no answer since.
     judged_at: when it was last penalised or parked; what was out then counts no further.
     blocked_until, block_reason: it asked for rest, or is parked. proven: it answers, and in time.
     armed: the time under which it stands in the heap, None when it does not.
@@ -130,6 +131,8 @@ class HostState(msgspec.Struct, eq=False):
     gap_s: float = 0.0
     limit: int = 1
     errors_in_row: int = 0
+    outcomes: int = pace.NOTHING_KNOWN
+    parks: int = 0
     judged_at: float = -inf
     blocked_until: float = 0.0
     block_reason: str | None = None
@@ -596,13 +599,18 @@ class Schedule:
             host.judged_at = now
         host.penalty_s = penalty_s
         if reply.status is not None:
+            if host.parks:
+                host.parks, host.outcomes = 0, pace.NOTHING_KNOWN
             host.errors_in_row = 0
+            host.outcomes = pace.outcomes_after(self._config, host.outcomes, failed=False)
         elif words.of(reply.error).fault == "site":
             host.errors_in_row += 1
-            park_s = pace.park_s(self._config, host.errors_in_row)
-            if park_s:
+            host.outcomes = pace.outcomes_after(self._config, host.outcomes, failed=True)
+            if pace.is_failing(self._config, host.outcomes):
+                rest = pace.park_s(self._config, host.parks, own=host.near)
+                host.parks += 1
                 host.judged_at = now
-                self._block(host, now + park_s, f"parked: {reply.error}")
+                self._block(host, now + rest, f"parked: {reply.error}")
 
     def _block(self, host: HostState, until: float, reason: str) -> None:
         if until > host.blocked_until:
@@ -620,7 +628,7 @@ class Schedule:
             penalty_s=host.penalty_s,
         )
         host.limit = pace.in_flight_limit(config, own=host.near, gap_s=host.gap_s)
-        if host.errors_in_row >= config.park_after:
+        if host.parks:
             host.limit = 1
         host.due = max(host.due, host.freed_at + host.gap_s, host.blocked_until)
 

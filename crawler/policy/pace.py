@@ -15,6 +15,10 @@ PENALTY_MIN_S = 0.5
 PENALTY_MAX_S = 300.0
 PARK_MAX_S = 3600.0
 JITTER = 0.2
+FAILING = 0.9
+"""Of a host's last answers, the part that has to fail before it is parked."""
+NOTHING_KNOWN = 1
+"""What `outcomes_after` begins with."""
 RESPONSE_MEMORY = 0.7
 """Weight of the past in a host's recent response time."""
 
@@ -82,13 +86,13 @@ def gap_s(
 
 
 def penalty_after(status: int | None, penalty_s: float, gap_s: float) -> float:
-    """The new penalty after an answer: 429 and 503 double the present gap, a 2xx heals it.
+    """The new penalty after an answer: 429 and 503 double the present gap, any other heals it.
 
     Healing halves the penalty, so that it sinks below the ordinary gap as fast as it rose.
     """
     if status in PENALISED:
         return min(max(2 * gap_s, PENALTY_MIN_S), max(PENALTY_MAX_S, gap_s))
-    if status is not None and 200 <= status < 300:
+    if status is not None:
         return penalty_s / 2 if penalty_s > PENALTY_MIN_S / 2 else 0.0
     return penalty_s
 
@@ -115,15 +119,38 @@ def in_flight_limit(config: PaceConfig, *, own: bool, gap_s: float) -> int:
     return 1
 
 
-def park_s(config: PaceConfig, errors_in_row: int) -> float:
-    """How long a host rests after so many errors in a row; 0 while there are few.
+def outcomes_after(config: PaceConfig, outcomes: int, *, failed: bool) -> int:
+    """The host's last outcomes with one more: a bit each, 1 for a failure, behind a leading 1.
 
-    Each failed trial after a park doubles the next one, up to an hour.
+    Twice as many as park it are remembered, so that a few pages that fail in a row, on a host that
+    answers for others, tell nothing of the host.
     """
-    trials = errors_in_row - config.park_after
-    if trials < 0:
-        return 0.0
-    return min(config.park_s * 2.0 ** min(trials, 16), max(config.park_s, PARK_MAX_S))
+    most = 2 * config.park_after
+    longer = outcomes << 1 | failed
+    return longer if longer.bit_length() <= most + 1 else longer & (1 << most) - 1 | 1 << most
+
+
+def outcomes_of(config: PaceConfig, errors_in_row: int) -> int:
+    """What is known of a host's outcomes from an earlier run."""
+    known = min(errors_in_row, 2 * config.park_after)
+    return (2 << known) - 1
+
+
+def is_failing(config: PaceConfig, outcomes: int) -> bool:
+    """Do nearly all of a host's last answers fail?"""
+    known, failed = outcomes.bit_length() - 1, outcomes.bit_count() - 1
+    return failed >= max(config.park_after, FAILING * known)
+
+
+def park_s(config: PaceConfig, parks: int, *, own: bool = False) -> float:
+    """How long a host rests that nearly always fails, and has done so `parks` times before.
+
+    Each failed trial after a park doubles the next one, up to an hour. A host of the person's own
+    is tried again soon: somebody may be starting it.
+    """
+    if own and not config.own_is_public:
+        return min(config.own_park_s, config.park_s)
+    return min(config.park_s * 2.0 ** min(parks, 16), max(config.park_s, PARK_MAX_S))
 
 
 def longest_retry_s(config: PaceConfig) -> float:

@@ -176,7 +176,7 @@ UPDATE_ROBOTS_FATE = """
 UPDATE_PACE = """
     UPDATE hosts
     SET own = ?2, ip = coalesce(?3, ip), delay_ms = ?4, next_fetch_at = ?5, blocked_until = ?6,
-        block_reason = ?7, errors_in_row = ?8
+        block_reason = ?7, errors_in_row = ?8, penalty_ms = ?9
     WHERE id = ?1
 """
 

@@ -68,6 +68,7 @@ class HostPace(msgspec.Struct, frozen=True):
     blocked_until: str | None
     block_reason: str | None
     errors_in_row: int
+    penalty_ms: int = 0
 
 
 class RobotsOutcome(msgspec.Struct, frozen=True):
@@ -132,6 +133,7 @@ class WaitingHost(msgspec.Struct, frozen=True):
     """A host that has something queued, as its row says.
 
     next_fetch_at, blocked_until: epoch seconds, or 0. delay_s: its gap as it was last.
+    penalty_s: the gap that its 429 and 503 have brought about.
     """
 
     id: int
@@ -144,6 +146,7 @@ class WaitingHost(msgspec.Struct, frozen=True):
     blocked_until: float
     block_reason: str | None
     errors_in_row: int
+    penalty_s: float
     origins: tuple[WaitingOrigin, ...]
 
 

@@ -53,6 +53,7 @@ class Queue:
     def _waiting(
         self, host_id: int, name: str, domain: str, own: int, ip: str | None, delay_ms: int | None,
         at: str | None, blocked_until: str | None, block_reason: str | None, errors: int,
+        penalty_ms: int | None,
     ) -> WaitingHost:  # fmt: skip
         rows = self._connection.execute(ORIGINS_OF, (host_id,)).fetchall()
         origins = []
@@ -79,6 +80,7 @@ class Queue:
             epoch(blocked_until) if blocked_until else 0.0,
             block_reason,
             errors,
+            (penalty_ms or 0) / 1000,
             tuple(origins),
         )
 
@@ -238,7 +240,7 @@ ORIGINS_OF = """
 
 WAITING_HOSTS = """
     SELECT id, host, registered_domain, own, ip, delay_ms, next_fetch_at, blocked_until,
-        block_reason, errors_in_row
+        block_reason, errors_in_row, penalty_ms
     FROM hosts
     WHERE queued > 0 AND id > ?
     ORDER BY id
@@ -247,7 +249,7 @@ WAITING_HOSTS = """
 
 ONE_HOST = """
     SELECT id, host, registered_domain, own, ip, delay_ms, next_fetch_at, blocked_until,
-        block_reason, errors_in_row
+        block_reason, errors_in_row, penalty_ms
     FROM hosts
     WHERE id = ?
 """

@@ -200,10 +200,42 @@ def test_a_volley_of_errors_parks_an_own_host_once(tmp_path: Path) -> None:
         stage.fail(lease, "connect_refused")
     stage.commit()
     trial, waited = stage.next()
-    assert waited == pytest.approx(900)
+    assert waited == pytest.approx(30)
     assert stage.lease() is None
     stage.answer(trial, ip="127.0.0.1")
     assert len(stage.lease_all()) == 64
+
+
+def test_an_own_host_of_which_other_pages_answer_is_not_parked(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    own(stage, links=400)
+    for number in range(150):
+        lease = stage.lease()
+        assert lease is not None, "parked"
+        if number < 40 or number % 3 == 0:
+            stage.answer(lease, ip="127.0.0.1")
+        else:
+            stage.fail(lease, "conn_closed")
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [({"total_ms": 100_000}, "pace"), ({"status": 503}, "slowed by 429 or 503")],
+)
+def test_a_pace_is_kept_by_the_next_run_and_so_is_its_reason(
+    tmp_path: Path, answer: dict[str, object], why: str
+) -> None:
+    stage = Stage(tmp_path)
+    begin(stage)
+    before = max(gap_after(stage, **answer) for _ in range(4))
+    stage.close()
+    again = Stage(tmp_path, now=stage.now)
+    again.refill()
+    assert [reason for _, _, reason in again.frontier.resting(again.now, again.wall, 5)] == [why]
+    lease = again.next()[0]
+    again.fail(lease, "conn_reset")  # tells nothing of the pace
+    again.commit()
+    assert delay_s(again) == pytest.approx(before, rel=0.01)
 
 
 def test_a_retry_after_holds_although_other_answers_come_later(tmp_path: Path) -> None:

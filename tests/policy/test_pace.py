@@ -64,9 +64,13 @@ def test_good_answers_heal_the_gap_as_fast_as_it_grew() -> None:
     assert gaps == [4, 2, 1, 0.5, 0.25, 0]
 
 
-@pytest.mark.parametrize("status", [301, 304, 404, 500, None])
-def test_other_answers_neither_double_nor_heal(status: int | None) -> None:
-    assert pace.penalty_after(status, 8.0, 8.0) == 8.0
+@pytest.mark.parametrize("status", [200, 204, 301, 304, 403, 404, 410, 500, 502, 504])
+def test_any_answer_but_429_and_503_heals(status: int) -> None:
+    assert pace.penalty_after(status, 8.0, 8.0) == 4.0
+
+
+def test_no_answer_neither_doubles_nor_heals() -> None:
+    assert pace.penalty_after(None, 8.0, 8.0) == 8.0
 
 
 def test_an_own_host_without_gap_is_slowed_by_429_too() -> None:
@@ -88,9 +92,47 @@ def test_silence_counts_as_slowness_and_a_refusal_does_not() -> None:
     assert pace.response_after(1.0, None, "dns_fail", None) == 1.0
 
 
-def test_twenty_errors_in_a_row_park_a_host_and_each_failed_trial_parks_it_longer() -> None:
-    parks = [pace.park_s(DEFAULTS, errors) for errors in (0, 1, 19, 20, 21, 22, 23, 5000)]
-    assert parks == [0, 0, 0, 900, 1800, 3600, 3600, 3600]
+def test_each_failed_trial_parks_a_host_longer() -> None:
+    parks = [pace.park_s(DEFAULTS, parks) for parks in (0, 1, 2, 3, 5000)]
+    assert parks == [900, 1800, 3600, 3600, 3600]
+
+
+def test_an_own_host_is_tried_again_soon() -> None:
+    assert [pace.park_s(DEFAULTS, parks, own=True) for parks in (0, 1, 5000)] == [30, 30, 30]
+    assert pace.park_s(PaceConfig(own_is_public=True), 1, own=True) == 1800
+    assert pace.park_s(PaceConfig(park_s=5), 0, own=True) == 5
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "failing"),
+    [
+        ("x" * 19, False),
+        ("x" * 20, True),
+        ("." + "x" * 19, False),
+        ("." + "x" * 20, True),
+        ("...." + "x" * 20, False),
+        # a section whose pages all fail, though the host answers for the others
+        ("." * 40 + "x" * 30, False),
+        ("." * 40 + "x" * 36, True),
+        ("xxxx." * 20, False),
+        ("x" * 1000, True),
+        ("x" * 1000 + "." * 5, False),
+        ("", False),
+    ],
+)
+def test_a_host_is_failing_when_nearly_all_its_last_answers_are(
+    outcomes: str, failing: bool
+) -> None:
+    known = pace.NOTHING_KNOWN
+    for outcome in outcomes:
+        known = pace.outcomes_after(DEFAULTS, known, failed=outcome == "x")
+    assert pace.is_failing(DEFAULTS, known) == failing
+    assert known < 2**41
+
+
+@pytest.mark.parametrize(("errors", "failing"), [(0, False), (19, False), (20, True), (5000, True)])
+def test_errors_of_an_earlier_run_count(errors: int, failing: bool) -> None:
+    assert pace.is_failing(DEFAULTS, pace.outcomes_of(DEFAULTS, errors)) == failing
 
 
 PASSING = (408, 425, 509, *range(520, 526), 527, 529, 530, 561, 598, 599)
@@ -146,7 +188,9 @@ def test_rests_between_tries_double_within_their_jitter() -> None:
     assert second == pytest.approx([8, 10, 12])
 
 
-def test_retry_after_is_kept_up_to_an_hour() -> None:
+def test_retry_after_is_kept_up_to_an_hour_or_what_is_set() -> None:
+    patient = PaceConfig(retry_after_max_s=100_000)
+    assert pace.fate(503, None, 1, patient, retry_after_s=86_400).retry_in_s == 86_400
     assert pace.fate(503, None, 1, DEFAULTS, retry_after_s=120).retry_in_s == 120
     assert pace.fate(503, None, 1, DEFAULTS, retry_after_s=86_400).retry_in_s == 3600
     assert pace.fate(503, None, 1, DEFAULTS, retry_after_s=0, chance=0.5).retry_in_s == 10
