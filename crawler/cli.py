@@ -54,6 +54,17 @@ Examples:
   cut -f 2 list.tsv | crawler crawl - --db data/list.db
   crawler crawl seeds.txt --set pace.gap_s=2 --set fetch.contact=me@example.org
 """
+TAKEN_FOR_GRANTED = """\b
+How it reads what you ask for:
+  A seed without a scheme means https, and http where https cannot connect.
+  An address in place of a file is a seed; the database is named by its host.
+  The scope is that of this run's seeds; a port is a part of it.
+  A front page that redirects takes its site along, a deeper page does not.
+  Identifiers of sessions, such as ;jsessionid=, are taken out of addresses.
+  A finished crawl is visited again as a whole, with --new-only what is new.
+  Exit code 5 means that no seed has given a page, not even by redirects.
+  A limit that is reached is no failure, but --fail-on unfinished makes it one.
+"""
 QUERY_EXAMPLES = """\b
 Examples:
   crawler query
@@ -155,7 +166,7 @@ def setting_option(*names: str, help: str, **kinds: Any) -> Callable[[Command], 
     return click.option(*names, help=help, default=None, **kinds)
 
 
-@cli.command(epilog=EXAMPLES)
+@cli.command(epilog=f"{TAKEN_FOR_GRANTED}\n{EXAMPLES}")
 @click.argument("sources", metavar="SEEDS|URL...", nargs=-1, required=True)
 @db_option(
     "The database, made where it is not there.  "
@@ -189,10 +200,18 @@ def setting_option(*names: str, help: str, **kinds: Any) -> Callable[[Command], 
     "their domains, everything.  [default: host]",
 )
 @setting_option(
-    "--include", "scope__include", multiple=True, metavar="RE", help="Only URLs that match."
+    "--include",
+    "scope__include",
+    multiple=True,
+    metavar="RE",
+    help="Only pages that match; sitemaps, and where a seed moved, are read all the same.",
 )
 @setting_option(
-    "--exclude", "scope__exclude", multiple=True, metavar="RE", help="No URLs that match."
+    "--exclude",
+    "scope__exclude",
+    multiple=True,
+    metavar="RE",
+    help="No pages that match, but for the same.",
 )
 @setting_option(
     "--ignore-robots",

@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
 from crawler import demo
+from crawler.cli import cli
+from crawler.config import Config
+from crawler.errors import CrawlError
 from crawler.policy import words
 from crawler.store.database import Connection, open_for_reading
 from crawler.store.views import VIEWS
@@ -49,6 +53,38 @@ SKIPPING = words.which(stands="reason") - words.which(stands="error") - {"head_r
 @pytest.mark.parametrize("reason", sorted(SKIPPING | words.which(fault="settings")))
 def test_every_reason_of_a_skipped_url_is_explained(reason: str) -> None:
     assert f"`{reason}`" in README
+
+
+COMMANDS = {name: command.params for name, command in cli.commands.items()}
+FLAGS = {flag for params in COMMANDS.values() for option in params for flag in option.opts}
+
+
+def test_every_flag_and_command_that_readme_names_is_there() -> None:
+    flags = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) - {"--help"}
+    assert len(flags) > 10
+    assert flags - FLAGS == set()
+    commands = set(re.findall(r"crawler (\w+)", " ".join(re.findall(r"`[^`]+`", README))))
+    assert commands - set(COMMANDS) == set()
+
+
+def test_every_setting_that_readme_names_is_there() -> None:
+    sections = msgspec.structs.asdict(Config())
+    named = set(re.findall(r"\b(\w+)\.(\w+)=", README))
+    assert len(named) >= 3
+    assert [(section, key) for section, key in named if not hasattr(sections[section], key)] == []
+
+
+def test_readme_tells_every_exit_code() -> None:
+    told = README[README.index("Exit codes:") :]
+    codes = {error.exit_code for error in CrawlError.__subclasses__()} | {0, CrawlError.exit_code}
+    assert [code for code in sorted(codes) if not re.search(rf"\b{code}\s[a-z]", told)] == []
+
+
+def test_every_target_that_readme_names_is_there() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    named = set(re.findall(r"(?:^|`)make ([a-z-]+)", README, re.MULTILINE))
+    assert {"crawl", "demo", "test", "lint"} <= named
+    assert [name for name in named if f"\n{name}:" not in makefile] == []
 
 
 def test_the_files_that_readme_names_exist() -> None:
