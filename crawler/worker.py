@@ -30,8 +30,6 @@ Parsing = Callable[[Job | None], None]
 """Told which job is being parsed, so that a stall can be laid at the right door."""
 
 ISAL_LEVEL = 1
-UNREAD = frozenset({"check", "robots"})
-"""What is fetched for other reasons than to be parsed here."""
 
 
 class Worker:
@@ -107,7 +105,7 @@ class Worker:
         return msgspec.structs.replace(visit, robots_rules=robots.packed(asked))
 
     def _document(self, job: Job, reply: Reply) -> Document:
-        if reply.status is None or job.kind in UNREAD:
+        if reply.status is None or job.kind == "robots":
             return Document()
         if is_risky(reply.body):
             return self._isolated.parse(job, reply)

@@ -8,6 +8,7 @@ import msgspec
 
 from crawler.config import Config
 from crawler.model import Distinct, Document, Job, Link, LinkColumns, Reply
+from crawler.parse.challenge import challenge
 from crawler.parse.charset import decode
 from crawler.parse.headers import Declared, declared, with_links
 from crawler.parse.html import read_html
@@ -31,6 +32,12 @@ _LISTS: Final = frozenset({"sitemap", "feed"})
 
 def read(job: Job, reply: Reply, config: Config) -> Document:
     """Reads a reply as its job and its bytes demand."""
+    document = _read(job, reply, config)
+    wall = challenge(job.url, reply, document) if job.kind != "robots" else None
+    return document if wall is None else msgspec.structs.replace(document, challenge=wall)
+
+
+def _read(job: Job, reply: Reply, config: Config) -> Document:
     said = declared(reply.headers, robots_token(config.fetch))
     if job.kind in _UNREAD:
         return Document(said.media_type or (media_type(None, reply.body) if reply.body else None))

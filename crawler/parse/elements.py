@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Final, TypeGuard
 
 from crawler.parse.refresh import refresh_target
@@ -171,6 +172,7 @@ class Survey:
         return regions
 
 
+@lru_cache(maxsize=1024)
 def rel_kind(rel: str, media_type: str) -> str:
     """The kind of a link with this rel, lower case, to something of this type."""
     words = words_of(rel)

@@ -7,7 +7,8 @@ https://mimesniff.spec.whatwg.org/#parsing-a-mime-type, which browsers share.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 _SPACE = " \t\r\n"
@@ -22,7 +23,7 @@ class MediaType(NamedTuple):
     """A media type: `essence` is ``type/subtype``, both it and names of parameters lower case."""
 
     essence: str
-    parameters: dict[str, str]
+    parameters: Mapping[str, str]
 
 
 def extracted(values: Iterable[str]) -> MediaType | None:
@@ -30,13 +31,19 @@ def extracted(values: Iterable[str]) -> MediaType | None:
 
     The last type counts; the charset of one before it holds as long as the type stays the same.
     """
+    return _extracted(", ".join(values))
+
+
+@lru_cache(maxsize=256)
+def _extracted(joined: str) -> MediaType | None:
     found: MediaType | None = None
-    for value in _split(", ".join(values)):
+    for value in _split(joined):
         read = parsed(value)
         if read is None or read.essence == "*/*":
             continue
         if found and found.essence == read.essence and "charset" in found.parameters:
-            read.parameters.setdefault("charset", found.parameters["charset"])
+            charset = read.parameters.get("charset", found.parameters["charset"])
+            read = MediaType(read.essence, {**read.parameters, "charset": charset})
         found = read
     return found
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from crawler.config import Config, FetchConfig
+from crawler.model import Job, Reply
+from crawler.parse.dispatch import read
 from crawler.parse.headers import declared
 from crawler.parse.scan import scan
 from crawler.parse.wishes import wishes, wishes_of_header
@@ -66,6 +69,14 @@ def test_the_robot_has_the_name_that_it_was_given() -> None:
     survey = scan(html, 10, "mybot")
     assert survey is not None
     assert survey.robots == ["noindex"]
+
+
+def test_a_page_may_address_the_robot_by_the_name_of_its_user_agent() -> None:
+    headers = (("Content-Type", "text/html"), ("X-Robots-Tag", "NewsBot: noarchive, x: none"))
+    reply = Reply(200, headers=headers, body=b"<meta name=newsbot content=noindex>")
+    agent = "Mozilla/5.0 (compatible; NewsBot/1.0)"
+    document = read(Job(1, 1, "http://h.test/"), reply, Config(fetch=FetchConfig(user_agent=agent)))
+    assert document.meta_robots == "noindex, noarchive"
 
 
 @pytest.mark.parametrize(
