@@ -114,6 +114,14 @@ HELP = {
             "run_id": "the run that first saw it (runs.id)",
         },
     ),
+    "query_paths": Table(
+        "a path with many queries; past scope.max_queries_per_path they are a trap",
+        {
+            "origin_id": "origins.id",
+            "path": "the URLs up to their question mark",
+            "queries": ("how many were taken, in all runs", "URLs"),
+        },
+    ),
     "scopes": Table(
         "a part of the web that the seeds brought into the crawl",
         {

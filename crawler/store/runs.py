@@ -171,6 +171,7 @@ def judge_again(
     # All that waits is counted anew as it is judged, or a full host would stay full.
     connection.execute("UPDATE hosts SET queued = 0")
     recorder.origins.forget()
+    recorder.url_table.query_paths.count_anew()
     reasons = _listed(words.which(judged_anew=True))
     last, judged = 0, 0
     while True:

@@ -373,3 +373,30 @@ def columns_have_a_dictionary(db: Database) -> None:
         ) STRICT
         """
     )
+
+
+@migrations()
+def queries_of_a_path_are_counted_over_all_runs(db: Database) -> None:
+    """Of paths that have many: the count began anew with each run, and after other paths."""
+    db.execute(
+        """
+        CREATE TABLE query_paths (
+            origin_id INTEGER NOT NULL REFERENCES origins(id),
+            path TEXT NOT NULL,
+            queries INTEGER NOT NULL,
+            PRIMARY KEY (origin_id, path)
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+    db.execute(
+        """
+        INSERT INTO query_paths (origin_id, path, queries)
+        SELECT origin_id, substr(url, 1, instr(url, '?') - 1) AS path, count(*)
+        FROM urls
+        WHERE origin_id IS NOT NULL
+            AND instr(url, '?') > 0
+            AND state IN ('queued', 'done', 'failed')
+        GROUP BY origin_id, path
+        HAVING count(*) >= 100
+        """
+    )

@@ -8,7 +8,6 @@ look-up and no SQL.
 from __future__ import annotations
 
 import heapq
-from collections import Counter
 from collections.abc import Callable, Container, Iterable
 from typing import NamedTuple
 
@@ -20,6 +19,7 @@ from crawler.store import rows
 from crawler.store.contract import Entry
 from crawler.store.database import Connection
 from crawler.store.origins import Origins
+from crawler.store.query_paths import QueryPaths
 from crawler.store.ruling import best_links, settings_of
 
 GENERATION = 50_000
@@ -70,8 +70,7 @@ class UrlTable:
         self._origins = origins
         self._judge = judge
         self._run_id = run_id
-        self._max_queries = config.scope.max_queries_per_path
-        self._queries: Counter[tuple[int, str]] = Counter()
+        self.query_paths = QueryPaths(connection, config.scope.max_queries_per_path)
         self._max_hops = config.fetch.max_redirects
         self._settings = settings_of(config)
         self._nofollow_counts = config.scope.follow_nofollow
@@ -99,6 +98,7 @@ class UrlTable:
         self._rows.clear()
         self._nearer.clear()
         self._redirecting.clear()
+        self.query_paths.forget()
         self.fresh = []
         self._next_id = self._connection.execute("SELECT max(id) FROM urls").fetchone()[0] or 0
 
@@ -240,6 +240,7 @@ class UrlTable:
 
     def write(self) -> None:
         """Write new rows."""
+        self.query_paths.write()
         self._connection.executemany(rows.URLS.insert, self._rows)
         self._rows.clear()
 
@@ -318,13 +319,7 @@ class UrlTable:
 
     def _endless(self, origin_id: int, url: str) -> str | None:
         """``trap`` for one query too many of the same path, as in a calendar without end."""
-        path, mark, _ = url.partition("?")
-        if not mark:
-            return None
-        if len(self._queries) > GENERATION:
-            self._queries.clear()
-        self._queries[origin_id, path] += 1
-        return "trap" if self._queries[origin_id, path] > self._max_queries else None
+        return None if self.query_paths.take(origin_id, url) else "trap"
 
     def _bring_nearer(self, url_id: int, depth: int, hops: int) -> None:
         """A shorter way to an accepted URL was found: it and all behind it lie nearer."""

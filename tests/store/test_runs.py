@@ -437,6 +437,26 @@ def test_one_path_with_endless_queries_is_a_trap(web: Web, database: Path) -> No
     check_whole(database)
 
 
+def test_the_queries_of_a_path_are_counted_over_all_runs(web: Web, database: Path) -> None:
+    settings = config(scope={"max_queries_per_path": 20})
+    for run in range(3):
+        web.page("/", links=[f"/day?on={run}-{number}" for number in range(10)])
+        crawl(database, web.url(), settings=settings)
+    counts = rows(database, "SELECT reason, count(*) FROM urls WHERE url LIKE '%?%' GROUP BY 1")
+    assert counts == [(None, 20), ("trap", 10)]
+    assert rows(database, "SELECT queries FROM query_paths") == [(20,)]
+    check_whole(database)
+
+
+def test_a_judging_anew_counts_the_queries_of_a_path_once(web: Web, database: Path) -> None:
+    web.page("/", links=[f"/day?on={number}" for number in range(10)])
+    for depth in (3, 4, 5, 6):
+        crawl(database, web.url(), settings=config(
+            scope={"max_queries_per_path": 12, "max_depth": depth}
+        ))  # fmt: skip
+    assert rows(database, "SELECT count(*) FROM urls WHERE reason = 'trap'") == [(0,)]
+
+
 def test_images_that_were_only_recorded_are_checked_when_that_is_asked_for(
     web: Web, database: Path
 ) -> None:
