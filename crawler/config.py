@@ -53,7 +53,7 @@ class ScopeConfig(Section, frozen=True):
     check: also ask for ``assets`` and ``external`` links with HEAD, without reading them.
     traps: skip URLs of endless series (repeated segments, endless queries) as ``trap``.
     strip_parameters: taken out of every address, besides the identifiers of sessions that are known
-        (``jsessionid``, ``PHPSESSID`` ...): names, with ``*`` for any rest, such as ``utm_*``.
+        (``jsessionid``, ``PHPSESSID`` ...): names, at their end ``*`` for any rest (``utm_*``).
     """
 
     mode: Scope = "host"
@@ -239,7 +239,7 @@ TOKEN_KEYS = frozenset({"fetch.robots_token"})
 """Names of crawlers."""
 PARAMETER_KEYS = frozenset({"scope.strip_parameters"})
 """Lists of names of parameters."""
-PARAMETER = re.compile(r"[^\s=&;/?#]+")
+PARAMETER = re.compile(r"(?=.)[^\s=&;/?#*]*\*?")
 NETWORK_KEYS = frozenset({"scope.allow_private"})
 """Lists of hosts, addresses and blocks of addresses."""
 HOST_NAME = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*(?!\d+$|0x[0-9a-f]*$)[a-z0-9_-]{1,63}")

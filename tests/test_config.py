@@ -145,7 +145,7 @@ def test_the_name_for_robots_is_one_that_a_file_can_hold(written: Written, token
     )
 
 
-@pytest.mark.parametrize("name", ["", "a=b", "a b", "a&b", "?a"])
+@pytest.mark.parametrize("name", ["", "a=b", "a b", "a&b", "?a", "a*b", "*a*", "**"])
 def test_a_parameter_to_take_out_is_a_name(written: Written, name: str) -> None:
     path = written(f'[scope]\nstrip_parameters = ["utm_*", "{name}"]\n')
     assert "scope.strip_parameters: expected the name of a parameter such as utm_*" in refusal(path)

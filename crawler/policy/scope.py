@@ -53,12 +53,17 @@ SEEDLIKE = frozenset({"seed", "robots"})
 on any host (https://www.sitemaps.org/protocol.html#sitemaps_cross_submits)."""
 
 
+MAX_FOLDERS = 32
+"""Folders above a page that a seed may cover; what lies deeper is covered by those."""
+
+
 def scope_keys(url: str, mode: str) -> list[str]:
     """The keys under which a URL may be covered by a seed: any one in the set of keys is enough.
 
     page: the URL. prefix: ``host/folder/`` for each folder above it. host: the host, folded.
     domain: the registered domain. any: no key is needed, the list is empty. A port that is not the
     scheme's own belongs to host and domain: ``127.0.0.1:8001`` is another site than ``:8000``.
+    There are at most `MAX_FOLDERS` keys, so that a path of 1,000 folders costs no more.
     """
     if mode == "any":
         return []
@@ -71,7 +76,7 @@ def scope_keys(url: str, mode: str) -> list[str]:
     if mode == "domain":
         return [urls.registered_domain(host) + behind]
     path = urlsplit(url).path
-    folders = [at for at, character in enumerate(path) if character == "/"]
+    folders = [at for at, character in enumerate(path) if character == "/"][:MAX_FOLDERS]
     return [f"{host}{behind}{path[: at + 1]}" for at in folders]
 
 

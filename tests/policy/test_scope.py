@@ -7,7 +7,7 @@ import pytest
 from crawler.config import Config, ScopeConfig
 from crawler.errors import UsageError
 from crawler.policy import urls
-from crawler.policy.scope import Judge, Standing, judging, scope_keys, seed_key
+from crawler.policy.scope import MAX_FOLDERS, Judge, Standing, judging, scope_keys, seed_key
 
 
 def judge(seeds: list[str], **scope: object) -> Judge:
@@ -87,6 +87,13 @@ def test_the_mode_says_what_a_seed_covers(
     assert [url for url in inside if not judged.in_scope(url)] == []
     assert [url for url in outside if judged.in_scope(url)] == []
     assert judged.in_scope(seed)
+
+
+def test_a_path_of_a_thousand_folders_has_few_keys() -> None:
+    url = "https://example.org/" + "a/" * 1000
+    assert len(scope_keys(url, "prefix")) == MAX_FOLDERS
+    assert judge([url], mode="prefix").in_scope(url)
+    assert judge(["https://example.org/a/"], mode="prefix").in_scope(url)
 
 
 @pytest.mark.parametrize("mode", ["page", "prefix", "host", "domain"])
