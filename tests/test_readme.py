@@ -91,3 +91,17 @@ def test_the_files_that_readme_names_exist() -> None:
     named = re.findall(r"\]\(([^)]+)\)", README)
     assert named
     assert all((ROOT / name).exists() for name in named)
+
+
+def test_every_bound_in_the_newcomers_page_names_tests_that_there_are() -> None:
+    page = (ROOT / "crawler" / "README.md").read_text(encoding="utf-8")
+    table = page[page.index("## What a hostile site can cost") :].split("\n## ")[0]
+    named = set(re.findall(r"`(test_\w+)`", table))
+    files = set(re.findall(r"`(test_\w+\.py)`", table))
+    paths = list(ROOT.glob("tests/**/*.py"))
+    source = "".join(path.read_text(encoding="utf-8") for path in paths)
+    assert len(named) > 10
+    assert {name for name in named if f"def {name}(" not in source} == set()
+    assert files <= {path.name for path in paths}
+    places = set(re.findall(r"`(\w+/\w*\.?\w*)`", table))
+    assert {place for place in places if not (ROOT / "crawler" / place).exists()} == set()
