@@ -215,6 +215,7 @@ class Reply(msgspec.Struct, frozen=True, array_like=True):
     tls_weak: that is less than RFC 9325 recommends; None without TLS.
     addresses: where the host is, though the job names others; nothing was sent, and the job is to
         be given out anew.
+    note: one line for people of an answer that is none the worse for it; None for nothing.
     """
 
     status: int | None = None
@@ -240,6 +241,7 @@ class Reply(msgspec.Struct, frozen=True, array_like=True):
     tls_cipher: str | None = None
     tls_weak: bool | None = None
     addresses: tuple[str, ...] = ()
+    note: str | None = None
 
     def header(self, name: str) -> str | None:
         """The last value of a header by its lower-case name, or None."""

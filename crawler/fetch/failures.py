@@ -39,6 +39,11 @@ def printable(text: str) -> str:
     return text if text.isprintable() else text.translate(_CONTROLS)
 
 
+def shown(text: str) -> str:
+    """One line for people, of at most `DETAIL_MAX` characters."""
+    return printable(text)[:DETAIL_MAX]
+
+
 class Failure(foreign.RequestException):
     """A request that came to nothing, or to less than a whole answer.
 
@@ -53,7 +58,7 @@ class Failure(foreign.RequestException):
     ) -> None:
         self.word = word
         told = detail if doubt is None else f"{doubt}: {detail}"
-        self.detail = printable(told)[:DETAIL_MAX]
+        self.detail = shown(told)
         self.doubt = doubt
         self.try_again = try_again
         super().__init__(f"{word}: {self.detail}")
@@ -61,6 +66,11 @@ class Failure(foreign.RequestException):
 
 class Doubtful(Failure):
     """A host that could not be reached, or fell silent; it may be our own network's failure."""
+
+
+class Unended(Failure):
+    """A body whose end was not told, although nothing is missing of what had begun: it may be whole
+    if what it says has an end of its own."""
 
 
 _NO_WAY: Final = frozenset(

@@ -1,8 +1,9 @@
 """What does the network say to this job, within its limits?
 
-The layer above the transport: one deadline for the whole URL, a cap on what is kept, decoding, and
-the reading of redirects and Retry-After. It works on any requests adapter, so the transport can be
-replaced by mounting another one on `Fetcher.session`. Redirects are never followed here.
+The layer above the transport: one deadline for the whole URL, and the reading of redirects and
+Retry-After; what comes is gathered in an `Attempt`. It works on any requests adapter, so the
+transport can be replaced by mounting another one on `Fetcher.session`. Redirects are never followed
+here.
 """
 
 from __future__ import annotations
@@ -10,37 +11,27 @@ from __future__ import annotations
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from email.utils import parsedate_to_datetime
-from itertools import chain
-from time import perf_counter
-from typing import Any, Final
+from typing import Final
 
-import gevent
 import msgspec
-from requests import Response, Session
+from requests import Session
 from requests.structures import CaseInsensitiveDict
 
 from crawler.config import FetchConfig, RobotsConfig
 from crawler.errors import UsageError
 from crawler.fetch import decode, tls
+from crawler.fetch.attempt import Attempt
 from crawler.fetch.budget import Budget, Share
-from crawler.fetch.connect import Facts, Uncounted
+from crawler.fetch.connect import Uncounted
 from crawler.fetch.deadlines import Deadline
-from crawler.fetch.decode import Cut, Garbled
 from crawler.fetch.dns import Ask, DnsStats, Names, asker
-from crawler.fetch.failures import Failure, failure_of, printable, untrace
+from crawler.fetch.failures import Failure, failure_of, untrace
 from crawler.fetch.gate import Gate
 from crawler.fetch.requests_internals import SlimRequest
-from crawler.fetch.shortage import Shortage
-from crawler.fetch.transport import (
-    BREATH,
-    Incoming,
-    Transport,
-    TransportStats,
-    header_block,
-)
-from crawler.model import Job, Reply, Target
+from crawler.fetch.transport import Transport, TransportStats, header_block
+from crawler.model import Job, Reply
 from crawler.policy import urls, words
 from crawler.policy.agent import user_agent
 from crawler.policy.urls import UrlRules
@@ -50,15 +41,7 @@ REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 RETRY_AFTER_MAX_S: Final = 366 * 86_400.0
 """More than any setting lets a host ask for."""
-WIRE_SLACK: Final = 64 * 1024
-"""A body that is compressed may be this much longer on the wire than what it may decode to."""
-
-_WINDOWED: Final = frozenset({"br", "zstd"})
-"""Codings whose decoder holds up to 16 MiB of what it has said."""
-
-_BODILESS: Final = frozenset({204, 304})
 _HIGH_BYTE: Final = re.compile(rb"[\x80-\xff]")
-_NOTHING: Final = Facts()
 
 
 class FetchStats(msgspec.Struct, frozen=True):
@@ -231,181 +214,6 @@ class Fetcher:
         attempt.redirect, attempt.redirect_fragment = target, fragment
 
 
-class Attempt:
-    """One job on its way to being a Reply."""
-
-    def __init__(self, job: Job, cap: int, share: Share) -> None:
-        self._job = job
-        self._cap = cap
-        self._share = share
-        self._weight = 1
-        self._began = perf_counter()
-        self._answer: Response | None = None
-        self._raw_headers: list[tuple[bytes, bytes]] = []
-        self._body: list[bytes] = []
-        self._size = 0
-        self._wire = 0
-        self._failure: Failure | None = None
-        self._truncated: str | None = None
-        self.asked: SlimRequest | None = None
-        self.status: int | None = None
-        self.wants_body = False
-        self.addresses: tuple[str, ...] = ()
-        self.redirect: Target | None = None
-        self.redirect_fragment: str | None = None
-        self.retry_after_s: float | None = None
-
-    def answered(self, answer: Response) -> None:
-        """The head has come."""
-        self._answer = answer
-        self.status = answer.status_code
-        self._raw_headers = _raw_headers(answer)
-        self.wants_body = not (
-            self._job.method == "HEAD" or self._job.kind == "check" or self.status in _BODILESS
-        )
-
-    def values(self, name: str) -> list[str]:
-        """All values of a header by its lower-case name, latin-1 decoded, stripped."""
-        wanted, size = name.encode("ascii"), len(name)
-        return [
-            value.strip(b" \t").decode("latin-1")
-            for key, value in self._raw_headers
-            if len(key) == size and key.lower() == wanted
-        ]
-
-    def read_body(self) -> None:
-        """Reads what is wanted, at most the cap, decoded."""
-        codings = decode.codings_of(self.values("content-encoding"))
-        if codings:
-            self._read_coded(codings)
-        elif not self._keep_whole():
-            self._keep(self._wire_pieces(self._cap + 1))
-
-    def _keep_whole(self) -> bool:
-        """Keeps a body that came with its head, as small ones do; False where it must be read."""
-        raw = getattr(self._answer, "raw", None)
-        if not isinstance(raw, Incoming) or not raw.exchange.complete:
-            return False
-        size = raw.wire_bytes
-        if size > self._cap:
-            return False
-        self._share.reach(size)
-        self._body = raw.exchange.take()
-        self._size = size
-        return True
-
-    def _read_coded(self, codings: list[str]) -> None:
-        """Where nothing at all could be decoded, the bytes are kept as they came."""
-        held: list[bytes] = []
-        self._weight += sum(coding in _WINDOWED for coding in codings)
-        source = self._wire_pieces(self._cap + WIRE_SLACK)
-        try:
-            self._keep(decode.decoded(self._remembering(source, held), codings))
-        except Cut as cut:
-            raise Failure("conn_closed", str(cut)) from None
-        except Garbled as garbled:
-            self.fail(Failure("decode_error", str(garbled)))
-            if not self._size:
-                self._keep(iter(held))
-                self._keep(source)
-
-    def _remembering(self, source: Iterator[bytes], held: list[bytes]) -> Iterator[bytes]:
-        for piece in source:
-            if not self._size:
-                self._share.reach(self._wire)
-                held.append(piece)
-            elif held:
-                held.clear()
-            yield piece
-
-    def _wire_pieces(self, limit: int) -> Iterator[bytes]:
-        for piece in _pieces(self._answer):
-            self._wire += len(piece)
-            yield piece
-            if self._wire > limit:
-                raise self._too_large()
-
-    def _keep(self, pieces: Iterator[bytes]) -> None:
-        breath = self._size + BREATH
-        for piece in pieces:
-            if self._size >= breath:
-                gevent.sleep(0)
-                breath += BREATH
-            room = self._cap - self._size
-            if len(piece) > room:
-                self._body.append(piece[:room])
-                self._size += room
-                raise self._too_large()
-            self._share.reach((self._size + len(piece)) * self._weight)
-            self._body.append(piece)
-            self._size += len(piece)
-
-    def _too_large(self) -> Failure:
-        return Failure("too_large", f"more than {self._cap:,} bytes")
-
-    def fail(self, failure: Failure) -> None:
-        """Notes the failure; the first one stands."""
-        if failure.word == "too_large":
-            self._truncated = words.of("too_large").cuts
-            # Rules past the limit are ignored (RFC 9309, section 2.5): nothing went wrong.
-            if self._job.kind == "robots" and self.status is not None:
-                return
-        elif self.status is not None and self.wants_body:
-            self._truncated = self._truncated or words.of(failure.word).cuts
-        self._failure = self._failure or failure
-
-    def out_of_time(self, total_s: float) -> None:
-        """The deadline of the whole URL has passed."""
-        if self.status is not None and self.wants_body:
-            self._truncated = words.of("timeout_total").cuts
-        share = self._share
-        if self.asked is not None and self.asked.facts.starved:
-            expired = failure_of(Shortage("no file descriptor free"))
-        elif share.waits or share.waited_s > total_s / 2:
-            expired = failure_of(Shortage("no memory free for its body"))
-        else:
-            expired = Failure("timeout_total", f"not done after {total_s:g} s")
-        self._failure = self._failure or expired
-
-    def close(self) -> None:
-        """Lets go of the connection: kept when the answer was read whole."""
-        if self._answer is not None:
-            self._answer.close()
-
-    def reply(self) -> Reply:
-        """All of it, as a value."""
-        failure = self._failure
-        answer = self._answer
-        facts = self.asked.facts if self.asked else _NOTHING
-        raw = getattr(answer, "raw", None)
-        security = facts.security
-        return Reply(
-            status=self.status,
-            error=failure.word if failure else None,
-            error_detail=failure.detail if failure else None,
-            ip=facts.ip,
-            http_version=getattr(answer, "version", None),
-            dns_ms=facts.dns_ms,
-            connect_ms=facts.connect_ms,
-            tls_ms=facts.tls_ms,
-            ttfb_ms=facts.ttfb_ms,
-            total_ms=(perf_counter() - self._began) * 1000,
-            wire_bytes=raw.wire_bytes if isinstance(raw, Incoming) else self._wire,
-            truncated=self._truncated,
-            headers=_shown(self._raw_headers),
-            redirect=self.redirect,
-            redirect_fragment=self.redirect_fragment,
-            retry_after_s=self.retry_after_s,
-            body=b"".join(self._body),
-            doubt=failure.doubt if failure else None,
-            try_again=failure is not None and failure.try_again,
-            tls_version=security.version if security else None,
-            tls_cipher=security.cipher if security else None,
-            tls_weak=security.weak if security else None,
-            addresses=self.addresses,
-        )
-
-
 def _session(config: FetchConfig, transport: Transport) -> Session:
     session = Session()
     session.trust_env = False  # no proxies and no passwords from the environment
@@ -436,40 +244,6 @@ def _headers(config: FetchConfig) -> dict[str, str]:
 def _conditions(job: Job) -> dict[str, str]:
     asked = {"If-None-Match": job.etag, "If-Modified-Since": job.last_modified}
     return {name: value for name, value in asked.items() if value and value.isprintable()}
-
-
-def _raw_headers(answer: Response) -> list[tuple[bytes, bytes]]:
-    """Names and values as bytes; of a foreign adapter, as far as it still knows them."""
-    exact: Any = getattr(answer, "exact_headers", None)
-    if exact is not None:
-        return list(exact)
-    known = getattr(answer.raw, "headers", None) or answer.headers
-    return [(_latin(name), _latin(value)) for name, value in known.items()]
-
-
-def _shown(headers: list[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
-    """Headers as text, values stripped, without control characters."""
-    pairs = [
-        (name.decode("latin-1"), value.strip(b" \t").decode("latin-1")) for name, value in headers
-    ]
-    if not "".join(chain.from_iterable(pairs)).isprintable():
-        pairs = [(printable(name), printable(value)) for name, value in pairs]
-    return tuple(pairs)
-
-
-def _latin(text: str | bytes) -> bytes:
-    return text if isinstance(text, bytes) else text.encode("latin-1", "replace")
-
-
-def _pieces(answer: Response | None) -> Iterator[bytes]:
-    """The undecoded body, whatever adapter it comes from."""
-    raw: Any = None if answer is None else answer.raw
-    if raw is None:
-        return iter(())
-    if hasattr(raw, "stream"):
-        found: Iterator[bytes] = raw.stream(decode.PIECE, decode_content=False)
-        return found
-    return iter(lambda: raw.read(decode.PIECE), b"")
 
 
 def href_of(location: str) -> str:

@@ -3,7 +3,8 @@
 An `Exchange` reads one answer and does no I/O. httptools (llhttp) reads what is nearly well formed.
 What it refuses though browsers read it (a line without a colon, lengths that repeat or are no
 numbers, interim answers, odd transfer codings) is read again by `crawler.fetch.lenient_head` from
-the bytes in hand. However the bytes are split, the answer is the same.
+the bytes in hand; chunks are read by `crawler.fetch.chunks`. However the bytes are split, the
+answer is the same.
 """
 
 from __future__ import annotations
@@ -14,20 +15,21 @@ from typing import Final
 import httptools
 
 from crawler.fetch import lenient_head
-from crawler.fetch.failures import Failure
+from crawler.fetch.chunks import Chunks
+from crawler.fetch.failures import Failure, Unended
 from crawler.fetch.lenient_head import Head
 
 MAX_LINE: Final = 64 * 1024
-FRAMING_ROOM: Final = 16 * 1024
-FRAMING_PER_CHUNK: Final = 256
-"""Bytes of chunk headers that a body may have: 16 KiB, and 256 for each chunk. One line of 70 KB
-is more than that; the chunk signatures that some object stores send are not."""
-
+TRAILER: Final = 8
+"""Bytes that may be missing of a body whose content is whole: gzip ends with so many that say how
+long it was. Where more are missing, more may have been said."""
 CHATTER: Final = 100
 """Interim answers or trailer lines after which the other side is only read slowly."""
 SLOWLY_S: Final = 0.05
 
 _LINE_ENDS: Final = b"\r\n"
+_BODILESS: Final = frozenset({204, 304})
+_START: Final = b"HTTP/"
 _BLANK_LINE: Final = re.compile(rb"\n\r?\n")
 
 
@@ -57,10 +59,7 @@ class Exchange:
     """
 
     __slots__ = (
-        "_chatter",
         "_chunks",
-        "_coded",
-        "_fed",
         "_head_room",
         "_headers",
         "_kept",
@@ -70,7 +69,6 @@ class Exchange:
         "_parser",
         "_pieces",
         "_tolerant",
-        "_trailer_bytes",
         "broken",
         "complete",
         "head",
@@ -92,13 +90,9 @@ class Exchange:
         self._kept: list[bytes] = []
         self._headers: list[tuple[bytes, bytes]] = []
         self._length_seen = False
-        self._coded = False
+        self._chunks: Chunks | None = None
         self._pieces: list[bytes] = []
         self._tolerant: lenient_head.Reader | None = None
-        self._chatter = 0
-        self._fed = 0
-        self._chunks = 0
-        self._trailer_bytes = 0
         self._parser: httptools.HttpResponseParser | None = _parser(self)
 
     def __repr__(self) -> str:
@@ -113,8 +107,15 @@ class Exchange:
     @property
     def pause_s(self) -> float:
         """How long to wait before reading on: a flood of interim answers is read slowly."""
-        chatter = self._chatter if self._tolerant is None else self._tolerant.interims
+        chatter = self._tolerant.interims if self._tolerant else 0
+        if self._chunks is not None:
+            chatter = self._chunks.trailers
         return SLOWLY_S if chatter > CHATTER else 0.0
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of the body has come, if not all that belongs to its end."""
+        return self.complete or (self._chunks is not None and self._chunks.whole)
 
     def take(self) -> list[bytes]:
         """The pieces of the body that have come since the last call."""
@@ -127,9 +128,22 @@ class Exchange:
             self._feed_head(data)
         elif self.complete:
             self._surplus(data)
+        elif self._chunks is not None:
+            self._feed_chunks(self._chunks, data)
         elif self.broken is None:
-            self._fed += len(data)
             self._parse(data)
+
+    def _feed_chunks(self, chunks: Chunks, data: bytes) -> None:
+        came = chunks.feed(data)
+        if came:
+            self.wire_bytes += len(came)
+            self._pieces.append(came)
+        if chunks.broken is not None:
+            self.broken = chunks.broken
+            self.reusable = False
+        elif chunks.complete:
+            self._surplus(chunks.rest)
+            self._finish()
 
     def _surplus(self, data: bytes) -> None:
         """More came than was announced; line ends do no harm (RFC 9112, section 2.2)."""
@@ -142,13 +156,24 @@ class Exchange:
         if self.complete:
             return
         if self.head is None:
-            if self._tolerant is not None:
-                self._tolerant.eof()
+            reader = self._tolerant or lenient_head.Reader(self._method)
+            if self._tolerant is None:
+                reader.feed(b"".join(self._kept))
+            reader.eof()
             where = "inside the headers" if self.begun else "before an answer"
             raise Failure("conn_closed", f"closed {where}")
-        if not self.until_close:
-            raise Failure("conn_closed", f"closed after {self.wire_bytes:,} bytes of the body")
+        if not self.until_close and not self.whole:
+            kind = Unended if self._missing() <= TRAILER else Failure
+            raise kind("conn_closed", f"closed after {self.wire_bytes:,} bytes of the body")
         self._finish()
+
+    def _missing(self) -> int:
+        """Bytes that were announced and have not come."""
+        if self._chunks is not None:
+            return self._chunks.missing
+        assert self.head is not None
+        lengths = [v for k, v in self.head.headers if k.lower() == b"content-length"]
+        return lenient_head.number(lengths[-1].partition(b",")[0].strip()) - self.wire_bytes
 
     def _feed_head(self, data: bytes) -> None:
         if len(data) > self._head_room:
@@ -165,8 +190,13 @@ class Exchange:
             return
         self._kept.append(data)
         self._parse(data)
-        if self.head is not None:
-            self._kept = []
+        if self.head is None:
+            return
+        if self._chunks is not None and self._parser is not None:
+            behind = self._behind_head()
+            self.abandon()
+            self._feed_chunks(self._chunks, behind)
+        self._kept = []
 
     def _parse(self, data: bytes) -> None:
         parser = self._parser
@@ -178,19 +208,12 @@ class Exchange:
             if self.complete:
                 # Of an answer to HEAD the parser would read a body: it was stopped on purpose.
                 self.reusable = self.reusable and self._method == "HEAD"
-            elif self.head is not None:
-                self._break(_reason(refused))
-            else:
+            elif self.head is None:
+                self._chunks = None
                 self._tolerant = lenient_head.Reader(self._method)
                 self._reread(b"".join(self._kept))
-                return
-        if not self.complete and (self._chunks or self._coded):
-            self._check_framing()
-
-    def _check_framing(self) -> None:
-        framing = self._fed - self.wire_bytes - self._trailer_bytes
-        if framing > FRAMING_ROOM + FRAMING_PER_CHUNK * self._chunks:
-            self._break("a chunk header without end")
+            elif self._chunks is None:
+                self._break(_reason(refused))
 
     def _break(self, detail: str) -> None:
         self.broken = Failure("proto_error", detail)
@@ -222,11 +245,13 @@ class Exchange:
             self._surplus(reader.rest)
             self._finish()
             return
-        self._coded = head.framing == "chunked"
+        if head.framing == "chunked":
+            self._chunks = Chunks()
+            self.abandon()
+            self._feed_chunks(self._chunks, reader.rest)
+            return
         self._parser = parser = _parser(self)
         parser.feed_data(lenient_head.plain_words(head))
-        self._chatter = self._trailer_bytes = 0
-        self._fed = len(reader.rest)
         if reader.rest:
             self._parse(reader.rest)
 
@@ -239,8 +264,6 @@ class Exchange:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.head is not None:
-            self._chatter += 1
-            self._trailer_bytes += len(name) + len(value) + 4
             return
         if len(value) > MAX_LINE:
             raise _Odd
@@ -248,9 +271,9 @@ class Exchange:
         if size == 14 and name.lower() == b"content-length":
             self._length_seen = True
         elif size == 17 and name.lower() == b"transfer-encoding":
-            if value.strip().lower() != b"chunked" or self._coded:
+            if value.strip().lower() != b"chunked" or self._chunks:
                 raise _Odd
-            self._coded = True
+            self._chunks = Chunks()
         self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
@@ -260,24 +283,32 @@ class Exchange:
         assert parser is not None
         status = parser.get_status_code()
         version = parser.get_http_version()
-        odd = status < 200 or version not in ("1.1", "1.0")
-        if odd or (self._coded and (self._length_seen or version == "1.0")):
+        chunked = self._chunks is not None
+        odd = status < 200 or version not in ("1.1", "1.0") or not self._is_http()
+        if odd or (chunked and (self._length_seen or version == "1.0")):
             raise _Odd
-        bodiless = self._method == "HEAD" or status == 204 or status == 304
         self.head = Head(status, version, self._headers)
-        if bodiless:
-            self.reusable = lenient_head.keeps_alive(version, self._headers)
-            self._coded = False
-            rest = self._behind_head() if self._method == "HEAD" else b""
-            self._finish()
-            if self._method == "HEAD":
-                self._surplus(rest)
-                raise _Enough
+        unsaid = not (chunked or self._length_seen)
+        if self._method == "HEAD" or status in _BODILESS or (status == 205 and unsaid):
+            self._end_without_body(version, status)
             return
         self.reusable = parser.should_keep_alive()
-        self.until_close = not (self._coded or self._length_seen)
-        if self._coded:
-            self._fed = len(self._behind_head())
+        self.until_close = unsaid
+
+    def _end_without_body(self, version: str, status: int) -> None:
+        self._chunks = None
+        self.reusable = status != 205 and lenient_head.keeps_alive(version, self._headers)
+        is_head = self._method == "HEAD"
+        rest = self._behind_head() if is_head or status == 205 else b""
+        self._finish()
+        if is_head or status == 205:
+            self._surplus(rest)
+            raise _Enough
+
+    def _is_http(self) -> bool:
+        """Whether it says so itself: llhttp reads RTSP and ICE, too."""
+        kept = self._kept
+        return kept[0].startswith(_START) or b"".join(kept).lstrip(_LINE_ENDS).startswith(_START)
 
     def _behind_head(self) -> bytes:
         """What has come of the body with the bytes that ended the head."""
@@ -286,16 +317,13 @@ class Exchange:
         return seen[end.end() :] if end else b""
 
     def on_body(self, data: bytes) -> None:
-        if self.complete:
+        if self.complete or self._chunks is not None:
             return
         self.wire_bytes += len(data)
         self._pieces.append(data)
 
-    def on_chunk_header(self) -> None:
-        self._chunks += 1
-
     def on_message_complete(self) -> None:
-        if self.head is not None and not self.complete:
+        if self.head is not None and not self.complete and self._chunks is None:
             self._finish()
 
     def on_message_begin(self) -> None:
@@ -312,7 +340,6 @@ def _parser(exchange: Exchange) -> httptools.HttpResponseParser:
         lenient_transfer_encoding=True,
         lenient_version=True,
         lenient_data_after_close=True,
-        lenient_optional_lf_after_cr=True,
         lenient_optional_cr_before_lf=True,
         lenient_optional_crlf_after_chunk=True,
         lenient_spaces_after_chunk_size=True,

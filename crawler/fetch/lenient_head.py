@@ -1,8 +1,9 @@
 """What do status line and headers mean when they are not quite HTTP?
 
 Reads what browsers read: lines that end in a bare LF, lines without a colon, folded lines, lengths
-that repeat or are no numbers. Refused is only what leaves no safe meaning: lengths that
-contradict each other, transfer codings that nobody asked for, what is not HTTP at all.
+that repeat or are no numbers, transfer codings that are none. Refused is only what leaves no safe
+meaning: lengths that contradict each other, bodies compressed for the way although nobody asked for
+it, a CR on its own, what is not HTTP at all.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ MAX_LENGTH: Final = 2**62
 _STATUS_LINE: Final = re.compile(rb"HTTP/(\d)(?:\.(\d))?[ \t]+(\d{3})(?![^ \t])")
 _BLANK_LINE: Final = re.compile(rb"\n\r?\n")
 _START: Final = b"HTTP/"
-_CHUNKED: Final = frozenset({b"chunked", b"identity"})
+_BARE_CR: Final = re.compile(rb"\r[^\n]")
+_COMPRESSED: Final = frozenset({b"gzip", b"x-gzip", b"compress", b"x-compress", b"deflate"})
+"""Transfer codings (RFC 9112, section 7.2) that may be sent to those alone who ask for them."""
 
 
 class Head(msgspec.Struct):
@@ -72,6 +75,7 @@ class Reader:
             self._check_start()
             end = _BLANK_LINE.search(self._held, self._searched)
             if end is None:
+                check_line_ends(self._held)
                 self._searched = max(0, len(self._held) - 2)
                 return None
             head = read(bytes(self._held[: end.start()]), self._method)
@@ -103,6 +107,7 @@ class Reader:
 
 def read(block: bytes, method: str) -> Head:
     """The meaning of a whole head, without its blank line."""
+    check_line_ends(block)
     first, *lines = block.split(b"\n")
     status, version = _status_line(first.rstrip(b"\r"))
     headers = _headers(lines)
@@ -114,13 +119,19 @@ def read(block: bytes, method: str) -> Head:
     return head
 
 
+def check_line_ends(block: bytes | bytearray) -> None:
+    """Raises Failure where a CR ends no line: what one reader takes for a new header is a part of
+    the one before to another (RFC 9112, section 2.2)."""
+    found = _BARE_CR.search(block)
+    if found is not None:
+        shown = bytes(block[max(0, found.start() - 30) : found.end() + 10]).decode("latin-1")
+        raise Failure("proto_error", f"a carriage return that ends no line: {shown}")
+
+
 def plain_words(head: Head) -> bytes:
-    """A head that tells llhttp nothing but how the body ends."""
-    how = {
-        "length": f"Content-Length: {head.length}\r\n",
-        "chunked": "Transfer-Encoding: chunked\r\n",
-    }
-    return f"HTTP/1.1 200 OK\r\n{how.get(head.framing, '')}\r\n".encode("ascii")
+    """A head that tells llhttp nothing but how a body ends that is not chunked."""
+    how = f"Content-Length: {head.length}\r\n" if head.framing == "length" else ""
+    return f"HTTP/1.1 200 OK\r\n{how}\r\n".encode("ascii")
 
 
 def keeps_alive(version: str, headers: RawHeaders) -> bool:
@@ -178,21 +189,35 @@ def _values(headers: RawHeaders, name: bytes) -> list[bytes]:
 
 def _frame(head: Head, method: str) -> None:
     """Decides how the body ends (RFC 9112, section 6.3), and whether to trust what follows it."""
-    codings = [c for c in _values(head.headers, b"transfer-encoding") if c]
+    said = _values(head.headers, b"transfer-encoding")
+    codings = [coding.partition(b";")[0].rstrip() for coding in said if coding]
     lengths = _values(head.headers, b"content-length")
-    usual = len(lengths) <= 1 and not (codings and lengths)
-    head.keep_alive = usual and keeps_alive(head.version, head.headers)
+    usual = len(lengths) <= 1 and not any(codings)
+    head.keep_alive = keeps_alive(head.version, head.headers) and (
+        usual or (codings == [b"chunked"] and not lengths)
+    )
     if method == "HEAD" or head.status in (204, 304):
         head.framing = "none"
-    elif any(coding != b"identity" for coding in codings):
-        if codings[-1] != b"chunked" or not _CHUNKED.issuperset(codings):
-            shown = b", ".join(codings).decode("latin-1")
-            raise Failure("proto_error", f"transfer coding {shown}")
+    elif _is_chunked(codings):
         head.framing = "chunked"
     else:
         _measure(head, lengths)
+    if head.status == 205 and head.framing == "close":
+        head.framing = "none"  # it has no content (RFC 9110, section 15.3.6)
+        head.keep_alive = False
     if head.framing == "close":
         head.keep_alive = False
+
+
+def _is_chunked(codings: list[bytes]) -> bool:
+    """Whether the body is in chunks. A coding that is none (``binary``) says nothing, as for
+    browsers. Raises Failure where something has been done to the body that is not undone here."""
+    real = {*codings} & {b"chunked", *_COMPRESSED}
+    last = codings[-1] if codings else b""
+    if real - {b"chunked"} or (real and last != b"chunked"):
+        shown = b", ".join(codings).decode("latin-1")
+        raise Failure("proto_error", f"transfer coding {shown}")
+    return bool(real)
 
 
 def _measure(head: Head, lengths: list[bytes]) -> None:
@@ -200,8 +225,9 @@ def _measure(head: Head, lengths: list[bytes]) -> None:
     if len(set(lengths)) > 1:
         raise Failure("proto_error", "Content-Length headers that contradict each other")
     if lengths and lengths[0].isdigit():
-        head.framing, head.length = "length", _number(lengths[0])
+        head.framing, head.length = "length", number(lengths[0])
 
 
-def _number(digits: bytes) -> int:
+def number(digits: bytes) -> int:
+    """A Content-Length, at most `MAX_LENGTH`."""
     return int(digits) if len(digits.lstrip(b"0")) <= 18 else MAX_LENGTH

@@ -31,6 +31,9 @@ from crawler.fetch.reachability import Reachability
 from crawler.fetch.requests_internals import SlimRequest, SlimResponse
 
 RECEIVE: Final = 64 * 1024
+TRAILER_S: Final = 2.0
+"""How long what belongs behind a body that is whole is waited for, so that its connection can be
+kept."""
 BREATH: Final = 1024 * 1024
 """Bytes after which the other greenlets, and the timers of deadlines, get their turn even when the
 next bytes are already here."""
@@ -69,13 +72,25 @@ class Incoming:
                 raise exchange.broken
             if self._connection is None:
                 return
-            got = _receive(self._connection, exchange)
+            got = self._receive_more(self._connection)
             breath -= got
             if breath <= 0:
                 gevent.sleep(0)
                 breath = BREATH
             yield from exchange.take()
         self.close()
+
+    def _receive_more(self, connection: HttpConnection) -> int:
+        """Feeds what comes next. Raises Failure, but not where only trailers can be missing."""
+        exchange = self.exchange
+        if not exchange.whole:
+            return _receive(connection, exchange)
+        connection.silence.limit_s = min(connection.silence.limit_s, TRAILER_S)
+        try:
+            return _receive(connection, exchange)
+        except Failure:
+            self.close()
+            return 0
 
     def read(self, amt: int | None = None, decode_content: bool = False) -> bytes:
         """All that is left; for those who take a Response for a file."""

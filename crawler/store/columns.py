@@ -142,6 +142,7 @@ HELP = {
             "status": ("what was answered; NULL when nothing was", STATUS),
             "error": "why no whole answer came; crawler explain WORD tells more",
             "error_detail": "the same, for people",
+            "note": "what is odd about an answer that is none the worse for it",
             "ip": "the address connected to",
             "http_version": "1.0 or 1.1",
             "dns_ms": ("to resolve the name; NULL on a kept connection", MS),

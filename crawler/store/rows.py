@@ -66,6 +66,7 @@ VISITS = table(
         "status": "reply.status",
         "error": "error",
         "error_detail": "reply.error_detail",
+        "note": "reply.note",
         "ip": "reply.ip",
         "http_version": "reply.http_version",
         "dns_ms": "reply.dns_ms",

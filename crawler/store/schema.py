@@ -400,3 +400,9 @@ def queries_of_a_path_are_counted_over_all_runs(db: Database) -> None:
         HAVING count(*) >= 100
         """
     )
+
+
+@migrations()
+def visits_have_notes(db: Database) -> None:
+    """What is worth knowing of an answer that is none the worse for it, in one line."""
+    db.execute("ALTER TABLE visits ADD COLUMN note TEXT")

@@ -7,8 +7,10 @@ DESIGN.md section 4.
 from __future__ import annotations
 
 import gzip
+import lzma
 import zlib
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
 import brotli
@@ -18,12 +20,22 @@ OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 TEXT = b"<p>" + b"hello web " * 40
 GZ = gzip.compress(TEXT, mtime=0)
+LONG_GZ = gzip.compress(bytes(range(256)) * 200 + Random(1).randbytes(20_000), mtime=0)
+XZ = lzma.compress(TEXT)
 BIG = 100_001  # one byte more than the test's cap
 
 
 def _raw(data: bytes) -> bytes:
     engine = zlib.compressobj(wbits=-15)
     return engine.compress(data) + engine.flush()
+
+
+def _begins(data: bytes, wbits: int) -> bytes:
+    return zlib.decompressobj(wbits).decompress(data)
+
+
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%s\r\n" % (len(data), data)
 
 
 def coded(coding: bytes, body: bytes) -> bytes:
@@ -153,6 +165,101 @@ FRAMING = [
         error="proto_error",
         truncated="disconnect",
     ),
+    Case(54, "no line behind the last chunk", CHUNKED + b"2\r\nhi\r\n0\r\n", body=b"hi"),
+    Case(
+        54, "nothing behind the last chunk", CHUNKED + b"2\r\nhi\r\n0\r\n", body=b"hi", end="hold"
+    ),
+    Case(54, "half a trailer", CHUNKED + b"2\r\nhi\r\n0\r\nTrai", body=b"hi"),
+    Case(54, "LF behind the last chunk", CHUNKED + b"2\nhi\n0\n\n", body=b"hi"),
+    *(
+        # RFC 9112, section 7.1.1: extensions are ignored, and so are their mistakes
+        Case(52, f"chunk size {size!r}", CHUNKED + size + b"\r\nhi\r\n0\r\n\r\n", body=b"hi")
+        for size in (
+            b"2; a=b",
+            b"2;",
+            b"2 ",
+            b"2\t \t",
+            b"2 ;a=b",
+            b'2 ; a = "b;c" ; d',
+            b"2;=;;",
+            b"2;\x80\x00\x1b",
+            b"2;a=b\rc",
+            b"0002",
+            b"0" * 40 + b"2",
+        )
+    ),
+    Case(52, "the last chunk's extension", CHUNKED + b"2\r\nhi\r\n0 ; x\r\n\r\n", body=b"hi"),
+    Case(52, "zeros for the last chunk", CHUNKED + b"2\r\nhi\r\n0000\r\n\r\n", body=b"hi"),
+    *(
+        # A coding that is none says nothing, as for browsers.
+        Case(
+            57, f"coding {name!r}", OK + b"Transfer-Encoding: %s\r\n\r\nhello" % name, body=b"hello"
+        )
+        for name in (b"binary", b"8bit", b"identity", b"UTF-8", b"chuncked", b"none, binary", b"")
+    ),
+    *(
+        Case(
+            57,
+            f"coding {name!r} and a length",
+            OK + b"Transfer-Encoding: %s\r\nContent-Length: 2\r\n\r\nhi" % name,
+            body=b"hi",
+            end="hold",
+        )
+        for name in (b"binary", b"identity")
+    ),
+    *(
+        Case(
+            57,
+            f"coding {name!r}",
+            OK + b"Transfer-Encoding: %s\r\n\r\n2\r\nhi\r\n0\r\n\r\n" % name,
+            body=b"hi",
+            end="hold",
+        )
+        for name in (b"binary, chunked", b"Chunked", b"chunked,", b" chunked ", b"chunked;x=y")
+    ),
+    Case(
+        57,
+        "a coding that is none, and no close",
+        OK + b"Transfer-Encoding: binary\r\n\r\nhello",
+        error="timeout",
+        truncated="time",
+        body=b"hello",
+        end="hold",
+    ),
+    bad(57, "gzip", OK + b"Transfer-Encoding: gzip\r\n\r\n" + GZ),
+    bad(33, "RTSP", b"RTSP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi"),
+    bad(33, "ICE", b"ICE/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi"),
+    bad(33, "ICY", b"ICY 200 OK\r\nContent-Length: 2\r\n\r\nhi"),
+    bad(33, "SIP", b"SIP/2.0 200 OK\r\nContent-Length: 2\r\n\r\nhi"),
+    bad(33, "small letters", b"http/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"),
+    # RFC 9112, section 2.2: a CR that ends no line
+    bad(37, "CR only", b"HTTP/1.1 200 OK\rContent-Length: 2\r\rhi"),
+    bad(37, "CR in the status line", b"HTTP/1.1 200 O\rK\r\nContent-Length: 2\r\n\r\nhi"),
+    bad(37, "CR in a value", headers(b"X: a\rb")),
+    bad(37, "CR in a name", headers(b"X\rY: b")),
+    bad(37, "CR for a line end", headers(b"X: a\rSet-Cookie: b=c")),
+    bad(37, "two CRs", headers(b"X: a\r")),
+    bad(37, "CR in an interim head", b"HTTP/1.1 103 E\r\nX: a\rb\r\n\r\n" + headers()),
+    Case(37, "CR in the body", OK + b"Content-Length: 3\r\n\r\na\rb", body=b"a\rb"),
+    Case(43, "205 without a length", b"HTTP/1.1 205 R\r\nX: y\r\n\r\n", 205, end="hold"),
+    Case(43, "205 of HTTP/1.0", b"HTTP/1.0 205 R\r\n\r\n", 205, end="hold"),
+    Case(
+        43,
+        "205 with a broken length",
+        b"HTTP/1.1 205 R\r\nContent-Length: x\r\n\r\n",
+        205,
+        end="hold",
+    ),
+    Case(
+        43, "205 with a length", b"HTTP/1.1 205 R\r\nContent-Length: 2\r\n\r\nhi", 205, body=b"hi"
+    ),
+    Case(
+        43,
+        "205 in chunks",
+        b"HTTP/1.1 205 R\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        205,
+        end="hold",
+    ),
     bad(57, "gzip, chunked", OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n"),
     bad(57, "chunked, gzip", OK + b"Transfer-Encoding: chunked, gzip\r\n\r\n2\r\nhi\r\n0\r\n\r\n"),
     Case(52, "chunk extension", CHUNKED + b"2;a=b\r\nhi\r\n0\r\nTrailer: x\r\n\r\n", body=b"hi"),
@@ -246,7 +353,68 @@ CODINGS = [
     Case(
         87,
         "gzip cut",
-        OK + b"Content-Encoding: gzip\r\n\r\n" + GZ[:-8],
+        OK + b"Content-Encoding: gzip\r\n\r\n" + LONG_GZ[: len(LONG_GZ) // 2],
+        error="conn_closed",
+        truncated="disconnect",
+        body=_begins(LONG_GZ[: len(LONG_GZ) // 2], 31),
+    ),
+    *(
+        # What was said is whole; the trailer is only a check.
+        Case(87, f"gzip without {cut} bytes of its trailer", says, body=TEXT)
+        for cut in (1, 4, 8)
+        for says in (
+            OK + b"Content-Encoding: gzip\r\n\r\n" + GZ[:-cut],
+            coded(b"gzip", GZ[:-cut]),
+            OK + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(GZ) + GZ[:-cut],
+            CHUNKED[:-2] + b"Content-Encoding: gzip\r\n\r\n" + chunk(GZ[:-cut]) + b"0\r\n\r\n",
+        )
+    ),
+    Case(87, "zlib without its trailer", coded(b"deflate", zlib.compress(TEXT)[:-4]), body=TEXT),
+    Case(
+        87,
+        "gzip without the last bit of its content",
+        coded(b"gzip", GZ[:-9]),
+        error="conn_closed",
+        truncated="disconnect",
+        body=TEXT,
+    ),
+    *(
+        # Chunks that are never ended, around what has an end of its own
+        Case(
+            54,
+            f"{coding} in chunks without the last",
+            CHUNKED[:-2] + b"Content-Encoding: %s\r\n\r\n" % coding.encode() + chunk(data),
+            body=TEXT,
+        )
+        for coding, data in (
+            ("gzip", GZ),
+            ("gzip", GZ[:-8]),
+            ("deflate", zlib.compress(TEXT)),
+            ("deflate", _raw(TEXT)),
+            ("br", brotli.compress(TEXT)),
+            ("zstd", zstd.compress(TEXT)),
+            ("gzip, gzip", gzip.compress(GZ)),
+        )
+    ),
+    *(
+        Case(
+            54,
+            rule,
+            CHUNKED[:-2] + b"Content-Encoding: gzip\r\n\r\n" + says,
+            error="conn_closed",
+            truncated="disconnect",
+            body=body,
+        )
+        for rule, says, body in (
+            ("gzip in chunks, and neither ends", chunk(GZ[:-9]), TEXT),
+            ("gzip in chunks that never came", b"", b""),
+            ("gzip that ends in a chunk that does not", b"fff\r\n" + GZ, TEXT),
+        )
+    ),
+    Case(
+        45,
+        "gzip that is whole where more was announced",
+        OK + b"Content-Encoding: gzip\r\nContent-Length: 5000\r\n\r\n" + GZ,
         error="conn_closed",
         truncated="disconnect",
         body=TEXT,
@@ -267,7 +435,24 @@ CODINGS = [
     ),
     Case(92, "raw deflate", coded(b"deflate", _raw(TEXT)), body=TEXT),
     Case(92, "zlib deflate", coded(b"deflate", zlib.compress(TEXT)), body=TEXT),
-    Case(93, "unknown coding", coded(b"lzma", b"whatever"), error="decode_error", body=b"whatever"),
+    *(
+        Case(93, f"unknown coding {name.decode()}", coded(name, TEXT), body=TEXT)
+        for name in (b"none", b"UTF-8", b"8bit", b"binary", b"7bit", b"text/html", b"lzma", b"a b")
+    ),
+    Case(
+        93,
+        "unknown coding of an image",
+        coded(b"binary", b"\x89PNG\r\n\x1a\n\0"),
+        body=b"\x89PNG\r\n\x1a\n\0",
+    ),
+    *(
+        Case(93, f"{name.decode()} beside gzip", coded(name, GZ), body=TEXT)
+        for name in (b"utf-8, gzip", b"gzip, none", b"gzip, identity")
+    ),
+    *(
+        Case(93, f"{name.decode()} that is real", coded(name, XZ), error="decode_error", body=XZ)
+        for name in (b"lzma", b"xz", b"compress")
+    ),
     Case(
         94,
         "six codings",

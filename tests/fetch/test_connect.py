@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import resource
 import shutil
 import socket
@@ -295,17 +294,24 @@ def test_want_of_descriptors_blames_no_site(host: str) -> None:
 
 @contextmanager
 def no_descriptor_left() -> Iterator[None]:
-    """Uses up what a small limit leaves."""
-    gc.collect()  # so that nothing of an earlier test gives descriptors back meanwhile
+    """Uses up what a small limit leaves, and what connections of earlier tests give back."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
     taken: list[socket.socket] = []
+
+    def take() -> None:
+        for _ in range(2000):
+            with suppress(OSError):
+                for _ in range(300):
+                    taken.append(socket.socket())
+            gevent.sleep(0.002)
+
+    taking = gevent.spawn(take)
+    gevent.sleep(0)
     try:
-        with suppress(OSError):
-            for _ in range(300):
-                taken.append(socket.socket())
         yield
     finally:
+        taking.kill()
         for sock in taken:
             sock.close()
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -44,7 +44,7 @@ CURL = {
     334: (204, None, None),
     365: (200, None, None),
     373: (200, None, None),
-    415: (200, None, None),  # as 178
+    415: (None, "proto_error", None),
     418: (None, "proto_error", None),
     1154: (None, "proto_error", None),
     1164: (None, "proto_error", None),
@@ -64,7 +64,7 @@ CURL = {
     1496: (None, "proto_error", None),
     1518: (302, "bad_redirect", None),
     1546: (None, "proto_error", None),
-    1677: (200, "conn_closed", "disconnect"),  # llhttp waits for a CR in the last two line ends
+    1677: (200, None, None),
     1722: (None, "proto_error", None),
     1723: (None, "proto_error", None),
     2106: (200, None, None),  # curl refuses; a trailer is read past, never used

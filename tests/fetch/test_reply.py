@@ -120,6 +120,77 @@ YEAR_S = 366 * 86_400.0
 
 
 @pytest.mark.parametrize(
+    ("coding", "note"),
+    [
+        (b"none", "unknown content coding none"),
+        (b"UTF-8, 8bit", "unknown content coding utf-8, 8bit"),
+        (b"identity", None),
+        (b"", None),
+        (b"x\x1b[0m", "unknown content coding x\\x1b[0m"),
+    ],
+)
+def test_a_coding_that_is_none_is_noted_and_no_error(coding: bytes, note: str | None) -> None:
+    with stage(whole(ok(b"hi", b"Content-Encoding: " + coding))) as server:
+        reply = fetch(server.url())
+    assert (reply.error, reply.error_detail, reply.note, reply.body) == (None, None, note, b"hi")
+
+
+@pytest.mark.parametrize(
+    ("kind", "read"),
+    [
+        (b"video/mp4", False),
+        (b"application/pdf", False),
+        (b"application/zip; x=y", False),
+        (b"IMAGE/png", False),
+        (b"text/html", True),
+        (b"application/xhtml+xml", True),
+        (b"image/svg+xml", True),
+        (b"application/x-gzip", True),  # a sitemap, as far as anybody knows
+        (b"", True),
+    ],
+)
+def test_what_is_announced_to_be_too_large_and_useless_in_part_is_not_read(
+    kind: bytes, read: bool
+) -> None:
+    size = 20_000_000
+    sent = 0
+
+    def play(peer: Recorded) -> None:
+        nonlocal sent
+        peer.request()
+        peer.say(
+            b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n" % (kind, size)
+        )
+        for _ in range(size // 100_000):
+            peer.say(bytes(100_000))
+            sent += 100_000
+
+    with stage(play) as server:
+        reply = fetch(server.url())
+    assert (reply.status, reply.error, reply.truncated) == (200, "too_large", "length")
+    assert bool(reply.body) is read
+    assert sent < 8_000_000, "the connection was dropped"
+
+
+@pytest.mark.parametrize(
+    ("fields", "size", "error"),
+    [
+        ({}, 90_000, None),
+        ({"kind": "robots"}, 120_000, None),  # rules up to the cap are obeyed
+        ({"method": "HEAD"}, 20_000_000, None),
+        ({"kind": "check"}, 20_000_000, None),
+    ],
+)
+def test_what_is_announced_is_refused_only_where_it_matters(
+    fields: dict[str, str], size: int, error: str | None
+) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: %d\r\n\r\n" % size
+    with stage(whole(head + bytes(min(size, 200_000)))) as server:
+        reply = fetch(server.url(), **fields)
+    assert (reply.status, reply.error) == (200, error)
+
+
+@pytest.mark.parametrize(
     ("value", "seconds"),
     [
         ("120", 120.0),

@@ -51,7 +51,7 @@ STATEMENTS = {
         rows.VISITS,
         """
         INSERT INTO visits ( run_id, url_id, kind, method, attempt, started_at, status, error,
-        error_detail, ip, http_version, dns_ms, connect_ms, tls_ms, tls_version, tls_cipher,
+        error_detail, note, ip, http_version, dns_ms, connect_ms, tls_ms, tls_version, tls_cipher,
         tls_weak, ttfb_ms, total_ms, wire_bytes, body_bytes, truncated, challenge, content_type,
         charset, etag, last_modified, headers, redirect_to_id, not_modified, body_id, title,
         text_hash, canonical )
