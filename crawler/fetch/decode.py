@@ -17,7 +17,7 @@ import brotli
 import msgspec
 from isal import isal_zlib
 
-from crawler.fetch.failures import Unended
+from crawler.fetch.failures import Failure, Unended
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -26,6 +26,8 @@ else:
 
 PIECE: Final = 64 * 1024
 MAX_CODINGS: Final = 2
+MAX_MEMBERS: Final = 4096
+"""Streams of one coding, one behind the other: a file of 10 MB that bgzip made has 160."""
 
 Pieces = Iterator[bytes]
 
@@ -116,6 +118,7 @@ def gunzip(chunks: Pieces) -> Pieces:
             return source.drain()
         yield from _member(source)
         members += 1
+        _check_count(members)
 
 
 def _member(source: _Source) -> Pieces:
@@ -241,6 +244,13 @@ def unzstd(chunks: Pieces) -> Pieces:
                 return source.drain()
             raise Garbled(str(failure)) from failure
         frames += 1
+        _check_count(frames)
+
+
+def _check_count(members: int) -> None:
+    """Raises Failure (``too_large``): a member that says nothing costs 2 us, a frame 10."""
+    if members >= MAX_MEMBERS:
+        raise Failure("too_large", f"more than {MAX_MEMBERS:,} compressed streams on end")
 
 
 def _frame(source: _Source) -> Pieces:

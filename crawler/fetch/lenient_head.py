@@ -161,21 +161,21 @@ def _not_http(start: bytes | bytearray) -> Failure:
 
 
 def _headers(lines: list[bytes]) -> list[tuple[bytes, bytes]]:
-    headers: list[tuple[bytes, bytes]] = []
+    headers: list[tuple[bytes, list[bytes]]] = []
     for line in lines:
         text = line.rstrip(b"\r")
         if text[:1] in (b" ", b"\t") and headers:
-            name, value = headers[-1]
-            headers[-1] = (name, (value + b" " + text.strip(b" \t")).strip(b" \t"))
+            headers[-1][1].append(text.strip(b" \t"))
             continue
         name, colon, value = text.partition(b":")
         name = name.strip(b" \t")
         if colon and name:
-            headers.append((name, value.strip(b" \t")))
-    longest = max((len(value) for _, value in headers), default=0)
+            headers.append((name, [value.strip(b" \t")]))
+    unfolded = [(name, b" ".join(parts).strip(b" \t")) for name, parts in headers]
+    longest = max((len(value) for _, value in unfolded), default=0)
     if longest > MAX_LINE:
         raise Failure("proto_error", f"a header of {longest:,} bytes")
-    return headers
+    return unfolded
 
 
 def _values(headers: RawHeaders, name: bytes) -> list[bytes]:

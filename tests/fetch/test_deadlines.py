@@ -17,6 +17,7 @@ from backports import zstd
 
 from crawler.config import FetchConfig
 from crawler.model import Reply
+from tests.fetch.raw import chunk
 from tests.fetch.stage import Recorded, fetch, fetcher, job, ok, serving, stage
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -69,6 +70,12 @@ def test_what_drips_ends_at_the_deadline(
         ("99 flood of body", OK + b"\r\n", b"x" * 65536, "too_large"),
         ("flood of empty gzip members", OK + b"Content-Encoding: gzip\r\n\r\n",
          gzip.compress(b"") * 1000, "too_large"),
+        ("flood of empty zstd frames", OK + b"Content-Encoding: zstd\r\n\r\n",
+         bytes.fromhex("502a4d1800000000") * 5000, "too_large"),
+        ("flood of folded lines", OK + b"A: b\r\n", b" c\r\n" * 5000, "too_large"),
+        ("flood of empty gzip members in chunks of a byte", CHUNKED[:-2]
+         + b"Content-Encoding: gzip\r\n\r\n",
+         b"".join(chunk(gzip.compress(b"")[at : at + 1]) for at in range(20)) * 100, "too_large"),
         ("flood of headers", OK, b"X: y\r\n" * 5000, "too_large"),
         ("flood of blank lines", b"", b"\r\n" * 5000, "too_large"),
     ],
