@@ -32,7 +32,14 @@ class Standing(IntEnum):
     """By a link to follow, but too many clicks from a seed."""
     SITEMAP = 4
     """To be fetched, but only to be read as a sitemap."""
-    ACCEPTED = 5
+    ECHO = 5
+    """To be fetched, but only as the canonical or alternate of another page: such may name itself
+    once more under a new address each time, and so leads to no more of the same."""
+    ACCEPTED = 6
+
+
+ECHOES = frozenset({"canonical", "alternate"})
+"""Kinds by which a page names itself or another version of itself."""
 
 
 class Verdict(msgspec.Struct, frozen=True):

@@ -160,8 +160,11 @@ class Recorder:
         )
         if known is None:
             return Facts(entry.depth, entry.hops, False, before, bare)
-        linked = known.standing == Standing.ACCEPTED
-        return Facts(known.depth, known.hops, linked, before, bare)
+        standing = known.standing
+        return Facts(
+            known.depth, known.hops, standing >= Standing.ECHO, before, bare,
+            is_echo=standing == Standing.ECHO,
+        )  # fmt: skip
 
     # What is written
 
@@ -223,8 +226,9 @@ class Recorder:
         self._batch.redirected.add(entry.id)
         if facts.depth == 0 and entry.kind == "page" and target.refusal is None:
             self._scopes.move(entry.id, target.url)
+        kind = "canonical" if facts.is_echo else "redirect"
         return self.url_table.admit(
-            target, "redirect", facts.depth, hops=facts.hops + 1, source_id=entry.id,
+            target, kind, facts.depth, hops=facts.hops + 1, source_id=entry.id,
             fetch_kind=entry.kind,
         )  # fmt: skip
 
@@ -266,7 +270,9 @@ class Recorder:
         entry, document = arrival.entry, arrival.visit.document
         if facts.before.is_page:
             self._connection.execute("DELETE FROM links WHERE source_id = ?", (entry.id,))
-        ids = self.url_table.admit_links(document, facts.depth + 1, source_id=entry.id)
+        ids = self.url_table.admit_links(
+            document, facts.depth + 1, source_id=entry.id, of_echo=facts.is_echo
+        )
         return self._batch.links(entry.id, ids, document.columns)
 
     def _forget_links(self, entry: Entry) -> None:

@@ -18,12 +18,15 @@ from crawler.config import Config
 from crawler.model import FOLLOWED, Document, Reply
 from crawler.policy import outage, pace, words
 from crawler.policy.pace import Fate
+from crawler.policy.scope import ECHOES
 from crawler.store.contract import Arrival
 
 MAX_ROBOTS_HOPS = 5
 """RFC 9309, section 2.3.1.2: at least five consecutive redirects should be followed."""
 HEAD_REFUSED = Fate("queued", "head_refused", 0.0)
 """Servers that refuse HEAD do so with any status; only a GET tells whether the URL is broken."""
+UNFOLLOWED = "link"
+"""The kind of an element ``link`` that means nothing to a crawler."""
 KINDS_THAT_BECOME_PAGES = ("check", "sitemap")
 
 Change = Literal["document", "unchanged", "failure"]
@@ -51,6 +54,7 @@ class Facts(msgspec.Struct, frozen=True):
     """What is known of a URL when a visit to it comes back.
 
     depth, hops: by its best links so far. linked: pages link to it by now, whatever it was out for.
+    is_echo: but only as their canonical or alternate.
     bare_seeds: seeds written without a scheme named it, so that http can be tried instead.
     """
 
@@ -59,6 +63,7 @@ class Facts(msgspec.Struct, frozen=True):
     linked: bool
     before: Before
     bare_seeds: bool = False
+    is_echo: bool = False
 
 
 class Ruling(msgspec.Struct, frozen=True):
@@ -319,18 +324,21 @@ def without_document(arrival: Arrival) -> Arrival:
 
 
 def best_links(
-    document: Document, wanted: Container[int], *, follow_nofollow: bool
+    document: Document, wanted: Container[int], *, follow_nofollow: bool, of_echo: bool = False
 ) -> dict[int, tuple[int, str]]:
     """By target, rank and kind of the first of the best links that lead to it.
 
-    wanted: indexes of targets. Ranks: 2 for links to follow, 1 for those that ask not to be
-    followed, 0 for all others.
+    wanted: indexes of targets. of_echo: the page is known only as another's canonical or alternate,
+    and its own are links like any other that is not followed. Ranks: 2 for links to follow, 1 for
+    those that ask not to be followed, 0 for all others.
     """
     best: dict[int, tuple[int, str]] = {}
     links = document.columns
     targets, kinds, nofollows = links.targets, links.kinds, links.nofollows
     for at in compress(count(), map(wanted.__contains__, targets)):
         target, kind, rank = targets[at], kinds[at], 0
+        if of_echo and kind in ECHOES:
+            kind = UNFOLLOWED
         if kind in FOLLOWED:
             rank = 1 if nofollows and nofollows[at] and not follow_nofollow else 2
         held = best.get(target)

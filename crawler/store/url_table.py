@@ -14,13 +14,13 @@ from typing import NamedTuple
 from crawler.config import Config
 from crawler.model import FOLLOWED, Document, Target
 from crawler.policy import words
-from crawler.policy.scope import Judge, Standing, Verdict
+from crawler.policy.scope import ECHOES, Judge, Standing, Verdict
 from crawler.store import rows
 from crawler.store.contract import Entry
 from crawler.store.database import Connection
 from crawler.store.origins import Origins
 from crawler.store.query_paths import QueryPaths
-from crawler.store.ruling import best_links, settings_of
+from crawler.store.ruling import UNFOLLOWED, best_links, settings_of
 
 GENERATION = 50_000
 LOOK_UP = 200
@@ -80,6 +80,7 @@ class UrlTable:
         self._rows: list[tuple[object, ...]] = []
         self._nearer: list[tuple[int, int, int]] = []
         self._redirecting: set[int] = set()
+        self._promoted: set[int] = set()
         self.fresh: list[Entry] = []
         self.now = ""
 
@@ -98,6 +99,7 @@ class UrlTable:
         self._rows.clear()
         self._nearer.clear()
         self._redirecting.clear()
+        self._promoted.clear()
         self.query_paths.forget()
         self.fresh = []
         self._next_id = self._connection.execute("SELECT max(id) FROM urls").fetchone()[0] or 0
@@ -117,7 +119,7 @@ class UrlTable:
             part = missing[start : start + LOOK_UP]
             part += [-1] * (LOOK_UP - len(part))
             for row in self._connection.execute(LOOK_UP_SQL, part):
-                young[row[0]] = Known(row[1], _standing(row[2], row[3], row[6]), row[4], row[5])
+                young[row[0]] = Known(row[1], _standing(*row[2:4], *row[6:8]), row[4], row[5])
 
     @property
     def known(self) -> Callable[[int], Known | None]:
@@ -148,23 +150,42 @@ class UrlTable:
             return self._add(Found(target, kind, depth, hops, source_id, fetch_kind), verdict)
         if known.standing == Standing.REFUSED and kind != "seed" and depth >= known.depth:
             return known.id
-        if known.standing == Standing.ACCEPTED:
-            nearer = depth < known.depth or hops < known.hops
-            if nearer and kind in FOLLOWED and not nofollow:
-                heapq.heappush(self._nearer, (depth, hops, known.id))
+        if known.standing >= Standing.ECHO:
+            if kind in FOLLOWED and not nofollow:
+                self._come_nearer(known, Found(target, kind, depth, hops, source_id, fetch_kind))
             return known.id
         verdict = self._judge.verdict(target, kind, depth, nofollow=nofollow, fetch_kind=fetch_kind)
-        standing = standing_of(verdict, fetch_kind)
+        standing = standing_of(verdict, kind, fetch_kind)
         if standing > known.standing or (standing == known.standing and depth < known.depth):
             found = Found(target, kind, depth, hops, source_id, fetch_kind)
             self._improve(known, found, verdict)
         return known.id
 
-    def admit_links(self, document: Document, depth: int, *, source_id: int) -> list[int]:
+    def _come_nearer(self, known: Known, found: Found) -> None:
+        """A link to a page that is fetched already, or waits: it may be a shorter way there, or the
+        first that is more than another page's canonical."""
+        depth, hops = found.depth, found.hops
+        promotes = (
+            known.standing == Standing.ECHO
+            and found.kind not in ECHOES
+            and self._judge.verdict(found.target, found.kind, depth).standing == Standing.ACCEPTED
+        )
+        if promotes:
+            self.write()
+            self._connection.execute(PROMOTE, (found.kind, found.source_id, known.id))
+            self._young[found.target.hash] = known._replace(standing=Standing.ACCEPTED)
+            self._promoted.add(known.id)
+        if promotes or depth < known.depth or hops < known.hops:
+            heapq.heappush(self._nearer, (depth, hops, known.id))
+
+    def admit_links(
+        self, document: Document, depth: int, *, source_id: int, of_echo: bool = False
+    ) -> list[int]:
         """Ids of a document's targets, each admitted by the best of the links that lead to it.
 
-        depth: where they put their targets. Most targets are known, and a further link changes
-        nothing of them: they cost one look-up. Which links matter is known only by the rows.
+        depth: where they put their targets. of_echo: see `best_links`. Most targets are known, and
+        a further link changes nothing of them: they cost one look-up. Which links matter is known
+        only by the rows.
         """
         known = self.known
         accepted, refused = Standing.ACCEPTED, Standing.REFUSED
@@ -180,7 +201,7 @@ class UrlTable:
             ids.append(0)
         if not unsure:
             return ids
-        best = best_links(document, unsure, follow_nofollow=self._nofollow_counts)
+        best = best_links(document, unsure, follow_nofollow=self._nofollow_counts, of_echo=of_echo)
         for index, seen in unsure.items():
             rank, kind = best.get(index, (0, "link"))
             if not rank and seen and seen.standing > NEVER_LINKED and seen.depth <= depth:
@@ -255,7 +276,9 @@ class UrlTable:
                 found.priority, kind, source_id, self.now, self._run_id,
             )
         )  # fmt: skip
-        self._young[target.hash] = Known(url_id, standing_of(verdict, fetch_kind), depth, hops)
+        self._young[target.hash] = Known(
+            url_id, standing_of(verdict, kind, fetch_kind), depth, hops
+        )
         return url_id
 
     def _improve(self, known: Known, found: Found, verdict: Verdict) -> None:
@@ -265,7 +288,9 @@ class UrlTable:
         old_state, old_kind = self._connection.execute(
             "SELECT state, kind FROM urls WHERE id = ?", (known.id,)
         ).fetchone()
-        self._young[target.hash] = Known(known.id, standing_of(verdict, fetch_kind), depth, hops)
+        self._young[target.hash] = Known(
+            known.id, standing_of(verdict, kind, fetch_kind), depth, hops
+        )
         if old_kind == "check" and (verdict.check or verdict.reason is not None):
             self._connection.execute(
                 "UPDATE urls SET depth = min(depth, ?) WHERE id = ?", (depth, known.id)
@@ -335,17 +360,19 @@ class UrlTable:
         ).fetchone()
         url, number, old_depth, old_hops, state, reason, origin_name, kind, priority = row
         new_depth, new_hops = min(depth, old_depth), min(hops, old_hops)
-        if (new_depth, new_hops) == (old_depth, old_hops):
+        if (new_depth, new_hops) == (old_depth, old_hops) and url_id not in self._promoted:
             return
+        self._promoted.discard(url_id)
         self._connection.execute(
             "UPDATE urls SET depth = ?, hops = ? WHERE id = ?", (new_depth, new_hops, url_id)
         )
         self._connection.execute("UPDATE pages SET depth = ? WHERE id = ?", (new_depth, url_id))
-        self._young[number] = Known(url_id, Standing.ACCEPTED, new_depth, new_hops)
+        known = self._young[number]._replace(depth=new_depth, hops=new_hops)
+        self._young[number] = known
         if reason == "too_many_redirects" and new_hops < old_hops:
             self._requeue(url_id, url, number, kind, priority, new_depth, new_hops, origin_name)
         if state != "queued":
-            self._bring_children_nearer(url_id, new_depth, new_hops)
+            self._bring_children_nearer(known)
         else:
             self._move_forward(url_id)
 
@@ -376,13 +403,17 @@ class UrlTable:
             Entry(priority, depth, url_id, url, number, kind, 0, hops, origin.host.id, origin.id)
         )
 
-    def _bring_children_nearer(self, url_id: int, depth: int, hops: int) -> None:
+    def _bring_children_nearer(self, known: Known) -> None:
+        url_id, standing, depth, hops = known
+        is_echo = standing == Standing.ECHO
         links = self._connection.execute(LINKS_OF, (url_id,)).fetchall()
         self.recall([link[1] for link in links])
         for url, number, origin, reason, kind, nofollow in links:
             refusal = reason if words.of(reason).of_url else None
             target = Target(url, number, origin or "", refusal)
             shy = bool(nofollow) and not self._nofollow_counts
+            if is_echo and kind in ECHOES:
+                kind = UNFOLLOWED
             self.admit(target, kind, depth + 1, source_id=url_id, nofollow=shy)
         redirect = self._connection.execute(LAST_REDIRECT, (url_id,)).fetchone()
         if redirect is None:
@@ -393,13 +424,15 @@ class UrlTable:
             self.recall((number,))
             refusal = reason if words.of(reason).of_url else None
             target = Target(url, number, origin or "", refusal)
-            self.admit(target, "redirect", depth, hops=hops + 1, source_id=url_id)
+            kind = "canonical" if is_echo else "redirect"
+            self.admit(target, kind, depth, hops=hops + 1, source_id=url_id)
 
 
-def _standing(state: str, reason: str | None, kind: str) -> int:
+def _standing(state: str, reason: str | None, kind: str, via: str) -> int:
     if kind in ("robots", "check"):
         return Standing.RECORDED
-    accepted = Standing.SITEMAP if kind == "sitemap" else Standing.ACCEPTED
+    accepted = Standing.ECHO if via in ECHOES else Standing.ACCEPTED
+    accepted = Standing.SITEMAP if kind == "sitemap" else accepted
     if state != "skipped":
         return accepted
     # Every reason that says nothing of links came after the URL had been accepted.
@@ -407,18 +440,26 @@ def _standing(state: str, reason: str | None, kind: str) -> int:
     return accepted if standing is None else standing
 
 
-def standing_of(verdict: Verdict, fetch_kind: str) -> Standing:
+def standing_of(verdict: Verdict, kind: str, fetch_kind: str) -> Standing:
     """What a verdict is worth: a sitemap that a page links to as well becomes a page."""
     if verdict.standing == Standing.ACCEPTED and fetch_kind == "sitemap":
         return Standing.SITEMAP
+    if verdict.standing == Standing.ACCEPTED and kind in ECHOES:
+        return Standing.ECHO
     return verdict.standing
 
 
 # By its index, whatever the statistics of a time when the table was small make of it.
 LOOK_UP_SQL = f"""
-    SELECT hash, id, state, reason, depth, hops, kind
+    SELECT hash, id, state, reason, depth, hops, kind, via
     FROM urls INDEXED BY urls_hash
     WHERE hash IN ({",".join("?" * LOOK_UP)})
+"""
+
+PROMOTE = """
+    UPDATE urls
+    SET via = ?, found_on_id = ?
+    WHERE id = ?
 """
 
 WAITING_ENTRY = """

@@ -135,6 +135,7 @@ def test_a_link_gives_its_target_a_verdict(
 def test_better_standings_are_greater() -> None:
     order = [
         Standing.RECORDED, Standing.NOFOLLOW, Standing.REFUSED, Standing.DEEP, Standing.SITEMAP,
+        Standing.ECHO,
         Standing.ACCEPTED,
     ]  # fmt: skip
     assert order == sorted(Standing)
