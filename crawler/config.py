@@ -78,6 +78,8 @@ class RobotsConfig(Section, frozen=True):
     max_age_s: rules older than this are fetched again.
     max_bytes: of a rules file, what lies beyond is ignored (RFC 9309, section 2.5).
     crawl_delay_max_s: a Crawl-delay above this counts as this.
+    first_s: time for a host's first robots.txt, so that hosts that never answer keep no others
+        waiting; the next try has all the time of a fetch.
     sitemaps: read the sitemaps that robots.txt names, or /sitemap.xml where it names none.
     """
 
@@ -85,6 +87,7 @@ class RobotsConfig(Section, frozen=True):
     max_age_s: Positive = 86_400
     max_bytes: AtLeastOne = 500 * 1024
     crawl_delay_max_s: NotNegative = 60
+    first_s: Positive = 5
     sitemaps: bool = True
 
 

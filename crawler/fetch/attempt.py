@@ -18,6 +18,7 @@ from requests import Response
 from crawler.fetch import decode
 from crawler.fetch.budget import Share
 from crawler.fetch.connect import Facts
+from crawler.fetch.deadlines import Times
 from crawler.fetch.decode import Cut, Garbled
 from crawler.fetch.failures import Failure, failure_of, printable, shown
 from crawler.fetch.requests_internals import SlimRequest
@@ -186,17 +187,18 @@ class Attempt:
             self._truncated = self._truncated or words.of(failure.word).cuts
         self._failure = self._failure or failure
 
-    def out_of_time(self, total_s: float) -> None:
+    def out_of_time(self, times: Times) -> None:
         """The deadline of the whole URL has passed."""
         if self.status is not None and self.wants_body:
             self._truncated = words.of("timeout_total").cuts
         share = self._share
         if self.asked is not None and self.asked.facts.starved:
             expired = failure_of(Shortage("no file descriptor free"))
-        elif share.waits or share.waited_s > total_s / 2:
+        elif share.waits or share.waited_s > times.total_s / 2:
             expired = failure_of(Shortage("no memory free for its body"))
         else:
-            expired = Failure("timeout_total", f"not done after {total_s:g} s")
+            word = "timeout" if times.is_first else "timeout_total"
+            expired = Failure(word, f"not done after {times.total_s:g} s")
         self._failure = self._failure or expired
 
     def close(self) -> None:

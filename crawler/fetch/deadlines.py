@@ -12,7 +12,7 @@ from __future__ import annotations
 from operator import attrgetter
 from time import monotonic
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from gevent import get_hub, getcurrent
 from gevent.event import AsyncResult
@@ -135,3 +135,22 @@ def landed(flight: AsyncResult[Any], limit_s: float) -> bool:
             break
         limit_s = min(limit_s, late_s)
     return bool(flight.ready())
+
+
+class Times(NamedTuple):
+    """Seconds for connecting, for silence, and for the whole URL.
+
+    is_first: they are short because the next try has more.
+    """
+
+    connect_s: float
+    read_s: float
+    total_s: float
+    is_first: bool = False
+
+    def within(self, first_s: float) -> Times:
+        """For a first try of so many seconds; what hangs is named before they are up."""
+        if first_s >= self.total_s:
+            return self
+        most_s = 0.8 * first_s
+        return Times(min(self.connect_s, most_s), min(self.read_s, most_s), first_s, True)

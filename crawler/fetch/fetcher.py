@@ -25,7 +25,7 @@ from crawler.fetch import decode, tls
 from crawler.fetch.attempt import Attempt
 from crawler.fetch.budget import Budget, Share
 from crawler.fetch.connect import Uncounted
-from crawler.fetch.deadlines import Deadline
+from crawler.fetch.deadlines import Deadline, Times
 from crawler.fetch.dns import Ask, DnsStats, Names, asker
 from crawler.fetch.failures import Failure, failure_of, untrace
 from crawler.fetch.gate import Gate
@@ -82,8 +82,9 @@ class Fetcher:
         self._now = now
         self._rules = urls or UrlRules(config.max_url_bytes)
         self._as_written = msgspec.structs.replace(self._rules, strip=None)
-        self._timeout = (config.connect_s, config.read_s)
         rules = robots or RobotsConfig()
+        self._times = Times(config.connect_s, config.read_s, config.total_s)
+        self._first_times = self._times.within(rules.first_s)
         self._caps = {
             "robots": rules.max_bytes,
             "sitemap": config.max_sitemap_bytes,
@@ -137,14 +138,15 @@ class Fetcher:
         attempt = Attempt(job, cap, share)
         self._jobs += 1
         self._in_flight += 1
-        deadline = Deadline(self._config.total_s)
+        times = self._first_times if job.kind == "robots" and job.attempt == 1 else self._times
+        deadline = Deadline(times.total_s)
         deadline.start()
         try:
-            self._ask(job, attempt)
+            self._ask(job, attempt, times)
         except Deadline as expired:
             if expired is not deadline:
                 raise
-            attempt.out_of_time(self._config.total_s)
+            attempt.out_of_time(times)
             untrace(expired)
         except Uncounted as elsewhere:
             attempt.addresses = elsewhere.addresses
@@ -161,14 +163,14 @@ class Fetcher:
         self._errors += reply.error is not None
         return reply
 
-    def _ask(self, job: Job, attempt: Attempt) -> None:
+    def _ask(self, job: Job, attempt: Attempt, times: Times) -> None:
         request = self._request(job)
         if request.route.port in urls.BLOCKED_PORTS:
             raise Failure("blocked_port", "nothing is fetched from this port")
         adapter = self.session.get_adapter(job.url)
         attempt.asked = request
         request.facts.dns_ms = job.dns_ms
-        answer = adapter.send(request, stream=True, timeout=self._timeout, verify=True)
+        answer = adapter.send(request, stream=True, timeout=times[:2], verify=True)
         attempt.answered(answer)
         self._read_head(job, attempt)
         if attempt.wants_body:

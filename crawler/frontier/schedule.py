@@ -25,6 +25,8 @@ SLOW_S = 10.0
 RESERVE = 4
 """One slot in so many is kept for healthy hosts that will soon want it."""
 UNPROVEN = "slots"
+TRIED = "slots, though it was tried"
+"""What hosts wait for that have yet to answer in time: never asked, or in vain."""
 TURN = 64
 """Leases after which a host makes room for others that wait in the database."""
 LONG_REST_S = 60.0
@@ -106,10 +108,11 @@ class HostState(msgspec.Struct, eq=False):
     outcomes: whether its last answers failed. parks: how often it was parked, no answer since.
     judged_at: when it was last penalised or parked; what was out then counts no further.
     blocked_until, block_reason: it asked for rest, or is parked. proven: it answers, and in time.
+    tried: it was asked before, in this run.
     armed: the time under which it stands in the heap, None when it does not.
     waits_for: the cap that has to be free first. ran_prerequisite: its last lease was a
     prerequisite.
-    counted: it is one of the healthy hosts that slots are kept for.
+    counted: slots are kept for it, as for a healthy one or for one that was never tried.
     """
 
     id: int
@@ -137,10 +140,11 @@ class HostState(msgspec.Struct, eq=False):
     blocked_until: float = 0.0
     block_reason: str | None = None
     proven: bool = False
+    tried: bool = False
     armed: float | None = None
     waits_for: str | None = None
     ran_prerequisite: bool = False
-    counted: bool = False
+    counted: str | None = None
     prerequisites: list[Prerequisite] = []
     origins: dict[int, OriginState] = {}
 
@@ -193,7 +197,7 @@ class Schedule:
         self._roomy: set[str] = set()
         self._busy: Counter[str] = Counter()
         self._rests: list[tuple[float, str]] = []
-        self._healthy = 0
+        self._wanting: Counter[str] = Counter()
         self.hosts: dict[int, HostState] = {}
         self.origins: dict[int, tuple[HostState, OriginState]] = {}
         self.leases: dict[int, Lease] = {}
@@ -357,10 +361,16 @@ class Schedule:
     def next_due(self) -> float | None:
         """When the next host may be asked; None when none has anything to give."""
         due = self._next_wake()
-        if self._waiting and self._rests:
-            ends = self._rests[0][0]
-            return ends if due is None else min(due, ends)
-        return due
+        room = self._next_room() if self._waiting else None
+        if due is None or room is None:
+            return room if due is None else due
+        return min(due, room)
+
+    def _next_room(self) -> float | None:
+        """When a host that waits for a cap may have its turn, as far as time alone brings it."""
+        if any(name in self._waiting and self._room(name) > 0 for name in self._roomy):
+            return -inf
+        return self._rests[0][0] if self._rests else None
 
     def _next_wake(self) -> float | None:
         while self._heap:
@@ -476,7 +486,7 @@ class Schedule:
             return None
         host = self.hosts[lease.host_id]
         self._free(host, lease, now)
-        host.fresh, host.moves = False, 0
+        host.fresh, host.moves, host.tried = False, 0, True
         self._learn(host, lease, reply, now)
         self._set_pace(host)
         self.touched[host.id] = host
@@ -655,23 +665,29 @@ class Schedule:
         return limit - self._busy[name]
 
     def _obstacle(self, host: HostState, free: int) -> str | None:
-        if not host.proven and free <= self._reserve(free):
-            return UNPROVEN
+        slots = TRIED if host.tried else UNPROVEN
+        if not host.proven and free <= self._reserve(free, slots):
+            return slots
         for name in self._caps(host):
             if self._room(name) <= 0:
                 return name
         return None
 
-    def _reserve(self, free: int) -> int:
-        """Slots that healthy hosts will want again soon, at most one in `RESERVE`."""
-        return min((len(self.leases) + free) // RESERVE, self._healthy)
+    def _reserve(self, free: int, slots: str) -> int:
+        """Slots that healthy hosts will want again soon, at most one in `RESERVE`; hosts that were
+        tried leave as many to those that never were."""
+        most = (len(self.leases) + free) // RESERVE
+        kept = min(most, self._wanting["healthy"])
+        return kept + min(most, self._wanting["untried"]) if slots == TRIED else kept
 
     def _wake_waiting(self, free: int) -> bool:
         """Put hosts back into the heap for which a cap has room again; False when none has.
 
         A host that finds another cap reached waits for that one instead, so this ends.
         """
-        woken = self._wake_some(UNPROVEN, free - self._reserve(free))
+        woken = sum(
+            self._wake_some(slots, free - self._reserve(free, slots)) for slots in (UNPROVEN, TRIED)
+        )
         for name in list(self._roomy):
             woken += self._wake_some(name, self._room(name))
             if name not in self._waiting or self._room(name) <= 0:
@@ -734,10 +750,15 @@ class Schedule:
         self._count(host)
 
     def _count(self, host: HostState) -> None:
-        counted = host.proven and host.armed is not None and host.block_reason is None
+        counted = None
+        if host.armed is not None and host.block_reason is None:
+            counted = "healthy" if host.proven else None if host.tried else "untried"
         if counted != host.counted:
+            if host.counted is not None:
+                self._wanting[host.counted] -= 1
+            if counted is not None:
+                self._wanting[counted] += 1
             host.counted = counted
-            self._healthy += 1 if counted else -1
 
     def _wake(self, host: HostState) -> float | None:
         if host.in_flight >= host.limit:

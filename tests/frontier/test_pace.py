@@ -577,3 +577,26 @@ def test_a_wall_clock_that_was_set_back_a_day_keeps_no_host_waiting(tmp_path: Pa
     later.refill()
     _, waited = later.next()
     assert waited <= 0.5
+
+
+# Slots
+
+
+def never_answering(count: int) -> list[str]:
+    return [f"http://tarpit{number}.example/" for number in range(count)]
+
+
+def test_hosts_that_were_tried_in_vain_leave_slots_to_those_that_never_were(
+    tmp_path: Path,
+) -> None:
+    stage = Stage(tmp_path, settings(pace={"retry_base_s": 0.01}))
+    stage.seed(*never_answering(40))
+    for lease in stage.lease_all(40):
+        stage.fail(lease, "timeout")
+    stage.commit()
+    stage.sleep(1)
+    late = [f"http://late{number}.example/" for number in range(10)]
+    stage.seed(*late)
+    out = [lease.entry.url for lease in stage.lease_all(16)]
+    assert len(out) == 16
+    assert sum("late" in url for url in out) >= 4
