@@ -171,6 +171,8 @@ class StoreConfig(Section, frozen=True):
         it answered and its links, no title, text or body.
     batch: visits in one transaction at most. batch_s: seconds between two transactions at most.
     backlog_bytes: visits that wait for the writer; above it nothing new is fetched.
+    min_free_bytes: with less room on the disk, or less than a twentieth of it, nothing new is
+        fetched until there is more; 0 for no such floor.
     """
 
     bodies: bool = True
@@ -180,6 +182,7 @@ class StoreConfig(Section, frozen=True):
     batch: AtLeastOne = 500
     batch_s: Positive = 0.25
     backlog_bytes: AtLeastOne = 64 * 1024 * 1024
+    min_free_bytes: Annotated[int, msgspec.Meta(ge=0)] = 1024 * 1024 * 1024
 
 
 class RunConfig(Section, frozen=True):

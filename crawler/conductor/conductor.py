@@ -28,6 +28,7 @@ from crawler.errors import CrawlError, StorageError
 from crawler.frontier.frontier import Frontier
 from crawler.model import Stats
 from crawler.policy.seeds import Seed
+from crawler.store.disk import Room
 from crawler.store.runs import Start
 from crawler.store.writer import Writer
 
@@ -68,6 +69,7 @@ class Conductor:
         self._seeds_file = seeds_file
         self._writer = Writer(database, config, agent=agent)
         self._channel = channel or open_channel(config, workers)
+        self._room = Room(database, config.store.min_free_bytes)
         self._flow = Flow(
             config,
             Frontier(config, nonce=secrets.randbits(31)),
@@ -162,6 +164,8 @@ class Conductor:
         notice = flow.outage.notice(now)
         if notice is not None:
             resting.insert(0, ("the network", flow.outage.next_probe_in_s(now), notice))
+        if self._room.low:
+            resting.insert(0, ("the disk", TICK_S, self._room.notice()))
         due = frontier.next_due(now, wall)
         return Stats(
             phase=self._phase,
@@ -211,6 +215,8 @@ class Conductor:
                 self._wake_dispatcher.wait(decision.wait_s)
 
     def _send_due(self) -> None:
+        if self._room.low:
+            return
         while self._stop_reason is None and (free := self._channel.free) > 0:
             lease = self._flow.lease(free)
             if lease is None:
@@ -229,7 +235,7 @@ class Conductor:
             loaded=self._feed.done and frontier.idle,
             pages_left=flow.pages_left,
             due=frontier.next_due(now, wall),
-            down=flow.outage.down,
+            down=flow.outage.down or self._room.low,
             hopeless=flow.outage.hopeless(now, self._config.run.max_wait_s),
         )
 
@@ -279,12 +285,14 @@ class Conductor:
         return worked
 
     def _tick(self) -> None:
-        """Keep time: the rate, room for hosts, seeds that trickle in."""
+        """Keep time: the rate, room for hosts and on the disk, seeds that trickle in."""
         while True:
             now = self._clock().now
             self._flow.account.mark(now)
             self._flow.frontier.tidy(now)
             self._feed.pass_on()
+            self._room.look(now)
+            self._room.refuse_waiting_on(now, self._config.run.max_wait_s)
             gevent.sleep(TICK_S)
 
     # The end

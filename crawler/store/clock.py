@@ -30,5 +30,9 @@ def iso(epoch_s: float) -> str:
 
 
 def epoch(text: str) -> float:
-    """The opposite of `iso`, in seconds."""
-    return datetime.fromisoformat(text).timestamp()
+    """The opposite of `iso`, in seconds; 0.0, long ago, for a text that is no moment."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return 0.0
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

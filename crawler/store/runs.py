@@ -20,6 +20,7 @@ from crawler.store.database import Connection
 from crawler.store.recorder import Recorder
 
 CHUNK = 2000
+MOMENT = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T*Z"
 BEING_JUDGED = ""
 """Stands in place of a run's rules as long as some verdicts are by others."""
 
@@ -70,7 +71,21 @@ def start(
 
 
 def _cut_rests(connection: Connection, config: PaceConfig, now: float) -> None:
-    """No rest lasts longer than any can: the clock that set it may have been wrong."""
+    """No rest lasts longer than any can: the clock that set it may have been wrong.
+
+    What is no moment (a person may write into the file) is no rest.
+    """
+    for table, column in (
+        ("urls", "not_before"), ("hosts", "next_fetch_at"), ("hosts", "blocked_until")
+    ):  # fmt: skip
+        connection.execute(
+            f"""
+            UPDATE {table}
+            SET {column} = NULL
+            WHERE {column} NOT GLOB ? OR ({column} IS NOT NULL AND julianday({column}) IS NULL)
+            """,
+            (MOMENT,),
+        )
     latest = iso(now + pace.longest_retry_s(config))
     connection.execute(
         "UPDATE urls SET not_before = ? WHERE state = 'queued' AND not_before > ?", (latest, latest)

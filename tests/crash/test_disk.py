@@ -21,6 +21,7 @@ from tests.crash.trial import Calm, Count, Trial, Watch, check_untorn
 from tests.crawls import rows
 
 STORAGE = StorageError.exit_code
+TO_THE_BRIM = {"store.min_free_bytes": 0}
 pytestmark = pytest.mark.timeout(300)
 
 
@@ -28,7 +29,7 @@ def test_a_full_disk_ends_the_crawl_and_with_room_it_goes_on(
     calm: Calm, tmp_path: Path, count: Callable[[str], Count]
 ) -> None:
     with small_disk(tmp_path / "disk", "4m") as disk:
-        trial = Trial(tmp_path, [calm.maze.seed], database=disk / "crawl.db")
+        trial = Trial(tmp_path, [calm.maze.seed], database=disk / "crawl.db", settings=TO_THE_BRIM)
         this, mark, watch = count("disk full"), calm.maze.asked, Watch(calm.maze)
         assert trial.run() == STORAGE
         says_in_one_line(trial, "disk is full")

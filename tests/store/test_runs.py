@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from crawler.policy.seeds import read_line
+from crawler.store import queries
+from crawler.store.database import sqlite3
 from crawler.store.writer import Writer
 from tests.crawls import check_whole, config, crawl, fates, rows
 from tests.sites.server import NOT_FOUND, Answer, Request, html
@@ -569,3 +572,39 @@ def test_links_are_indexed_by_target_when_a_run_ends(web: Web, database: Path) -
 def indexes(database: Path) -> set[str]:
     """Names of the indexes in a file."""
     return {row[0] for row in rows(database, "SELECT name FROM sqlite_master WHERE type = 'index'")}
+
+
+ODD_MOMENTS = [
+    "soon",
+    "",
+    "2026-99-99T99:99:99.999Z",
+    "9999-12-31",
+    "1e9",
+    "\u0662\u0660\u0662\u0666",
+]
+
+
+@pytest.mark.parametrize("moment", ODD_MOMENTS)
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        ("hosts", "blocked_until"),
+        ("hosts", "next_fetch_at"),
+        ("urls", "not_before"),
+        ("origins", "robots_fetched_at"),
+    ],
+)
+def test_what_somebody_wrote_that_is_no_moment_holds_up_nothing(
+    web: Web, database: Path, table: str, column: str, moment: str
+) -> None:
+    web.page("/", links=["/a"])
+    web.page("/a")
+    crawl(database, web.url(), settings=config(run={"max_pages": 1}))
+    with closing(sqlite3.connect(str(database), isolation_level=None)) as connection:
+        connection.execute(f"UPDATE {table} SET {column} = ?", (moment,))
+    with queries.reading(database) as connection:
+        queries.left(connection)
+        queries.waiting_hosts(connection, 5)
+    crawl(database, web.url())
+    assert fates(database, web.url(""))["/a"] == ("done", None)
+    check_whole(database)
