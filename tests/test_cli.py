@@ -32,6 +32,7 @@ TIMEOUT_S = 60
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100", "TERM": "xterm"}
 CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 IMAGES = "".join(f'<img src="/image/{number}.png">' for number in range(3000))
+PATIENT = ("--set", "run.drain_s=600")
 AT_ONCE = ("--set", "pace.tries=1", "--workers", "0")
 
 
@@ -191,6 +192,23 @@ def test_an_input_without_addresses_ends_with_the_time_of_the_run(
         giving.kill()
     assert process.returncode == 2
     assert err == b"crawler: standard input: no address came within 0.2 s\n"
+
+
+@pytest.mark.parametrize("more", ["sleep 600", "yes {}", "seq -f {}%.0f 1000000000"])
+def test_an_input_without_end_does_not_outlive_the_time_of_the_run(
+    crawler: Terminal, story: Web, more: str
+) -> None:
+    url = story.url("/")
+    said = f"echo {url}; {more.format(url)}"
+    with subprocess.Popen(
+        ["sh", "-c", said], stdout=subprocess.PIPE, start_new_session=True
+    ) as giving:
+        words = ("crawl", "-", "--db", "data/seeds.db", "--max-time", "1", "--quiet", *PATIENT)
+        with crawler.start(*words, stdin=giving.stdout) as process:
+            _, err = process.communicate(timeout=TIMEOUT_S)
+        os.killpg(giving.pid, signal.SIGKILL)
+    assert (process.returncode, err) == (0, b"")
+    assert crawler.ask("SELECT finish_reason FROM runs") == [("max_time",)]
 
 
 def test_quiet_says_nothing(crawler: Terminal, story: Web) -> None:

@@ -148,6 +148,7 @@ class Conductor:
         if self._stop_reason is None:
             self._stop_reason = reason
             self._phase = "draining"
+            self._feed.stop()
             self._drain_until = now + self._config.run.drain_s
         else:
             self._drain_until = now

@@ -27,6 +27,7 @@ class SeedFeed:
         self._wake = wake
         self._batch: list[Seed] = []
         self._read = False
+        self._stopped = False
 
     def __repr__(self) -> str:
         return f"<SeedFeed {len(self.batches)} batches wait>"
@@ -37,9 +38,11 @@ class SeedFeed:
         return self._read and not self.batches
 
     def read(self) -> None:
-        """Read to the end; waits while the writer is behind."""
+        """Read to the end, or until `stop`; waits while the writer is behind."""
         for seed in self._seeds:
             self._batch.append(seed)
+            if self._stopped:
+                return
             if len(self._batch) == A_BATCH:
                 self.pass_on()
                 while len(self.batches) >= AHEAD:
@@ -47,6 +50,10 @@ class SeedFeed:
         self.pass_on()
         self._read = True
         self._wake()
+
+    def stop(self) -> None:
+        """Read no more: a list without end must not outlive the run. `done` stays as it is."""
+        self._stopped = True
 
     def pass_on(self) -> None:
         """Let what was read so far be stored, though it fills no batch."""
