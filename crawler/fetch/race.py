@@ -94,7 +94,7 @@ class Race:
             sock = self._begin(self.ip)
             if sock is None:
                 continue
-            code = sock.connect_ex((self.ip, self._port))
+            code = self._knock(sock)
             if code == 0:
                 return sock
             if code in _ON_ITS_WAY:
@@ -103,6 +103,14 @@ class Race:
             sock.close()
             self._failed(self.ip, code)
         return None
+
+    def _knock(self, sock: socket.socket) -> int:
+        """What the attempt came to, as an errno. Text that names no address of this machine's
+        networks (``fe80::1%eth9``) leads nowhere."""
+        try:
+            return sock.connect_ex((self.ip, self._port))
+        except OSError:
+            return errno.EHOSTUNREACH
 
     def _begin(self, ip: str) -> socket.socket | None:
         try:

@@ -134,6 +134,14 @@ def test_every_address_is_tried_while_they_refuse() -> None:
     assert server.connections == 1
 
 
+def test_an_address_of_a_network_that_is_not_here_gives_way_to_the_next() -> None:
+    with stage(HI) as server:
+        one = fetcher(ask=lambda host: ["::1%nowhere", "127.0.0.1"])
+        assert one.fetch(job(f"http://h.test:{server.port}/")).ip == "127.0.0.1"
+        alone = fetcher(ask=lambda host: ["::1%nowhere"])
+        assert alone.fetch(job(f"http://h.test:{server.port}/")).error == "connect_refused"
+
+
 def test_of_a_name_with_thousands_of_addresses_both_families_are_kept_and_few_tried() -> None:
     many = [f"127.1.{n // 250}.{n % 250}" for n in range(3000)] + ["::1"]
     found = Names(lambda host: many).addresses("h.test", 1.0)
