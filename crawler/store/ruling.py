@@ -277,9 +277,15 @@ def rule_robots(
     over_http = bare_seeds and may_try_http(arrival, config)
     if fate.state == "queued" and not over_http:
         return RobotsRuling(retry_in_s=fate.retry_in_s)
-    failed = fate.reason if fate.state != "done" else None
+    failed = fate.reason if fate.state != "done" and not _has_none(reply, error) else None
     good = failed is None and reply.status is not None and 200 <= reply.status < 300
     return RobotsRuling(over_http=over_http, failed=failed, has_rules=good)
+
+
+def _has_none(reply: Reply, error: str | None) -> bool:
+    """Does the site say that it has no robots.txt? 408 and 425, too, when they stay (RFC 9309,
+    section 2.3.1.3); 429 says that it has no time."""
+    return error is None and 400 <= (reply.status or 0) <= 499 and reply.status != 429
 
 
 # What is kept of a document

@@ -99,6 +99,8 @@ def test_a_url_found_while_the_rules_are_old_is_judged_by_the_new_ones(tmp_path:
     [
         # RFC 9309, section 2.3.1.3: "unavailable" allows everything
         ([404], ("queued", None)),
+        ([408, 408, 408], ("queued", None)),
+        ([425, 408, 425], ("queued", None)),
         ([401], ("queued", None)),
         ([403], ("queued", None)),
         ([410], ("queued", None)),
