@@ -112,7 +112,7 @@ def _look(root: etree._Element, survey: Survey) -> None:
             if survey.title is None and next(element.iterancestors("svg"), None) is None:
                 survey.title = fact(element.text or "")
         elif tag == "h1":
-            if not survey.h1:
+            if not survey.h1 and next(element.iterancestors("h1"), None) is None:
                 survey.h1 = _shown(element, _SHOW_AS)
         elif (region := region_of(tag, element.get("role"))) is not None:
             open_landmarks.append(element)

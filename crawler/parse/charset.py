@@ -28,7 +28,8 @@ RARE_LETTERS: Final = 30
 """Below so many bytes beyond ASCII no Latin alphabet is told from another, or none of the rare."""
 
 MOST_OF: Final = 2
-"""So many characters of UTF-8 must be right for one that is wrong: by chance they rarely are."""
+"""So many bytes that continue a character of UTF-8 must be right for one that is wrong: by chance
+they rarely are."""
 
 BORNE_OUT: Final = 20
 """So many must be right for one that is wrong in an encoding that was but hinted at."""
@@ -45,7 +46,7 @@ _LATIN: Final = _RARE | {
     *("iso-8859-2", "windows-1250", "windows-1254", "windows-1257", "windows-1258"),
 }
 _FOREIGN = re.compile(rb"[\x80-\xff]+")
-_ASCII = re.compile(r"[\x00-\x7f]+")
+_JIS_ESCAPES: Final = (b"\x1b$B", b"\x1b$@")
 _HINT = re.compile(rb"charset\s*=[\s\"'\\]*([\w.:-]+)", re.IGNORECASE)
 # a character of UTF-8 of which the last bytes are missing
 _CUT_OFF = re.compile(rb"(?:[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})\Z")
@@ -87,7 +88,8 @@ def decode(body: bytes, header: str | None = None, *, cut: bool = False) -> Deco
     if name:
         return _as_utf8(body, name)
     if is_utf8(body):
-        return Decoded(body, "utf-8")
+        escaped = any(mark in body for mark in _JIS_ESCAPES)
+        return _as_utf8(body, "iso-2022-jp" if escaped else "utf-8")
     late = declared(body, LATE_BYTES)
     if late is None and _is_nearly_utf8(body, cut=cut):
         late = "utf-8"
@@ -159,7 +161,8 @@ def _is_nearly_utf8(body: bytes, *, cut: bool) -> bool:
     whole = body[: len(body) - len(tail[0])] if tail else body
     text = whole.decode("utf-8", "replace")
     bad = text.count("\ufffd") - whole.count("\ufffd".encode())
-    good = len(text) - sum(map(len, _ASCII.findall(text))) - bad
+    right = text.replace("\ufffd", "")
+    good = len(right.encode()) - len(right)  # the longer a sequence, the less it comes by chance
     if not bad:
         return bool(good) or (cut and tail is not None)
     return good >= MOST_OF * bad

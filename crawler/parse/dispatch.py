@@ -20,6 +20,7 @@ from crawler.parse.media_type import (
     media_type,
     root_name,
 )
+from crawler.parse.mend import begins_late
 from crawler.parse.sitemaps import Listing, read_listing, unpack
 from crawler.parse.targets import Targets
 from crawler.parse.text import MAX_FACT, count_words, fingerprint, fold, kept
@@ -136,11 +137,11 @@ def _listed(job: Job, reply: Reply, said: Declared, config: Config) -> Document:
     if not body:
         return Document(truncated=None if whole else "parse")
     data, charset = decode(body, said.charset, cut=reply.truncated is not None)
-    kind = media_type(None, data)
+    kind = "application/xml" if begins_late(data) else media_type(None, data)
     if kind == "text/html":
         return _page(job, reply, said, config) if job.kind == "feed" else Document(kind)
     targets = Targets(job.url, UrlRules.of(config))
-    readable = kind == "text/plain" or data.lstrip().startswith(b"<")
+    readable = kind in ("text/plain", "application/xml") or data.lstrip().startswith(b"<")
     listing = read_listing(data, targets, damaged=not whole) if readable else Listing([], None)
     return Document(
         said.media_type or kind,

@@ -186,8 +186,8 @@ def rel_kind(rel: str, media_type: str) -> str:
 
 
 def words_of(rel: str) -> list[str]:
-    """The words of a rel attribute; some write commas between them."""
-    return rel.replace(",", " ").split()
+    """The words of a rel attribute; some write commas or semicolons between them."""
+    return rel.replace(",", " ").replace(";", " ").split()
 
 
 def region_of(tag: str, role: str | None) -> str | None:

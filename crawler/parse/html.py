@@ -29,7 +29,8 @@ _END_TAGS = re.compile(rb"</(?:html|body)\b[^>]*>", re.IGNORECASE)
 _TEMPLATES: Final = (b"<template", b"<TEMPLATE", b"<Template")
 _TEMPLATE = re.compile(
     rb"<!--.*?(?:-->|\Z)|<(script|style|textarea|title|xmp)\b[^>]*+>.*?(?:</\1|\Z)"
-    rb"|(?P<begin><template\b[^>]*+>)|(?P<end></template\b[^>]*+>)",
+    rb"|(?P<begin><template\b(?:[^<>\"']++|\"[^\"]{0,1000}+\"|'[^']{0,1000}+')*+>)"
+    rb"|(?P<end></template\b[^>]*+>)",
     re.IGNORECASE | re.DOTALL,
 )
 _SHADOW = re.compile(rb"""\sshadowrootmode\s*=\s*["']?(?:open|closed)\b""", re.IGNORECASE)
@@ -109,20 +110,19 @@ def _goes_on_after_its_end(data: bytes) -> bool:
 
 
 def _outside_of_templates(data: bytes) -> Iterator[bytes]:
-    """The page with its templates empty. What is left open in one ends with it, which libxml2 does
-    not know; one that never ends is left to `scan`."""
-    done, opened = 0, list[bool]()
+    """The page without its templates. What is left open in one ends with it, which libxml2 does not
+    know; one that never ends is left to `scan`."""
+    done, begun, inert, opened = 0, 0, 0, list[bool]()
     for token in _TEMPLATE.finditer(data):
         if token["begin"]:
-            inert = not _SHADOW.search(token["begin"])
-            if inert and not any(opened):
-                yield data[done : token.end()]
+            begun = begun if inert else token.start()
+            opened.append(not _SHADOW.search(token["begin"]))
+            inert += opened[-1]
+        elif token["end"] and opened and opened.pop():
+            inert -= 1
+            if not inert:
+                yield data[done:begun]
                 done = token.end()
-            opened.append(inert)
-        elif token["end"] and opened:
-            inert = opened.pop()
-            if inert and not any(opened):
-                done = token.start()
     yield data[done:]
 
 

@@ -22,6 +22,7 @@ from crawler.config import Config
 from crawler.model import Document, Job, Reply
 from crawler.orphans import end_with_parent, let_go
 from crawler.parse import parse
+from crawler.parse.sitemaps import GZIP
 
 LARGE_BYTES = 2 * 1024 * 1024
 LONG_TAG_BYTES = 64 * 1024
@@ -42,12 +43,12 @@ _fork = monkey.get_original("os", "fork")
 
 
 def is_risky(body: bytes) -> bool:
-    """Is this document large, or does it have a very long tag?
+    """Is this document large or packed, or does it have a very long tag?
 
     A tag of `LONG_TAG_BYTES` covers a block of half that size without a ``>``; looking for such a
     block is cheap, and errs on the safe side where text or a script is that long.
     """
-    if len(body) > LARGE_BYTES:
+    if len(body) > LARGE_BYTES or body.startswith(GZIP):
         return True
     block = LONG_TAG_BYTES // 2
     return any(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final, Literal
 
-from crawler.parse.sitemaps import is_json_feed, is_list_of_addresses, unpack
+from crawler.parse.sitemaps import GZIP, is_json_feed, is_list_of_addresses, unpack
 
 Form = Literal["html", "sitemap", "feed", "text", "other"]
 """How a body is read; sitemaps and feeds also as lines of addresses and as JSON."""
@@ -96,7 +96,7 @@ def form_of(label: str, data: bytes) -> Form:
 
 def is_packed_list(body: bytes) -> bool:
     """Is this a sitemap or feed behind gzip? Only its beginning is unpacked to tell."""
-    start = unpack(body, SNIFFED_BYTES).data if body.startswith(b"\x1f\x8b") else b""
+    start = unpack(body, SNIFFED_BYTES).data if body.startswith(GZIP) else b""
     start = start.removeprefix(_BOM[0])
     if root_name(start) in _FORMS.keys() - {b"html"}:
         return True

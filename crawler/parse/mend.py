@@ -15,8 +15,12 @@ from typing import Final
 ENTRIES: Final = frozenset({"url", "sitemap", "item", "entry"})
 """Elements that list something; none of them stands in another of its kind."""
 
+MAX_MENDED_BYTES: Final = 16 * 1024 * 1024
+"""Five seconds' work, and more than 50,000 entries take."""
+
 _MAX_DEPTH: Final = 100
-_ROOT = re.compile(r"<(?:[\w.-]+:)?(?:urlset|sitemapindex|rss|feed|RDF)\b")
+_ROOT = re.compile(r"<(?:[\w.-]+:)?(?:urlset|sitemapindex|rss|feed|RDF)(?=[\s>])")
+_NEAR_TOP: Final = 4096
 _TOKEN = re.compile(
     r"<!--.*?(?:-->|\Z)|<!\[CDATA\[(?P<literal>.*?)(?:\]\]>|\Z)|<\?.*?(?:\?>|\Z)|<![A-Za-z][^<>]*+>"
     r"|<(?P<end>/?)(?P<name>[A-Za-z_][\w.-]*(?::[A-Za-z_][\w.-]*)?)(?P<rest>[^<>]*+)>"
@@ -35,13 +39,18 @@ _PREFIXES: Final = {
 }
 
 
+def begins_late(data: bytes) -> bool:
+    """Does a list begin behind something else, such as the warnings of what made it?"""
+    return _ROOT.search(data[:_NEAR_TOP].decode("utf-8", "replace")) is not None
+
+
 def mended(data: bytes) -> bytes:
     """The same list as well-formed XML, from UTF-8.
 
     What stands before its root, declarations and comments are left out, and so is an entry that the
-    end cuts off.
+    end cuts off. No more than `MAX_MENDED_BYTES` are read.
     """
-    text = data.decode("utf-8", "replace")
+    text = data[:MAX_MENDED_BYTES].decode("utf-8", "replace")
     root = _ROOT.search(text)
     writing = _Writing()
     for token in _TOKEN.finditer(text, root.start() if root else 0):
@@ -68,8 +77,8 @@ class _Writing:
         self._declared: set[str] = {"xml", "xmlns"}
 
     def start(self, name: str, rest: str) -> None:
-        if len(self._open) >= _MAX_DEPTH:
-            return
+        if len(self._open) >= _MAX_DEPTH or (self._open and name == self._open[0][0]):
+            return  # what begins once more is the same list
         if name.rpartition(":")[2] in ENTRIES and self._is_open(name):
             self.end(name)
         attributes = self._attributes(rest)

@@ -11,6 +11,7 @@ import zlib
 from typing import Final, NamedTuple
 
 from crawler.model import SitemapEntry
+from crawler.parse.mend import begins_late
 from crawler.parse.targets import Targets
 from crawler.parse.xml_lists import Found, entries
 
@@ -22,9 +23,13 @@ MAX_UNPACKED_BYTES: Final = 50 * 1024 * 1024
 
 _MAX_LAYERS: Final = 2
 _CHUNK: Final = 65_536
-_GZIP: Final = b"\x1f\x8b"
+GZIP: Final = b"\x1f\x8b"
+"""How a packed file begins."""
+
 _LINE = re.compile(rb"^[^\S\n]*(?!#)(\S[^\n\r]*)", re.MULTILINE)
 _ADDRESS = re.compile(rb"\s*https?://\S+\s*\Z", re.IGNORECASE)
+_ITEMS = re.compile(r'"items"\s*:\s*\[\s*')
+_BETWEEN = re.compile(r"[\s,]*")
 _JSON_FEED = re.compile(rb"""["']version["']\s*:\s*["']https?:\\?/\\?/jsonfeed\.org""")
 
 
@@ -49,7 +54,7 @@ def unpack(body: bytes, most: int = MAX_UNPACKED_BYTES) -> Unpacked:
     """
     whole = True
     for _ in range(_MAX_LAYERS):
-        if not body.startswith(_GZIP):
+        if not body.startswith(GZIP):
             break
         body, ended = _gunzip(body, most)
         whole = whole and ended
@@ -64,7 +69,7 @@ def read_listing(
     damaged: from the first break on, it may say anything.
     """
     start = data.lstrip()[:1]
-    if start == b"<":
+    if start == b"<" or begins_late(data):
         return _read_xml(data, targets, limit, mend=not damaged)
     if start == b"{":
         return _read_json(data, targets, limit)
@@ -96,18 +101,33 @@ def _read_xml(data: bytes, targets: Targets, limit: int, *, mend: bool) -> Listi
 
 def _read_json(data: bytes, targets: Targets, limit: int) -> Listing:
     """The pages of a JSON Feed."""
+    text, cut = data.decode("utf-8", "replace"), None
     try:
-        feed = json.loads(data.decode("utf-8", "replace"), strict=False)
+        items = json.loads(text, strict=False).get("items")
     except (ValueError, RecursionError):
-        return Listing([], "parse")
-    items = feed.get("items")
+        items, cut = _items_before_a_break(text), "parse"
     found = [
         _entry(Found(href, lastmod=date), targets)
         for item in (items if isinstance(items, list) else ())
         if isinstance(item, dict) and (href := _text_of(item, "url", "external_url"))
         for date in (_text_of(item, "date_modified", "date_published"),)
     ]
-    return Listing(found[:limit], "links" if len(found) > limit else None)
+    return Listing(found[:limit], "links" if len(found) > limit else cut)
+
+
+def _items_before_a_break(text: str) -> list[object]:
+    start = _ITEMS.search(text)
+    items: list[object] = []
+    decoder = json.JSONDecoder(strict=False)
+    at = start.end() if start else len(text)
+    while at < len(text):
+        try:
+            item, at = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            break
+        items.append(item)
+        at = _BETWEEN.match(text, at).end()  # type: ignore[union-attr]  # it may match nothing
+    return items
 
 
 def _text_of(item: dict[str, object], *names: str) -> str | None:
@@ -131,7 +151,7 @@ def _read_lines(data: bytes, targets: Targets, limit: int) -> Listing:
 
 def _gunzip(body: bytes, room: int) -> tuple[bytes, bool]:
     parts: list[bytes] = []
-    while body.startswith(_GZIP) and room:
+    while body.startswith(GZIP) and room:
         member = zlib.decompressobj(wbits=31)
         try:
             # In steps, so that what comes before a damaged place is kept.

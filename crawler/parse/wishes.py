@@ -11,7 +11,7 @@ from typing import Final
 
 from crawler.parse.text import clean, fold
 
-_SEPARATORS = re.compile(r"[,;|]")
+_SEPARATORS = re.compile("[,;|\uff0c\u3001]")
 _VALUED = re.compile(r"[a-z_-]+\s*[:=]")
 _WITH_VALUE: Final = frozenset(
     {"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"}
@@ -30,7 +30,7 @@ def wishes(content: str) -> list[str]:
         elif _VALUED.match(text):
             found.append(text)
         else:
-            found.extend(text.split())
+            found.extend(text.replace("/", " ").split())
     return found
 
 

@@ -194,3 +194,12 @@ def test_a_hint_that_the_bytes_deny_is_none() -> None:
 def test_a_link_goes_out_in_the_bytes_that_stand_on_the_page() -> None:
     document = parsed(b"<a href='/s?q=\xfc\xe2'>x</a>", "text/html; charset=euc-jp")
     assert hrefs(document) == ["http://h.test/s?q=%FC%E2"]
+
+
+def test_one_long_sequence_of_utf8_is_worth_more_than_a_short_one() -> None:
+    assert decode("😀 a ".encode() + b"\xe9t\xe9").charset == "utf-8"
+
+
+def test_undeclared_iso_2022_jp_is_known_by_its_escapes() -> None:
+    assert decode(b"<p>\x1b$BF|K\\\x1b(B") == ("<p>日本".encode(), "iso-2022-jp")
+    assert decode(b"<p>\x1b[31mred") == (b"<p>\x1b[31mred", "utf-8")

@@ -42,7 +42,7 @@ def what_is_found(
     way: ModuleType, html: bytes, max_links: int = 10_000
 ) -> dict[str, object] | type[Exception] | None:
     try:
-        survey = way.scan(html, max_links)
+        survey = way.scan(html, max_links, "mybot")
     except etree.XMLSyntaxError:
         return etree.XMLSyntaxError
     if survey is None:
@@ -82,6 +82,14 @@ PARTS = (
         "</iframe>",
     ),
     *("<base href=/b/>", "<link rel=canonical href=c>", "<meta name=robots content=nofollow>"),
+    *("<template>", "</template>", "<template shadowrootmode=open>", "<template><li><a href=t>"),
+    *("<meta name=mybot content='noindex nofollow'>", "<meta name=description content='d\x1b[m'>"),
+    *(
+        "<meta http-equiv=content-language content=de>",
+        "<h1></h1>",
+        "<link rel='a,canonical' href=q>",
+    ),
+    *("\x07", "\x1b[31m", "\x9b", "\x80", "\x7f", "&#x9b;", "&#27;"),
     *("<form action=f>", "<select><option>", "</select>", "<textarea>", "</textarea>", "<x-y>"),
     *(
         "text",

@@ -396,6 +396,8 @@ def test_what_stands_behind_the_end_of_a_page_belongs_to_it(end: str) -> None:
         "<template><ul><li>no<template><p>no</template><li><a href=no></template>",
         "<template><!-- </template> --><script>'</template>'</script><p>no</template>",
         "<!-- <template> --><script>'<template>'</script>",
+        "<template data-x='a>b' y=\"</template>\"><a href=no>no</a></template>",
+        "<template>a<template shadowrootmode=open>no</template><a href=no></template>",
         "<template shadowrootmode=no><a href=no>no</a></template>",
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import os
 import signal
 import socket
@@ -49,6 +50,12 @@ def test_a_large_document_means_what_it_means_here() -> None:
     document = parser().parse(JOB, reply(PAGE))
     assert document == parse(JOB, reply(PAGE), Config())
     assert document.title == "t"
+
+
+def test_what_is_packed_is_unpacked_elsewhere() -> None:
+    # a few KB may become 50 MiB
+    assert is_risky(gzip.compress(b"<urlset>"))
+    assert not is_risky(b"<urlset>")
 
 
 def test_who_waits_meanwhile_is_not_forgotten() -> None:

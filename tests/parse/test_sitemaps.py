@@ -289,12 +289,25 @@ def test_one_broken_entry_costs_no_other(broken: str, expected: str) -> None:
         "<!-- a -- b --><url><loc>http://h.test/x</loc></url>",
         "<?xml version='1.0'?><url><loc>http://h.test/x</loc></url>",
         "a < b & c<url><loc>http://h.test/x</loc></url>",
+        "</urlset><?xml version='1.0'?><urlset><url><loc>http://h.test/x</loc></url>",
     ],
 )
 def test_broken_markup_costs_no_entry(entry: str) -> None:
     body = URLSET.format(urls("1") + entry + urls("2"))
     document = parsed(body, "application/xml", kind="sitemap")
     assert listed(document) == [f"http://h.test/{name}" for name in ("1", "x", "2")]
+
+
+@pytest.mark.parametrize(
+    "before",
+    ["<br />\n<b>Warning</b>: x in <b>/i.php</b><br />\n", "Notice: undefined x & y\n", "]]>"],
+)
+def test_what_a_program_said_before_its_list_costs_nothing(before: str) -> None:
+    kinds: tuple[Kind, ...] = ("sitemap", "feed")
+    for kind in kinds:
+        document = parsed(before + URLSET.format(urls("1", "2")), None, kind=kind)
+        assert listed(document) == ["http://h.test/1", "http://h.test/2"]
+        assert document.truncated == "parse"
 
 
 def test_bytes_that_are_no_characters_cost_no_entry() -> None:
@@ -435,7 +448,9 @@ def test_a_json_feed_lists_its_items(label: str | None, kind: Kind) -> None:
     expected = ["http://h.test/1", "http://o.test/2", "http://h.test/3"]
     assert (listed(document) or hrefs(document)) == expected
     assert {link.kind for link in document.links} <= {"feed"}
-    assert parsed(JSON_FEED[:-3], label, kind=kind).truncated == "parse"
+    broken = parsed(JSON_FEED[:-3], label, kind=kind)
+    assert (listed(broken) or hrefs(broken))[:2] == expected[:2]
+    assert broken.truncated == "parse"
 
 
 @pytest.mark.parametrize("label", ["text/plain", "text/plain; charset=utf-8", "application/xml"])

@@ -22,6 +22,8 @@ from tests.parse.page import hrefs, only_link, parsed
         ("noindex;nofollow", ["noindex", "nofollow"]),
         (" noindex \n\t nofollow ; noarchive,", ["noindex", "nofollow", "noarchive"]),
         ("noindex|nofollow", ["noindex", "nofollow"]),
+        ("noindex/nofollow", ["noindex", "nofollow"]),
+        ("noindex\uff0cnofollow", ["noindex", "nofollow"]),
         ("'noindex'", ["noindex"]),
         ("none", ["none"]),
         ("max-snippet:20, noindex", ["max-snippet:20", "noindex"]),
@@ -110,6 +112,7 @@ def test_headers_count_for_every_kind_of_document(label: str | None, body: bytes
     [
         ("nofollow,noopener", True),
         ("noopener, NoFollow", True),
+        ("NOFOLLOW;ugc", True),
         ("noopener\tnofollow", True),
         ("nofollower", False),
         ("no-follow", False),
