@@ -28,9 +28,11 @@ from crawler.config import AUTHORITIES, Setting, load
 from crawler.crawl import CONDITIONS, Crawl, Plan, complaint
 from crawler.errors import CrawlError, Interrupted, StorageError, UsageError
 from crawler.faces import explain, progress, schema, summary, table, wording
+from crawler.faces.log import told_by
 from crawler.faces.progress import Face
 from crawler.faces.screen import Screen, Stream
 from crawler.loader import STDIN, default_database, read_seeds, refuse_to_mix
+from crawler.plain import log_plainly
 from crawler.policy import urls
 from crawler.policy.agent import PRODUCT, robots_token
 from crawler.policy.seeds import Seed, read_line
@@ -97,6 +99,7 @@ class Front(click.Group):
     def invoke(self, ctx: click.Context) -> None:
         """Run a command and end with the exit code that it gives; errors become exit codes."""
         # These are told here, in one line; the hub need not print where they passed a thread.
+        log_plainly()
         hub = gevent.get_hub()
         hub.NOT_ERROR = (*hub.NOT_ERROR, CrawlError, database.SQLiteError, KeyboardInterrupt)
         try:
@@ -119,7 +122,7 @@ class Front(click.Group):
         except Exception:
             _complain(
                 f"crawler: this is a bug in crawler {__version__}; please report it with all that "
-                f"follows\n{traceback.format_exc()}"
+                f"follows\n{wording.plain_lines(traceback.format_exc())}"
             )
             ctx.exit(CrawlError.exit_code)
         ctx.exit(code or 0)
@@ -504,7 +507,7 @@ def _face(*, quiet: bool, as_json: bool) -> Face:
 def _crawl(plan: Plan, face: Face, *, fail_on: Sequence[str] = ()) -> int:
     """Crawl, show it, tell what came of it; gives the exit code. Raises what there is to mend."""
     run = Crawl(plan, face=face)
-    with _stopped_by_signals(run, face):
+    with _stopped_by_signals(run, face), told_by(face):
         ended = run.run()
     with queries.reading(plan.path) as connection, _standard_output():
         face.end(partial(summary.of_run, connection, plan.path))

@@ -786,6 +786,53 @@ def read_terminal(descriptor: int) -> bytes:
         return b""
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("query",), ("query", "crawl_summary"), ("query", "crawl_summary", "--csv"),
+        ("query", "crawl_summary", "--json"), ("changes",), ("schema",), ("status",),
+        ("explain",), ("explain", "tls_verify"), ("crawl", "--help"),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_whoever_stops_reading_an_answer_ends_it_in_silence(
+    crawler: Terminal, words: tuple[str, ...]
+) -> None:
+    (crawler.folder / "data").mkdir()
+    database.open_for_writing(crawler.folder / "data" / "a.db").close()
+    reading, writing = os.pipe()
+    os.close(reading)
+    with crawler.start(*words, stdout=writing) as process:
+        os.close(writing)
+        _, err = process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 0, err
+    assert b"rror" not in err
+
+
+COLOURS = re.compile(rb"\x1b\[[0-9;]*?\b(?:[349][0-7]|10[0-7]|[34]8;)[0-9;]*m")
+
+
+def test_no_colours_are_sent_to_a_terminal_that_wants_none(crawler: Terminal, story: Web) -> None:
+    """https://no-color.org: with NO_COLOR set and not empty."""
+    inside, outside = pty.openpty()
+    seen = bytearray()
+
+    def look() -> None:
+        while chunk := read_terminal(inside):
+            seen.extend(chunk)
+
+    environment = {**ENVIRONMENT, "NO_COLOR": "1", "TERM": "xterm-256color"}
+    words = ("crawl", crawler.seeds(story.url("/")), *AT_ONCE)
+    with crawler.start(*words, stderr=outside, env=environment) as process:
+        os.close(outside)
+        looking = gevent.spawn(look)
+        process.communicate(timeout=TIMEOUT_S)
+        looking.join(timeout=TIMEOUT_S)
+    os.close(inside)
+    assert b"nothing is left to fetch" in seen
+    assert COLOURS.search(seen) is None
+
+
 # Questions
 
 

@@ -18,6 +18,7 @@ from gevent.event import Event
 from crawler.channels.frames import Cell, Frames
 from crawler.config import Config
 from crawler.model import Document, Job, Reply, Visit
+from crawler.plain import log_plainly
 from crawler.worker import Worker
 
 BEAT_S = 0.1
@@ -31,6 +32,7 @@ OUTBOX_BYTES = 8 * 1024 * 1024
 
 def serve(link_number: int, cell_number: int) -> None:
     """Work for the conductor at the other end of a socket; these are descriptors."""
+    log_plainly()
     frames = Frames(socket.socket(fileno=link_number))
     frame = frames.read()
     if frame is None:  # the conductor has changed its mind

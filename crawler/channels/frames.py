@@ -92,6 +92,7 @@ class Cell:
         self._memory[: _CELL.size] = _CELL.pack(beat, token, since)
 
     def close(self) -> None:
-        """Give the memory back."""
-        self._memory.close()
-        os.close(self.descriptor)
+        """Give the memory back; called again, do nothing: its number may be another's by then."""
+        if not self._memory.closed:
+            self._memory.close()
+            os.close(self.descriptor)

@@ -44,6 +44,9 @@ class Face(Protocol):
     def say(self, text: str) -> None:
         """One line for the person, at once."""
 
+    def warn(self, text: str) -> None:
+        """One line that is told though nothing else is shown."""
+
     def close(self) -> None:
         """Leave the terminal as it was."""
 
@@ -86,6 +89,10 @@ class LivePanel:
         """Print above the panel."""
         self._screen.print(wording.plain(text))
 
+    def warn(self, text: str) -> None:
+        """Print above the panel."""
+        _insist(self._screen, text)
+
     def close(self) -> None:
         """Take the panel away."""
         self._live.stop()
@@ -111,6 +118,10 @@ class PlainLines:
     def say(self, text: str) -> None:
         """Print a line."""
         self._screen.print(wording.plain(text), soft_wrap=True)
+
+    def warn(self, text: str) -> None:
+        """Print a line."""
+        _insist(self._screen, text)
 
     def close(self) -> None:
         """Nothing to leave."""
@@ -140,6 +151,10 @@ class JsonLines:
         """Print a line for people."""
         self._words.say(text)
 
+    def warn(self, text: str) -> None:
+        """Print a line for people."""
+        self._words.warn(text)
+
     def close(self) -> None:
         """Nothing to leave."""
 
@@ -147,6 +162,13 @@ class JsonLines:
         """Write the last line."""
         with contextlib.suppress(BrokenPipeError):
             self._stream.write(json_line("outcome", summary.facts(told())))
+
+
+def _insist(screen: Screen, text: str) -> None:
+    """Print a line though the screen is to be quiet."""
+    quiet, screen.quiet = screen.quiet, False
+    screen.print(wording.plain(text), soft_wrap=True)
+    screen.quiet = screen.quiet or quiet
 
 
 def json_line(event: str, facts: dict[str, Any]) -> str:

@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
-UNSEEN = re.compile(
-    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
-    "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
-)
-"""What a terminal obeys instead of showing: controls, marks of direction, marks without width."""
+from crawler.plain import plain, plain_lines
+
+__all__ = ["count", "first", "more", "plain", "plain_lines", "rate", "size", "span"]
+
 WORTH_TELLING_S = 1.0
 """A shorter rest is over before it has been read."""
 UNITS = ("B", "kB", "MB", "GB", "TB")
-
-
-def plain(text: str) -> str:
-    """One line that shows everything and commands nothing: ESC becomes ``\\x1b``."""
-    return UNSEEN.sub(_escaped, text)
-
-
-def _escaped(found: re.Match[str]) -> str:
-    return ascii(found[0])[1:-1]
-
-
-def number(value: float) -> str:
-    """``1,204``."""
-    return f"{value:,.0f}"
 
 
 def count(value: int, noun: str) -> str:

@@ -1,0 +1,40 @@
+"""What may be shown of a text that a stranger wrote?"""
+
+from __future__ import annotations
+
+import logging
+import re
+
+UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
+"""What a terminal obeys instead of showing: controls, marks of direction, marks without width."""
+
+
+def plain(text: str) -> str:
+    """One line that shows everything and commands nothing: ESC becomes ``\\x1b``."""
+    return UNSEEN.sub(_escaped, text)
+
+
+def plain_lines(text: str) -> str:
+    """The same of a text that is ours and may quote strangers: its lines stay lines."""
+    return "\n".join(map(plain, text.split("\n")))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return ascii(found[0])[1:-1]
+
+
+class PlainFormatter(logging.Formatter):
+    """Formats what is logged in plain lines: a traceback ends with what an exception quotes."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record's text."""
+        return plain_lines(super().format(record))
+
+
+def log_plainly() -> None:
+    """Warnings that nobody else takes reach the standard error in plain lines."""
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(PlainFormatter())
