@@ -17,9 +17,9 @@ UNASKED = {"__init__.py", "__main__.py", "_patch.py", "README.md", "__pycache__"
 
 @pytest.mark.parametrize("name", NAMED)
 def test_every_module_that_is_named_is_there(name: str) -> None:
-    """A module inside a room may be named alone beside one that is named with its room."""
-    inside = "/" not in name and any(SOURCE.glob(f"*/{name}"))
-    assert (SOURCE / name).exists() or inside
+    """A module inside a room, or a test, may be named without its room."""
+    places = (ROOT / "tests").rglob(name) if name.startswith("test_") else SOURCE.glob(f"*/{name}")
+    assert (SOURCE / name).exists() or ("/" not in name and any(places))
 
 
 def test_enough_modules_are_named_to_be_looked_for() -> None:
