@@ -112,6 +112,7 @@ class HostState(msgspec.Struct, eq=False):
     armed: the time under which it stands in the heap, None when it does not.
     waits_for: the cap that has to be free first. ran_prerequisite: its last lease was a
     prerequisite.
+    storing: visits that have come back and are not in the database yet.
     counted: slots are kept for it, as for a healthy one or for one that was never tried.
     """
 
@@ -127,6 +128,7 @@ class HostState(msgspec.Struct, eq=False):
     dns_ms: float | None = None
     moves: int = 0
     in_flight: int = 0
+    storing: int = 0
     freed_at: float = -inf
     served: int = 0
     response_s: float = 0.0
@@ -242,7 +244,7 @@ class Schedule:
             del self._waiting[host.waits_for][host.id]
             host.waits_for = None
         host.armed = None
-        self._count(host)
+        self._count_as(host, None)
 
     def offer(self, entry: Entry, now: float, *, due: bool = False) -> bool:
         """A URL that was queued just now; False when its origin is not known here.
@@ -316,13 +318,14 @@ class Schedule:
 
     def close_origin(self, origin_id: int, known_until: float) -> None:
         """An origin's robots.txt could not be had: nothing of it may be fetched."""
-        _, origin = self.origins[origin_id]
+        host, origin = self.origins[origin_id]
         self._empty(origin)
         origin.asking = False
         origin.closed = True
         origin.complete = True
         origin.known_until = known_until
         self.hungry.pop(origin_id, None)
+        self._count(host)
 
     def add_prerequisite(self, host: HostState, prerequisite: Prerequisite) -> None:
         """A robots.txt that this host is to be asked for."""
@@ -487,6 +490,7 @@ class Schedule:
         host = self.hosts[lease.host_id]
         self._free(host, lease, now)
         host.fresh, host.moves, host.tried = False, 0, True
+        host.storing += 1
         self._learn(host, lease, reply, now)
         self._set_pace(host)
         self.touched[host.id] = host
@@ -562,6 +566,10 @@ class Schedule:
     def settled(self, entry: Entry) -> None:
         """The fate of this entry has been committed."""
         self.held.discard(entry.id)
+        host = self.hosts.get(entry.host_id)
+        if host is not None and host.storing:
+            host.storing -= 1
+            self._count(host)
 
     def _free(self, host: HostState, lease: Lease, now: float) -> None:
         host.in_flight -= 1
@@ -735,6 +743,7 @@ class Schedule:
         """Put a host into the heap under the time at which it can give something."""
         wake = self._wake(host)
         if wake is None or host.waits_for is not None:
+            self._count(host)
             return
         if host.armed is not None and host.armed <= wake:
             return
@@ -751,8 +760,14 @@ class Schedule:
 
     def _count(self, host: HostState) -> None:
         counted = None
-        if host.armed is not None and host.block_reason is None:
-            counted = "healthy" if host.proven else None if host.tried else "untried"
+        if host.block_reason is None:
+            if host.proven:
+                counted = "healthy" if host.armed is not None or _has_work(host) else None
+            elif host.armed is not None and not host.tried:
+                counted = "untried"
+        self._count_as(host, counted)
+
+    def _count_as(self, host: HostState, counted: str | None) -> None:
         if counted != host.counted:
             if host.counted is not None:
                 self._wanting[host.counted] -= 1
@@ -819,6 +834,13 @@ class Schedule:
             self.held.discard(entry.id)
         origin.window = []
         origin.look_back()
+
+
+def _has_work(host: HostState) -> bool:
+    """Something of it is under way, or waits in the database: it will soon want a slot."""
+    return bool(host.in_flight or host.storing) or any(
+        origin.asking or not origin.complete for origin in host.origins.values()
+    )
 
 
 def _literal(name: str) -> str | None:
