@@ -64,6 +64,7 @@ def _facts(row: Word) -> Iterator[tuple[str, str]]:
         yield "network", LAYERS[row.layer]
     if row.cuts is not None:
         yield "body", f"{CUTS[row.cuts]}, truncated = {row.cuts}"
+        yield "page", "a new version" if row.kept else "keeps its last good version"
     if row.judged_anew:
         yield "comes back", "when the settings change so that nothing stands against it"
     elif row.asked_anew:

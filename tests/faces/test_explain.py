@@ -17,6 +17,25 @@ def test_every_word_is_told_with_its_sentence(word: str) -> None:
     assert facts
 
 
+@pytest.mark.parametrize(
+    ("word", "fact"),
+    [
+        ("timeout", "  tries        3, the first rest is 2 x pace.retry_base_s"),
+        ("tls_verify", "  tries        1: waiting does not heal it"),
+        ("http_503", "  tries        3, the first rest is 2 x pace.retry_base_s"),
+        ("http_501", "  tries        1: waiting does not heal it"),
+        ("conn_reset", "  body         what came before is stored, truncated = disconnect"),
+        ("conn_reset", "  page         keeps its last good version"),
+        ("too_large", "  page         a new version"),
+        ("dns_fail", "  whose doing  the site's"),
+        ("blocked_addr", "  whose doing  the settings of this crawl"),
+        ("robots", "  stands in    urls.reason"),
+    ],
+)
+def test_what_follows_from_a_word_is_told(word: str, fact: str) -> None:
+    assert fact in list(explain.told(word))
+
+
 def test_a_word_that_is_none_is_refused_with_the_nearest() -> None:
     ran = CliRunner().invoke(cli, ["explain", "tls_verfy"])
     assert ran.exit_code == 2
