@@ -207,6 +207,18 @@ class RunConfig(Section, frozen=True):
     max_wait_s: NotNegative = 900
 
 
+class AuditConfig(Section, frozen=True):
+    """What is made of a crawl when it has ended?
+
+    analyse: read the stored pages and make all checks at the end of a run.
+    limits: thresholds of checks other than their own, such as ``title_too_long.characters=70``;
+        ``crawler audit CHECK`` shows those that a check has.
+    """
+
+    analyse: bool = True
+    limits: tuple[str, ...] = ()
+
+
 class Config(Section, frozen=True):
     """All of it."""
 
@@ -217,6 +229,7 @@ class Config(Section, frozen=True):
     parse: ParseConfig = ParseConfig()
     store: StoreConfig = StoreConfig()
     run: RunConfig = RunConfig()
+    audit: AuditConfig = AuditConfig()
 
 
 class Setting(msgspec.Struct, frozen=True):

@@ -84,10 +84,7 @@ def read_html(
 
 def _survey(data: bytes, max_links: int, robot: str) -> tuple[Survey, str | None]:
     """What a page shows, and ``parse`` where it had to be bent."""
-    if _goes_on_after_its_end(data):
-        data = _END_TAGS.sub(b"", data)
-    if any(find(data, name) >= 0 for name in _TEMPLATES):
-        data = b"".join(_outside_of_templates(data))
+    data = one_body(data)
     survey = scan(data, max_links, robot)
     if survey is not None:
         return survey, None
@@ -97,6 +94,16 @@ def _survey(data: bytes, max_links: int, robot: str) -> tuple[Survey, str | None
     survey = scan(flat, max_links, robot)
     assert survey is not None
     return survey, "parse"
+
+
+def one_body(data: bytes) -> bytes:
+    """The page as libxml2 must see it: with what stands behind its end within its body, and with
+    its templates empty."""
+    if _goes_on_after_its_end(data):
+        data = _END_TAGS.sub(b"", data)
+    if any(find(data, name) >= 0 for name in _TEMPLATES):
+        data = b"".join(_outside_of_templates(data))
+    return data
 
 
 def _goes_on_after_its_end(data: bytes) -> bool:

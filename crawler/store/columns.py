@@ -7,10 +7,12 @@ Said once: in ``columns_help`` of every file, in the comments of its tables, and
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
+
+from crawler.store import analysis
 
 TIME = "ISO-8601, UTC"
 MS, S, BYTES, FLAG = "ms", "s", "bytes", "0 or 1"
@@ -257,6 +259,17 @@ HELP = {
     ),
 }  # fmt: skip
 """Every table that people may ask, in the order in which they are best read."""
+
+
+def _meanings(columns: Mapping[str, analysis.Column]) -> dict[str, str | tuple[str, str]]:
+    return {name: meaning for name, (_, meaning) in columns.items()}
+
+
+HELP |= {
+    name: Table(analysis.ROWS[name], _meanings(columns))
+    for name, columns in analysis.TABLES.items()
+}
+HELP["pages"].columns.update(_meanings(analysis.PAGES))
 
 
 def rows() -> Iterator[tuple[str, str, str, str | None]]:

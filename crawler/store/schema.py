@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sqlite_utils import Database, Migrations
 
-from crawler.store import columns
+from crawler.store import analysis, columns
 
 APPLICATION_ID = 0x43524C52
 """``PRAGMA application_id``: "CRLR", so that we know our own files."""
@@ -406,3 +406,10 @@ def queries_of_a_path_are_counted_over_all_runs(db: Database) -> None:
 def visits_have_notes(db: Database) -> None:
     """What is worth knowing of an answer that is none the worse for it, in one line."""
     db.execute("ALTER TABLE visits ADD COLUMN note TEXT")
+
+
+@migrations()
+def what_analysis_finds(db: Database) -> None:
+    """Facts of bodies, the graph of links, checks and their findings."""
+    for statement in analysis.statements():
+        db.execute(statement)

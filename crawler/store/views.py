@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from textwrap import dedent
 from typing import Any
 
-from crawler.store import changes
+from crawler.store import analysis, changes
 
 FIRST_VIEWS = frozenset(
     {
@@ -40,8 +40,11 @@ def _listed(words: Iterable[str]) -> str:
     return ", ".join(f"'{word}'" for word in words)
 
 
-VIEWS = changes.VIEWS | {
-    "current_links": """
+VIEWS = (
+    changes.VIEWS
+    | analysis.VIEWS
+    | {
+        "current_links": """
         -- Links of pages that are still there; a page that is gone or has moved carries none.
         SELECT links.*, source.url AS page
         FROM links
@@ -50,7 +53,7 @@ VIEWS = changes.VIEWS | {
             OR source.status IN (304, 429)
             OR source.status NOT BETWEEN 300 AND 499
     """,
-    "broken_links": f"""
+        "broken_links": f"""
         -- Links that lead nowhere, at once or by redirects, each with its page and its anchor.
         WITH RECURSIVE broken(id, cause_id, hops) AS (
             SELECT id, id, 0
@@ -102,7 +105,7 @@ VIEWS = changes.VIEWS | {
         LEFT JOIN hosts ON hosts.id = cause.host_id
         LEFT JOIN pages ON pages.id = cause.id
     """,
-    "redirect_chains": """
+        "redirect_chains": """
         -- Redirects hop by hop, from each URL that starts a chain.
         WITH RECURSIVE last_visits AS (
             SELECT url_id, max(id) AS id
@@ -148,7 +151,7 @@ VIEWS = changes.VIEWS | {
         JOIN urls AS target ON target.id = chains.redirect_to_id
         LEFT JOIN pages ON pages.id = target.id
     """,
-    "seed_summary": """
+        "seed_summary": """
         -- Each line of the seeds file in the last run, and what became of it.
         SELECT
             seeds.line,
@@ -168,21 +171,21 @@ VIEWS = changes.VIEWS | {
         LEFT JOIN urls AS redirected ON redirected.id = visits.redirect_to_id
         WHERE seeds.run_id = (SELECT max(id) FROM runs)
     """,
-    "skipped_urls": """
+        "skipped_urls": """
         -- URLs that were seen and not fetched, why, and one page that links to them.
         SELECT urls.url, urls.reason, urls.depth, urls.via, found_on.url AS found_on, urls.id
         FROM urls
         LEFT JOIN urls AS found_on ON found_on.id = urls.found_on_id
         WHERE urls.state = 'skipped'
     """,
-    "crawl_summary": """
+        "crawl_summary": """
         -- Every URL ever seen, counted by what became of it, why, and what it answered.
         SELECT state, reason, status, count(*) AS urls
         FROM urls
         GROUP BY state, reason, status
         ORDER BY urls DESC
     """,
-    "depth_histogram": """
+        "depth_histogram": """
         -- Pages and errors by clicks from a seed.
         SELECT
             depth,
@@ -194,7 +197,7 @@ VIEWS = changes.VIEWS | {
         GROUP BY depth
         ORDER BY depth
     """,
-    "host_summary": """
+        "host_summary": """
         -- What each host gave, what waits for it, and what it waits for.
         WITH fetched AS (
             SELECT
@@ -224,14 +227,14 @@ VIEWS = changes.VIEWS | {
         LEFT JOIN fetched ON fetched.host_id = hosts.id
         WHERE hosts.queued > 0 OR fetched.fetched > 0
     """,
-    "slow_pages": """
+        "slow_pages": """
         -- The slowest good pages first, by milliseconds to the first byte.
         SELECT url, round(ttfb_ms, 1) AS ttfb_ms, body_bytes, title, id
         FROM pages
         WHERE status = 200 AND ttfb_ms IS NOT NULL
         ORDER BY pages.ttfb_ms DESC
     """,
-    "duplicate_titles": """
+        "duplicate_titles": """
         -- Titles that more than one good page carries; pages of one canonical count as one.
         SELECT
             title,
@@ -243,7 +246,7 @@ VIEWS = changes.VIEWS | {
         HAVING count(DISTINCT coalesce(canonical, url)) > 1
         ORDER BY pages DESC
     """,
-    "duplicate_pages": """
+        "duplicate_pages": """
         -- Good pages with the very same visible text; pages of one canonical count as one.
         SELECT
             text_hash,
@@ -256,7 +259,7 @@ VIEWS = changes.VIEWS | {
         HAVING count(DISTINCT coalesce(canonical, url)) > 1
         ORDER BY pages DESC
     """,
-    "orphan_pages": """
+        "orphan_pages": """
         -- Pages that a sitemap names and no page links to.
         SELECT pages.url, pages.status, pages.title, sitemap.url AS sitemap, pages.id
         FROM sitemap_entries
@@ -268,7 +271,7 @@ VIEWS = changes.VIEWS | {
             WHERE source_id <> target_id
         )
     """,
-    "missing_metadata": """
+        "missing_metadata": """
         -- Good HTML pages without a title, description or h1, or with an overlong title.
         SELECT
             url,
@@ -289,14 +292,14 @@ VIEWS = changes.VIEWS | {
                 OR length(description) > 160
             )
     """,
-    "images_without_alt": """
+        "images_without_alt": """
         -- Images without an alt attribute, with their page (alt="" is right for decoration).
         SELECT current_links.page, target.url AS image, current_links.position
         FROM current_links
         JOIN urls AS target ON target.id = current_links.target_id
         WHERE current_links.kind = 'img' AND current_links.anchor IS NULL
     """,
-    "canonical_mismatches": """
+        "canonical_mismatches": """
         -- Pages whose canonical is another URL, and what that answered; or that name several.
         WITH named AS (
             SELECT
@@ -330,7 +333,7 @@ VIEWS = changes.VIEWS | {
         WHERE pages.status BETWEEN 200 AND 299
             AND (pages.canonical <> pages.url OR named.canonicals > 1)
     """,
-    "external_domains": """
+        "external_domains": """
         -- Other domains that pages link to: how often, and from how many pages.
         SELECT hosts.registered_domain AS domain, count(current_links.source_id) AS links,
             count(DISTINCT current_links.source_id) AS pages
@@ -341,7 +344,8 @@ VIEWS = changes.VIEWS | {
         GROUP BY hosts.registered_domain
         ORDER BY links DESC
     """,
-}
+    }
+)
 
 
 def refresh(connection: Any) -> None:

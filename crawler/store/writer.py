@@ -179,20 +179,7 @@ class Writer:
     def _close(self) -> None:
         """All is committed: what others' locks or the disk forbid here, the next run does."""
         connection, self._connection = self._connection, None
-        connection.execute(f"PRAGMA busy_timeout = {CLOSING_MS}")
-        for step in (CHECKPOINT, *(FOR_READERS if self._ended_well else ()), LEAVE_LOG):
-            try:
-                connection.execute(step)
-            except SQLiteError as error:
-                _log.debug("%s: %s: %s", self.path, step, error)
-                if step == LINKS_BY_TARGET:
-                    _log.warning(
-                        "%s: links have no index by target (%s): some views take longer until "
-                        "the next run makes it",
-                        self.path,
-                        error,
-                    )
-        connection.close()
+        close_for_readers(connection, self.path, ended_well=self._ended_well)
 
     def _on_thread(self, change: Callable[[], Result]) -> Result:
         with storage_errors(self.path):
@@ -202,6 +189,24 @@ class Writer:
                     raise Interrupted(f"{self.path}: stopped while SQLite was at work")
                 raise outcome.error
             return outcome
+
+
+def close_for_readers(connection: Connection, path: Path, *, ended_well: bool) -> None:
+    """Close it so that it can be read anywhere; what others' locks or the disk forbid is left."""
+    connection.execute(f"PRAGMA busy_timeout = {CLOSING_MS}")
+    for step in (CHECKPOINT, *(FOR_READERS if ended_well else ()), LEAVE_LOG):
+        try:
+            connection.execute(step)
+        except SQLiteError as error:
+            _log.debug("%s: %s: %s", path, step, error)
+            if step == LINKS_BY_TARGET:
+                _log.warning(
+                    "%s: links have no index by target (%s): some views take longer until "
+                    "the next run makes it",
+                    path,
+                    error,
+                )
+    connection.close()
 
 
 class _Caught(msgspec.Struct, frozen=True):

@@ -1,0 +1,89 @@
+"""Which bodies have no facts yet, and how do they get them?
+
+Facts are kept by body with the version of their reading: an unchanged body is read once, however
+many runs or checks there are. A chunk of bodies is a transaction; whoever comes after a kill goes
+on with what has no facts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+
+from crawler import failpoints
+from crawler.analyse.readers import Chunk, Packed, Read, read_all
+from crawler.parse.facts import VERSION
+from crawler.store import analysis
+from crawler.store.database import Connection
+
+CHUNK_BODIES: Final = 100
+CHUNK_BYTES: Final = 4 * 1024 * 1024
+"""Of packed bodies, in one transaction."""
+_PARTS: Final = ("headings", "meta_tags", "link_facts", "structured_data")
+_MISSING: Final = """
+    SELECT bodies.id, bodies.charset, length(bodies.body)
+    FROM bodies
+    LEFT JOIN facts ON facts.body_id = bodies.id
+    WHERE bodies.body IS NOT NULL
+        AND bodies.content_type IN ('text/html', 'application/xhtml+xml')
+        AND coalesce(facts.version, 0) < ?
+    ORDER BY bodies.id
+"""
+_COLUMNS: Final = tuple(analysis.FACTS)
+
+Progress = Callable[[str, int, int], None]
+"""Called with a pass's name, how much is done, and how much there is."""
+
+
+def gather_facts(
+    connection: Connection, progress: Progress, *, processes: int, max_links: int
+) -> int:
+    """Read every body that has no facts of this version; returns how many there were."""
+    missing = connection.execute(_MISSING, (VERSION,)).fetchall()
+    chunks = _chunks(connection, missing)
+    done = 0
+    for answers in read_all(chunks, processes=max(1, processes), max_links=max_links):
+        _store(connection, answers)
+        done += len(answers)
+        progress("facts", done, len(missing))
+    return done
+
+
+def _chunks(connection: Connection, missing: Iterable[tuple[Any, ...]]) -> Iterator[Chunk]:
+    chunk: Chunk = []
+    size = 0
+    for body_id, charset, packed_bytes in missing:
+        if chunk and (len(chunk) == CHUNK_BODIES or size + packed_bytes > CHUNK_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        (body,) = connection.execute("SELECT body FROM bodies WHERE id = ?", (body_id,)).fetchone()
+        chunk.append(Packed(body_id, charset or None, body))
+        size += packed_bytes
+    if chunk:
+        yield chunk
+
+
+def _store(connection: Connection, answers: list[Read]) -> None:
+    """Replace what was known of these bodies, in one transaction."""
+    connection.execute("BEGIN IMMEDIATE")
+    for table in _PARTS:
+        connection.executemany(
+            f"DELETE FROM {table} WHERE body_id = ?", [(read.body_id,) for read in answers]
+        )
+        rows = [(read.body_id, *row) for read in answers for row in getattr(read.facts, table)]
+        places = ", ".join("?" * len(analysis.TABLES[table]))
+        connection.executemany(f"INSERT INTO {table} VALUES ({places})", rows)
+    places = ", ".join("?" * len(_COLUMNS))
+    connection.executemany(
+        f"INSERT OR REPLACE INTO facts VALUES ({places})", [_row(read) for read in answers]
+    )
+    failpoints.reached("before-commit")
+    connection.execute("COMMIT")
+    failpoints.reached("after-commit")
+
+
+def _row(read: Read) -> tuple[object, ...]:
+    values = {
+        **read.facts.values, "body_id": read.body_id, "version": VERSION, "error": read.error
+    }  # fmt: skip
+    return tuple(values.get(name) for name in _COLUMNS)

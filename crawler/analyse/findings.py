@@ -1,0 +1,154 @@
+"""What do the checks find, and since when?
+
+A finding lives: new in the run that first shows it, open while it stays, fixed by the run that sees
+its page without it. A page that a run did not get to see, or that did not answer, mends nothing.
+A check is a transaction, and judging a run again gives what judging it once gave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from crawler import failpoints
+from crawler.analyse.check import Check, Found, judge, limits_of
+from crawler.analyse.facts import Progress
+from crawler.analyse.needs import unmet
+from crawler.store.database import Connection, SQLiteError
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+_UPSERT: Final = """
+    INSERT INTO findings (
+        check_name, url_id, item, evidence, first_run_id, since_run_id, last_run_id
+    )
+    VALUES (:check, :url_id, :item, :evidence, :run, :run, :run)
+    ON CONFLICT (check_name, url_id, item) DO UPDATE SET
+        evidence = excluded.evidence,
+        last_run_id = excluded.last_run_id,
+        since_run_id = CASE
+            WHEN fixed_run_id < excluded.last_run_id THEN excluded.last_run_id
+            ELSE since_run_id
+        END,
+        fixed_run_id = NULL
+"""
+_NEVER_WAS: Final = """
+    DELETE FROM findings
+    WHERE check_name = :check
+        AND first_run_id = :run
+        AND (url_id, item) NOT IN (SELECT url_id, item FROM temp.found)
+"""
+_FIXED: Final = """
+    UPDATE findings
+    SET fixed_run_id = :run,
+        last_run_id = min(last_run_id, (SELECT max(id) FROM runs WHERE id < :run))
+    WHERE check_name = :check
+        AND fixed_run_id IS NULL
+        AND (url_id, item) NOT IN (SELECT url_id, item FROM temp.found)
+        AND url_id IN (SELECT url_id FROM temp.judged)
+"""
+_JUDGED: Final = """
+    CREATE TEMP TABLE judged AS
+    SELECT DISTINCT url_id
+    FROM visits
+    WHERE run_id = :run AND error IS NULL AND status < 500 AND status <> 429
+    UNION
+    SELECT urls.id
+    FROM urls
+    WHERE urls.state = 'skipped'
+        AND EXISTS (SELECT 1 FROM runs WHERE id = :run AND finish_reason = 'finished')
+"""
+_COUNTED: Final = """
+    INSERT OR REPLACE INTO runs_checks (run_id, check_name, judged, reason, found, new, fixed)
+    SELECT :run, :check, :judged, :reason,
+        count(*) FILTER (WHERE fixed_run_id IS NULL),
+        count(*) FILTER (WHERE fixed_run_id IS NULL AND since_run_id = :run),
+        count(*) FILTER (WHERE fixed_run_id = :run)
+    FROM findings
+    WHERE check_name = :check
+"""
+
+
+def judge_run(
+    connection: Connection,
+    groups: Mapping[str, Sequence[Check]],
+    settings: Mapping[str, float],
+    progress: Progress,
+) -> None:
+    """Make every check of the last run, as its end is stored."""
+    (run_id,) = connection.execute("SELECT max(id) FROM runs").fetchone()
+    if run_id is None:
+        return
+    _register(connection, groups, settings)
+    connection.execute("DROP TABLE IF EXISTS temp.judged")
+    connection.execute(_JUDGED, {"run": run_id})
+    connection.execute("CREATE INDEX temp.judged_url_id ON judged(url_id)")
+    checks = [check for group in groups.values() for check in group]
+    for number, check in enumerate(checks, 1):
+        _judge(connection, check, settings, run_id)
+        progress("checks", number, len(checks))
+
+
+def _register(
+    connection: Connection, groups: Mapping[str, Sequence[Check]], settings: Mapping[str, float]
+) -> None:
+    """The catalogue as a table. What is no longer in it keeps its row, for its findings."""
+    rows = [
+        (check.name, group, check.severity, check.definition,
+         _encode(limits_of(check, settings)).decode(), " ".join(check.needs), check.sql)
+        for group, members in groups.items()
+        for check in members
+    ]  # fmt: skip
+    connection.execute("BEGIN IMMEDIATE")
+    connection.executemany(
+        """
+        INSERT OR REPLACE INTO checks
+            (name, position, group_name, severity, definition, limits, needs, sql)
+        VALUES (?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8)
+        """,
+        [(number, *row) for number, row in enumerate(rows, 1)],
+    )
+    connection.execute("COMMIT")
+
+
+def _judge(
+    connection: Connection, check: Check, settings: Mapping[str, float], run_id: int
+) -> None:
+    reason = unmet(connection, check.needs)
+    found: list[Found] = []
+    if reason is None:
+        try:
+            found = judge(check, connection, limits_of(check, settings))
+        except SQLiteError as error:
+            reason = f"its SQL failed: {error}"
+    connection.execute("BEGIN IMMEDIATE")
+    if reason is None:
+        _replace(connection, check.name, found, run_id)
+    judged = {"run": run_id, "check": check.name, "judged": reason is None, "reason": reason}
+    connection.execute(_COUNTED, judged)
+    failpoints.reached("before-commit")
+    connection.execute("COMMIT")
+    failpoints.reached("after-commit")
+
+
+def _replace(connection: Connection, check: str, found: Sequence[Found], run_id: int) -> None:
+    """Findings of a check as this run shows them."""
+    connection.execute(
+        "CREATE TEMP TABLE IF NOT EXISTS found (url_id, item, UNIQUE (url_id, item))"
+    )
+    connection.execute("DELETE FROM temp.found")
+    connection.executemany(
+        "INSERT INTO temp.found VALUES (?, ?)", [(url_id, item) for url_id, item, _ in found]
+    )
+    connection.executemany(
+        _UPSERT,
+        [
+            {"check": check, "url_id": url_id, "item": item, "run": run_id,
+             "evidence": _encode(evidence).decode()}
+            for url_id, item, evidence in found
+        ],
+    )  # fmt: skip
+    connection.execute(_NEVER_WAS, {"check": check, "run": run_id})
+    connection.execute(_FIXED, {"check": check, "run": run_id})

@@ -1,0 +1,65 @@
+"""Can a check be made of this crawl, and if not, why not?
+
+A check whose needs are not met is not silent: ``runs_checks`` says what was missing.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from crawler.store.database import Connection
+
+NEEDS: Final[dict[str, tuple[str, str]]] = {
+    "facts": (
+        "SELECT EXISTS (SELECT 1 FROM facts WHERE error IS NULL)",
+        "no bodies were kept to be read (store.bodies)",
+    ),
+    "headers": (
+        "SELECT EXISTS (SELECT 1 FROM visits WHERE headers IS NOT NULL AND kind = 'page')",
+        "no page has answered",
+    ),
+    "assets": (
+        "SELECT EXISTS (SELECT 1 FROM visits WHERE kind = 'check')",
+        "no images, scripts and so on were asked for (--check assets)",
+    ),
+    "external": (
+        "SELECT EXISTS (SELECT 1 FROM visits WHERE kind = 'check')",
+        "no links that leave were asked for (--check external)",
+    ),
+    "texts": (
+        "SELECT EXISTS (SELECT 1 FROM texts)",
+        "no visible text was kept (store.texts)",
+    ),
+    "sitemaps": (
+        "SELECT EXISTS (SELECT 1 FROM sitemap_entries)",
+        "no sitemap was read",
+    ),
+    "robots": (
+        "SELECT EXISTS (SELECT 1 FROM origins WHERE robots_fetched_at IS NOT NULL)",
+        "no robots.txt was asked for",
+    ),
+    "earlier_run": (
+        "SELECT count(*) > 1 FROM runs",
+        "there is no earlier run to compare with",
+    ),
+    "signatures": (
+        "SELECT EXISTS (SELECT 1 FROM facts WHERE signature IS NOT NULL)",
+        "no main text was long enough to be compared, or rensa is not installed",
+    ),
+    "languages": (
+        "SELECT EXISTS (SELECT 1 FROM facts WHERE language IS NOT NULL)",
+        "no language was detected; that needs py3langid",
+    ),
+    "rendered": ("SELECT 0", "pages were not rendered as a browser shows them"),
+    "probe": ("SELECT 0", "that takes a request of its own, which is never made"),
+}
+"""By word: SQL that tells whether it is there, and what to say where it is not."""
+
+
+def unmet(connection: Connection, needs: tuple[str, ...]) -> str | None:
+    """Why a check with these needs cannot be made, or None."""
+    for need in needs:
+        sql, reason = NEEDS[need]
+        if not connection.execute(sql).fetchone()[0]:
+            return reason
+    return None

@@ -1,0 +1,72 @@
+"""In which order is a crawl analysed?
+
+Facts, graph, near-duplicates, fragments, checks: each builds on those before it, each is stored in
+transactions of its own, and each may be killed at any moment and begun again.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from crawler.analyse.check import read_limits
+from crawler.analyse.checks import GROUPS
+from crawler.analyse.facts import Progress, gather_facts
+from crawler.analyse.findings import judge_run
+from crawler.analyse.fragments import find_missing_fragments
+from crawler.analyse.graph import measure_graph
+from crawler.analyse.indexable import judge_indexability
+from crawler.analyse.near_duplicates import group_near_duplicates
+from crawler.config import Config
+from crawler.store.database import (
+    Connection,
+    open_for_writing,
+    storage_errors,
+)
+from crawler.store.lock import WriterLock
+from crawler.store.writer import close_for_readers
+
+
+def analyse(
+    path: Path, config: Config, progress: Progress, *, processes: int | None = None
+) -> None:
+    """Analyse the crawl in this file; nobody else may write to it meanwhile.
+
+    processes: that read bodies; one per core where nothing is said. Raises StorageError, and
+    UsageError for a limit that no check has.
+    """
+    checks = [check for group in GROUPS.values() for check in group]
+    limits = read_limits(config.audit.limits, checks)
+    if processes is None:
+        processes = len(os.sched_getaffinity(0))
+    lock = WriterLock(path)
+    try:
+        with storage_errors(path):
+            connection = open_for_writing(path)
+            try:
+                gather_facts(
+                    connection,
+                    progress,
+                    processes=processes,
+                    max_links=config.parse.max_links,
+                )
+                _relate(connection, progress)
+                judge_run(connection, GROUPS, limits, progress)
+            finally:
+                close_for_readers(connection, path, ended_well=True)
+    finally:
+        lock.release()
+
+
+def _relate(connection: Connection, progress: Progress) -> None:
+    """What only all pages together tell."""
+    steps = (
+        ("indexable", judge_indexability),
+        ("links", measure_graph),
+        ("near-duplicates", group_near_duplicates),
+        ("fragments", find_missing_fragments),
+    )
+    for name, step in steps:
+        progress(name, 0, 1)
+        step(connection)
+        progress(name, 1, 1)

@@ -1,0 +1,89 @@
+"""What of a page is its own, and not its site's?"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from lxml import etree
+
+from crawler.parse.elements import region_of
+from crawler.parse.text import BLOCKS, HIDDEN, count_words, fingerprint, fold
+
+_ASIDE: Final = frozenset({"nav", "header", "footer"})
+_HIDES: Final = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+
+
+class MainText:
+    """Collects what is shown within ``main``, or where there is none, outside of what frames it.
+
+    hidden: how many of the elements that are open show nothing.
+    """
+
+    def __init__(self) -> None:
+        self.hidden = 0
+        self.mains = 0
+        self.in_main = 0
+        self.text = ""
+        self._aside = 0
+        self._styled = 0
+        self._main: list[str] = []
+        self._body: list[str] = []
+        self._concealed: list[str] = []
+        self._open: list[tuple[str | None, bool]] = []
+
+    def start(self, tag: str, element: etree._Element, text: str | None) -> None:
+        """An element begins, with what stands before its first child."""
+        self.hidden += tag in HIDDEN
+        region, styled = None, False
+        if element.attrib:
+            region = region_of(tag, element.get("role"))
+            style = element.get("style")
+            styled = style is not None and _HIDES.search(style) is not None
+        elif tag in _ASIDE or tag == "main":
+            region = tag
+        self._open.append((region, styled))
+        self._styled += styled
+        if region == "main":
+            self.mains += 1
+            self.in_main += 1
+        elif tag == "aside" or region in _ASIDE:
+            self._aside += 1
+        if tag in BLOCKS:
+            self.add(" ")
+        if text:
+            self.add(text)
+
+    def end(self, tag: str, _element: etree._Element) -> None:
+        """An element ends."""
+        self.hidden -= tag in HIDDEN
+        region, styled = self._open.pop()
+        self._styled -= styled
+        if region == "main":
+            self.in_main -= 1
+        elif tag == "aside" or region in _ASIDE:
+            self._aside -= 1
+        if tag in BLOCKS:
+            self.add(" ")
+
+    def add(self, text: str) -> None:
+        """Text that stands here."""
+        if self.hidden:
+            return
+        if self._styled:
+            self._concealed.append(text)
+            return
+        if self.in_main:
+            self._main.append(text)
+        if not self._aside:
+            self._body.append(text)
+
+    def values(self) -> dict[str, object]:
+        """Columns of ``facts``; keeps the text."""
+        self.text = fold("".join(self._main if self.mains else self._body))
+        return {
+            "mains": self.mains,
+            "main_words": count_words(self.text),
+            "main_hash": fingerprint(self.text),
+            "hidden_words": count_words(fold("".join(self._concealed))),
+        }

@@ -1,0 +1,106 @@
+"""Does each check find what was planted for it, and nothing else?"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from urllib.parse import urlsplit
+
+import pytest
+
+from crawler.analyse.checks import GROUPS
+from crawler.analyse.run import analyse
+from crawler.config import Config
+from tests.analyse.site import Site
+from tests.crawls import crawl, rows
+from tests.sites.web import Web
+
+FOUND = """
+    SELECT findings.check_name, urls.url, findings.item
+    FROM findings
+    JOIN urls ON urls.id = findings.url_id
+    WHERE findings.fixed_run_id IS NULL
+"""
+UNJUDGED = "SELECT check_name, reason FROM runs_checks WHERE judged = 0"
+
+
+def told(_step: str, _done: int, _all: int) -> None:
+    """Nobody watches."""
+
+
+class Audit:
+    """A group's sites, crawled and analysed."""
+
+    def __init__(self, group: str, web: Web, database: Path) -> None:
+        self.planted: ModuleType = importlib.import_module(f"tests.analyse.planted.{group}")
+        self.sites = list(self._build(web))
+        for site in self.sites:
+            site.finish()
+        settings = getattr(self.planted, "SETTINGS", None)
+        crawl(database, *(site.url() for site in self.sites), settings=settings)
+        analyse(database, settings or Config(), told, processes=1)
+        self.names = {check.name for check in GROUPS[group]}
+        self.unjudged = dict(rows(database, UNJUDGED))
+        self._found = rows(database, FOUND)
+
+    def _build(self, web: Web) -> Iterator[Site]:
+        """A host for every function of the group's file whose name begins with ``plant``."""
+        for number, name in enumerate(n for n in vars(self.planted) if n.startswith("plant")):
+            site = Site(web.host(f"127.0.5.{number + 1}"))
+            getattr(self.planted, name)(site)
+            yield site
+
+    def expected(self, check: str) -> set[tuple[str, str]]:
+        """URL and item of all that was planted for a check."""
+        return {
+            (site.url(path), item)
+            for site in self.sites
+            for name, path, item in site.found
+            if name == check
+        }
+
+    def found(self, check: str) -> set[tuple[str, str]]:
+        """URL and item of all that it found."""
+        return {(url, item) for name, url, item in self._found if name == check}
+
+    def decoys(self, check: str) -> set[str]:
+        """URLs of all that looks like it and is not."""
+        return {
+            site.url(path) for site in self.sites for name, path in site.spared if name == check
+        }
+
+
+@pytest.fixture(scope="module", params=GROUPS)
+def audit(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Audit]:
+    web = Web()
+    yield Audit(request.param, web, tmp_path_factory.mktemp(request.param) / "audit.db")
+    web.close()
+
+
+def test_every_check_finds_what_was_planted_for_it_and_nothing_else(audit: Audit) -> None:
+    wrong = {
+        name: {"missed": paths(expected - found), "too much": paths(found - expected)}
+        for name in sorted(audit.names - set(audit.planted.NOT_JUDGED))
+        if (expected := audit.expected(name)) != (found := audit.found(name))
+    }
+    assert wrong == {}
+
+
+def test_every_check_has_something_planted_and_a_decoy(audit: Audit) -> None:
+    judged = audit.names - set(audit.planted.NOT_JUDGED)
+    assert {name for name in judged if not audit.expected(name)} == set()
+    assert {name for name in judged if not audit.decoys(name)} == set()
+
+
+def test_what_cannot_be_judged_says_why(audit: Audit) -> None:
+    said = {name: reason for name, reason in audit.unjudged.items() if name in audit.names}
+    assert said == audit.planted.NOT_JUDGED
+
+
+def paths(places: set[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Paths instead of URLs, sorted."""
+    return sorted((urlsplit(url).path, item) for url, item in places)
