@@ -25,6 +25,8 @@ from crawler.model import Stats
 
 STATUSES_SHOWN = 8
 RESTING_SHOWN = 4
+STANDING = ("the network", "the disk")
+"""Names in `Stats.resting` that are no hosts: their reason is a sentence of its own."""
 PHASES = {
     "loading": "loading",
     "crawling": "crawling",
@@ -187,6 +189,7 @@ def line(stats: Stats) -> str:
         wording.size(stats.bytes),
         wording.count(stats.errors, "error"),
         f"{wording.count(stats.hosts_due, 'host')} to ask now",
+        *_standing(stats),
         waiting(stats),
         remaining(stats),
     ]
@@ -209,11 +212,18 @@ def _idle(stats: Stats) -> str:
 
 
 def _resting(stats: Stats, limit: int) -> list[str]:
+    """Hosts that rest, as far as they will still do so when it has been read."""
+    hosts = [one for one in stats.resting if one[0] not in STANDING]
     return [
         f"{wording.plain(host)} rests {wording.span(seconds)} ({wording.plain(why)})"
-        for host, seconds, why in stats.resting[:limit]
+        for host, seconds, why in hosts[:limit]
         if seconds >= wording.WORTH_TELLING_S
     ]
+
+
+def _standing(stats: Stats) -> list[str]:
+    """What holds up the whole crawl, however short the next look at it is away."""
+    return [wording.plain(why) for name, _, why in stats.resting if name in STANDING]
 
 
 def remaining(stats: Stats) -> str:
@@ -253,5 +263,6 @@ def _facts(stats: Stats) -> list[tuple[str, str]]:
         ("errors", f"{stats.errors:,}"),
         ("answers", "   ".join(wording.first(statuses, STATUSES_SHOWN))),
         ("waiting", _idle(stats)),
+        ("held up", "\n".join(_standing(stats))),
         ("resting", "\n".join(_resting(stats, RESTING_SHOWN))),
     ]

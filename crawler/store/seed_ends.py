@@ -28,7 +28,7 @@ class SeedEnd(msgspec.Struct, frozen=True):
     """A line of the seeds file and where it ended.
 
     end: the URL at the end of its redirects; None where the line is no address. host: of that.
-    hops: redirects on the way. moved: the end is on another domain.
+    hops: redirects on the way. moved: the end is on another host, www. left aside.
     why: a word, ``HTTP 404`` or a sentence about the line, where it brought no page, else None.
     detail: what the last attempt said besides.
     """
@@ -104,6 +104,7 @@ ENDS = f"""
         UNION ALL
         SELECT chain.seed_id, visits.redirect_to_id, chain.hops + 1
         FROM chain
+        JOIN urls AS passed ON passed.id = chain.url_id AND passed.state = 'done'
         JOIN visits ON visits.id = (
             SELECT max(last.id)
             FROM visits AS last
@@ -124,7 +125,7 @@ ENDS = f"""
             seeds.error,
             reached.url_id,
             reached.hops,
-            hosts.registered_domain AS domain
+            hosts.host AS own_host
         FROM seeds
         JOIN reached ON reached.seed_id = seeds.id
         LEFT JOIN urls ON urls.id = seeds.url_id
@@ -142,7 +143,11 @@ WORTH_TELLING = f"""
             urls.url,
             hosts.host,
             ends.hops,
-            coalesce(hosts.registered_domain <> ends.domain, 0) AS is_elsewhere,
+            CASE
+                WHEN hosts.host IN (own_host, 'www.' || own_host) THEN 0
+                WHEN own_host = 'www.' || hosts.host THEN 0
+                ELSE hosts.host IS NOT NULL
+            END AS is_elsewhere,
             CASE
                 WHEN urls.id IS NULL OR urls.state IN ('failed', 'skipped') OR urls.status >= 400
                 THEN coalesce(ends.error, urls.reason, 'HTTP ' || urls.status, 'unknown')

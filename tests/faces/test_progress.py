@@ -67,6 +67,16 @@ def test_why_it_waits_is_told_with_the_host_that_rests() -> None:
     assert re.search(r"waiting +12 s ", drawn(waits))
 
 
+@pytest.mark.parametrize("name", progress.STANDING)
+def test_what_holds_up_the_whole_crawl_is_told_whatever_goes_on(name: str) -> None:
+    why = "12 MB are free on its disk; nothing new is fetched until there is more"
+    held = changed(resting=((name, 0.5, why), ("slow.example", 12.0, "pace")), hosts_due=3)
+    assert why in progress.line(held)
+    assert re.search(rf"held up +{re.escape(why)}", drawn(held))
+    assert "slow.example rests 12 s (pace)" in drawn(held)
+    assert name not in drawn(held)
+
+
 def test_a_wait_that_is_over_before_it_is_read_is_not_told() -> None:
     short = changed(
         in_flight=0, hosts_due=0, next_due_s=0.9, resting=(("slow.example", 0.9, "pace"),)
