@@ -21,7 +21,8 @@ MOST_LINKS: Final = 40
 """A wall is short; what shows more words, or with a good status more links, is a page."""
 
 FEW_WORDS: Final = 60
-"""So short is a page whose title alone tells that it asks for a password."""
+"""So short is a page that asks for nothing but a captcha, or of which the title alone tells that it
+asks for a password."""
 
 REFUSALS: Final = frozenset({202, 401, 403, 405, 406, 428, 429, 503})
 """Statuses with which walls come. 202 and 405 are the answers of AWS WAF."""
@@ -64,6 +65,7 @@ _MARKS: Final = (
     Mark("cloudflare", "title", b"just a moment...", with_good=False),
     Mark("cloudflare", "title", b"attention required! | cloudflare", with_good=False),
     Mark("cloudflare", "tag", b"cf-error-details", with_good=False),
+    Mark("cloudflare", "body", b"error code: 10", with_good=False),
     Mark("datadome", "tag", b"captcha-delivery.com"),
     Mark("datadome", "script", b"captcha-delivery.com"),
     Mark("datadome", "script", b"var dd={'rt'"),
@@ -79,7 +81,7 @@ _MARKS: Final = (
     Mark("aws_waf", "script", b"awswafintegration.", with_good=False),
     Mark("aws_waf", "script", b"awswafcookiedomainlist"),
     Mark("anubis", "tag", b"anubis_challenge"),
-    Mark("anubis", "tag", b"/.within.website/x/cmd/anubis/"),
+    Mark("anubis", "tag", b"/.within.website/x/"),
     Mark("ddos_guard", "tag", b"check.ddos-guard.net"),
     Mark("ddos_guard", "tag", b"/.well-known/ddos-guard/"),
     Mark("ddos_guard", "title", b"ddos-guard", with_good=False),
@@ -89,6 +91,7 @@ _MARKS: Final = (
     Mark("akamai", "tag", b"sec-if-cpt-container"),
     Mark("akamai", "tag", b"/_sec/cp_challenge/"),
     Mark("akamai", "script", b"bm-verify"),
+    Mark("akamai", "body", b"reference&#32;&#35;", with_good=False),
     Mark("akamai", "body", b"errors.edgesuite.net", with_good=False),
     Mark("akamai", "body", b"errors&#46;edgesuite&#46;net", with_good=False),
     Mark("kasada", "script", b"kpsdk", with_good=False),
@@ -123,6 +126,7 @@ _LOGIN = re.compile(
     r"|войти|вход|авторизация)\b|登录|登入|ログイン|로그인",
     re.IGNORECASE,
 )
+_HEADING = re.compile(rb"<h[2-4]\b[^<>]*>([^<]{1,100})")
 _ASKED_FOR_LOGIN = re.compile(
     r"log-?[io]n|sign-?[iou]|auth|account|regist|passw|session|member|anmeld|connexion|user",
     re.IGNORECASE,
@@ -137,7 +141,8 @@ def challenge(url: str, reply: Reply, document: Document) -> str | None:
     named = _by_headers(reply)
     if named is not None or reply.status is None or not reply.body:
         return named
-    refused = reply.status in REFUSALS
+    # Sucuri sends people nowhere, and a script with it.
+    refused = reply.status in REFUSALS or (reply.status == 307 and reply.redirect is None)
     if not refused and reply.status not in _GOOD:
         return None
     if (document.word_count or 0) > MOST_WORDS:
@@ -194,6 +199,8 @@ def _is_in_script(body: bytes, at: int) -> bool:
 
 def _asks_for_nothing_but_a_captcha(body: bytes, document: Document) -> bool:
     """A form that has a captcha beside its fields is a form."""
+    if (document.word_count or 0) > FEW_WORDS:
+        return False
     told = f"{document.title or ''} {document.h1 or ''} {document.text or ''}"
     return _PUZZLE.search(told) is not None and _FIELD.search(body) is None
 
@@ -209,5 +216,9 @@ def _is_login(url: str, status: int, body: bytes, document: Document) -> bool:
         return False
     if _LOGIN.search(document.h1 or ""):
         return True
-    short = not document.h1 or (document.word_count or 0) <= FEW_WORDS
-    return short and _LOGIN.search(document.title or "") is not None
+    short = (document.word_count or 0) <= FEW_WORDS
+    heading = _HEADING.search(body) if short and not document.h1 else None
+    if heading and _LOGIN.search(heading[1].decode("utf-8", "replace")):
+        return True
+    told = document.title if short or not document.h1 else None
+    return _LOGIN.search(told or "") is not None

@@ -104,6 +104,9 @@ LOGIN = """<title>Members - Town paper</title><h1>Please log in</h1><form method
         (401, LOGIN, "login"),
         (403, "<title>Forbidden</title><form><input type=password></form>", "login"),
         (200, "<title>Anmelden</title><form><input type='password'></form>", "login"),
+        (200, "<title>Acme</title><h2>Sign in</h2><form><input type=password></form>", "login"),
+        (307, SUCURI, "sucuri"),
+        (403, "error code: 1020", "cloudflare"),
     ],
 )
 def test_a_wall_is_known_by_what_it_leaves_in_the_markup(
@@ -166,6 +169,8 @@ LOGIN_BOX = """<header><form action=/login><input name=u><input type=password na
         (200, "<h1>Newsletter</h1><form><input type=email><div class='h-captcha'></div>captcha"),
         (200, f"<title>Town news</title>{LOGIN_BOX}<h1>Harvest festival</h1><p>It was fine."),
         (200, f"<title>Town news</title>{LOGIN_BOX}<p>It was fine."),
+        (200, f"<h1>What a captcha is</h1><div class=g-recaptcha></div>{WORDS[:600]}"),
+        (200, "<title>Blog</title><h1>A post</h1><h3>Login</h3><form><input type=password></form>"),
         (200, "<h1>Log in</h1><p>The log in the forest was heavy."),
         # refusals that are the site's own
         (403, "<title>403 Forbidden</title><center><h1>403 Forbidden</h1></center><hr>nginx"),
