@@ -14,11 +14,13 @@ LEAST_WINDOW_S = 0.5
 class Account:
     """The counters of a run; all that has been committed is in them.
 
-    pages, errors, bytes, statuses: of this run. queued: URLs that wait.
+    pages, errors, bytes, statuses: of this run. hops: of the pages, redirects that lead on, which
+    the limit of pages does not count. queued: URLs that wait.
     """
 
     def __init__(self) -> None:
         self.pages = 0
+        self.hops = 0
         self.errors = 0
         self.bytes = 0
         self.queued = 0
@@ -31,6 +33,7 @@ class Account:
     def settled(self, settled: Settled) -> None:
         """Add what a transaction has stored."""
         self.pages += settled.pages
+        self.hops += settled.hops
         self.errors += settled.errors
         self.bytes += settled.bytes
         self.statuses += settled.statuses

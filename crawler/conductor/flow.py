@@ -109,7 +109,8 @@ class Flow:
     def pages_left(self) -> bool:
         """The limit of pages lets more be leased."""
         limit = self._config.run.max_pages
-        return not limit or self.account.pages + self._unsettled_pages < limit
+        counted = self.account.pages - self.account.hops + self._unsettled_pages
+        return not limit or counted < limit
 
     def _network_allows(self, now: float) -> bool:
         """While the network is down, one probe at a time goes out."""

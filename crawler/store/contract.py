@@ -96,7 +96,8 @@ class Settled(msgspec.Struct):
     """What the conductor must know of a transaction that has been committed.
 
     fresh: URLs that are queued now. robots: what was learnt of origins. retries: by host, epoch
-    seconds of its earliest new retry. pages, errors, bytes: to add to the run's. statuses: count by
+    seconds of its earliest new retry. pages, errors, bytes: to add to the run's. hops: of these
+    pages, redirects that lead on. statuses: count by
     status or error. queued: URLs that wait now.
     """
 
@@ -104,6 +105,7 @@ class Settled(msgspec.Struct):
     robots: list[RobotsOutcome] = []
     retries: dict[str, float] = {}
     pages: int = 0
+    hops: int = 0
     errors: int = 0
     bytes: int = 0
     statuses: Counter[str] = msgspec.field(default_factory=Counter)

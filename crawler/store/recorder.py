@@ -206,6 +206,7 @@ class Recorder:
             settled.retry(host.name, at)
         else:
             settled.pages += entry.kind == "page"
+            settled.hops += entry.kind == "page" and ruling.follows
             settled.errors += fate.state == "failed"
             settled.statuses[str(reply.status) if fate.state == "done" else fate.reason or ""] += 1
         settled.bytes += reply.wire_bytes
@@ -330,6 +331,7 @@ def _sum(parts: Iterable[Settled]) -> Settled:
         whole.fresh += part.fresh
         whole.robots += part.robots
         whole.pages += part.pages
+        whole.hops += part.hops
         whole.errors += part.errors
         whole.bytes += part.bytes
         whole.statuses += part.statuses
