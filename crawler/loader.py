@@ -176,7 +176,8 @@ class _Source:
         try:
             if self._source == STDIN:
                 return os.dup(0)
-            return os.open(self._source, os.O_RDONLY | os.O_CLOEXEC)
+            # A pipe that nobody writes to yet must not hold the whole process.
+            return os.open(self._source, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except FileNotFoundError:
             raise UsageError(f"{self._source}: no such file; {_hint(self._source)}") from None
         except (OSError, ValueError) as error:

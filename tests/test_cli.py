@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -192,6 +193,28 @@ def test_an_input_without_addresses_ends_with_the_time_of_the_run(
         giving.kill()
     assert process.returncode == 2
     assert err == b"crawler: standard input: no address came within 0.2 s\n"
+
+
+def test_a_pipe_that_nobody_writes_to_ends_with_the_time_of_the_run(
+    crawler: Terminal, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "seeds"
+    os.mkfifo(pipe)
+    ran = crawler("crawl", str(pipe), "--db", str(tmp_path / "crawl.db"), "--max-time", "0.2")
+    assert (ran.code, ran.err) == (2, f"crawler: {pipe}: no address came within 0.2 s\n")
+
+
+@pytest.mark.parametrize("files", [20, 16, 12, 10])
+def test_too_few_files_are_told_in_a_line(crawler: Terminal, files: int) -> None:
+    def few() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+
+    seeds = crawler.seeds("http://127.0.0.1:8/")
+    with crawler.start("crawl", seeds, "--quiet", "--workers", "2", preexec_fn=few) as process:
+        _, err = process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode in (2, 3)
+    assert err.startswith(b"crawler: ")
+    assert err.count(b"\n") == 1
 
 
 @pytest.mark.parametrize("more", ["sleep 600", "yes {}", "seq -f {}%.0f 1000000000"])

@@ -24,7 +24,7 @@ from crawler.conductor.ending import TICK_S, Facts, decide
 from crawler.conductor.flow import Flow, Moment, job_of
 from crawler.conductor.seeds import SeedFeed
 from crawler.config import Config
-from crawler.errors import CrawlError, StorageError
+from crawler.errors import CrawlError, StorageError, UsageError
 from crawler.frontier.frontier import Frontier
 from crawler.model import Stats
 from crawler.policy.seeds import Seed
@@ -137,6 +137,11 @@ class Conductor:
             self._channel.start()
         except CrawlError as error:
             return error
+        except OSError as error:
+            return UsageError(
+                f"no worker can be started: {error.strerror}; "
+                "if files are short, allow more (ulimit -n 256)"
+            )
         return None
 
     def stop(self, reason: str = "signal") -> None:
