@@ -364,4 +364,3 @@ def _escaped(path: str) -> str:
 
 
 ALLOW_ALL: Final = Rules()
-DISALLOW_ALL: Final = Rules(Asked(lines=("-/",)))

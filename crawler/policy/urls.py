@@ -234,11 +234,6 @@ def host_of(url: str) -> str:
     return host_and_port(url)[0]
 
 
-def port_of(url: str) -> int:
-    """The port a connection would go to; 0 where the scheme has no default and none is named."""
-    return int(host_and_port(url)[1] or DEFAULT_PORTS.get(scheme_of(url), 0))
-
-
 def path_of(url: str) -> str:
     """Path and query of a URL, as robots.txt rules see them; at least ``/``."""
     host, slash, rest = url.partition("#")[0].partition("://")[2].partition("/")

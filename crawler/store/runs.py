@@ -30,13 +30,12 @@ class Start(msgspec.Struct, frozen=True):
 
     mode: ``new`` (an empty file), ``resumed``, ``revisit`` (all in scope is queued again),
         ``retry`` (only failures are), ``new_only`` (nothing is).
-    queued: URLs that were queued again. rejudged: URLs whose verdict was looked at again.
+    queued: URLs that were queued again.
     """
 
     run_id: int
     mode: str
     queued: int = 0
-    rejudged: int = 0
 
 
 def start(

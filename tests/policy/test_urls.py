@@ -235,9 +235,6 @@ def test_the_parts_of_an_address_are_read_from_url_and_origin() -> None:
     url = "https://www.example.org:8443/a/b?c=/d"
     assert urls.scheme_of(url) == "https"
     assert urls.host_of(url) == urls.host_of("https://www.example.org:8443") == "www.example.org"
-    assert urls.port_of(url) == 8443
-    assert urls.port_of("https://h.test") == 443
-    assert urls.port_of("http://[::1]/") == 80
     assert urls.host_of("http://[::1]:8080/") == "[::1]"
     assert urls.path_of(url) == "/a/b?c=/d"
     assert urls.path_of("https://h.test") == "/"
@@ -360,7 +357,6 @@ def test_an_address_that_can_be_fetched_resolves_to_itself(text: str, base: str 
 @given(TEXTS)
 def test_the_parts_of_any_text_are_read_without_an_error(text: str) -> None:
     host = urls.host_of(text)
-    urls.port_of(text)
     urls.identity(text)
     assert urls.path_of(text).startswith("/")
     for name in (text, host):
