@@ -35,6 +35,8 @@ MOSTLY: Final = 0.8
 """The part of rows that must agree."""
 
 _ADDRESS = re.compile(r"https?://\S+", re.IGNORECASE)
+_WORDS = re.compile(r"(?=[^\W\d_])(?:(?=[^a-z])|(?=.* ))[^/?&=#%]+")
+"""What begins with a letter, a capital or followed by a space, and has nothing of an address."""
 _HOST = re.compile(r"(?:[\w-]+\.)+[a-z][\w-]*(?::\d+)?(?:/\S*)?", re.IGNORECASE)
 
 
@@ -135,4 +137,11 @@ def _is_table(lines: Sequence[str], rows: Sequence[Sequence[str]], delimiter: st
     quoted = sum(line.lstrip().startswith('"') for line in lines) >= MOSTLY * (len(lines) - 1) > 0
     head = rows[0]
     headed = len(rows) > 1 and not any(map(is_address, head))
-    return delimiter == "\t" or quoted or headed
+    return delimiter == "\t" or quoted or headed or _has_words(rows)
+
+
+def _has_words(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether words stand beside the addresses (``http://a.example/,Old Harbour``), and not the
+    rest of an address that has commas itself."""
+    beside = [[cell for cell in row if not is_address(cell)] for row in rows]
+    return sum(any(map(_WORDS.fullmatch, row)) for row in beside) >= MOSTLY * len(rows)

@@ -10,6 +10,9 @@ PLAIN = [
     ["http://h.test/0,1518,1,00.html", "http://h.test/0,1518,2,00.html"],
     ["http://h.test/a;b=1", "http://h.test/a;b=2"],
     ["http://h.test/a|b", "http://h.test/a|b"],
+    ["http://h.test/tags/red,green", "http://h.test/tags/blue,green"],
+    ["http://h.test/a,b=C", "http://h.test/a,b=D"],
+    ["http://h.test/a,B/c", "http://h.test/a,B/d"],
     ["example.org", "example.com"],
     ['"http://h.test/a"', '"http://h.test/b"'],
     ["http://h.test/ # mine, and yours", "http://i.test/ # yours, and mine"],
@@ -20,6 +23,9 @@ PLAIN = [
 
 TABLES = [
     ("p.txt", ["url,name", "http://h.test/,Harbour", "http://i.test/,Isle"], (",", 0, "url")),
+    ("p.txt", ["http://h.test/,Harbour", "http://i.test/,Isle of Man"], (",", 0, None)),
+    ("p.txt", ["http://h.test/,Harbour"], (",", 0, None)),
+    ("-", ["old harbour;http://h.test/", "\u00d6land;http://i.test/"], (";", 1, None)),
     ("p.csv", ["http://h.test/,Harbour", "http://i.test/,Isle"], (",", 0, None)),
     ("p.csv", ["http://h.test/;Harbour", "http://i.test/;Isle, of Man"], (";", 0, None)),
     ("p.csv", ["name,link", '"A, B",http://h.test/', "C,http://i.test/a,b"], (",", 1, "link")),
