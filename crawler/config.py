@@ -44,6 +44,8 @@ class ScopeConfig(Section, frozen=True):
     exclude: a URL that matches one of these is skipped; it wins over include.
     max_depth: clicks from a seed.
     max_pages_per_host: pages of one host; more are ``skipped: host_cap``.
+    max_bytes_per_host: what is stored of one host (bodies, texts, links); more is
+        ``skipped: host_cap``.
     max_hosts_per_domain, max_pages_per_domain: of one registered domain, against wildcard names;
         more are ``skipped: domain_cap``.
     max_queries_per_path: queries of one path (``/calendar?day=...``); more are ``skipped: trap``.
@@ -61,6 +63,7 @@ class ScopeConfig(Section, frozen=True):
     exclude: tuple[str, ...] = ()
     max_depth: Count = 50
     max_pages_per_host: AtLeastOne = 100_000
+    max_bytes_per_host: AtLeastOne = 1024 * 1024 * 1024
     max_hosts_per_domain: AtLeastOne = 1_000
     max_pages_per_domain: AtLeastOne = 1_000_000
     max_queries_per_path: AtLeastOne = 10_000

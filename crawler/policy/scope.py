@@ -207,6 +207,7 @@ def judging(config: Config) -> dict[str, object]:
         "exclude": list(scope.exclude),
         "max_depth": scope.max_depth,
         "max_pages_per_host": scope.max_pages_per_host,
+        "max_bytes_per_host": scope.max_bytes_per_host,
         "max_hosts_per_domain": scope.max_hosts_per_domain,
         "max_pages_per_domain": scope.max_pages_per_domain,
         "max_queries_per_path": scope.max_queries_per_path,

@@ -219,7 +219,13 @@ WORDS: Final[dict[str, Word]] = {
         judged_anew=True,
         asked_anew=True,
     ),
-    "host_cap": _refusal("scope.max_pages_per_host is reached", judged_anew=True, asked_anew=True),
+    "host_cap": Word(
+        meaning="scope.max_pages_per_host or scope.max_bytes_per_host is reached",
+        stands=("reason", "truncated"),
+        fault="settings",
+        judged_anew=True,
+        asked_anew=True,
+    ),
     "domain_cap": _refusal(
         "scope.max_pages_per_domain or scope.max_hosts_per_domain is reached",
         judged_anew=True,

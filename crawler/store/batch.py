@@ -43,21 +43,24 @@ class Batch:
         self._sitemap_entries: list[Row] = []
         self._robots_fates: list[Row] = []
 
-    def body(self, visit: Visit, *, texts: bool) -> int | None:
+    def body(self, visit: Visit, *, texts: bool) -> tuple[int | None, int]:
         """The row of a visit's body, read as this media type and charset, with its text where
-        `texts`. What an earlier visit was not to keep of it is kept now."""
+        `texts`; and roughly the bytes that are new on the disk. What an earlier visit was not to
+        keep of it is kept now."""
         if visit.body_sha256 is None:
-            return None
+            return None, 0
         document = visit.document
         key = (visit.body_sha256.hex(), document.content_type or "", document.charset or "")
         execute = self._connection.execute
         row = execute(INSERT_BODY, (*key, visit.body_bytes, visit.body)).fetchone()
+        stored = 0 if row is None else len(visit.body or b"")
         if row is None:
             row = execute(FIND_BODY, key).fetchone()
         body_id = int(row[0])
         if document.text is not None and texts:
             self._texts.append((body_id, document.text))
-        return body_id
+            stored += len(document.text) if stored else 0
+        return body_id, stored
 
     def visit(
         self, visit: Visit, url_id: int, *, error: str | None, redirect_to: int | None = None,

@@ -75,6 +75,7 @@ HELP = {
             "errors_in_row": ("failures since its last answer", "errors"),
             "queued": ("its URLs that wait", "URLs"),
             "pages": ("its pages that were fetched, or given up", "pages"),
+            "stored_bytes": ("roughly what is stored of it: bodies, texts, links", BYTES),
         },
     ),
     "origins": Table(

@@ -37,6 +37,7 @@ class Host(msgspec.Struct):
     own: bool
     queued: int
     pages: int
+    stored_bytes: int = 0
 
 
 class Closure(msgspec.Struct, frozen=True):
@@ -133,7 +134,7 @@ class Origins(msgspec.Struct):
         """Why no more URLs of this host are taken: ``host_cap``, ``domain_cap``, or None."""
         scope = self.config.scope
         has = host.pages + host.queued
-        if has >= scope.max_pages_per_host:
+        if has >= scope.max_pages_per_host or self.is_out_of_space(host):
             return "host_cap"
         domain = self._domain(host)
         if domain.urls >= scope.max_pages_per_domain:
@@ -141,6 +142,10 @@ class Origins(msgspec.Struct):
         if not has and domain.hosts >= scope.max_hosts_per_domain:
             return "domain_cap"
         return None
+
+    def is_out_of_space(self, host: Host) -> bool:
+        """Has as much been stored of this host as may be?"""
+        return host.stored_bytes >= self.config.scope.max_bytes_per_host
 
     def _domain(self, host: Host) -> Domain:
         domain = self._domains.get(host.domain)
@@ -150,7 +155,7 @@ class Origins(msgspec.Struct):
             domain = self._domains[host.domain] = Domain(hosts, pages or 0)
         return domain
 
-    def count(self, host: Host, *, queued: int = 0, pages: int = 0) -> None:
+    def count(self, host: Host, *, queued: int = 0, pages: int = 0, stored_bytes: int = 0) -> None:
         """Change a host's counters; `flush` writes them."""
         domain = self._domains.get(host.domain)
         if domain is not None:
@@ -159,6 +164,7 @@ class Origins(msgspec.Struct):
         host.queued += queued
         self.queued += queued
         host.pages += pages
+        host.stored_bytes += stored_bytes
         self._dirty[host.id] = host
 
     def mark_own(self, host: Host) -> None:
@@ -180,8 +186,11 @@ class Origins(msgspec.Struct):
 
     def _write_counters(self) -> None:
         self.connection.executemany(
-            "UPDATE hosts SET queued = ?, pages = ? WHERE id = ?",
-            [(host.queued, host.pages, host.id) for host in self._dirty.values()],
+            "UPDATE hosts SET queued = ?, pages = ?, stored_bytes = ? WHERE id = ?",
+            [
+                (host.queued, host.pages, host.stored_bytes, host.id)
+                for host in self._dirty.values()
+            ],
         )
         self._dirty.clear()
 
@@ -325,13 +334,13 @@ class Origins(msgspec.Struct):
     def _load_host(self, name: str) -> Host | None:
         row = self.connection.execute(
             """
-            SELECT id, host, registered_domain, own, queued, pages
+            SELECT id, host, registered_domain, own, queued, pages, stored_bytes
             FROM hosts
             WHERE host = ?
             """,
             (name,),
         ).fetchone()
-        return Host(row[0], row[1], row[2], bool(row[3]), row[4], row[5]) if row else None
+        return Host(row[0], row[1], row[2], bool(row[3]), *row[4:]) if row else None
 
     def _create_host(self, name: str) -> Host:
         domain = urls.registered_domain(name)

@@ -19,6 +19,7 @@ from crawler.store.origins import Closure, Origin, Origins
 from crawler.store.ruling import settings_of
 
 Row = tuple[Any, ...]
+OUT_OF_SPACE = Closure("skipped", "host_cap")
 DUE_A_TRIP = 1000
 """Deferred entries that are looked up at once."""
 
@@ -127,8 +128,9 @@ class Queue:
         """The entries that may be fetched; the others are settled and counted."""
         entries = []
         stops: list[tuple[Closure, int]] = []
+        full = OUT_OF_SPACE if self._origins.is_out_of_space(origin.host) else None
         for row in rows:
-            stop = self._origins.stop_reason(origin, row[3])
+            stop = full or self._origins.stop_reason(origin, row[3])
             if stop is None:
                 entries.append(Entry._make(row))
             else:

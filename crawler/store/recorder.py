@@ -40,6 +40,8 @@ from crawler.store.url_table import UrlTable
 MAX_SITEMAP_DEPTH = 3
 """Sitemap indexes within indexes."""
 LOOK_UP = 200
+LINK_BYTES = 60
+"""Roughly what a link with its anchor takes on the disk."""
 
 
 class Recorder:
@@ -136,7 +138,9 @@ class Recorder:
         visits = [arrival for arrival in arrivals if not arrival.for_origin]
         before = self._before([arrival.entry.id for arrival in visits])
         for arrival in visits:
-            self._record_visit(as_kept(arrival, self._config), before[arrival.entry.id], now)
+            host = self.origins.origin_by_id(arrival.entry.origin_id).host
+            kept = as_kept(arrival, self._config, has_space=not self.origins.is_out_of_space(host))
+            self._record_visit(kept, before[kept.entry.id], now)
         self._batch.write_paces(paces)
 
     # What is known
@@ -184,7 +188,11 @@ class Recorder:
         redirect_to = self._admit_redirect(arrival, ruling, facts)
         if ruling.ends_links:
             self._forget_links(entry)
-        body_id = self._batch.body(visit, texts=self._config.store.texts)
+        body_id, stored = self._batch.body(visit, texts=self._config.store.texts)
+        stored += LINK_BYTES * len(visit.document.columns) * (not before.is_page)
+        if stored:
+            host = self.origins.origin_by_id(entry.origin_id).host
+            self.origins.count(host, stored_bytes=stored)
         self._batch.visit(
             visit, entry.id, error=ruling.error, redirect_to=redirect_to, body_id=body_id,
             not_modified=ruling.is_not_modified,

@@ -5,6 +5,7 @@ Lives on the writer's thread. Its origin opens or closes, and the sitemaps that 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
@@ -18,7 +19,7 @@ from crawler.store.clock import iso
 from crawler.store.contract import Arrival, RobotsOutcome
 from crawler.store.database import Connection
 from crawler.store.origins import Origin, Origins
-from crawler.store.ruling import RobotsRuling, may_try_http, rule_robots
+from crawler.store.ruling import RobotsRuling, may_be_asked, may_try_http, rule_robots
 from crawler.store.scopes import Scopes
 from crawler.store.url_table import UrlTable
 
@@ -36,16 +37,37 @@ class RobotsFiles(msgspec.Struct, frozen=True):
     scopes: Scopes
     judge: Judge
     batch: Batch
+    _strangers: Counter[str] = msgspec.field(default_factory=Counter)
 
     def record(self, arrival: Arrival, now: float, *, chance: float) -> None:
         """A visit to the robots.txt of an origin, or to where one redirects."""
         origin = self.origins.origin_by_id(arrival.for_origin)
         bare = self.scopes.bare_seeds(origin) if may_try_http(arrival, self.config) else []
-        ruling = rule_robots(arrival, self.config, bare_seeds=bool(bare), chance=chance)
+        ruling = rule_robots(
+            arrival, self.config, bare_seeds=bool(bare),
+            leads_astray=not self._may_follow(arrival, origin), chance=chance,
+        )  # fmt: skip
         if ruling.over_http:
             self.scopes.fall_back_to_http(origin, bare)
         self._record_visit(arrival)
         self.batch.settled.robots.append(self._outcome(arrival, ruling, origin, now))
+
+    def _may_follow(self, arrival: Arrival, origin: Origin) -> bool:
+        """May the target of a redirect be asked for?"""
+        target = arrival.visit.reply.redirect
+        if target is None or target.refusal is not None:
+            return True
+        place = self.origins.origin(target.origin)
+        at_home = place.host.id == origin.host.id
+        known = place.known_until > self.origins.now
+        allowed = may_be_asked(
+            target,
+            at_home=at_home,
+            is_allowed=known and self.origins.stop_reason(place, target.url) is None,
+            asked=self._strangers[place.host.name],
+        )
+        self._strangers[place.host.name] += allowed and not at_home
+        return allowed
 
     def _record_visit(self, arrival: Arrival) -> None:
         reply = arrival.visit.reply

@@ -11,11 +11,12 @@ import hashlib
 from collections.abc import Container
 from itertools import compress, count
 from typing import Literal, NamedTuple
+from urllib.parse import urlsplit
 
 import msgspec
 
 from crawler.config import Config
-from crawler.model import FOLLOWED, Document, Reply
+from crawler.model import FOLLOWED, Document, Reply, Target
 from crawler.policy import outage, pace, words
 from crawler.policy.pace import Fate
 from crawler.policy.scope import ECHOES
@@ -23,6 +24,8 @@ from crawler.store.contract import Arrival
 
 MAX_ROBOTS_HOPS = 5
 """RFC 9309, section 2.3.1.2: at least five consecutive redirects should be followed."""
+MAX_STRANGE_ROBOTS = 20
+"""Redirects of others' robots.txt to one host that are followed in a run."""
 HEAD_REFUSED = Fate("queued", "head_refused", 0.0)
 """Servers that refuse HEAD do so with any status; only a GET tells whether the URL is broken."""
 UNFOLLOWED = "link"
@@ -262,13 +265,31 @@ class RobotsRuling(msgspec.Struct, frozen=True):
     has_rules: bool = False
 
 
+def may_be_asked(target: Target, *, at_home: bool, is_allowed: bool, asked: int) -> bool:
+    """May a robots.txt that redirects make us ask for its target?
+
+    On another host only for what that host's own rules allow, its robots.txt above all, and of one
+    host not often: others' redirects must not choose what we ask of it. at_home: the target is on
+    the host whose rules are asked for. asked: how often its host was asked like this.
+    """
+    if at_home:
+        return True
+    is_robots = urlsplit(target.url)[2:4] == ("/robots.txt", "")
+    return (is_robots or is_allowed) and asked < MAX_STRANGE_ROBOTS
+
+
 def rule_robots(
-    arrival: Arrival, config: Config, *, bare_seeds: bool, chance: float = 0.5
-) -> RobotsRuling:
-    """The ruling on a reply for a robots.txt. bare_seeds: seeds without a scheme wait for it."""
+    arrival: Arrival, config: Config, *, bare_seeds: bool, leads_astray: bool = False,
+    chance: float = 0.5,
+) -> RobotsRuling:  # fmt: skip
+    """The ruling on a reply for a robots.txt. bare_seeds: seeds without a scheme wait for it.
+
+    leads_astray: its redirect may not be asked for, so that it is as good as not there.
+    """
     reply, entry = arrival.visit.reply, arrival.entry
     redirect = reply.redirect
-    if redirect is not None and redirect.refusal is None and entry.hops < MAX_ROBOTS_HOPS:
+    can_follow = redirect is not None and redirect.refusal is None and not leads_astray
+    if can_follow and entry.hops < MAX_ROBOTS_HOPS:
         return RobotsRuling(follows=True)
     if arrival.blameless:
         return RobotsRuling(retry_in_s=outage.PROBE_S, counted=False)
@@ -291,8 +312,13 @@ def _has_none(reply: Reply, error: str | None) -> bool:
 # What is kept of a document
 
 
-def as_kept(arrival: Arrival, config: Config) -> Arrival:
-    """The visit with what the person wants kept of it."""
+def as_kept(arrival: Arrival, config: Config, *, has_space: bool = True) -> Arrival:
+    """The visit with what the person wants kept of it, and there is space for."""
+    if not has_space:
+        visit = arrival.visit
+        document = msgspec.structs.replace(visit.document, text=None, truncated="host_cap")
+        bare = msgspec.structs.replace(visit, document=document, body=None, body_sha256=None)
+        arrival = msgspec.structs.replace(arrival, visit=bare)
     if config.store.obey_noindex and _asks_not_to_be_indexed(arrival.visit.document):
         return _without_content(arrival)
     return arrival

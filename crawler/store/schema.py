@@ -413,3 +413,23 @@ def what_analysis_finds(db: Database) -> None:
     """Facts of bodies, the graph of links, checks and their findings."""
     for statement in analysis.statements():
         db.execute(statement)
+
+
+@migrations()
+def hosts_tell_what_is_stored_of_them(db: Database) -> None:
+    """Bodies as they are packed, texts and links, roughly; of earlier pages only their bodies."""
+    db.execute("ALTER TABLE hosts ADD COLUMN stored_bytes INTEGER NOT NULL DEFAULT 0")
+    db.execute(
+        """
+        UPDATE hosts
+        SET stored_bytes = held.bytes
+        FROM (
+            SELECT pages.host_id, sum(length(bodies.body)) AS bytes
+            FROM pages
+            JOIN bodies ON bodies.id = pages.body_id
+            WHERE bodies.body IS NOT NULL
+            GROUP BY pages.host_id
+        ) AS held
+        WHERE held.host_id = hosts.id
+        """
+    )

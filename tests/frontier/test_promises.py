@@ -214,6 +214,8 @@ class Promises(RuleBasedStateMachine):
     @rule(place=places, location=st.tuples(hosts, st.sampled_from(PATHS)).map("".join))
     def a_redirect_comes(self, place: int, location: str) -> None:
         lease = self.pick(place)
+        if lease.for_origin:
+            location = "/".join([*location.split("/")[:3], "robots.txt"])
         if lease.for_origin and lease.entry.hops >= 5:
             self.note_rules(lease, "allow")
         self.stage.answer(lease, status=302, location=location)

@@ -281,3 +281,59 @@ def test_new_rules_do_not_count_a_page_twice_that_was_out_meanwhile(tmp_path: Pa
     stage.commit()
     assert stage.rows("SELECT queued FROM hosts") == [(1,)]
     assert stage.queued() == 1
+
+
+# Redirects of others' robots.txt
+
+
+@pytest.mark.parametrize(
+    ("target", "rules", "asked"),
+    [
+        pytest.param("http://victim.example/robots.txt", None, True, id="its robots.txt"),
+        pytest.param("http://victim.example/delete?id=1", None, False, id="rules not known"),
+        pytest.param(
+            "http://victim.example/private/x", "Disallow: /private", False, id="forbidden there"
+        ),
+        pytest.param("http://victim.example/r", "Disallow: /private", True, id="allowed there"),
+        pytest.param("http://a.example/rules", None, True, id="the same host"),
+        pytest.param("http://a.example:8080/robots", None, True, id="its other port"),
+        pytest.param("http://victim.example/robots.txt?x", None, False, id="with a query"),
+    ],
+)
+def test_a_redirect_asks_another_host_only_for_what_its_own_rules_allow(
+    tmp_path: Path, target: str, rules: str | None, asked: bool
+) -> None:
+    stage = Stage(tmp_path, settings())
+    if rules is not None:
+        stage.open_hosts("http://victim.example/", body=f"User-agent: *\n{rules}\n")
+    stage.seed("http://a.example/")
+    seen = set()
+    for _ in range(10):
+        if stage.frontier.next_due(stage.now, stage.wall) is None:
+            break
+        lease, _ = stage.next()
+        seen.add(lease.entry.url)
+        redirects = lease.entry.url == "http://a.example/robots.txt"
+        stage.answer(
+            lease, status=302 if redirects else 200, location=target if redirects else None
+        )
+        stage.commit()
+    assert (target in seen) == asked
+    assert "http://a.example/" in seen, "what may not be asked for is as good as not there"
+    stage.close()
+
+
+def test_one_host_is_not_asked_often_for_the_sake_of_others(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, settings(pace={"gap_s": 0}))
+    stage.seed(*(f"http://h{number}.example/" for number in range(30)))
+    for lease in stage.lease_all():
+        assert lease.entry.kind == "robots"
+        victim = f"http://victim.example:{8000 + lease.host_id}/robots.txt"
+        stage.answer(lease, status=302, location=victim)
+    stage.commit()
+    asked = stage.rows("SELECT count(*) FROM urls WHERE kind = 'robots' AND url LIKE '%victim%'")
+    waiting = stage.rows(
+        "SELECT count(*) FROM origins WHERE robots_fetched_at IS NULL AND origin LIKE 'http://h%'"
+    )
+    assert (asked, waiting) == ([(30,)], [(20,)]), "of the others none is taken to be there"
+    stage.close()

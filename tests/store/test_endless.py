@@ -111,3 +111,41 @@ def test_a_higher_limit_goes_on_where_the_lower_one_stopped(web: Web, database: 
         crawl(database, web.url(), settings=config(scope={"max_queries_per_path": limit}))
         assert len({path for path in web.paths if path.startswith("/day")}) == limit
     check_whole(database)
+
+
+def test_what_is_stored_of_a_host_has_a_limit(web: Web, database: Path) -> None:
+    """A compressed body is small, its text is not."""
+    pages = [f"/{number}" for number in range(30)]
+    web.page("/", links=pages)
+    for path in pages:
+        web.page(path, body=f"<p>{path} " + "many words " * 900)
+    limited = config(scope={"max_bytes_per_host": 50_000}, pace={"own_in_flight": 1})
+    crawl(database, web.url(), settings=limited)
+    [(stored,)] = rows(database, "SELECT stored_bytes FROM hosts")
+    assert 50_000 <= stored < 70_000
+    [(texts,)] = rows(database, "SELECT sum(length(text)) FROM texts")
+    assert texts < 70_000
+    held = "SELECT count(*) FROM pages WHERE partial IS NULL AND depth = 1"
+    [(whole,)] = rows(database, held)
+    assert 3 <= whole <= 6
+    later = """
+        SELECT coalesce(urls.reason, pages.partial), count(*)
+        FROM urls
+        LEFT JOIN pages ON pages.id = urls.id
+        WHERE urls.depth = 1 AND (pages.id IS NULL OR pages.partial IS NOT NULL)
+        GROUP BY 1
+    """
+    assert rows(database, later) == [("host_cap", 30 - whole)]
+    check_whole(database)
+
+
+def test_a_raised_limit_of_space_takes_up_what_was_left(web: Web, database: Path) -> None:
+    pages = [f"/{number}" for number in range(6)]
+    web.page("/", links=pages)
+    for path in pages:
+        web.page(path, body=f"<p>{path} " + "many words " * 900)
+    crawl(database, web.url(), settings=config(scope={"max_bytes_per_host": 100}))
+    crawl(database, web.url())
+    whole = "SELECT count(*) FROM pages WHERE partial IS NULL AND body_id IS NOT NULL"
+    assert rows(database, whole) == [(7,)]
+    check_whole(database)
