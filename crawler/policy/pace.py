@@ -146,11 +146,13 @@ def park_s(config: PaceConfig, parks: int, *, own: bool = False) -> float:
     """How long a host rests that nearly always fails, and has done so `parks` times before.
 
     Each failed trial after a park doubles the next one, up to an hour. A host of the person's own
-    is tried again soon: somebody may be starting it.
+    is tried again soon, since somebody may be starting it; but not for ever, or one that stays dead
+    would never let the run end.
     """
+    first_s = config.park_s
     if own and not config.own_is_public:
-        return min(config.own_park_s, config.park_s)
-    return min(config.park_s * 2.0 ** min(parks, 16), max(config.park_s, PARK_MAX_S))
+        first_s = min(config.own_park_s, config.park_s)
+    return min(first_s * 2.0 ** min(parks, 16), max(config.park_s, PARK_MAX_S))
 
 
 def longest_retry_s(config: PaceConfig) -> float:

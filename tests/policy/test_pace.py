@@ -98,7 +98,8 @@ def test_each_failed_trial_parks_a_host_longer() -> None:
 
 
 def test_an_own_host_is_tried_again_soon() -> None:
-    assert [pace.park_s(DEFAULTS, parks, own=True) for parks in (0, 1, 5000)] == [30, 30, 30]
+    parks = [pace.park_s(DEFAULTS, number, own=True) for number in (0, 1, 2, 5, 5000)]
+    assert parks == [30, 60, 120, 960, 3600]
     assert pace.park_s(PaceConfig(own_is_public=True), 1, own=True) == 1800
     assert pace.park_s(PaceConfig(park_s=5), 0, own=True) == 5
 
