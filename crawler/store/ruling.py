@@ -240,6 +240,7 @@ def settings_of(config: Config) -> int:
     asked = (
         NOTED, config.fetch.max_body_bytes, config.parse.max_links, store.bodies, store.texts,
         store.text_max_bytes, store.obey_noindex, config.scope.strip_parameters,
+        config.fetch.user_agent, config.fetch.robots_token,
     )  # fmt: skip
     digest = hashlib.blake2b(msgspec.json.encode(asked), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
