@@ -26,6 +26,9 @@ REASONS = {
 TAKES_A_WORD = {"Failure": 0, "Doubtful": 0, "_refused": 2, "_refusal": 1, "_as": 0}
 """Functions, and which of their arguments is a word."""
 
+BEARS_ONE = {"Reply", "Document", "Resolved"}
+"""Values with a field `error`."""
+
 
 def said() -> Iterator[tuple[str, str]]:
     """Module and word of every literal that the source gives as an error."""
@@ -36,7 +39,8 @@ def said() -> Iterator[tuple[str, str]]:
             name = getattr(node.func, "id", None) or getattr(node.func, "attr", "")
             at = TAKES_A_WORD.get(name)
             given = [node.args[at]] if at is not None and len(node.args) > at else []
-            given += [keyword.value for keyword in node.keywords if keyword.arg == "error"]
+            if name in BEARS_ONE:
+                given += [keyword.value for keyword in node.keywords if keyword.arg == "error"]
             for value in given:
                 if isinstance(value, ast.Constant) and isinstance(value.value, str):
                     yield path.name, value.value
