@@ -19,6 +19,7 @@ from typing import IO, Any
 
 import click
 import gevent
+import psutil
 import pytest
 from click.testing import CliRunner
 
@@ -975,7 +976,7 @@ def test_a_query_that_does_not_end_is_ended_by_ctrl_c(
         connection.execute(f"CREATE VIEW endless AS SELECT max(n) FROM ({numbers})")
         connection.execute(f"CREATE VIEW sorted AS SELECT n FROM ({numbers}) ORDER BY n % 7, n")
     with crawler.start("query", view, "--db", "data/seeds.db") as process:
-        gevent.sleep(1.5)
-        assert process.poll() is None
+        at_work = psutil.Process(process.pid).cpu_times
+        wait_for(lambda: at_work().user > 2, "the query, far beyond what it takes to start,")
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 130
+        assert process.wait(TIMEOUT_S) == 130

@@ -73,8 +73,9 @@ def test_a_crawl_pauses_while_there_is_too_little_room_and_says_so(
     settings = config(store={"min_free_bytes": ALL})
     conductor = Conductor(settings, database, read_seeds(web.url()), agent=AGENT)
     crawling = gevent.spawn(conductor.run)
-    gevent.sleep(1.5)
-    assert not crawling.ready()
+    with gevent.Timeout(30, AssertionError("it never paused")):
+        while not conductor.stats().resting:
+            gevent.sleep(0.05)
     asked = len(web.paths)
     gevent.sleep(1.0)
     assert (len(web.paths), crawling.ready()) == (asked, False)
