@@ -307,11 +307,9 @@ def annotated(statement: str) -> str:
 
 
 def refresh(connection: Any) -> None:
-    """Tell in ``columns_help`` what this version's columns mean, where it says something else."""
+    """Tell in ``columns_help`` what this version's columns mean; within a transaction."""
     wanted = list(rows())
     if connection.execute("SELECT * FROM columns_help ORDER BY rowid").fetchall() == wanted:
         return
-    connection.execute("BEGIN IMMEDIATE")
     connection.execute("DELETE FROM columns_help")
     connection.executemany("INSERT INTO columns_help VALUES (?, ?, ?, ?)", wanted)
-    connection.execute("COMMIT")

@@ -143,28 +143,32 @@ def _prepare(connection: Connection, path: Path, *, existing: bool) -> None:
     connection.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}")
     connection.execute("PRAGMA cache_size = -20480")
     connection.execute("PRAGMA wal_autocheckpoint = 4000")
-    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     # A person's own view of a table is no reason not to replace that table.
     connection.execute("PRAGMA legacy_alter_table = ON")
+    # One transaction: a file is of one version, and a disk is waited for once. There is always
+    # something to write, so that a read-only place is found out before any request is made.
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     migrations.apply(database)
     views.refresh(connection)
     columns.refresh(connection)
-    _forget_statistics(connection)
-    # A write, so that a read-only place is found out before any request is made.
-    connection.execute("BEGIN IMMEDIATE")
+    had_statistics = _forget_statistics(connection)
     connection.execute(f"PRAGMA user_version = {len(migrations.applied(database))}")
     connection.execute("COMMIT")
+    if had_statistics:
+        connection.execute("PRAGMA writable_schema = RESET")  # reads the schema anew
 
 
-def _forget_statistics(connection: Connection) -> None:
+def _forget_statistics(connection: Connection) -> bool:
     """Statistics of a time when the tables were small make SQLite scan them when they are large.
 
     They are gathered anew for readers when the file is closed.
     """
     has_some = "SELECT 1 FROM sqlite_master WHERE name = 'sqlite_stat1'"
-    if connection.execute(has_some).fetchone():
-        connection.execute("DELETE FROM sqlite_stat1")
-        connection.execute("PRAGMA writable_schema = RESET")  # reads the schema anew
+    if connection.execute(has_some).fetchone() is None:
+        return False
+    connection.execute("DELETE FROM sqlite_stat1")
+    return True
 
 
 def _back_up(connection: Connection, path: Path) -> None:

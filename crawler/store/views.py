@@ -349,7 +349,7 @@ VIEWS = (
 
 
 def refresh(connection: Any) -> None:
-    """Make the views of this version where a file has others, in one transaction.
+    """Make the views of this version where a file has others, within a transaction.
 
     A person's own views stay, also one that bears the name of a newer one of ours.
     """
@@ -358,7 +358,6 @@ def refresh(connection: Any) -> None:
     if listed == WANTED.keys() and all(there.get(name) == WANTED[name] for name in WANTED):
         return
     ours = [name for name in listed or FIRST_VIEWS if name in there]
-    connection.execute("BEGIN IMMEDIATE")
     for name in ours:
         connection.execute(f"DROP VIEW {_quoted(name)}")
     connection.execute("DELETE FROM _crawler_views")
@@ -369,7 +368,6 @@ def refresh(connection: Any) -> None:
             continue
         connection.execute(statement)
         connection.execute("INSERT INTO _crawler_views (name) VALUES (?)", (name,))
-    connection.execute("COMMIT")
 
 
 def _quoted(name: str) -> str:

@@ -11,7 +11,7 @@ import duckdb_extension_sqlite_scanner as scanner
 import pytest
 from gevent import subprocess
 
-from crawler.store import views
+from crawler.store import columns, views
 from crawler.store.database import open_for_writing, sqlite3
 from tests.crawls import crawl, rows
 from tests.sites.skip import require_program
@@ -184,3 +184,20 @@ def test_duckdb_reads_the_same_from_every_view(
         found, wanted = duck.execute(asked).fetchall(), rows(crawled, asked)
         assert sorted(map(repr, found)) == sorted(map(repr, wanted)), name
         assert duck.execute(f"SELECT count(*) FROM {name}").fetchall() == [(len(wanted),)], name
+
+
+def test_an_older_file_is_brought_up_to_date_wholly_or_not_at_all(
+    first_version: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut_short(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(columns, "refresh", cut_short)
+    schema = "SELECT type, name, sql FROM sqlite_master ORDER BY name"
+    before = rows(first_version, schema)
+    with pytest.raises(KeyboardInterrupt):
+        open_for_writing(first_version)
+    assert rows(first_version, schema) == before
+    monkeypatch.undo()
+    open_once(first_version)
+    assert {name for name, _ in rows(first_version, VIEWS_OF)} == views.VIEWS.keys()
