@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 from crawler.analyse.check import read_limits
-from crawler.analyse.checks import GROUPS
+from crawler.analyse.checks import CHECKS, GROUPS
 from crawler.analyse.facts import Progress, gather_facts
 from crawler.analyse.findings import judge_run
 from crawler.analyse.fragments import find_missing_fragments
@@ -35,8 +35,8 @@ def analyse(
     processes: that read bodies; one per core where nothing is said. Raises StorageError, and
     UsageError for a limit that no check has.
     """
-    checks = [check for group in GROUPS.values() for check in group]
-    limits = read_limits(config.audit.limits, checks)
+
+    limits = read_limits(config.audit.limits, CHECKS.values())
     if processes is None:
         processes = len(os.sched_getaffinity(0))
     lock = WriterLock(path)
