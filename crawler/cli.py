@@ -25,8 +25,9 @@ import gevent
 
 from crawler import __version__
 from crawler.config import AUTHORITIES, Setting, load
-from crawler.crawl import CONDITIONS, Crawl, Plan, complaint
+from crawler.crawl import CONDITIONS, Crawl, Plan, analyse_crawl, complaint
 from crawler.errors import CrawlError, Interrupted, StorageError, UsageError
+from crawler.faces import audit as audit_told
 from crawler.faces import explain, progress, schema, summary, table, wording
 from crawler.faces.log import told_by
 from crawler.faces.progress import Face
@@ -37,6 +38,7 @@ from crawler.policy import urls
 from crawler.policy.agent import PRODUCT, robots_token
 from crawler.policy.seeds import Seed, read_line
 from crawler.policy.urls import UrlRules
+from crawler.store import audit as store_audit
 from crawler.store import database, queries
 from crawler.store.queries import Rows
 
@@ -66,6 +68,13 @@ How it reads what you ask for:
   A finished crawl is visited again as a whole, with --new-only what is new.
   Exit code 5 means that no seed has given a page, not even by redirects.
   A limit that is reached is no failure, but --fail-on unfinished makes it one.
+"""
+AUDIT_EXAMPLES = """\b
+Examples:
+  crawler audit
+  crawler audit title_missing --db data/example.db
+  crawler audit title_missing --csv > titles.csv
+  crawler audit --since 3
 """
 QUERY_EXAMPLES = """\b
 Examples:
@@ -258,6 +267,13 @@ def setting_option(*names: str, help: str, **kinds: Any) -> Callable[[Command], 
     flag_value=False,
     help="Accept certificates that prove nothing.",
 )
+@setting_option(
+    "--no-analyse",
+    "audit__analyse",
+    is_flag=True,
+    flag_value=False,
+    help="Leave facts, graph and checks to crawler analyse.",
+)
 @click.option(
     "--fail-on",
     multiple=True,
@@ -441,6 +457,41 @@ def show_changes(
         _show(queries.changes(connection, compared), **shape)
 
 
+@cli.command(name="analyse")
+@db_option("The database.  [default: the one in data/ that was written last]")
+@click.option("--config", "config_file", type=click.Path(path_type=Path), help="Settings in TOML.")
+@click.option("--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="One setting.")
+@quiet_option
+def analyse_again(
+    db: Path | None, config_file: Path | None, overrides: Sequence[str], quiet: bool
+) -> None:
+    """Read the stored pages, relate them and make all checks; nothing is fetched.
+
+    A crawl does it by itself when it ends. Killed at any moment, the same command goes on.
+    """
+    path = db or _newest()
+    analyse_crawl(path, load(config_file, overrides), _face(quiet=quiet, as_json=False))
+
+
+@cli.command(name="audit", epilog=AUDIT_EXAMPLES)
+@click.argument("check", required=False)
+@db_option("The database.  [default: the one in data/ that was written last]")
+@click.option("--since", type=int, metavar="RUN", help="Call new what began after this run.")
+@form_options
+def show_audit(check: str | None, db: Path | None, since: int | None, **shape: Any) -> None:
+    """Tell what is wrong with a site, by group; with a CHECK, its definition, SQL and findings."""
+    path = db or _newest()
+    with queries.reading(path) as connection, _standard_output():
+        if check is None:
+            told = audit_told.lines(store_audit.audit(connection, since=since))
+            click.echo("\n".join(map(wording.plain, told)))
+            return
+        about = store_audit.definition(connection, check)
+        if shape["form"] is None:
+            click.echo("\n".join(map(wording.plain, audit_told.definition_lines(about))))
+        _show(store_audit.findings(connection, check, since=since or 0), **shape)
+
+
 @cli.command(name="schema")
 @db_option("The database.  [default: the one in data/ that was written last]")
 def show_schema(db: Path | None) -> None:
@@ -509,6 +560,8 @@ def _crawl(plan: Plan, face: Face, *, fail_on: Sequence[str] = ()) -> int:
     run = Crawl(plan, face=face)
     with _stopped_by_signals(run, face), told_by(face):
         ended = run.run()
+    if plan.config.audit.analyse and ended.outcome.state != "interrupted":
+        analyse_crawl(plan.path, plan.config, face)
     with queries.reading(plan.path) as connection, _standard_output():
         face.end(partial(summary.of_run, connection, plan.path))
     if ended.outcome.state == "interrupted":

@@ -7,6 +7,7 @@ given where somebody watches.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from crawler.faces.progress import Face
 from crawler.model import Stats
 from crawler.policy.agent import robots_token
 from crawler.policy.seeds import Seed
+from crawler.store import audit as store_audit
 from crawler.store import queries, seed_ends
 from crawler.store.runs import Start
 from crawler.store.seed_ends import SeedCount, SeedEnd
@@ -37,6 +39,10 @@ BEGUN = {
 """How a run began, in words."""
 CONDITIONS = ("unfinished",)
 """What ``--fail-on`` can name: something is left that another run would fetch."""
+
+
+TOLD_EVERY_S = 2.0
+"""How often an analysis tells how far it is."""
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -141,3 +147,26 @@ def complaint(ended: Ended, *, fail_on: Collection[str] = ()) -> CrawlError | No
     if "unfinished" in fail_on and (queued := ended.outcome.queued):
         return ConditionMet(f"--fail-on unfinished: {wording.count(queued, 'URL')} left to fetch")
     return None
+
+
+def analyse_crawl(path: Path, config: Config, face: Face) -> None:
+    """Find out what the stored pages tell, and say how far it is, at most every few seconds.
+
+    Raises StorageError, and UsageError for a limit that no check has.
+    """
+    from crawler.analyse.run import analyse  # on the way to the first request nobody needs it
+
+    begun = told = time.monotonic()
+
+    def tell(step: str, done: int, whole: int) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told > TOLD_EVERY_S:
+            told = now
+            face.say(f"Analysing: {step} {done:,} of {whole:,}")
+
+    analyse(path, config, tell, processes=max(1, worker_processes(config)))
+    with queries.reading(path) as connection:
+        found = store_audit.counts(connection)
+    shown = ", ".join(wording.count(number, severity) for severity, number in found.items())
+    face.say(f"Analysed in {time.monotonic() - begun:.1f} s: {shown}; more by: crawler audit")

@@ -39,6 +39,7 @@ def gather_facts(
     connection: Connection, progress: Progress, *, processes: int, max_links: int
 ) -> int:
     """Read every body that has no facts of this version; returns how many there were."""
+    analysis.complete(connection)
     missing = connection.execute(_MISSING, (VERSION,)).fetchall()
     chunks = _chunks(connection, missing)
     done = 0
@@ -75,7 +76,8 @@ def _store(connection: Connection, answers: list[Read]) -> None:
         connection.executemany(f"INSERT INTO {table} VALUES ({places})", rows)
     places = ", ".join("?" * len(_COLUMNS))
     connection.executemany(
-        f"INSERT OR REPLACE INTO facts VALUES ({places})", [_row(read) for read in answers]
+        f"INSERT OR REPLACE INTO facts ({', '.join(_COLUMNS)}) VALUES ({places})",
+        [_row(read) for read in answers],
     )
     failpoints.reached("before-commit")
     connection.execute("COMMIT")

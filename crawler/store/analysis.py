@@ -8,7 +8,7 @@ them from here, too (`columns`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 Column = tuple[str, str]
 """Type and constraints; meaning."""
@@ -222,6 +222,14 @@ def statements() -> list[str]:
     made = [_create(name, columns) for name, columns in TABLES.items()]
     added = [f"ALTER TABLE pages ADD COLUMN {name} {PAGES[name][0]}" for name in PAGES]
     return [*made, *added, "CREATE INDEX findings_url_id ON findings(url_id)"]
+
+
+def complete(connection: Any) -> None:
+    """Give the table of facts the columns that came after it was made."""
+    there = {row[1] for row in connection.execute("PRAGMA table_info(facts)")}
+    for name, (kind, _) in FACTS.items():
+        if name not in there:
+            connection.execute(f"ALTER TABLE facts ADD COLUMN {name} {kind}")
 
 
 def _create(name: str, columns: Mapping[str, Column]) -> str:

@@ -1,0 +1,81 @@
+"""How is it told what is wrong with a site, and what to mend first?"""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterator
+
+from crawler.faces import wording
+from crawler.store.audit import Audit, Definition, Judged
+
+_ORDER = ("error", "warning", "note")
+
+
+def lines(audit: Audit) -> Iterator[str]:
+    """The groups with their scores, the worst of their checks first, and what is not known."""
+    overall = round(sum(audit.scores.values()) / max(len(audit.scores), 1))
+    yield f"Run {audit.run_id}: {wording.count(audit.pages, 'page')}, score {overall} of 100"
+    for group, score in audit.scores.items():
+        members = [check for check in audit.checks if check.group == group]
+        yield ""
+        yield f"{group:<14}{score:>4}   {_totals(members)}"
+        for check in sorted(members, key=lambda one: (_ORDER.index(one.severity), -one.found)):
+            if check.judged and (check.found or check.fixed):
+                yield _line(check)
+    yield from _unknown(audit)
+
+
+def _totals(checks: list[Judged]) -> str:
+    found = {
+        severity: sum(check.found for check in checks if check.severity == severity)
+        for severity in _ORDER
+    }
+    told = [wording.count(found[severity], severity) for severity in _ORDER]
+    new, fixed = sum(check.new for check in checks), sum(check.fixed for check in checks)
+    return ", ".join([*told, f"{new:,} new", f"{fixed:,} fixed"])
+
+
+def _line(check: Judged) -> str:
+    news = [f"{check.new:,} new"] if check.new else []
+    news += [f"{check.fixed:,} fixed"] if check.fixed else []
+    beside = f" ({', '.join(news)})" if news else ""
+    return f"  {check.severity:<8}{check.found:>7,}  {check.name}: {check.definition}{beside}"
+
+
+def _unknown(audit: Audit) -> Iterator[str]:
+    if audit.doubts:
+        yield ""
+        yield "Not to be trusted without looking:"
+        for count, said in audit.doubts:
+            yield f"  {count:,} {said}"
+    reasons: dict[str, list[str]] = {}
+    for check in audit.checks:
+        if not check.judged and check.reason:
+            reasons.setdefault(check.reason, []).append(check.name)
+    if reasons:
+        yield ""
+        yield "Not judged:"
+        for reason, names in reasons.items():
+            yield f"  {reason}: {', '.join(names)}"
+
+
+def definition_lines(check: Definition) -> Iterator[str]:
+    """A check: when it fires, its thresholds, its SQL with these in place."""
+    limits: dict[str, float] = json.loads(check.limits)
+    yield f"{check.name} ({check.severity}, {check.group}): {check.definition}"
+    for name, value in limits.items():
+        yield f"limit {check.name}.{name} = {value:g}; set another with audit.limits"
+    if check.needs:
+        yield f"needs {', '.join(check.needs.split())}"
+    if check.sql:
+        yield ""
+        yield from _with_values(textwrap.dedent(check.sql).strip(), limits).splitlines()
+    yield ""
+
+
+def _with_values(sql: str, limits: dict[str, float]) -> str:
+    """The SQL as it can be pasted."""
+    for name in sorted(limits, key=len, reverse=True):
+        sql = sql.replace(f":{name}", f"{limits[name]:g}")
+    return sql

@@ -1,0 +1,180 @@
+"""What did the audit of a crawl find, and how far is it to be trusted?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from crawler.errors import UsageError
+from crawler.store.database import Connection
+from crawler.store.queries import Rows
+
+WEIGHTS: Final = {"error": 1.0, "warning": 0.3, "note": 0.0}
+"""What a page's worst finding takes from the score of its group."""
+
+_CHECKS: Final = """
+    SELECT checks.name, checks.group_name, checks.severity, checks.definition, judged.judged,
+        judged.reason, judged.found, judged.fixed, (
+            SELECT count(*)
+            FROM findings
+            WHERE findings.check_name = checks.name
+                AND findings.fixed_run_id IS NULL
+                AND findings.since_run_id > :since
+        )
+    FROM runs_checks AS judged
+    JOIN checks ON checks.name = judged.check_name
+    WHERE judged.run_id = :run
+    ORDER BY checks.position
+"""
+_WORST: Final = """
+    SELECT group_name, sum(worst = 2), sum(worst = 1)
+    FROM (
+        SELECT checks.group_name, findings.url_id,
+            max(CASE checks.severity WHEN 'error' THEN 2 WHEN 'warning' THEN 1 ELSE 0 END) AS worst
+        FROM findings
+        JOIN checks ON checks.name = findings.check_name
+        WHERE findings.fixed_run_id IS NULL
+        GROUP BY checks.group_name, findings.url_id
+    )
+    GROUP BY group_name
+"""
+_FOUND: Final = """
+    SELECT state, url, nullif(item, '') AS item, evidence, since_run_id AS since_run
+    FROM audit_findings
+    WHERE check_name = ? AND state <> 'fixed' AND since_run_id > ?
+    ORDER BY CASE state WHEN 'new' THEN 0 ELSE 1 END, url, item
+"""
+_DOUBTS: Final = (
+    (
+        "URLs are left to fetch: what they hold and link to is not known",
+        "SELECT count(*) FROM urls WHERE state = 'queued'",
+    ),
+    (
+        "pages were cut or parsed in part: some of their facts and links are missing",
+        "SELECT count(*) FROM pages WHERE partial IS NOT NULL",
+    ),
+    (
+        "pages answered with a challenge, a captcha or a login instead of themselves",
+        "SELECT count(*) FROM pages WHERE challenge IS NOT NULL",
+    ),
+    (
+        "URLs ended in 403, 429 or 503: their hosts may be refusing the crawler",
+        "SELECT count(*) FROM urls WHERE status IN (403, 429, 503)",
+    ),
+    (
+        "hosts were parked when the run ended",
+        "SELECT count(*) FROM hosts WHERE queued > 0 AND blocked_until IS NOT NULL",
+    ),
+    (
+        "bodies could not be read for their facts",
+        "SELECT count(*) FROM facts WHERE error IS NOT NULL",
+    ),
+)
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """A check and what came of it. judged: 1, or 0 with the reason why not. new: findings since a
+    run."""
+
+    name: str
+    group: str
+    severity: str
+    definition: str
+    judged: int
+    reason: str | None
+    found: int
+    fixed: int
+    new: int
+
+
+class Audit(msgspec.Struct, frozen=True):
+    """An audit. since: the run after which findings are new. scores: 0 to 100, by group.
+
+    doubts: how many of what there is, and what that keeps the audit from knowing.
+    """
+
+    run_id: int
+    since: int
+    pages: int
+    checks: Sequence[Judged]
+    scores: dict[str, int]
+    doubts: Sequence[tuple[int, str]]
+
+
+def audit(connection: Connection, *, since: int | None = None) -> Audit:
+    """The last audit of a file. Raises UsageError where there is none."""
+    run_id = _last_run(connection)
+    since = run_id - 1 if since is None else since
+    rows = connection.execute(_CHECKS, {"run": run_id, "since": since}).fetchall()
+    checks = [Judged(*row) for row in rows]
+    (pages,) = connection.execute("SELECT count(*) FROM good_pages").fetchone()
+    worst = {group: (errors, warnings) for group, errors, warnings in connection.execute(_WORST)}
+    scores = {
+        group: _score(*worst.get(group, (0, 0)), pages)
+        for group in dict.fromkeys(check.group for check in checks)
+    }
+    counted = [(connection.execute(sql).fetchone()[0], said) for said, sql in _DOUBTS]
+    doubts = [(count, said) for count, said in counted if count]
+    return Audit(run_id, since, pages, checks, scores, doubts)
+
+
+def _last_run(connection: Connection) -> int:
+    run_id: int | None = connection.execute("SELECT max(run_id) FROM runs_checks").fetchone()[0]
+    if run_id is None:
+        raise UsageError("this crawl was not analysed yet; do it with: crawler analyse --db FILE")
+    return run_id
+
+
+def _score(errors: int, warnings: int, pages: int) -> int:
+    lost = errors * WEIGHTS["error"] + warnings * WEIGHTS["warning"]
+    return max(0, round(100 * (1 - lost / max(pages, 1))))
+
+
+def counts(connection: Connection) -> dict[str, int]:
+    """Findings that nobody has mended, by severity."""
+    rows = connection.execute(
+        """
+        SELECT checks.severity, count(*)
+        FROM findings
+        JOIN checks ON checks.name = findings.check_name
+        WHERE findings.fixed_run_id IS NULL
+        GROUP BY checks.severity
+        """
+    )
+    return dict.fromkeys(WEIGHTS, 0) | dict(rows.fetchall())
+
+
+class Definition(msgspec.Struct, frozen=True):
+    """A check as it was made last. limits: JSON."""
+
+    name: str
+    group: str
+    severity: str
+    definition: str
+    limits: str
+    needs: str
+    sql: str | None
+
+
+def definition(connection: Connection, name: str) -> Definition:
+    """A check by its name. Raises UsageError where there is none."""
+    _last_run(connection)
+    row = connection.execute(
+        """
+        SELECT name, group_name, severity, definition, limits, needs, sql
+        FROM checks
+        WHERE name = ?
+        """,
+        (name,),
+    ).fetchone()
+    if row is None:
+        raise UsageError(f"there is no check {name!r}; crawler audit names them all")
+    return Definition(*row)
+
+
+def findings(connection: Connection, name: str, *, since: int = 0) -> Rows:
+    """What a check found and nobody has mended, that began after a run."""
+    cursor = connection.execute(_FOUND, (name, since))
+    return Rows(tuple(column[0] for column in cursor.description), iter(cursor))

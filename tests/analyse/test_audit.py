@@ -1,0 +1,108 @@
+"""Does a finding live as its page does, and is an audit told as it is?"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from crawler.analyse.run import analyse
+from crawler.config import Config
+from tests.analyse.site import Site
+from tests.crawls import crawl, rows
+from tests.sites.skip import ROOT
+from tests.sites.web import Web
+
+LIVES = """
+    SELECT check_name, first_run_id, since_run_id, last_run_id, fixed_run_id
+    FROM findings
+    JOIN urls ON urls.id = findings.url_id
+    WHERE check_name = 'title_missing' AND url LIKE '%/changing'
+"""
+TABLES = (
+    *("facts", "headings", "meta_tags", "link_facts", "structured_data", "near_duplicates"),
+    *("missing_fragments", "checks", "findings", "runs_checks"),
+)
+ANALYSE = """
+import crawler._patch
+import sys
+from pathlib import Path
+from crawler.analyse.run import analyse
+from crawler.config import Config
+analyse(Path(sys.argv[1]), Config(), lambda *_: None, processes=2)
+"""
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    web = Web()
+    yield web
+    web.close()
+
+
+def audited(web: Web, database: Path, *, title: str | None, status: int = 200) -> None:
+    """One more run, in which a page has this title and status."""
+    site = Site(web.host("127.0.6.1"))
+    site.page("/changing", title=title, status=status)
+    site.finish()
+    crawl(database, site.url())
+    analyse(database, Config(), lambda *_: None, processes=1)
+
+
+def test_a_finding_is_new_open_fixed_and_new_again(web: Web, tmp_path: Path) -> None:
+    database = tmp_path / "audit.db"
+    audited(web, database, title=None)
+    assert rows(database, LIVES) == [("title_missing", 1, 1, 1, None)]
+    audited(web, database, title=None)
+    assert rows(database, LIVES) == [("title_missing", 1, 1, 2, None)]
+    audited(web, database, title="")
+    assert rows(database, LIVES) == [("title_missing", 1, 1, 2, 3)]
+    audited(web, database, title=None)
+    assert rows(database, LIVES) == [("title_missing", 1, 4, 4, None)]
+
+
+def test_a_page_that_does_not_answer_mends_nothing(web: Web, tmp_path: Path) -> None:
+    database = tmp_path / "audit.db"
+    audited(web, database, title=None)
+    audited(web, database, title=None, status=501)
+    assert rows(database, LIVES) == [("title_missing", 1, 1, 1, None)]
+
+
+def test_judging_a_run_again_changes_nothing(web: Web, tmp_path: Path) -> None:
+    database = tmp_path / "audit.db"
+    audited(web, database, title=None)
+    before = stored(database)
+    analyse(database, Config(), lambda *_: None, processes=1)
+    assert stored(database) == before
+
+
+@pytest.mark.parametrize("place", ["before-commit", "after-commit"])
+@pytest.mark.parametrize("nth", [1, 2, 3, 9, 20])
+def test_an_analysis_that_was_killed_comes_to_the_same_end(
+    web: Web, tmp_path: Path, place: str, nth: int
+) -> None:
+    database, calm = tmp_path / "killed.db", tmp_path / "calm.db"
+    site = Site(web.host("127.0.6.2"))
+    for number in range(250):
+        site.page(f"/{number}", title=None if number % 7 == 0 else "", body=f"<a href='#{number}'>")
+    site.finish()
+    crawl(database, site.url())
+    calm.write_bytes(database.read_bytes())
+    command = [sys.executable, "-c", ANALYSE]
+    subprocess.run([*command, str(calm)], cwd=ROOT, check=True)
+    killed = os.environ | {"CRAWLER_FAILPOINT": f"{place}:{nth}"}
+    ended = subprocess.run([*command, str(database)], cwd=ROOT, env=killed, check=False)
+    assert ended.returncode == -signal.SIGKILL
+    subprocess.run([*command, str(database)], cwd=ROOT, check=True)
+    assert stored(database) == stored(calm)
+
+
+def stored(database: Path) -> dict[str, list[tuple[object, ...]]]:
+    """All that analysis stores."""
+    kept = {table: sorted(rows(database, f"SELECT * FROM {table}"), key=repr) for table in TABLES}
+    return kept | {"pages": rows(database, "SELECT * FROM pages ORDER BY id")}
