@@ -1,0 +1,81 @@
+"""Does a page say of itself what an audit reads, and by the numbers of its links?"""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lxml import etree
+from selectolax.lexbor import LexborHTMLParser
+
+from crawler.parse._scan_py import _html_parser
+from crawler.parse.facts import _Look, read_facts
+from crawler.parse.head import read_head
+from crawler.parse.html import one_body
+from crawler.parse.scan import scan
+
+MAX_LINKS = 1000
+HEADS = [
+    # what ended the head: HTML standard, sections 13.2.6.4.3 to 13.2.6.4.6
+    ("<head><title>a</title></head><body>", "body"),
+    ("<title>a</title><p>", "p"),
+    ("<head><title>a</title><div></div><meta name=x content=y></head>", "div"),
+    ("<head><noscript><link rel=x href=y></noscript><title>a</title></head><body>", "body"),
+    ("<head><noscript><img></noscript><title>a</title></head><body>", "img"),
+    ("<head></head><title>a</title><body>", "body"),
+    ("<head>text<title>a</title>", "#text"),
+    ("<head><script>if (a<b) '<div>'</script><title><div></title></head><body>", "body"),
+    ("<head><!-- <div> --><style>p::after{content:'<p>'}</style></head><body>", "body"),
+    ("<head><template><div></div></template><title>a</title></head><body>", "body"),
+    ("<head><meta content='>'><meta content=\"<div>\"></head><body>", "body"),
+    ("<head><title>never ended<body>", None),
+    ("</body><title>a</title>", "body"),
+    ("", None),
+]
+PIECES = st.sampled_from(
+    [
+        *(
+            "<a href=/x>",
+            "<a>",
+            "</a>",
+            "<a href=' //h/y ' target=_blank>",
+            "text",
+            "<p>",
+            "</div>",
+        ),
+        *("<img src=i alt=''>", "<img srcset='a 1x, b 2x'>", "<link rel=canonical href=c>"),
+        *("<link rel=alternate hreflang=de href=d>", "<script src=s></script>", "<form action=f>"),
+        *("<iframe src=g></iframe>", "<video src=v poster=w>", "<meta http-equiv=refresh "),
+        *("content='0;url=r'>", "<template><a href=t></template>", "<svg><title>t</title></svg>"),
+        *("<base href=/b/>", "<h1>", "</h1>", "<main>", "</main>", "<div>", "<area href=z>"),
+        *("</html>", "<object data=o>", "<input type=image src=n>", "<noscript>", "</noscript>"),
+    ]
+)
+
+
+@pytest.mark.parametrize(("source", "ended_by"), HEADS)
+def test_the_head_ends_where_the_standard_ends_it(source: str, ended_by: str | None) -> None:
+    assert read_head(source.encode()).ended_by == ended_by
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(PIECES, max_size=30))
+def test_links_have_the_numbers_that_the_crawl_gave_them(pieces: list[str]) -> None:
+    data = one_body("".join(pieces).encode())
+    survey = scan(data, MAX_LINKS)
+    assert survey is not None
+    look = _Look(read_head(data), MAX_LINKS)
+    root = etree.fromstring(data, _html_parser())
+    if root is not None:
+        look.walk(root)
+    assert (look._survey.kinds, look._survey.texts) == (survey.kinds, survey.texts)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from(["<p>", "a", "<h2>x</h2>", "<h1>y", "</h1>", "<img>", "<b>"])))
+def test_counts_are_those_of_a_browsers_tree(pieces: list[str]) -> None:
+    source = "<!doctype html><title>t</title>" + "".join(pieces)
+    tree = LexborHTMLParser(source)
+    values = read_facts(source.encode(), "utf-8").values
+    for column, selector in (("titles", "title"), ("h1s", "h1"), ("h2s", "h2")):
+        assert values[column] == len(tree.css(selector))
