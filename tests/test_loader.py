@@ -9,11 +9,15 @@ from pathlib import Path
 
 import gevent
 import pytest
+from gevent.monkey import get_original
 
 from crawler.errors import UsageError
 from crawler.loader import MAX_LINE, default_database, read_seeds
 
 Written = Callable[[bytes], str]
+
+close = get_original("os", "close")
+"""At once. gevent's own waits until the loop has something else to do, which may be never."""
 
 
 @pytest.fixture
@@ -34,10 +38,10 @@ def stdin() -> Iterator[int]:
     saved = os.dup(0)
     reading, writing = os.pipe()
     os.dup2(reading, 0)
-    os.close(reading)
+    close(reading)
     yield writing
     os.dup2(saved, 0)
-    os.close(saved)
+    close(saved)
 
 
 def found(source: str) -> list[tuple[int, str]]:
@@ -231,7 +235,7 @@ def test_the_standard_input_is_read_while_others_work(stdin: int) -> None:
         for text in (b"http://a.exam", b"ple/\nhttp://b.example/\n"):
             gevent.sleep(0.05)
             os.write(stdin, text)
-        os.close(stdin)
+        close(stdin)
 
     def tick() -> None:
         while True:
@@ -247,5 +251,5 @@ def test_the_standard_input_is_read_while_others_work(stdin: int) -> None:
 
 
 def test_an_empty_standard_input_is_refused(stdin: int) -> None:
-    os.close(stdin)
+    close(stdin)
     assert refusal("-") == "standard input: no seeds in it; write one address a line"

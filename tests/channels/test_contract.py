@@ -15,7 +15,7 @@ from tests.crawls import config
 from tests.sites.burning import BURNS
 from tests.sites.web import Web
 
-PATIENCE_S = 30
+PATIENCE_S = 90
 
 
 @pytest.fixture(params=[0, 2], ids=["local", "processes"])

@@ -25,7 +25,7 @@ from tests.sites.burning import STALLS
 from tests.sites.generated import GeneratedSite, Served
 from tests.sites.web import Web
 
-PATIENCE_S = 30
+PATIENCE_S = 90
 HTML = {"Content-Type": "text/html"}
 
 

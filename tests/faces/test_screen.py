@@ -6,8 +6,12 @@ import os
 
 import gevent
 import pytest
+from gevent.monkey import get_original
 
 from crawler.faces.screen import Screen, Stream
+
+close = get_original("os", "close")
+"""At once. gevent's own waits until the loop has something else to do, which may be never."""
 
 
 def test_a_reader_that_pauses_delays_only_the_writer() -> None:
@@ -17,7 +21,7 @@ def test_a_reader_that_pauses_delays_only_the_writer() -> None:
 
     def write() -> None:
         Stream(writing).write(text)
-        os.close(writing)
+        close(writing)
 
     task = gevent.spawn(write)
     for _ in range(20):
@@ -28,24 +32,24 @@ def test_a_reader_that_pauses_delays_only_the_writer() -> None:
     size = 0
     while chunk := gevent.os.tp_read(reading, 65_536):
         size += len(chunk)
-    os.close(reading)
+    close(reading)
     task.join(timeout=60)
     assert size == len(text)
 
 
 def test_a_reader_that_is_gone_is_told_to_the_writer() -> None:
     reading, writing = os.pipe()
-    os.close(reading)
+    close(reading)
     with pytest.raises(BrokenPipeError):
         Stream(writing).write("x")
-    os.close(writing)
+    close(writing)
 
 
 def test_a_screen_whose_reader_is_gone_stays_silent() -> None:
     reading, writing = os.pipe()
-    os.close(reading)
+    close(reading)
     screen = Screen(Stream(writing))
     screen.print("one")
     screen.print("two")
-    os.close(writing)
+    close(writing)
     assert screen.quiet
