@@ -306,15 +306,15 @@ def test_the_rules_of_a_redirected_robots_belong_to_the_first_origin(
     web: Web, database: Path
 ) -> None:
     other = web.host("127.0.9.1")
-    web.redirect("/robots.txt", other.url("/rules"))
+    web.redirect("/robots.txt", other.url("/robots.txt"))
     other.raw(
-        "/rules", body="User-agent: *\nDisallow: /no\n", headers={"Content-Type": "text/plain"}
+        "/robots.txt", body="User-agent: *\nDisallow: /no\n", headers={"Content-Type": "text/plain"}
     )
     web.page("/", links=["/no", "/yes"])
     web.page("/yes")
     crawl(database, web.url(), settings=config(scope={"allow_private": ["127.0.0.0/8"]}))
     assert sorted(web.paths) == ["/", "/robots.txt", "/yes"]
-    assert "/rules" in other.paths
+    assert "/robots.txt" in other.paths
     assert fates(database)[web.url("/no")] == ("skipped", "robots")
     check_whole(database)
 

@@ -199,9 +199,8 @@ def _recovering(town: Town, house: House) -> None:
 
 
 def _pointing(town: Town, house: House) -> None:
-    other = next(other for other in town.houses.values() if other.healthy)
-    other.host.raw("/rules.txt", body="User-agent: *\nDisallow: /secret")
-    house.host.redirect("/robots.txt", other.host.url("/rules.txt"))
+    house.host.raw("/rules.txt", body="User-agent: *\nDisallow: /secret")
+    house.host.redirect("/robots.txt", "/rules.txt")
     _forbid(house)
 
 
