@@ -21,11 +21,12 @@ from crawler.parse.head import Head, read_head
 from crawler.parse.html import one_body
 from crawler.parse.link_facts import LinkNotes, names_itself
 from crawler.parse.main_text import MainText
+from crawler.parse.prose import count_sentences, count_syllables
 from crawler.parse.signature import signature_of
 from crawler.parse.structured_data import StructuredData
 from crawler.parse.text import HIDDEN, fold
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of what is read here; facts of an older one are read again."""
 MAX_TEXT: Final = 1000
 _MAX_IDS: Final = 256 * 1024
@@ -325,6 +326,8 @@ class _Look:
                 **counts,
                 **self._main.values(),
                 "signature": signature_of(self._main.text),
+                "sentences": count_sentences(self._main.text),
+                "syllables": count_syllables(self._main.text, self._values["lang"] or ""),
                 **self._data.values(),
                 "doctype": int(self._head.doctype),
                 "head_ended_by": self._head.ended_by,

@@ -71,6 +71,8 @@ FACTS: Final[Mapping[str, Column]] = {
     "language": ("TEXT", "detected of the main text; needs crawler[language]"),
     "language_score": ("REAL", "how certain that is, 0 to 1"),
     "signature": ("BLOB", "MinHash of the main text: 128 numbers of 32 bits"),
+    "sentences": ("INTEGER", "sentences of the main text: ends of sentences before a space"),
+    "syllables": ("INTEGER", "groups of vowels in the main text, at least one a word"),
 }
 
 HEADINGS: Final[Mapping[str, Column]] = {

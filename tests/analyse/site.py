@@ -25,6 +25,11 @@ _WORDS = (
     *("channel", "beacon", "chart", "compass", "storm", "mooring", "jetty"),
 )
 
+_PLAIN = (
+    *("sea", "light", "tide", "storm", "chart", "ship", "rope", "sail", "wind", "deck", "mast"),
+    *("coast", "bay", "port", "sand", "rock"),
+)
+
 
 class Site:
     """One host and what its checks must say of it.
@@ -166,5 +171,5 @@ class _Good:
         words = []
         for at in range(250):
             state = (state * 1103515245 + 12345) % 2**31
-            words.append(f"{_WORDS[state >> 16 & 15]}{'.' if at % 12 == 11 else ''}")
+            words.append(f"{_PLAIN[state >> 16 & 15]}{'.' if at % 12 == 11 else ''}")
         return " ".join(words)
