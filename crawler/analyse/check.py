@@ -7,7 +7,7 @@ SQL cannot tell, gives the pages to mend, each with what is wrong there.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -22,6 +22,9 @@ Found = tuple[int, str, Evidence]
 values that made it fire."""
 Finder = Callable[[Connection, Limits], Iterable[Found]]
 
+NOT_YET: Final = frozenset({"rendered", "probe"})
+"""Needs of checks that cannot be made of any crawl yet."""
+
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of the catalogue.
@@ -29,7 +32,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     name: its word. definition: when it fires, in a sentence. limits: its thresholds by name; people
     set ``NAME.LIMIT``, and SQL names them ``:LIMIT``. needs: what must be there for it to be judged
     (`needs.NEEDS`). sql: columns ``url_id`` and, where a page may have several, ``item``; all
-    others are evidence. find: instead of SQL.
+    others are evidence. find: instead of SQL. One that needs what no crawl has yet has neither.
     """
 
     name: str
@@ -41,7 +44,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     needs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if (self.sql is None) == (self.find is None):
+        if (self.sql is None) == (self.find is None) and not NOT_YET.intersection(self.needs):
             raise TypeError(f"{self.name}: either sql or find")
 
 

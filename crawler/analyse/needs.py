@@ -19,11 +19,13 @@ NEEDS: Final[dict[str, tuple[str, str]]] = {
         "no page has answered",
     ),
     "assets": (
-        "SELECT EXISTS (SELECT 1 FROM visits WHERE kind = 'check')",
+        "SELECT EXISTS (SELECT 1 FROM runs WHERE json_extract(config, '$.scope.check')"
+        " LIKE '%assets%')",
         "no images, scripts and so on were asked for (--check assets)",
     ),
     "external": (
-        "SELECT EXISTS (SELECT 1 FROM visits WHERE kind = 'check')",
+        "SELECT EXISTS (SELECT 1 FROM runs WHERE json_extract(config, '$.scope.check')"
+        " LIKE '%external%')",
         "no links that leave were asked for (--check external)",
     ),
     "texts": (

@@ -10,12 +10,13 @@ checks tells its pages in a file of `tests/analyse/planted`, on a host of its ow
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
 from tests.sites.server import Answer
-from tests.sites.web import Host
+from tests.sites.web import Host, Web
 
 Planted = str | tuple[str, str]
 """A check, or one with the item that it must name."""
@@ -35,11 +36,17 @@ class Site:
     """One host and what its checks must say of it.
 
     found: check, path and item of every finding that is to be. spared: check and path of every
-    decoy. front: what is told of the front page.
+    decoy. front: what is told of the front page. headers: of every page that names no others; with
+    ``Content-Encoding: gzip`` it is sent so. web: where other hosts are. called: the origin under
+    which the file is to know it, since nothing but http and loopback addresses is crawled by a
+    test.
     """
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, web: Web | None = None) -> None:
         self.host = host
+        self.web = web
+        self.headers: dict[str, str] = {}
+        self.called: str | None = None
         self.found: set[tuple[str, str, str]] = set()
         self.spared: set[tuple[str, str]] = set()
         self.front: dict[str, Any] = {}
@@ -79,9 +86,11 @@ class Site:
         content = html if html is not None else good.html(
             title, description, h1, h2, robots, canonical, head, body
         )  # fmt: skip
+        sent = {**self.headers, **(headers or {})}
+        packed = sent.get("Content-Encoding") == "gzip"
         self.answer(
             path,
-            Answer(status, headers or {}, content.encode()),
+            Answer(status, sent, gzip.compress(content.encode()) if packed else content.encode()),
             linked=linked,
             planted=planted,
             spared=spared,

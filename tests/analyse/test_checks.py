@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from types import ModuleType
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ import pytest
 from crawler.analyse.checks import GROUPS
 from crawler.analyse.run import analyse
 from crawler.config import Config
+from crawler.store.database import Connection, open_for_writing
 from tests.analyse.site import Site
 from tests.crawls import crawl, rows
 from tests.sites.web import Web
@@ -40,6 +42,7 @@ class Audit:
             site.finish()
         settings = getattr(self.planted, "SETTINGS", None)
         crawl(database, *(site.url() for site in self.sites), settings=settings)
+        self._alter(database)
         analyse(database, settings or Config(), told, processes=1)
         self.names = {check.name for check in GROUPS[group]}
         self.unjudged = dict(rows(database, UNJUDGED))
@@ -48,14 +51,24 @@ class Audit:
     def _build(self, web: Web) -> Iterator[Site]:
         """A host for every function of the group's file whose name begins with ``plant``."""
         for number, name in enumerate(n for n in vars(self.planted) if n.startswith("plant")):
-            site = Site(web.host(f"127.0.5.{number + 1}"))
+            site = Site(web.host(f"127.0.5.{number + 1}"), web)
             getattr(self.planted, name)(site)
             yield site
+
+    def _alter(self, database: Path) -> None:
+        """Hosts get the names they are to be known by, and the group's ``ALTER`` says what no
+        server can make come about at will, such as the time that an answer took."""
+        with closing(open_for_writing(database)) as connection:
+            for site in self.sites:
+                if site.called is not None:
+                    call(connection, site.url("").rstrip("/"), site.called)
+            for statement in getattr(self.planted, "ALTER", ()):
+                connection.execute(statement)
 
     def expected(self, check: str) -> set[tuple[str, str]]:
         """URL and item of all that was planted for a check."""
         return {
-            (site.url(path), item)
+            (at(site, path), item)
             for site in self.sites
             for name, path, item in site.found
             if name == check
@@ -68,8 +81,34 @@ class Audit:
     def decoys(self, check: str) -> set[str]:
         """URLs of all that looks like it and is not."""
         return {
-            site.url(path) for site in self.sites for name, path in site.spared if name == check
+            at(site, path) for site in self.sites for name, path in site.spared if name == check
         }
+
+
+def at(site: Site, path: str) -> str:
+    """The URL of a path as the file knows it."""
+    if path.startswith("http"):
+        return path
+    return site.url(path) if site.called is None else site.called + path
+
+
+def call(connection: Connection, origin: str, name: str) -> None:
+    """Let a file know an origin by another name, as if it had been crawled there."""
+    host = name.partition("://")[2]
+    (host_id,) = connection.execute(
+        "SELECT host_id FROM origins WHERE origin = ?", (origin,)
+    ).fetchone()
+    connection.execute(
+        "UPDATE hosts SET host = ?, registered_domain = ? WHERE id = ?",
+        (f"{name}", host.removeprefix("www."), host_id),
+    )
+    connection.execute("UPDATE origins SET origin = ? WHERE origin = ?", (name, origin))
+    for table, column in (("urls", "url"), ("pages", "url"), ("pages", "canonical")):
+        connection.execute(
+            f"UPDATE {table} SET {column} = ?1 || substr({column}, length(?2) + 1)"
+            f" WHERE {column} LIKE ?2 || '/%'",
+            (name, origin),
+        )
 
 
 @pytest.fixture(scope="module", params=GROUPS)
