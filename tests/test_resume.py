@@ -23,7 +23,7 @@ from tests.sites.skip import ROOT
 from tests.sites.web import Web
 
 SITE = GeneratedSite(pages=900, links_per_page=8, latency_ms=60)
-PATIENCE_S = 40
+PATIENCE_S = 90
 
 
 @pytest.fixture(scope="module")
