@@ -57,7 +57,7 @@ def test_validators_that_lie_are_told(
     site = Site(web.host("127.0.6.1"))
     site.finish()
     for title, headers in (before, after):
-        site.page("/page", title=title, headers=headers)
+        site.page("/page", html=f"<title>{title}</title><p>{title}</p>", headers=headers)
         site.finish()
         crawl(tmp_path / "a.db", site.url(), site.url("/page"))
     analyse(tmp_path / "a.db", Config(), lambda *_: None, processes=1)
