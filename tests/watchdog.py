@@ -22,7 +22,7 @@ from crawler.errors import StorageError
 from crawler.store.clock import iso
 from crawler.store.database import SQLiteError, open_for_reading, wal_of
 
-IDLE_S = 5.0
+IDLE_S = 20.0
 """So long a crawl in this process may do nothing, though something is due."""
 LOOK_S = 0.25
 DUE = """
