@@ -269,6 +269,19 @@ CHECKS: Final = (
         needs=("texts",),
     ),
     Check(
+        name="soft_404_site",
+        severity="error",
+        definition="a host answers 200 to an address that was made up",
+        needs=("probe",),
+    ),
+    Check(
+        name="soft_404_like_probe",
+        severity="error",
+        definition="a page shows what its host shows at an address that was made up",
+        limits={"similarity": 0.9},
+        needs=("probe",),
+    ),
+    Check(
         name="login_wall",
         severity="note",
         definition="where pages link to content there is a form for a password and little else",

@@ -6,7 +6,12 @@ from html import escape
 
 from tests.analyse.site import Site
 
-NOT_JUDGED = {"language_differs": "no language was detected; that needs py3langid"}
+_NO_PROBE = "that takes a request of its own, which is never made"
+NOT_JUDGED = {
+    "language_differs": "no language was detected; that needs py3langid",
+    "soft_404_site": _NO_PROBE,
+    "soft_404_like_probe": _NO_PROBE,
+}
 _SHORT = ("fog", "buoy", "lamp", "boat", "gull", "pier", "net", "oar", "wave", "cliff", "reef")
 _LONG = (
     *("institutional", "considerations", "regarding", "international", "harmonisation"),
