@@ -8,9 +8,12 @@ from typing import Any, Final
 import msgspec
 from lxml import etree
 
+from crawler.policy.sessions import stripper
+
 _MAX_HREF: Final = 1000
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 _SPACE: Final = re.compile(r"\s")
+_MAY_HOLD_SESSION: Final = re.compile(r"[?;(]|%3").search
 _HEAD_KINDS: Final = frozenset({"canonical", "alternate", "next", "prev"})
 _FIELD_NAMES: Final = ("aria-label", "aria-labelledby", "title")
 
@@ -187,6 +190,10 @@ def _opens_window(element: etree._Element) -> bool:
 
 def _flags_of(href: str) -> tuple[str, ...]:
     flags: tuple[str, ...] = ()
+    if _MAY_HOLD_SESSION(href):
+        address = href.partition("#")[0]
+        if stripper()(address) != address:
+            flags += ("session",)
     if _SPACE.search(href):
         flags += ("spaces",)
     if href.strip().startswith("//"):
