@@ -1,0 +1,112 @@
+"""What does a database tell: where its crawl is, the answer to a question, what a word means?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from crawler.cli.front import cli, complain, db_option, form_options, newest, standard_output
+from crawler.errors import UsageError
+from crawler.faces import explain, schema, summary, table
+from crawler.faces.screen import Screen, Stream
+from crawler.store import queries
+from crawler.store.queries import Rows
+
+ROWS_SHOWN = 50
+FORMS = {"csv": table.write_csv, "json": table.write_json}
+QUERY_EXAMPLES = """\b
+Examples:
+  crawler query
+  crawler query broken_links --db data/example.db
+  crawler query skipped_urls --csv > skipped.csv
+"""
+CHANGES_EXAMPLES = """\b
+Examples:
+  crawler changes
+  crawler changes --since 2026-11-01 --csv > changes.csv
+  crawler changes --from 2 --to 5
+"""
+
+
+@cli.command()
+@db_option("The database.  [default: the one in data/ that was written last]")
+def status(db: Path | None) -> None:
+    """Tell where a crawl is, also while it runs."""
+    path = db or newest()
+    with queries.reading(path) as connection, standard_output():
+        summary.show(summary.of_moment(connection, path), Screen(Stream(1)))
+
+
+@cli.command(epilog=QUERY_EXAMPLES)
+@click.argument("name", required=False)
+@db_option("The database.  [default: the one in data/ that was written last]")
+@form_options
+def query(name: str | None, db: Path | None, **shape: Any) -> None:
+    """Answer a question by its NAME, such as broken_links; without one, list them all."""
+    path = db or newest()
+    with queries.reading(path) as connection, standard_output():
+        if name is None:
+            table.show_views(queries.views(connection), Screen(Stream(1)))
+            return
+        show(queries.ask(connection, name), **shape)
+
+
+def show(rows: Rows, *, form: str | None, limit: int | None, wide: bool) -> None:
+    if form is None:
+        most = ROWS_SHOWN if limit is None else limit
+        shown = table.show_table(rows, most, Screen(Stream(1)), wide=wide)
+        if shown.more:
+            complain(f"There are more than {most} rows; --limit N shows more")
+        if shown.shortened:
+            complain("Shortened to fit this window; --wide shows all of it")
+        return
+    with open(1, "w", encoding="utf-8", errors="replace", newline="", closefd=False) as out:
+        FORMS[form](rows, limit, out)
+
+
+@cli.command(name="changes", epilog=CHANGES_EXAMPLES)
+@db_option("The database.  [default: the one in data/ that was written last]")
+@click.option("--since", metavar="DATE", help="Compare with the last run before this date.")
+@click.option("--from", "older", type=int, metavar="RUN", help="Compare with this run.")
+@click.option("--to", "newer", type=int, metavar="RUN", help="Compare this one, not the newest.")
+@form_options
+def show_changes(
+    db: Path | None,
+    since: str | None,
+    older: int | None,
+    newer: int | None,
+    **shape: Any,
+) -> None:
+    """Tell what changed since the crawl before: what is new, changed, gone, moved or back again."""
+    if since is not None and older is not None:
+        raise UsageError("--since and --from both say what to compare with; give one of them")
+    path = db or newest()
+    with queries.reading(path) as connection, standard_output():
+        compared = queries.pair(connection, since=since, older=older, newer=newer)
+        if compared is None:
+            complain("There is no finished run before; nothing to compare with")
+            return
+        complain(f"From run {compared.older} to run {compared.newer}")
+        show(queries.changes(connection, compared), **shape)
+
+
+@cli.command(name="schema")
+@db_option("The database.  [default: the one in data/ that was written last]")
+def show_schema(db: Path | None) -> None:
+    """Tell what each table and column means, and how to unpack a body."""
+    path = db or newest()
+    with queries.reading(path) as connection, standard_output():
+        told = schema.lines(queries.tables(connection), queries.views(connection), str(path))
+        for line in told:
+            click.echo(line)
+
+
+@cli.command(name="explain")
+@click.argument("word", required=False)
+def explain_word(word: str | None) -> None:
+    """Tell what a WORD of the database means, such as tls_verify; without one, list them all."""
+    with standard_output():
+        for line in explain.listed() if word is None else explain.told(word):
+            click.echo(line)

@@ -1,0 +1,150 @@
+"""What is common to all commands: the group, the options that several have, errors, exit codes?"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO, TypeVar
+
+import click
+import gevent
+
+from crawler import __version__
+from crawler.errors import CrawlError, Interrupted, StorageError, UsageError
+from crawler.faces import progress, wording
+from crawler.faces.progress import Face
+from crawler.faces.screen import Screen, Stream
+from crawler.plain import log_plainly
+from crawler.store import database, queries
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+DATA = database.DATA
+EPILOG = """\b
+A first look, without internet:
+  crawler demo
+\b
+Exit codes:
+  0 finished   2 wrong usage, seeds or settings   3 storage
+  4 what --fail-on names   5 no seed could be fetched   130 interrupted   1 a bug
+"""
+
+
+class Front(click.Group):
+    """All commands; the one place where an error becomes a line and an exit code."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run under one name, however it was called."""
+        return super().main(*args, **{**extra, "prog_name": "crawler"})
+
+    def invoke(self, ctx: click.Context) -> None:
+        """Run a command and end with the exit code that it gives; errors become exit codes."""
+        # These are told here, in one line; the hub need not print where they passed a thread.
+        log_plainly()
+        hub = gevent.get_hub()
+        hub.NOT_ERROR = (*hub.NOT_ERROR, CrawlError, database.SQLiteError, KeyboardInterrupt)
+        try:
+            code = super().invoke(ctx)
+            sys.stdout.flush()
+        except CrawlError as error:
+            complain(f"crawler: {wording.plain(str(error))}")
+            ctx.exit(error.exit_code)
+        except click.UsageError as error:
+            path = error.ctx.command_path if error.ctx else "crawler"
+            complain(f"{path}: {wording.plain(_short(error.format_message()))} See {path} --help")
+            ctx.exit(UsageError.exit_code)
+        except (click.ClickException, click.exceptions.Exit):
+            raise
+        except (KeyboardInterrupt, click.Abort):
+            ctx.exit(Interrupted.exit_code)
+        except BrokenPipeError:
+            silence(sys.stdout)
+            ctx.exit(0)
+        except Exception:
+            complain(
+                f"crawler: this is a bug in crawler {__version__}; please report it with all that "
+                f"follows\n{wording.plain_lines(traceback.format_exc())}"
+            )
+            ctx.exit(CrawlError.exit_code)
+        ctx.exit(code or 0)
+
+
+def _short(message: str) -> str:
+    """A message that repeats what was typed, however long that was."""
+    return message if len(message) <= 300 else f"{message[:200]} ... {message[-80:]}"
+
+
+def complain(text: str) -> None:
+    try:
+        click.echo(text, err=True)
+    except OSError:
+        silence(sys.stderr)
+
+
+def silence(stream: TextIO) -> None:
+    """Nobody reads it any more: what is still held back goes nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+@click.group(cls=Front, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="crawler", message="%(prog)s %(version)s")
+def cli() -> None:
+    """A web crawler whose whole crawl is one SQLite file."""
+
+
+def db_option(help: str) -> Callable[[Command], Command]:
+    """``--db``, with what is used where it is not given."""
+    return click.option("--db", type=click.Path(path_type=Path), help=help)
+
+
+quiet_option = click.option("--quiet", is_flag=True, help="Show nothing but errors.")
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Write a JSON object a second to the standard output."
+)
+
+
+def form_options(command: Command) -> Command:
+    """How rows are given."""
+    for option in (
+        click.option(
+            "--wide", is_flag=True, help="Shorten nothing to fit the window; show ids, too."
+        ),
+        click.option(
+            "--limit", type=click.IntRange(min=0), help="Rows.  [default: 50, all for a file]"
+        ),
+        click.option("--json", "form", flag_value="json", help="Write a JSON object a row."),
+        click.option("--csv", "form", flag_value="csv", help="Write CSV."),
+    ):
+        command = option(command)
+    return command
+
+
+def newest() -> Path:
+    """The database that is asked where none is named; its name is told."""
+    path = queries.newest(DATA)
+    complain(f"{wording.plain(str(path))}, the last one written in {DATA}/; --db names another")
+    return path
+
+
+@contextmanager
+def standard_output() -> Iterator[None]:
+    """Tell where nothing could be written. A reader that has gone away is no error."""
+    try:
+        yield
+    except BrokenPipeError:
+        silence(sys.stdout)
+    except OSError as error:
+        raise StorageError(f"standard output: cannot be written: {error.strerror}") from None
+
+
+def face_for(*, quiet: bool, as_json: bool) -> Face:
+    people = Screen(Stream(2))
+    people.quiet = quiet
+    if as_json:
+        return progress.JsonLines(Stream(1), people, only_the_end=quiet)
+    return progress.LivePanel(people) if people.is_terminal else progress.PlainLines(people)

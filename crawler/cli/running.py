@@ -1,0 +1,339 @@
+"""How is a crawl asked for, shown and stopped?
+
+A parameter with two underscores in its name is a setting: ``run__max_pages`` is ``run.max_pages``.
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import signal
+import ssl
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+import gevent
+
+from crawler.cli.front import (
+    DATA,
+    Command,
+    cli,
+    db_option,
+    face_for,
+    json_option,
+    quiet_option,
+    standard_output,
+)
+from crawler.config import AUTHORITIES, Setting, load
+from crawler.crawl import CONDITIONS, Crawl, Plan, analyse_crawl, complaint
+from crawler.errors import Interrupted, UsageError
+from crawler.faces import summary
+from crawler.faces.log import told_by
+from crawler.faces.progress import Face
+from crawler.loader import STDIN, default_database, read_seeds, refuse_to_mix
+from crawler.policy import urls
+from crawler.policy.agent import PRODUCT, robots_token
+from crawler.policy.seeds import Seed, read_line
+from crawler.policy.urls import UrlRules
+from crawler.store import queries
+
+MOST_SIGNALS = 2
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+DEMO = "demo"
+"""Stands for the seeds file in the runs of a demo."""
+EXAMPLES = """\b
+Examples:
+  crawler crawl seeds.txt
+  crawler crawl seeds.txt --max-pages 500 --exclude '\\.pdf$'
+  crawler crawl https://example.org/
+  cut -f 2 list.tsv | crawler crawl - --db data/list.db
+  crawler crawl seeds.txt --set pace.gap_s=2 --set fetch.contact=me@example.org
+"""
+TAKEN_FOR_GRANTED = """\b
+How it reads what you ask for:
+  A seed without a scheme means https, and http where https cannot connect.
+  An address in place of a file is a seed; the database is named by its host.
+  The scope is that of this run's seeds; a port is a part of it.
+  A front page that redirects takes its site along, a deeper page does not.
+  Identifiers of sessions, such as ;jsessionid=, are taken out of addresses.
+  A finished crawl is visited again as a whole, with --new-only what is new.
+  Exit code 5 means that no seed has given a page, not even by redirects.
+  A limit that is reached is no failure, but --fail-on unfinished makes it one.
+"""
+
+
+def setting_option(*names: str, help: str, **kinds: Any) -> Callable[[Command], Command]:
+    """A flag that is a setting; the configuration holds where it is not given."""
+    return click.option(*names, help=help, default=None, **kinds)
+
+
+@cli.command(epilog=f"{TAKEN_FOR_GRANTED}\n{EXAMPLES}")
+@click.argument("sources", metavar="SEEDS|URL...", nargs=-1, required=True)
+@db_option(
+    "The database, made where it is not there.  "
+    "[default: data/NAME.db for NAME.txt, data/HOST.db for http://HOST/]"
+)
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    help="Settings in TOML; config/crawl.toml shows all of them.",
+)
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="SECTION.KEY=VALUE",
+    help="One setting; may be given again.",
+)
+@setting_option(
+    "--workers", "run__workers", type=int, help="Processes; 0 for none.  [default: one per core]"
+)
+@setting_option("--concurrency", "run__concurrency", type=int, help="Fetches at once of a worker.")
+@setting_option("--max-pages", "run__max_pages", type=int, help="Stop after so many pages.")
+@setting_option("--max-depth", "scope__max_depth", type=int, help="Clicks from a seed.")
+@setting_option("--max-time", "run__max_seconds", type=float, help="Stop after so many seconds.")
+@setting_option(
+    "--scope",
+    "scope__mode",
+    metavar="[page|prefix|host|domain|any]",
+    help="What belongs to the crawl: the seeds alone, what is below their folders, their hosts, "
+    "their domains, everything.  [default: host]",
+)
+@setting_option(
+    "--include",
+    "scope__include",
+    multiple=True,
+    metavar="RE",
+    help="Only pages that match; sitemaps, and where a seed moved, are read all the same.",
+)
+@setting_option(
+    "--exclude",
+    "scope__exclude",
+    multiple=True,
+    metavar="RE",
+    help="No pages that match, but for the same.",
+)
+@setting_option(
+    "--ignore-robots",
+    "robots__obey",
+    is_flag=True,
+    flag_value=False,
+    help="Do not ask for robots.txt. For your own sites.",
+)
+@setting_option(
+    "--allow-private",
+    "scope__allow_private",
+    multiple=True,
+    metavar="HOST|CIDR",
+    help="Fetch from this host or network though it is private or loopback.",
+)
+@setting_option(
+    "--check",
+    "scope__check",
+    metavar="assets,external",
+    callback=lambda _context, _option, value: value and value.split(","),
+    help="Also see whether images, scripts and so on, or links that leave, are there.",
+)
+@setting_option(
+    "--retry-failed",
+    "run__retry_failed",
+    is_flag=True,
+    flag_value=True,
+    help="Fetch only what failed before.",
+)
+@setting_option(
+    "--new-only",
+    "run__new_only",
+    is_flag=True,
+    flag_value=True,
+    help="Visit nothing a second time: only new seeds, and what a limit left.",
+)
+@setting_option(
+    "--insecure",
+    "fetch__verify_tls",
+    is_flag=True,
+    flag_value=False,
+    help="Accept certificates that prove nothing.",
+)
+@setting_option(
+    "--no-analyse",
+    "audit__analyse",
+    is_flag=True,
+    flag_value=False,
+    help="Leave facts, graph and checks to crawler analyse.",
+)
+@click.option(
+    "--fail-on",
+    multiple=True,
+    type=click.Choice(CONDITIONS),
+    help="End with exit code 4 when URLs are left to fetch (unfinished).",
+)
+@quiet_option
+@json_option
+@click.pass_context
+def crawl(
+    context: click.Context,
+    /,
+    sources: tuple[str, ...],
+    db: Path | None,
+    config_file: Path | None,
+    overrides: Sequence[str],
+    fail_on: Sequence[str],
+    quiet: bool,
+    as_json: bool,
+    **flags: Any,
+) -> int:
+    """Crawl the addresses in SEEDS, files with one a line ("-" is the standard input), or each URL.
+
+    Everything goes into one SQLite file. Run the same command again to go on with a crawl that was
+    stopped, or to visit a finished one again. Ctrl-C stops at any time; nothing is lost.
+    """
+    config = load(config_file, overrides, _settings(context, flags))
+    if config.fetch.verify_tls and (authorities := os.environ.get(AUTHORITIES)):
+        _check_authorities(authorities)
+    face = face_for(quiet=quiet, as_json=as_json)
+    if STDIN in sources and os.isatty(0):
+        face.say("Reading addresses from standard input, one a line; Ctrl-D ends them")
+    found = read_seeds(
+        *sources, rules=UrlRules.of(config), patience_s=config.run.max_seconds or None
+    )
+    for notice in found.notices:
+        face.say(notice)
+    path = db or default_database(sources, DATA)
+    if db is None:
+        refuse_to_mix(path, sources, found)
+    seeds = iter(found)
+    if not config.fetch.contact:
+        seeds = _with_warning(seeds, config.scope.allow_private, face)
+    if (token := robots_token(config.fetch)) != PRODUCT:
+        face.say(f"Sites' wishes for robots are kept that are addressed to {token} or to all")
+    return _crawl(Plan(config, path, seeds, " ".join(sources)), face, fail_on=fail_on)
+
+
+def _with_warning(seeds: Iterator[Seed], own: Collection[str], face: Face) -> Iterator[Seed]:
+    """The seeds; before the first that is on others' hosts, a warning that nobody is named."""
+    told = False
+    for seed in seeds:
+        host = urls.host_of(seed.target.origin)
+        if not (told or seed.error or host in own or urls.is_private_literal(host)):
+            face.say("Warning: sites cannot reach you: set fetch.contact (--set fetch.contact=...)")
+            told = True
+        yield seed
+
+
+def _check_authorities(path: str) -> None:
+    """Load them once: a wrong file should be known before anything is fetched."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
+    except ssl.SSLError:
+        raise UsageError(f"{AUTHORITIES}: {path}: no certificates in PEM form") from None
+    except OSError as error:
+        raise UsageError(f"{AUTHORITIES}: {path}: {error.strerror}") from None
+
+
+@cli.command(name=DEMO)
+@db_option("The database; a second demo visits the same site again.  [default: data/demo.db]")
+@quiet_option
+@json_option
+def show_demo(db: Path | None, quiet: bool, as_json: bool) -> int:
+    """Crawl a small web made up on this machine, without internet.
+
+    It has the faults that real sites have: broken links, redirect chains, a loop, pages that
+    robots.txt forbids. Afterwards try: crawler query broken_links
+    """
+    from crawler import demo  # with a web server that nobody else needs
+
+    path = db or DATA / "demo.db"
+    try:
+        with demo.serve(port=_demo_port(path)) as address:
+            seed = read_line(1, address)
+            seeds = iter([] if seed is None else [seed])
+            plan = Plan(load(None), path, seeds, DEMO)
+            return _crawl(plan, face_for(quiet=quiet, as_json=as_json))
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+    raise UsageError(f"{path}: the port of that demo is taken; name another file with --db")
+
+
+def _demo_port(path: Path) -> int:
+    """The port on which a database's demo was served before; 0, for any, where there is none."""
+    if not path.exists():
+        return 0
+    with queries.reading(path) as connection:
+        run, seed = queries.last_run(connection), queries.first_seed(connection)
+    if run is not None and run.seeds_file != DEMO:
+        raise UsageError(f"{path}: is a crawl of your own; name another file with --db")
+    return 0 if seed is None else urlsplit(seed).port or 0
+
+
+# How a crawl is shown and stopped
+
+
+def _settings(context: click.Context, flags: dict[str, Any]) -> list[Setting]:
+    """The settings that were given as flags."""
+    names = {parameter.name: parameter.opts[0] for parameter in context.command.params}
+    return [
+        Setting(
+            names[name],
+            name.replace("__", "."),
+            list(value) if isinstance(value, tuple) else value,
+        )
+        for name, value in flags.items()
+        if value is not None and value != ()
+    ]
+
+
+def _crawl(plan: Plan, face: Face, *, fail_on: Sequence[str] = ()) -> int:
+    """Crawl, show it, tell what came of it; gives the exit code. Raises what there is to mend."""
+    run = Crawl(plan, face=face)
+    with _stopped_by_signals(run, face), told_by(face):
+        ended = run.run()
+    if plan.config.audit.analyse and ended.outcome.state != "interrupted":
+        analyse_crawl(plan.path, plan.config, face)
+    with queries.reading(plan.path) as connection, standard_output():
+        face.end(partial(summary.of_run, connection, plan.path))
+    if ended.outcome.state == "interrupted":
+        return Interrupted.exit_code
+    wrong = complaint(ended, fail_on=fail_on)
+    if wrong is not None:
+        raise wrong
+    return 0
+
+
+@contextmanager
+def _stopped_by_signals(crawl: Crawl, face: Face) -> Iterator[None]:
+    """The first signal lets finish what is in flight, the second ends it, the third kills."""
+
+    received = itertools.count(1)
+
+    def stop() -> None:
+        before = crawl.stats()
+        crawl.stop()
+        if next(received) > MOST_SIGNALS:
+            face.close()
+            os._exit(Interrupted.exit_code)
+        if before.phase == "draining":
+            face.say("Stopping at once: what is not stored yet will be fetched again")
+        else:
+            face.say(
+                f"Stopping: finishing {before.in_flight:,} in flight (Ctrl-C again to stop at once)"
+            )
+
+    watchers = [
+        gevent.signal_handler(number, stop)
+        for number in STOPPING
+        if signal.getsignal(number) is not signal.SIG_IGN
+    ]
+    try:
+        yield
+    finally:
+        for watcher in watchers:
+            watcher.cancel()

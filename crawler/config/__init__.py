@@ -1,0 +1,29 @@
+"""What did the person ask for, and what holds where they said nothing?
+
+`sections` says what can be set, and every default; `reading` takes it from files, texts and flags;
+`written` gives the text of ``config/crawl.toml``.
+"""
+
+from __future__ import annotations
+
+from crawler.config.reading import Setting, load
+from crawler.config.sections import (
+    AUTHORITIES,
+    SECTIONS,
+    AuditConfig,
+    Config,
+    FetchConfig,
+    PaceConfig,
+    ParseConfig,
+    RobotsConfig,
+    RunConfig,
+    ScopeConfig,
+    StoreConfig,
+)
+from crawler.config.written import default_toml
+
+__all__ = [
+    "AUTHORITIES", "SECTIONS", "AuditConfig", "Config", "FetchConfig", "PaceConfig", "ParseConfig",
+    "RobotsConfig", "RunConfig", "ScopeConfig", "Setting", "StoreConfig", "default_toml",
+    "load",
+]  # fmt: skip

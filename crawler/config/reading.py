@@ -1,0 +1,251 @@
+"""What did the person ask for, and is it what can be asked for?"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import logging
+import re
+import tomllib
+from collections.abc import Sequence
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from crawler.config.sections import SECTIONS, Config
+from crawler.errors import UsageError
+from crawler.patterns import PatternError, Patterns
+
+_log = logging.getLogger(__name__)
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """One value that a person gave.
+
+    source: the file or flag that gave it. key: ``section.name``. value: as TOML means it.
+    """
+
+    source: str
+    key: str
+    value: Any
+
+
+SET = "--set"
+RENAMED = {"pace.patience_s": "run.max_wait_s"}
+"""Keys of older versions, which are still understood."""
+HEADER_KEYS = frozenset({"fetch.user_agent", "fetch.contact", "fetch.accept_language"})
+"""Texts that are sent as a header."""
+PATTERN_KEYS = frozenset({"scope.include", "scope.exclude"})
+"""Lists of regular expressions."""
+TOKEN = re.compile(r"[A-Za-z0-9_-]*")
+TOKEN_KEYS = frozenset({"fetch.robots_token"})
+"""Names of crawlers."""
+PARAMETER_KEYS = frozenset({"scope.strip_parameters"})
+"""Lists of names of parameters."""
+PARAMETER = re.compile(r"(?=.)[^\s=&;/?#*]*\*?")
+NETWORK_KEYS = frozenset({"scope.allow_private"})
+"""Lists of hosts, addresses and blocks of addresses."""
+HOST_NAME = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*(?!\d+$|0x[0-9a-f]*$)[a-z0-9_-]{1,63}")
+"""What ends in a number is an address (WHATWG URL, "ends in a number")."""
+MAX_FILE_BYTES = 1024 * 1024
+"""Of a configuration; /dev/zero has no end."""
+SHOWN = 60
+"""Characters of a wrong value that a message repeats."""
+
+
+def load(path: Path | None, overrides: Sequence[str] = (), flags: Sequence[Setting] = ()) -> Config:
+    """The defaults, changed by a TOML file, then by ``section.key=value`` texts, then by flags.
+
+    A value replaces an earlier one of the same key, lists too. Raises UsageError, one line that
+    names the file or flag and the key.
+    """
+    settings = [
+        *([] if path is None else _of_file(path)),
+        *(_of_override(text) for text in overrides),
+        *flags,
+    ]
+    given: dict[str, dict[str, Any]] = {name: {} for name in SECTIONS}
+    for setting in map(_renamed, settings):
+        section, name = _known(setting)
+        given[section][name] = _value(setting, _fields(section)[name].type)
+    config = msgspec.convert(given, Config)
+    # Once more, so that 60 and 60.0 are the same wherever a number may have a fraction.
+    return msgspec.convert(msgspec.to_builtins(config), Config)
+
+
+def _of_file(path: Path) -> list[Setting]:
+    try:
+        with path.open("rb") as file:
+            written = file.read(MAX_FILE_BYTES + 1)
+        if len(written) > MAX_FILE_BYTES:
+            raise UsageError(f"{path}: is larger than a configuration can be")
+        tree = tomllib.loads(written.decode("utf-8-sig"))
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such file") from None
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path}: is not UTF-8 text") from None
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits is a ValueError, too
+        raise UsageError(f"{path}: is not TOML: {error}") from None
+    source = str(path)
+    sections = [name for name, values in tree.items() if _is_section(name, values)]
+    return [
+        *(Setting(source, name, tree[name]) for name in tree if name not in sections),
+        *(
+            Setting(source, f"{name}.{key}", tree[name][key])
+            for name in sections
+            for key in tree[name]
+        ),
+    ]
+
+
+def _is_section(name: str, values: object) -> bool:
+    return name in SECTIONS and isinstance(values, dict)
+
+
+def _of_override(text: str) -> Setting:
+    """A ``section.key=value``: the value as TOML, else as it stands."""
+    key, equals, raw = text.partition("=")
+    key, raw = key.strip(), raw.strip()
+    if not equals:
+        raise UsageError(f"{SET} {_shown(text)}: write section.key=value")
+    section, name = _known(Setting(SET, RENAMED.get(key, key), raw))
+    kind = msgspec.inspect.type_info(_fields(section)[name].type)
+    value = _as_toml(raw)
+    if isinstance(kind, STR_LIKE) and not isinstance(value, str):
+        value = raw
+    if isinstance(kind, msgspec.inspect.VarTupleType) and not isinstance(value, list):
+        value = [value if isinstance(value, str) else raw]
+    return Setting(SET, key, value)
+
+
+def _as_toml(raw: str) -> Any:
+    try:
+        parsed = tomllib.loads(f"value = {raw}")
+    except (ValueError, RecursionError):
+        return raw
+    return parsed["value"] if len(parsed) == 1 else raw
+
+
+def _renamed(setting: Setting) -> Setting:
+    """The setting under the key that it has now."""
+    key = RENAMED.get(setting.key)
+    if key is None:
+        return setting
+    _log.warning("%s: %s is called %s now", setting.source, setting.key, key)
+    return Setting(setting.source, key, setting.value)
+
+
+def _known(setting: Setting) -> tuple[str, str]:
+    """The section and name of a key; an unknown one is refused with the nearest that exists."""
+    section, _, name = setting.key.partition(".")
+    if name in _fields(section):
+        return section, name
+    if section in SECTIONS and not name:
+        raise UsageError(f"{setting.source}: {section} is a section; set one of its keys")
+    near = _nearest(setting.key)
+    known = f"there are: {', '.join(_fields(section) or SECTIONS)}"
+    hint = f'did you mean "{near}"?' if near else known
+    what = "key" if section in SECTIONS or "." in near else "section"
+    shown = _shown(setting.key if section in SECTIONS else section)
+    raise UsageError(f"{setting.source}: unknown {what} {shown} ({hint})")
+
+
+def _nearest(key: str) -> str:
+    """The key, or the section, that was most likely meant; empty when none is near."""
+    section, _, name = key.partition(".")
+    known = [f"{section}.{name}" for section in SECTIONS for name in _fields(section)]
+    homes = [other for other in known if other.partition(".")[2] == (name or section)]
+    if homes:
+        return homes[0]
+    if section in SECTIONS:
+        known = [other for other in known if other.startswith(f"{section}.")]
+        return next(iter(difflib.get_close_matches(key, known, 1)), "")
+    return next(iter(difflib.get_close_matches(section, SECTIONS, 1)), "")
+
+
+def _fields(section: str) -> dict[str, msgspec.structs.FieldInfo]:
+    kind = SECTIONS.get(section)
+    return {} if kind is None else {field.name: field for field in msgspec.structs.fields(kind)}
+
+
+def _value(setting: Setting, kind: Any) -> Any:
+    """The value of a setting in its own type."""
+    value = setting.value
+    fault = _beyond(value)
+    if not fault:
+        try:
+            value = msgspec.convert(value, kind)
+        except (msgspec.ValidationError, OverflowError):
+            fault = expected(msgspec.inspect.type_info(kind))
+    if not fault and setting.key in HEADER_KEYS and not (value.isascii() and value.isprintable()):
+        fault = "one line of ASCII without control characters"
+    if not fault and setting.key in TOKEN_KEYS and not TOKEN.fullmatch(value):
+        fault = "letters, digits, - and _"
+    if not fault and setting.key in NETWORK_KEYS and not all(map(_is_network, value)):
+        fault = "a host name, an address or a CIDR block such as 192.168.0.0/16"
+    if not fault and setting.key in PARAMETER_KEYS and not all(map(PARAMETER.fullmatch, value)):
+        fault = "the name of a parameter such as utm_*"
+    if fault:
+        raise UsageError(
+            f"{setting.source}: {setting.key}: expected {fault}, got {_shown(setting.value)}"
+        )
+    if setting.key in PATTERN_KEYS:
+        _compile(setting, value)
+    return value
+
+
+def _beyond(value: Any) -> str:
+    """What is expected in place of a number that is none, or that no column can hold."""
+    if not isinstance(value, (int, float)) or abs(value) < 2**63:
+        return ""
+    return "a number below 2^63" if isinstance(value, int) else "a finite number"
+
+
+def _is_network(text: str) -> bool:
+    """Is it the name of a host, an address, or a CIDR block?"""
+    entry = text.strip().lower().removeprefix("[").removesuffix("]")
+    try:
+        ip_network(entry, strict=False)
+    except ValueError:
+        return HOST_NAME.fullmatch(entry.removesuffix(".")) is not None
+    return True
+
+
+def _compile(setting: Setting, patterns: tuple[str, ...]) -> None:
+    try:
+        Patterns(patterns)
+    except PatternError as error:
+        raise UsageError(
+            f"{setting.source}: {setting.key}: {_shown(error.pattern)} {error.why}"
+        ) from None
+
+
+def _shown(value: Any) -> str:
+    """A value as a message repeats it: quoted, one line, not too long, no control characters."""
+    text = json.dumps(value, default=str)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+
+
+STR_LIKE = (msgspec.inspect.StrType, msgspec.inspect.LiteralType)
+KINDS: dict[type, str] = {
+    msgspec.inspect.BoolType: "true or false",
+    msgspec.inspect.StrType: "a text",
+    msgspec.inspect.IntType: "a whole number",
+    msgspec.inspect.FloatType: "a number",
+}
+BOUNDS = (("gt", ">"), ("ge", ">="), ("lt", "<"), ("le", "<="))
+
+
+def expected(kind: msgspec.inspect.Type) -> str:
+    """What may stand where a type is asked for, in words: ``a number > 0``."""
+    if isinstance(kind, msgspec.inspect.VarTupleType):
+        return f"a list, each {expected(kind.item_type)}"
+    if isinstance(kind, msgspec.inspect.LiteralType):
+        return "one of " + ", ".join(f'"{value}"' for value in kind.values)
+    bounds = [(sign, getattr(kind, name, None)) for name, sign in BOUNDS]
+    limits = " and ".join(f"{sign} {bound:g}" for sign, bound in bounds if bound is not None)
+    return f"{KINDS[type(kind)]} {limits}".strip()

@@ -1,0 +1,228 @@
+"""What can be asked for, and what holds where nothing is said?
+
+One frozen section per room. Every default of the program stands here and nowhere else;
+``config/crawl.toml`` is generated from this module.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+Count = Annotated[int, msgspec.Meta(ge=0)]
+AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
+Scope = Literal["page", "prefix", "host", "domain", "any"]
+AUTHORITIES = "SSL_CERT_FILE"
+"""Names, in the environment, a PEM file of authorities instead of certifi's; OpenSSL's own word."""
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Shared by all sections: frozen, and an unknown key is refused."""
+
+
+class ScopeConfig(Section, frozen=True):
+    """Which URLs belong to this crawl?
+
+    mode: page (only the seeds), prefix (below the seeds' folders), host (the seeds' hosts; http,
+        https and www. count as one, another port does not), domain (their registered domains), any.
+    include: when given, a URL outside the seeds must match one of these regular expressions (RE2).
+    exclude: a URL that matches one of these is skipped; it wins over include.
+    max_depth: clicks from a seed.
+    max_pages_per_host: pages of one host; more are ``skipped: host_cap``.
+    max_bytes_per_host: what is stored of one host (bodies, texts, links); more is
+        ``skipped: host_cap``.
+    max_hosts_per_domain, max_pages_per_domain: of one registered domain, against wildcard names;
+        more are ``skipped: domain_cap``.
+    max_queries_per_path: queries of one path (``/calendar?day=...``); more are ``skipped: trap``.
+    allow_private: hosts, addresses or CIDR blocks on private or loopback addresses that may be
+        fetched.
+    follow_nofollow: fetch targets of rel=nofollow links too.
+    check: also ask for ``assets`` and ``external`` links with HEAD, without reading them.
+    traps: skip URLs of endless series (repeated segments, endless queries) as ``trap``.
+    strip_parameters: taken out of every address, besides the identifiers of sessions that are known
+        (``jsessionid``, ``PHPSESSID`` ...): names, at their end ``*`` for any rest (``utm_*``).
+    """
+
+    mode: Scope = "host"
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    max_depth: Count = 50
+    max_pages_per_host: AtLeastOne = 100_000
+    max_bytes_per_host: AtLeastOne = 1024 * 1024 * 1024
+    max_hosts_per_domain: AtLeastOne = 1_000
+    max_pages_per_domain: AtLeastOne = 1_000_000
+    max_queries_per_path: AtLeastOne = 10_000
+    allow_private: tuple[str, ...] = ()
+    follow_nofollow: bool = False
+    check: tuple[Literal["assets", "external"], ...] = ()
+    traps: bool = True
+    strip_parameters: tuple[str, ...] = ()
+
+
+class RobotsConfig(Section, frozen=True):
+    """How is robots.txt kept?
+
+    obey: robots.txt is fetched and obeyed (RFC 9309).
+    max_age_s: rules older than this are fetched again.
+    max_bytes: of a rules file, what lies beyond is ignored (RFC 9309, section 2.5).
+    crawl_delay_max_s: a Crawl-delay above this counts as this.
+    first_s: time for a host's first robots.txt, so that hosts that never answer keep no others
+        waiting; the next try has all the time of a fetch.
+    sitemaps: read the sitemaps that robots.txt names, or /sitemap.xml where it names none.
+    """
+
+    obey: bool = True
+    max_age_s: Positive = 86_400
+    max_bytes: AtLeastOne = 500 * 1024
+    crawl_delay_max_s: NotNegative = 60
+    first_s: Positive = 5
+    sitemaps: bool = True
+
+
+class PaceConfig(Section, frozen=True):
+    """How hard may a host be asked?
+
+    gap_s: least rest between the end of a reply and the next request to a public host.
+    response_factor: the rest is at least this times the host's recent response time.
+    own_gap_s, own_in_flight: the same for the person's own hosts (loopback or private, and
+        allowed), and how many requests may be in flight to one of them.
+    own_is_public: treat own hosts like public ones (for trials of politeness).
+    per_ip, per_domain: requests in flight to one public address, and to one registered domain.
+    retry_after_max_s: a longer Retry-After counts as this.
+    tries: fetches of one URL before it is given up.
+    retry_base_s: first back-off; each further one doubles it.
+    park_after: errors that park a host, when nearly all of its last answers are such. park_s: how
+        long; then it is tried again. own_park_s: how long one of the person's own.
+    """
+
+    gap_s: NotNegative = 0.5
+    response_factor: NotNegative = 1.0
+    own_gap_s: NotNegative = 0.0
+    own_in_flight: AtLeastOne = 64
+    own_is_public: bool = False
+    per_ip: AtLeastOne = 4
+    per_domain: AtLeastOne = 4
+    retry_after_max_s: NotNegative = 3600
+    tries: AtLeastOne = 3
+    retry_base_s: NotNegative = 5.0
+    park_after: AtLeastOne = 20
+    park_s: NotNegative = 900
+    own_park_s: NotNegative = 30
+
+
+class FetchConfig(Section, frozen=True):
+    """How is a URL fetched, and when is enough enough?
+
+    user_agent: product token and version; contact: a URL or e-mail address put behind it.
+    robots_token: the name by which robots.txt, meta tags and X-Robots-Tag address this crawler;
+        empty for that of the user agent (of one that is ``compatible;``, the name behind that).
+    connect_s, read_s, total_s: limits for connecting, for silence, and for the whole URL.
+    max_body_bytes, max_sitemap_bytes: decoded; more is ``too_large``. max_header_bytes: all.
+    max_redirects: hops of one chain. max_url_bytes: longer URLs are ``skipped: url_too_long``.
+    resolver: ``thread`` (the system's resolver in gevent's thread pool) or ``ares`` (c-ares).
+    verify_tls: check certificates. accept_language: sent when not empty.
+    """
+
+    user_agent: str = ""
+    contact: str = ""
+    robots_token: str = ""
+    connect_s: Positive = 10
+    read_s: Positive = 20
+    total_s: Positive = 60
+    max_body_bytes: AtLeastOne = 10 * 1024 * 1024
+    max_sitemap_bytes: AtLeastOne = 50 * 1024 * 1024
+    max_header_bytes: AtLeastOne = 256 * 1024
+    max_redirects: Count = 10
+    max_url_bytes: AtLeastOne = 2083
+    resolver: Literal["thread", "ares"] = "thread"
+    verify_tls: bool = True
+    accept_language: str = ""
+
+
+class ParseConfig(Section, frozen=True):
+    """How much of a document is read?
+
+    max_links: of one page; more are ``truncated: links``.
+    max_seconds: a parse that takes longer is killed (not with workers in the conductor).
+    """
+
+    max_links: AtLeastOne = 10_000
+    max_seconds: Positive = 5
+
+
+class StoreConfig(Section, frozen=True):
+    """What is kept, and how often is it committed?
+
+    bodies: keep the bytes of pages. texts: keep the visible text.
+    text_max_bytes: of the text of one page, as UTF-8; of more the beginning is kept.
+    obey_noindex: of a page that asks not to be indexed (meta robots, X-Robots-Tag) keep only what
+        it answered and its links, no title, text or body.
+    batch: visits in one transaction at most. batch_s: seconds between two transactions at most.
+    backlog_bytes: visits that wait for the writer; above it nothing new is fetched.
+    min_free_bytes: with less room on the disk, or less than a twentieth of it, nothing new is
+        fetched until there is more; 0 for no such floor.
+    """
+
+    bodies: bool = True
+    texts: bool = True
+    text_max_bytes: AtLeastOne = 1024 * 1024
+    obey_noindex: bool = False
+    batch: AtLeastOne = 500
+    batch_s: Positive = 0.25
+    backlog_bytes: AtLeastOne = 64 * 1024 * 1024
+    min_free_bytes: Annotated[int, msgspec.Meta(ge=0)] = 1024 * 1024 * 1024
+
+
+class RunConfig(Section, frozen=True):
+    """How long and how wide does a run go?
+
+    workers: processes that fetch and parse; -1 is one per core, 0 keeps the work in the conductor.
+    concurrency: greenlets of one worker. bodies_in_flight_bytes: memory for bodies of one worker.
+    max_pages: pages of this run, 0 for no limit. max_seconds: of this run, 0 for no limit.
+    retry_failed: fetch only what failed before. new_only: visit nothing a second time.
+    drain_s: how long the first Ctrl-C waits for what is in flight.
+    max_wait_s: when all work lies further ahead than this, the run ends and says so.
+    """
+
+    workers: Annotated[int, msgspec.Meta(ge=-1, le=256)] = -1
+    concurrency: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 256
+    bodies_in_flight_bytes: AtLeastOne = 128 * 1024 * 1024
+    max_pages: Count = 0
+    max_seconds: NotNegative = 0
+    retry_failed: bool = False
+    new_only: bool = False
+    drain_s: NotNegative = 10
+    max_wait_s: NotNegative = 900
+
+
+class AuditConfig(Section, frozen=True):
+    """What is made of a crawl when it has ended?
+
+    analyse: read the stored pages and make all checks at the end of a run.
+    limits: thresholds of checks other than their own, such as ``title_too_long.characters=70``;
+        ``crawler audit CHECK`` shows those that a check has.
+    """
+
+    analyse: bool = True
+    limits: tuple[str, ...] = ()
+
+
+class Config(Section, frozen=True):
+    """All of it."""
+
+    scope: ScopeConfig = ScopeConfig()
+    robots: RobotsConfig = RobotsConfig()
+    pace: PaceConfig = PaceConfig()
+    fetch: FetchConfig = FetchConfig()
+    parse: ParseConfig = ParseConfig()
+    store: StoreConfig = StoreConfig()
+    run: RunConfig = RunConfig()
+    audit: AuditConfig = AuditConfig()
+
+
+SECTIONS: dict[str, type[Section]] = {
+    field.name: field.type for field in msgspec.structs.fields(Config)
+}

@@ -1,0 +1,56 @@
+"""How are all settings with their defaults written into ``config/crawl.toml``?"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import textwrap
+
+import msgspec
+
+from crawler.config.sections import SECTIONS, Section
+
+HEAD = """\
+# Every setting with its default; what is left out keeps it. Give this file, or one with only the
+# lines that differ, with --config. One setting: --set section.key=value
+"""
+
+
+def default_toml() -> str:
+    """The text of ``config/crawl.toml``: every key with its default under what it means."""
+    return HEAD + "".join(_section_toml(name, kind) for name, kind in SECTIONS.items())
+
+
+def _section_toml(section: str, kind: type[Section]) -> str:
+    question, notes = _explained(kind)
+    lines = ["", f"[{section}]", f"# {question}"]
+    last = ""
+    for field in msgspec.structs.fields(kind):
+        note = next(note for note in notes if re.search(rf"\b{field.name}\b[^:;.]*:", note))
+        if note != last:
+            lines += ["", *_comment(note)]
+            last = note
+        lines.append(f"{field.name} = {_as_written(field.default)}")
+    return "\n".join(lines) + "\n"
+
+
+def _explained(kind: type[Section]) -> tuple[str, list[str]]:
+    """A section's question, and its notes: each says what one or more keys mean."""
+    question, _, rest = inspect.cleandoc(kind.__doc__ or "").partition("\n\n")
+    notes: list[str] = []
+    for line in rest.splitlines():
+        if line.startswith(" ") and notes:
+            notes[-1] += " " + line.strip()
+        else:
+            notes.append(line)
+    return question, [note.replace("``", "`") for note in notes]
+
+
+def _comment(note: str) -> list[str]:
+    return textwrap.wrap(note, 100, initial_indent="# ", subsequent_indent="#     ")
+
+
+def _as_written(value: object) -> str:
+    """A default as TOML: JSON's notation is TOML's for what stands here."""
+    return json.dumps(list(value) if isinstance(value, tuple) else value)
