@@ -13,6 +13,7 @@ from crawler.store.database import Connection
 REASON: Final = """
     CASE
         WHEN pages.error IS NOT NULL THEN 'error'
+        WHEN pages.challenge <> 'login' THEN 'challenge'
         WHEN pages.status BETWEEN 300 AND 399 THEN 'redirect'
         WHEN pages.status <> 200 THEN 'status'
         WHEN coalesce(pages.content_type, '') NOT IN ('text/html', 'application/xhtml+xml')

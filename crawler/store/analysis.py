@@ -174,7 +174,7 @@ PAGES: Final[Mapping[str, Column]] = {
     "indexable": ("INTEGER", "1: a search engine may index it, 0: not; see indexability_reason"),
     "indexability_reason": (
         "TEXT",
-        "why not: error, status, redirect, type, noindex, canonical, robots",
+        "why not: error, challenge, redirect, status, type, robots, noindex, canonical",
     ),
 }
 """Columns that analysis gives to ``pages``."""
