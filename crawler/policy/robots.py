@@ -171,7 +171,7 @@ def read(body: bytes, agent: str, *, max_bytes: int = MAX_BYTES) -> Asked:
     owners: dict[str, _Group] = {}
     before = ""
     complete = False
-    for record, value in _records(_text(body, max_bytes)):
+    for record, value in _records(decoded(body, max_bytes)):
         if record == "sitemap":
             if value and len(sitemaps) < MAX_SITEMAPS:
                 sitemaps.append(value)
@@ -289,7 +289,7 @@ def _by_rank(written: list[tuple[bool, str]]) -> tuple[tuple[str, ...], int]:
     return tuple(lines), widened
 
 
-def _text(body: bytes, max_bytes: int) -> str:
+def decoded(body: bytes, max_bytes: int = MAX_BYTES) -> str:
     """Decodes UTF-8, or UTF-16 by its mark or its zeros; octets that are neither are escaped."""
     head = body[:max_bytes]
     for mark in (b"\xef\xbb\xbf", b"\xef\xbb", b"\xef"):  # a mark that lost its end is one too

@@ -87,7 +87,7 @@ HELP = {
             "robots_status": ("what robots.txt answered", STATUS),
             "robots_error": "why it could not be had",
             "robots_fetched_at": ("when it was asked for; NULL to ask anew", TIME),
-            "robots_body": "its text as a zlib stream",
+            "robots_body": "its text as it was sent, without content coding",
             "robots_agent": "the agent whose rules were read from it",
             "robots_rules": "these rules, as they are kept",
             "robots_widened": "lines that forbid more than they say, because there are too many",

@@ -77,11 +77,23 @@ class RobotsFiles(msgspec.Struct, frozen=True):
         if reply.redirect is not None and reply.redirect.refusal is None:
             self.url_table.recall((reply.redirect.hash,))
             redirect_to = self.url_table.record_robots(reply.redirect)
-        self.batch.visit(arrival.visit, url_id, error=reply.error, redirect_to=redirect_to)
+        self.batch.visit(
+            arrival.visit, url_id, error=reply.error, redirect_to=redirect_to,
+            body_id=self._keep_text(arrival),
+        )  # fmt: skip
         reason = pace.failure(reply.status, reply.error)
         self.batch.robots_fate(
             ("failed" if reason else "done", reason, reply.status, arrival.attempts, url_id)
         )
+
+    def _keep_text(self, arrival: Arrival) -> int | None:
+        """What stood in it, so that a later run can be compared; an error's page is none."""
+        if not 200 <= (arrival.visit.reply.status or 0) <= 299:
+            return None
+        body_id, stored = self.batch.body(arrival.visit, texts=False)
+        host = self.origins.origin_by_id(arrival.entry.origin_id).host
+        self.origins.count(host, stored_bytes=stored)
+        return body_id
 
     def _outcome(
         self, arrival: Arrival, ruling: RobotsRuling, origin: Origin, now: float

@@ -1,0 +1,67 @@
+"""Is it told that a robots.txt changed, and how?"""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from crawler.analyse.run import analyse
+from crawler.config import Config
+from crawler.store.database import open_for_writing
+from tests.analyse.test_checks import told
+from tests.crawls import config, crawl, rows
+from tests.sites.server import Answer
+from tests.sites.web import Web
+
+FOUND = """
+    SELECT urls.url, findings.evidence
+    FROM findings
+    JOIN urls ON urls.id = findings.url_id
+    WHERE check_name = 'robots_changed' AND fixed_run_id IS NULL
+"""
+FIRST = "User-agent: *\nDisallow: /a\n"
+OTHER = "User-agent: *\nDisallow: /b\n"
+
+
+def twice(web: Web, database: Path, *answers: Answer) -> list[tuple[str, str]]:
+    """What is found in the last of so many runs, each of which asks for robots.txt anew."""
+    settings = config(pace={"tries": 1})
+    web.page("/")
+    web.answer("/robots.txt", *answers)
+    for _ in answers:
+        crawl(database, web.url("/"), settings=settings)
+        analyse(database, Config(), told, processes=1)
+        with closing(open_for_writing(database)) as connection:
+            connection.execute("UPDATE origins SET robots_fetched_at = NULL")  # as a day makes it
+    return rows(database, FOUND)
+
+
+def says(text: str, status: int = 200) -> Answer:
+    """A robots.txt."""
+    return Answer(status, {"Content-Type": "text/plain"}, text.encode())
+
+
+def test_one_that_says_something_else_is_found_with_what_changed(web: Web, tmp_path: Path) -> None:
+    ((url, evidence),) = twice(web, tmp_path / "a.db", says(FIRST), says(OTHER))
+    assert url == web.url("/robots.txt")
+    assert json.loads(evidence) == {
+        "compared_with_run": 1,
+        "diff": ["-Disallow: /a", "+Disallow: /b"],
+    }
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        (says(FIRST), says(FIRST)),
+        (says(FIRST), says("", 503)),
+        (says(FIRST), says("gone", 404)),
+        (says(FIRST), says(OTHER), says(OTHER)),
+    ],
+    ids=["the same", "unreachable", "gone", "changed before"],
+)
+def test_one_that_does_not_is_not(web: Web, tmp_path: Path, answers: tuple[Answer, ...]) -> None:
+    assert twice(web, tmp_path / "a.db", *answers) == []
