@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import gevent
@@ -17,14 +17,16 @@ import msgspec
 from crawler.channels import Channel
 from crawler.conductor import Conductor, Outcome
 from crawler.config import Config
-from crawler.errors import ConditionMet, CrawlError, NoSeedFetched
+from crawler.errors import ConditionMet, CrawlError, NoSeedFetched, UsageError
 from crawler.faces import progress, summary, wording
 from crawler.faces.progress import Face
 from crawler.model import Stats
+from crawler.policy import conditions as outcomes
 from crawler.policy.agent import robots_token
 from crawler.policy.seeds import Seed
 from crawler.store import audit as store_audit
 from crawler.store import queries, seed_ends
+from crawler.store.audit import Audit
 from crawler.store.runs import Start
 from crawler.store.seed_ends import SeedCount, SeedEnd
 
@@ -37,9 +39,6 @@ BEGUN = {
     "new_only": "only what no run has visited yet",
 }
 """How a run began, in words."""
-CONDITIONS = ("unfinished",)
-"""What ``--fail-on`` can name: something is left that another run would fetch."""
-
 
 TOLD_EVERY_S = 2.0
 """How often an analysis tells how far it is."""
@@ -134,19 +133,54 @@ def worker_processes(config: Config) -> int:
     return config.run.workers if config.run.workers >= 0 else len(os.sched_getaffinity(0))
 
 
-def complaint(ended: Ended, *, fail_on: Collection[str] = ()) -> CrawlError | None:
+def conditions(texts: Iterable[str]) -> list[str]:
+    """What ``--fail-on`` names. Raises UsageError for what is no condition."""
+    asked = outcomes.split(texts)
+    if outcomes.need_checks(asked):
+        from crawler.analyse.checks import CHECKS  # who names none need not load them
+
+        checks: Collection[str] = CHECKS
+    else:
+        checks = ()
+    try:
+        outcomes.check_known(asked, checks)
+    except outcomes.UnknownCondition as error:
+        raise UsageError(f"--fail-on: {error}") from None
+    return asked
+
+
+def complaint(
+    ended: Ended, *, fail_on: Sequence[str] = (), audit: Audit | None = None
+) -> CrawlError | None:
     """What was wrong with a crawl that came to its end; its exit code tells scripts.
 
-    fail_on: conditions that make it fail, of `CONDITIONS`.
+    fail_on: conditions that make it fail. audit: of this crawl, where one of them needs it.
     """
     if ended.seeds.in_vain:
         of = f"no seed could be fetched, out of {ended.seeds.seeds:,}"
         worst = ended.worst
         can_be_had = worst is not None and worst.refused_name
         return NoSeedFetched(f"{of}: {summary.seed_told(worst)}" if worst and can_be_had else of)
-    if "unfinished" in fail_on and (queued := ended.outcome.queued):
-        return ConditionMet(f"--fail-on unfinished: {wording.count(queued, 'URL')} left to fetch")
-    return None
+    checks = () if audit is None else audit.checks
+    return condition_met(outcomes.met(fail_on, checks, queued=ended.outcome.queued))
+
+
+def audit_complaint(audit: Audit, fail_on: Sequence[str]) -> CrawlError | None:
+    """The same of an audit; with a baseline, only what began after it counts."""
+    return condition_met(
+        outcomes.met(fail_on, audit.checks, queued=audit.queued, only_new=audit.baseline)
+    )
+
+
+def condition_met(met: Sequence[tuple[str, int]]) -> CrawlError | None:
+    """One line that names each condition that was met."""
+    told = [
+        f"{condition}: {wording.count(number, 'URL')} left to fetch"
+        if condition == outcomes.UNFINISHED
+        else f"{condition}: {wording.count(number, 'finding')}"
+        for condition, number in met
+    ]
+    return ConditionMet(f"--fail-on {'; '.join(told)}") if told else None
 
 
 def analyse_crawl(path: Path, config: Config, face: Face) -> None:

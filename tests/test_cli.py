@@ -494,6 +494,36 @@ def test_a_script_can_be_told_that_something_is_left(crawler: Terminal, story: W
     assert crawler(*words).code == 0
 
 
+def test_a_script_can_be_told_what_checks_find(crawler: Terminal, story: Web) -> None:
+    words = ("crawl", crawler.seeds(story.url("/")), "--fail-on", "no_answer,unfinished")
+    ran = crawler(*words)
+    assert ran.code == 0, ran.err
+    ran = crawler(*words, "--fail-on", "broken_links,title_missing")
+    assert ran.code == 4
+    assert ran.err.endswith("crawler: --fail-on broken_links: 1 finding\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            ("--fail-on", "broken_link"),
+            'unknown condition "broken_link" (did you mean "broken_links"?)',
+        ),
+        (
+            ("--fail-on", "unfinished,new", "--no-analyse"),
+            "new needs the analysis; leave out --no-analyse (audit.analyse = false)",
+        ),
+    ],
+)
+def test_a_condition_that_cannot_be_told_is_refused_before_the_crawl(
+    crawler: Terminal, words: Sequence[str], told: str
+) -> None:
+    ran = crawler("crawl", crawler.seeds("http://127.0.0.1:9/"), *words)
+    assert (ran.code, ran.err) == (2, f"crawler: --fail-on: {told}\n")
+    assert not (crawler.folder / "data").exists()
+
+
 def test_the_last_line_says_what_is_left_and_why(crawler: Terminal, story: Web) -> None:
     seeds = crawler.seeds(story.url("/"))
     last = "4 URLs are left: the limit of pages was reached; run the same command again to go on\n"

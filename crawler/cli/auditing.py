@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 
@@ -13,17 +15,22 @@ from crawler.cli.front import (
     cli,
     db_option,
     face_for,
+    fail_on_option,
     form_options,
     newest,
     quiet_option,
     standard_output,
+    tell_not_judged,
 )
 from crawler.config import load
-from crawler.crawl import analyse_crawl
+from crawler.crawl import analyse_crawl, audit_complaint, conditions
+from crawler.errors import StorageError
 from crawler.faces import audit as audit_told
 from crawler.faces import wording
 from crawler.store import audit as store_audit
 from crawler.store import queries
+from crawler.store.audit import Audit, all_findings
+from crawler.store.database import Connection
 
 AUDIT_EXAMPLES = """\b
 Examples:
@@ -31,6 +38,7 @@ Examples:
   crawler audit title_missing --db data/example.db
   crawler audit title_missing --csv > titles.csv
   crawler audit --since 3
+  crawler audit --fail-on broken_links,severity=error --junit audit.xml --sarif audit.sarif
 """
 
 
@@ -53,17 +61,78 @@ def analyse_again(
 @cli.command(name="audit", epilog=AUDIT_EXAMPLES)
 @click.argument("check", required=False)
 @db_option("The database.  [default: the one in data/ that was written last]")
-@click.option("--since", type=int, metavar="RUN", help="Call new what began after this run.")
+@click.option(
+    "--since",
+    type=int,
+    metavar="RUN",
+    help="The baseline: new is what began after this run, and nothing else counts for --fail-on "
+    "and --junit.",
+)
+@fail_on_option
+@click.option("--junit", type=click.Path(path_type=Path), help="Write JUnit XML to this file, too.")
+@click.option("--sarif", type=click.Path(path_type=Path), help="Write SARIF 2.1.0 to it, too.")
 @form_options
-def show_audit(check: str | None, db: Path | None, since: int | None, **shape: Any) -> None:
-    """Tell what is wrong with a site, by group; with a CHECK, its definition, SQL and findings."""
+def show_audit(
+    check: str | None,
+    db: Path | None,
+    since: int | None,
+    fail_on: Sequence[str],
+    junit: Path | None,
+    sarif: Path | None,
+    **shape: Any,
+) -> None:
+    """Tell what is wrong with a site, by group; with a CHECK, its definition, SQL and findings.
+
+    Files and conditions are always of the whole audit.
+    """
+    asked = conditions(fail_on)
     path = db or newest()
-    with queries.reading(path) as connection, standard_output():
-        if check is None:
-            told = audit_told.lines(store_audit.audit(connection, since=since))
-            click.echo("\n".join(map(wording.plain, told)))
-            return
-        about = store_audit.definition(connection, check)
-        if shape["form"] is None:
-            click.echo("\n".join(map(wording.plain, audit_told.definition_lines(about))))
-        show(store_audit.findings(connection, check, since=since or 0), **shape)
+    with queries.reading(path) as connection:
+        audit = store_audit.audit(connection, since=since)
+        with standard_output():
+            _tell(connection, audit, check, **shape)
+        if junit is not None or sarif is not None:
+            _write_files(connection, audit, junit=junit, sarif=sarif)
+    tell_not_judged(asked, audit)
+    if (wrong := audit_complaint(audit, asked)) is not None:
+        raise wrong
+
+
+def _tell(connection: Connection, audit: Audit, check: str | None, **shape: Any) -> None:
+    if check is None:
+        click.echo("\n".join(map(wording.plain, audit_told.lines(audit))))
+        return
+    about = store_audit.definition(connection, check)
+    if shape["form"] is None:
+        click.echo("\n".join(map(wording.plain, audit_told.definition_lines(about))))
+    since = audit.since if audit.baseline else 0
+    show(store_audit.findings(connection, check, since=since), **shape)
+
+
+def _write_files(
+    connection: Connection, audit: Audit, *, junit: Path | None, sarif: Path | None
+) -> None:
+    from crawler.faces import junit as in_junit  # on the way to a crawl nobody needs them
+    from crawler.faces import sarif as in_sarif
+
+    if junit is not None:
+        _write(junit, partial(in_junit.write, audit, all_findings(connection)))
+    if sarif is not None:
+        _write(sarif, partial(in_sarif.write, audit, all_findings(connection)))
+
+
+def _write(path: Path, write: Callable[[BinaryIO], None]) -> None:
+    """Write a file under another name and rename it: who reads it sees all of it or the old one.
+
+    Raises StorageError.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        try:
+            with beside.open("xb") as out:
+                write(out)
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be written: {error.strerror}") from None

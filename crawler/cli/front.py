@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
@@ -19,7 +19,9 @@ from crawler.faces import progress, wording
 from crawler.faces.progress import Face
 from crawler.faces.screen import Screen, Stream
 from crawler.plain import log_plainly
+from crawler.policy.conditions import not_judged
 from crawler.store import database, queries
+from crawler.store.audit import Audit
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 DATA = database.DATA
@@ -103,6 +105,14 @@ def db_option(help: str) -> Callable[[Command], Command]:
 
 
 quiet_option = click.option("--quiet", is_flag=True, help="Show nothing but errors.")
+fail_on_option = click.option(
+    "--fail-on",
+    multiple=True,
+    metavar="CONDITION,...",
+    help="End with exit code 4 when one is met: unfinished (URLs are left to fetch), the name of a "
+    "check, severity=error (or warning, note: that or worse), new (errors and warnings that began "
+    "since the run before).",
+)
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Write a JSON object a second to the standard output."
 )
@@ -148,3 +158,9 @@ def face_for(*, quiet: bool, as_json: bool) -> Face:
     if as_json:
         return progress.JsonLines(Stream(1), people, only_the_end=quiet)
     return progress.LivePanel(people) if people.is_terminal else progress.PlainLines(people)
+
+
+def tell_not_judged(fail_on: Sequence[str], audit: Audit) -> None:
+    """A condition whose check could not be made is not met, and not silently so."""
+    for name, reason in not_judged(fail_on, audit.checks):
+        complain(f"--fail-on {name}: could not be judged: {wording.plain(reason)}")

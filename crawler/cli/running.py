@@ -26,12 +26,14 @@ from crawler.cli.front import (
     cli,
     db_option,
     face_for,
+    fail_on_option,
     json_option,
     quiet_option,
     standard_output,
+    tell_not_judged,
 )
 from crawler.config import AUTHORITIES, Setting, load
-from crawler.crawl import CONDITIONS, Crawl, Plan, analyse_crawl, complaint
+from crawler.crawl import Crawl, Plan, analyse_crawl, complaint, conditions
 from crawler.errors import Interrupted, UsageError
 from crawler.faces import summary
 from crawler.faces.log import told_by
@@ -39,9 +41,12 @@ from crawler.faces.progress import Face
 from crawler.loader import STDIN, default_database, read_seeds, refuse_to_mix
 from crawler.policy import urls
 from crawler.policy.agent import PRODUCT, robots_token
+from crawler.policy.conditions import need_checks
 from crawler.policy.seeds import Seed, read_line
 from crawler.policy.urls import UrlRules
+from crawler.store import audit as store_audit
 from crawler.store import queries
+from crawler.store.audit import Audit
 
 MOST_SIGNALS = 2
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -169,12 +174,7 @@ def setting_option(*names: str, help: str, **kinds: Any) -> Callable[[Command], 
     flag_value=False,
     help="Leave facts, graph and checks to crawler analyse.",
 )
-@click.option(
-    "--fail-on",
-    multiple=True,
-    type=click.Choice(CONDITIONS),
-    help="End with exit code 4 when URLs are left to fetch (unfinished).",
-)
+@fail_on_option
 @quiet_option
 @json_option
 @click.pass_context
@@ -198,6 +198,10 @@ def crawl(
     config = load(config_file, overrides, _settings(context, flags))
     if config.fetch.verify_tls and (authorities := os.environ.get(AUTHORITIES)):
         _check_authorities(authorities)
+    asked = conditions(fail_on)
+    if not config.audit.analyse and (without := need_checks(asked)):
+        why = "needs the analysis; leave out --no-analyse (audit.analyse = false)"
+        raise UsageError(f"--fail-on: {without[0]} {why}")
     face = face_for(quiet=quiet, as_json=as_json)
     if STDIN in sources and os.isatty(0):
         face.say("Reading addresses from standard input, one a line; Ctrl-D ends them")
@@ -214,7 +218,7 @@ def crawl(
         seeds = _with_warning(seeds, config.scope.allow_private, face)
     if (token := robots_token(config.fetch)) != PRODUCT:
         face.say(f"Sites' wishes for robots are kept that are addressed to {token} or to all")
-    return _crawl(Plan(config, path, seeds, " ".join(sources)), face, fail_on=fail_on)
+    return _crawl(Plan(config, path, seeds, " ".join(sources)), face, fail_on=asked)
 
 
 def _with_warning(seeds: Iterator[Seed], own: Collection[str], face: Face) -> Iterator[Seed]:
@@ -302,10 +306,20 @@ def _crawl(plan: Plan, face: Face, *, fail_on: Sequence[str] = ()) -> int:
         face.end(partial(summary.of_run, connection, plan.path))
     if ended.outcome.state == "interrupted":
         return Interrupted.exit_code
-    wrong = complaint(ended, fail_on=fail_on)
+    wrong = complaint(ended, fail_on=fail_on, audit=_audit(plan.path, fail_on))
     if wrong is not None:
         raise wrong
     return 0
+
+
+def _audit(path: Path, fail_on: Sequence[str]) -> Audit | None:
+    """The audit, where a condition asks for it; what could not be judged is told."""
+    if not need_checks(fail_on):
+        return None
+    with queries.reading(path) as connection:
+        audit = store_audit.audit(connection)
+    tell_not_judged(fail_on, audit)
+    return audit
 
 
 @contextmanager

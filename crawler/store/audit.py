@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -46,10 +46,19 @@ _FOUND: Final = """
     WHERE check_name = ? AND state <> 'fixed' AND since_run_id > ?
     ORDER BY CASE state WHEN 'new' THEN 0 ELSE 1 END, url, item
 """
+_ALL: Final = """
+    SELECT findings.check_name, urls.url, findings.item, findings.evidence, findings.since_run_id
+    FROM findings
+    JOIN checks ON checks.name = findings.check_name
+    JOIN urls ON urls.id = findings.url_id
+    WHERE findings.fixed_run_id IS NULL
+    ORDER BY checks.position, urls.url, findings.item
+"""
+_QUEUED: Final = "SELECT count(*) FROM urls WHERE state = 'queued'"
 _DOUBTS: Final = (
     (
         "URLs are left to fetch: what they hold and link to is not known",
-        "SELECT count(*) FROM urls WHERE state = 'queued'",
+        _QUEUED,
     ),
     (
         "pages were cut or parsed in part: some of their facts and links are missing",
@@ -90,9 +99,10 @@ class Judged(msgspec.Struct, frozen=True):
 
 
 class Audit(msgspec.Struct, frozen=True):
-    """An audit. since: the run after which findings are new. scores: 0 to 100, by group.
+    """An audit. since: the run after which findings are new; baseline: somebody named it.
 
-    doubts: how many of what there is, and what that keeps the audit from knowing.
+    scores: 0 to 100, by group. queued: URLs left to fetch. doubts: how many of what there is, and
+    what that keeps the audit from knowing.
     """
 
     run_id: int
@@ -101,12 +111,29 @@ class Audit(msgspec.Struct, frozen=True):
     checks: Sequence[Judged]
     scores: dict[str, int]
     doubts: Sequence[tuple[int, str]]
+    baseline: bool
+    queued: int
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What a check found on a page. evidence: JSON. since_run: the run in which it began."""
+
+    check: str
+    url: str
+    item: str
+    evidence: str
+    since_run: int
 
 
 def audit(connection: Connection, *, since: int | None = None) -> Audit:
-    """The last audit of a file. Raises UsageError where there is none."""
+    """The last audit of a file. Raises UsageError where there is none, or no run to compare with.
+
+    since: what began after this run is new; the run before the last one where nothing is said.
+    """
     run_id = _last_run(connection)
-    since = run_id - 1 if since is None else since
+    if since is not None and not 0 < since <= run_id:
+        raise UsageError(f"--since {since}: there is no such run; the last one is {run_id}")
+    baseline, since = since is not None, run_id - 1 if since is None else since
     rows = connection.execute(_CHECKS, {"run": run_id, "since": since}).fetchall()
     checks = [Judged(*row) for row in rows]
     (pages,) = connection.execute("SELECT count(*) FROM good_pages").fetchone()
@@ -117,7 +144,13 @@ def audit(connection: Connection, *, since: int | None = None) -> Audit:
     }
     counted = [(connection.execute(sql).fetchone()[0], said) for said, sql in _DOUBTS]
     doubts = [(count, said) for count, said in counted if count]
-    return Audit(run_id, since, pages, checks, scores, doubts)
+    (queued,) = connection.execute(_QUEUED).fetchone()
+    return Audit(run_id, since, pages, checks, scores, doubts, baseline, queued)
+
+
+def all_findings(connection: Connection) -> Iterator[Finding]:
+    """What all checks found and nobody has mended, check by check."""
+    return (Finding(*row) for row in connection.execute(_ALL))
 
 
 def _last_run(connection: Connection) -> int:
