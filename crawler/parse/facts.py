@@ -26,7 +26,7 @@ from crawler.parse.signature import signature_of
 from crawler.parse.structured_data import StructuredData
 from crawler.parse.text import HIDDEN, fold
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Of what is read here; facts of an older one are read again."""
 MAX_TEXT: Final = 1000
 _MAX_IDS: Final = 256 * 1024
@@ -130,6 +130,8 @@ class _Look:
         text = element.text
         self._main.start(tag, element, text)
         self._links.in_main = self._main.in_main > 0
+        if tag == "a":
+            self._open_anchor(element)
         if text:
             self._text(text)
         noted = _STARTS.get(tag)
@@ -137,12 +139,14 @@ class _Look:
             noted(self, tag, element)
         if tag in HANDLERS:
             self._lead(tag, element)
-        elif tag == "a":
-            href = element.get("href", element.get("xlink:href"))
-            first = len(self._survey.texts)
-            if href is not None:
-                self._survey.add("a", href)
-            self._links.open_anchor(element, first if href is not None else -1)
+
+    def _open_anchor(self, element: etree._Element) -> None:
+        """Before its text, which is what names it."""
+        href = element.get("href", element.get("xlink:href"))
+        first = len(self._survey.texts)
+        if href is not None:
+            self._survey.add("a", href)
+        self._links.open_anchor(element, first if href is not None else -1)
 
     def _end(self, tag: str, element: etree._Element) -> None:
         if tag == "template":

@@ -198,4 +198,6 @@ def _flags_of(href: str) -> tuple[str, ...]:
         flags += ("spaces",)
     if href.strip().startswith("//"):
         flags += ("protocol_relative",)
+    elif href.strip().startswith("\\\\"):
+        flags += ("unc",)
     return flags

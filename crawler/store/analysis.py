@@ -106,7 +106,7 @@ LINK_FACTS: Final[Mapping[str, Column]] = {
         "TEXT",
         "by spaces: blank (new window without noopener), unnamed, image (all it holds), "
         "alt_empty, spaces, protocol_relative, relative (canonical, alternate, next, prev), "
-        "outside_head, integrity, first_image, session (an identifier of one was taken out)",
+        "outside_head, integrity, first_image, unc, session (an identifier of one was taken out)",
     ),
 }
 

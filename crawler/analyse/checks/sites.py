@@ -1,0 +1,42 @@
+"""What belongs to the site that was crawled, and where is what concerns all of it filed?
+
+Pieces of SQL that several groups of checks are made of.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+EXTERNAL: Final = """(
+    target.reason = 'scope'
+    OR target.kind = 'check' AND target.host_id NOT IN (
+        SELECT host_id FROM pages WHERE host_id IS NOT NULL
+    )
+    OR target.host_id NOT IN (
+        SELECT id
+        FROM hosts
+        WHERE registered_domain IN (
+            SELECT hosts.registered_domain
+            FROM pages
+            JOIN hosts ON hosts.id = pages.host_id
+        )
+    )
+)"""
+"""A URL called ``target`` belongs to another site."""
+INTERNAL: Final = f"(target.host_id IS NOT NULL AND NOT coalesce({EXTERNAL}, 0))"
+"""It belongs to the site that was crawled; what is no address of the web is neither."""
+FRONTS: Final = """
+    fronts AS MATERIALIZED (
+        SELECT host_id, id
+        FROM (
+            SELECT host_id, id, row_number() OVER (
+                PARTITION BY host_id
+                ORDER BY depth, length(url), id
+            ) AS place
+            FROM pages
+            WHERE status = 200
+        )
+        WHERE place = 1
+    )
+"""
+"""The page of each host where what concerns all of it is filed: the one nearest to a seed."""
