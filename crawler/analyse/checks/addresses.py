@@ -115,24 +115,27 @@ def _tracking_parameters(connection: Connection, _limits: Limits) -> Iterator[Fo
 
 
 _SESSION_LINKS: Final = """
-    SELECT pages.id, target.url, link_facts.href
+    SELECT pages.id, count(*), min(link_facts.href), min(target.url)
     FROM link_facts
     JOIN good_pages AS pages ON pages.body_id = link_facts.body_id
     JOIN links ON links.source_id = pages.id AND links.position = link_facts.position
     JOIN urls AS target ON target.id = links.target_id
     WHERE ' ' || link_facts.flags || ' ' LIKE '% session %' AND target.kind = 'page'
-    ORDER BY pages.id, links.position
+    GROUP BY pages.id
+    ORDER BY pages.id
 """
 
 
 def _session_ids(connection: Connection, _limits: Limits) -> Iterator[Found]:
     """In links, where the crawl takes out what it knows for one, and in addresses of pages."""
-    for url_id, target, href in connection.execute(_SESSION_LINKS):
-        yield url_id, target, {"href": href}
+    in_links = {url_id: told for url_id, *told in connection.execute(_SESSION_LINKS)}
     for url_id, url in connection.execute("SELECT id, url FROM good_pages ORDER BY id"):
+        links, href, target = in_links.get(url_id, (0, None, None))
         found = _SESSION.search(url)
-        if found:
-            yield url_id, "", {"parameter": found[1]}
+        if links or found:
+            yield url_id, "", {
+                "parameter": found and found[1], "links": links, "href": href, "leads_to": target
+            }  # fmt: skip
 
 
 def _variants(key: Callable[[str], Hashable], *, same_text: bool = False) -> Finder:

@@ -12,6 +12,7 @@ from statistics import median
 from typing import Final
 
 from crawler.analyse.check import Check, Found, Limits
+from crawler.analyse.checks import labels
 from crawler.store.database import Connection
 
 _TIMES: Final = """
@@ -71,21 +72,6 @@ def _beside_each(answers: Sequence[tuple[float, float, float]]) -> list[int]:
     ends = sorted(start + total for start, total, _ in answers)
     return [bisect_right(starts, start) - bisect_right(ends, start) - 1 for start in starts]
 
-
-_SENT: Final = """
-    WITH sent AS (
-        SELECT pages.id, pages.url, visits.status, visits.content_type, visits.headers,
-            visits.body_bytes, visits.kind, visits.truncated, visits.method
-        FROM pages
-        JOIN visits ON visits.id = (
-            SELECT max(id)
-            FROM visits
-            WHERE url_id = pages.id AND kind = 'page' AND headers IS NOT NULL
-        )
-        WHERE pages.status BETWEEN 200 AND 299
-    )
-"""
-"""Pages with the last answer to each that had headers; a 304 has none."""
 
 _CHECKED: Final = """
     WITH own AS MATERIALIZED (
@@ -286,31 +272,7 @@ CHECKS: Final = (
         limits={"seconds": 86_400},
         needs=("assets",),
     ),
-    Check(
-        name="content_type_wrong",
-        severity="warning",
-        definition="an answer is labelled as another type than its bytes are, as none, or as what"
-        " is no type",
-        sql=f"""{_SENT},
-            labelled AS (
-                SELECT id, content_type, body_bytes,
-                    CASE
-                        WHEN json_type(headers, '$."content-type"') = 'array'
-                            THEN json_extract(headers, '$."content-type"[#-1]')
-                        ELSE json_extract(headers, '$."content-type"')
-                    END AS declared
-                FROM sent
-            )
-            SELECT id AS url_id, declared, content_type AS found
-            FROM labelled
-            WHERE body_bytes > 0
-                AND content_type IS NOT NULL
-                AND coalesce(
-                    lower(trim(substr(declared, 1, instr(declared || ';', ';') - 1))), ''
-                ) <> content_type
-        """,
-        needs=("headers",),
-    ),
+    *labels.CHECKS,
     Check(
         name="truncated_answers",
         severity="error",

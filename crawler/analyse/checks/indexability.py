@@ -200,18 +200,7 @@ _CONFLICTS: Final = """
     WHERE in_sitemap OR inlinks >= :inlinks OR hreflang_member
 """
 
-_ASSETS: Final = """
-    WITH named AS MATERIALIZED (
-        SELECT DISTINCT target_id
-        FROM links
-        WHERE kind IN ('script', 'stylesheet', 'img', 'srcset')
-    )
-    SELECT urls.id, urls.url, urls.origin_id
-    FROM named
-    JOIN urls ON urls.id = named.target_id
-    WHERE urls.origin_id IS NOT NULL
-    ORDER BY urls.id
-"""
+_URLS: Final = "SELECT id, url, origin_id FROM urls WHERE origin_id IS NOT NULL ORDER BY id"
 _USERS: Final = """
     SELECT links.source_id, links.kind
     FROM links
@@ -224,7 +213,8 @@ _USERS: Final = """
 def _blocked_assets(connection: Connection, _limits: Limits) -> Iterator[Found]:
     """By the rules that hold for this crawler, of the hosts whose robots.txt it has read."""
     rules = _rules(connection)
-    for asset_id, url, origin_id in connection.execute(_ASSETS).fetchall():
+    urls = connection.execute(_URLS) if rules else ()
+    for asset_id, url, origin_id in urls:
         if origin_id not in rules:
             continue
         verdict = rules[origin_id].verdict(url)
@@ -234,11 +224,13 @@ def _blocked_assets(connection: Connection, _limits: Limits) -> Iterator[Found]:
 
 
 def _rules(connection: Connection) -> Mapping[int, robots.Rules]:
+    """Of the origins whose robots.txt has any."""
     sql = "SELECT id, robots_rules FROM origins WHERE robots_rules IS NOT NULL"
-    return {
+    read = {
         origin_id: robots.compiled(robots.unpacked(rules))
         for origin_id, rules in connection.execute(sql)
     }
+    return {origin_id: rules for origin_id, rules in read.items() if rules.count}
 
 
 CHECKS: Final = (

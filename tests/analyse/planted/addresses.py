@@ -58,9 +58,9 @@ def plant_queries(site: Site) -> None:
               spared=["url_tracking_parameters"])  # fmt: skip
     site.page("/names-unlinked", head="<link rel=next href='/unlinked?utm_source=letter'>")
     site.page("/of-java", body="<a href='/plain;jsessionid=1A2B3C'>plain</a>",
-              planted=[("url_session_ids", site.url("/plain"))])  # fmt: skip
+              planted=["url_session_ids"])  # fmt: skip
     site.page("/of-php", body="<a href='/plain?PHPSESSID=abc12'>plain</a>",
-              planted=[("url_session_ids", site.url("/plain"))])  # fmt: skip
+              planted=["url_session_ids"])  # fmt: skip
     site.page("/plain", spared=["url_session_ids"])
     _query(site, "/room?sid=a1b2", "url_session_ids")
     _query(site, "/seminar?sid=12", spared=["url_session_ids"])

@@ -301,6 +301,23 @@ def plant_delivery(site: Site) -> None:
     site.answer("/is-png", Answer(200, {"Content-Type": "text/html", **KEPT}, png),
                 planted=["content_type_wrong"])  # fmt: skip
     site.page("/nonsense", headers={"Content-Type": "html"}, planted=["content_type_wrong"])
+    page = b"<!-- a page --><!doctype html><html><title>A page</title>"
+    for path, kind, body in (
+        ("/is-html", "text/plain", page),
+        ("/no-picture", "image/png", page),
+        ("/is-pdf", "image/jpeg", b"%PDF-1.7 and so on"),
+        ("/unlabelled", "", b"Some text"),
+    ):
+        site.answer(path, Answer(200, {"Content-Type": kind, **KEPT}, body),
+                    planted=["content_type_wrong"])  # fmt: skip
+    for path, kind, body in (
+        ("/is-text", "text/plain", b"Write <html> first, then <body>"),
+        ("/jpg", "image/jpg", b"\xff\xd8\xff\xe0 and so on"),
+        ("/to-store", "application/octet-stream", b"%PDF-1.7 and so on"),
+        ("/docx", "application/vnd.openxmlformats-officedocument", b"PK\3\4 and so on"),
+    ):
+        site.answer(path, Answer(200, {"Content-Type": kind, **KEPT}, body),
+                    spared=["content_type_wrong"])  # fmt: skip
     site.page("/upper", headers={"Content-Type": "Text/HTML;charset=utf-8"},
               spared=["content_type_wrong"])  # fmt: skip
 
