@@ -36,6 +36,10 @@ NEEDS: Final[dict[str, tuple[str, str]]] = {
         "SELECT EXISTS (SELECT 1 FROM sitemap_entries)",
         "no sitemap was read",
     ),
+    "sitemaps_asked": (
+        "SELECT EXISTS (SELECT 1 FROM visits WHERE kind = 'sitemap')",
+        "no sitemap was asked for (robots.sitemaps)",
+    ),
     "robots": (
         "SELECT EXISTS (SELECT 1 FROM origins WHERE robots_fetched_at IS NOT NULL)",
         "no robots.txt was asked for",
