@@ -22,16 +22,18 @@ from crawler.parse.html import one_body
 from crawler.parse.link_facts import LinkNotes, names_itself
 from crawler.parse.main_text import MainText
 from crawler.parse.prose import count_sentences, count_syllables
+from crawler.parse.root_tags import read_root_tags
+from crawler.parse.secrets import find_secrets
 from crawler.parse.signature import signature_of
 from crawler.parse.structured_data import StructuredData
 from crawler.parse.text import HIDDEN, fold
 
-VERSION: Final = 4
+VERSION: Final = 5
 """Of what is read here; facts of an older one are read again."""
 MAX_TEXT: Final = 1000
 _MAX_IDS: Final = 256 * 1024
 _DECLARED: Final = re.compile(rb"<meta[^>]*?charset\s*=\s*[\"']?\s*([^\s\"'/>;]+)", re.IGNORECASE)
-_KEPT_METAS: Final = re.compile(r"robots|.*bot\b|og:|twitter:|article:|refresh|content-")
+_KEPT_METAS: Final = re.compile(r"robots|.*bot\b|og:|twitter:|article:|refresh|referrer|content-")
 _HEADINGS: Final = {f"h{level}": level for level in range(1, 7)}
 _SCRIPT_TYPES: Final = re.compile(r"(?:module|(?:text|application)/(?:x-)?(?:java|ecma|j)script|)")
 _BODY_RELS: Final = frozenset(
@@ -68,6 +70,9 @@ def read_facts(body: bytes, charset: str | None, *, max_links: int = 10_000) -> 
     facts = look.facts()
     declared = _DECLARED.search(body[:1024])
     facts.values["charset"] = declared and declared[1].decode("ascii", "replace").lower()
+    facts.values["secrets"] = find_secrets(data)
+    heads, bodies, text_first = read_root_tags(data)
+    facts.values |= {"heads": heads, "bodies": bodies, "text_first": int(text_first)}
     return facts
 
 
@@ -338,6 +343,7 @@ class _Look:
                 "robots": ", ".join(self._robots)[:MAX_TEXT] or None,
                 "canonical_values": len(self._canonicals),
                 "outline": "".join(map(str, levels)),
+                "anchors": sum(map(self._survey.kinds.count, ("a", "area"))),
                 "h1s": levels.count(1),
                 "h2s": levels.count(2),
                 "headings_empty": sum(not text and not alt for text, alt in shown),

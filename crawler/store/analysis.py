@@ -73,6 +73,11 @@ FACTS: Final[Mapping[str, Column]] = {
     "signature": ("BLOB", "MinHash of the main text: 128 numbers of 32 bits"),
     "sentences": ("INTEGER", "sentences of the main text: ends of sentences before a space"),
     "syllables": ("INTEGER", "groups of vowels in the main text, at least one a word"),
+    "heads": ("INTEGER", "how often the source begins a head"),
+    "bodies": ("INTEGER", "how often the source begins a body"),
+    "text_first": ("INTEGER", "1: text stands before the html element"),
+    "anchors": ("INTEGER", "a and area that lead somewhere"),
+    "secrets": ("TEXT", "keys that nobody should see: whose, with their beginnings, by spaces"),
 }
 
 HEADINGS: Final[Mapping[str, Column]] = {

@@ -12,6 +12,7 @@ from crawler.parse._scan_py import _html_parser
 from crawler.parse.facts import _Look, read_facts
 from crawler.parse.head import read_head
 from crawler.parse.html import one_body
+from crawler.parse.root_tags import read_root_tags
 from crawler.parse.scan import scan
 
 MAX_LINKS = 1000
@@ -79,3 +80,36 @@ def test_counts_are_those_of_a_browsers_tree(pieces: list[str]) -> None:
     values = read_facts(source.encode(), "utf-8").values
     for column, selector in (("titles", "title"), ("h1s", "h1"), ("h2s", "h2")):
         assert values[column] == len(tree.css(selector))
+
+
+@pytest.mark.parametrize(
+    ("source", "unnamed"),
+    [
+        ("<a href=/>text</a>", 0),
+        ("<a href=/><b>text</b></a>", 0),
+        ("<a href=/></a>text", 1),
+        ("<p>text<a href=/> </a>", 1),
+        ("<a href=/><img alt=text></a>", 0),
+    ],
+)
+def test_a_link_is_named_by_the_text_within_it(source: str, unnamed: int) -> None:
+    assert read_facts(source.encode(), "utf-8").values["names_missing"] == unnamed
+
+
+@pytest.mark.parametrize(
+    ("source", "tags"),
+    [
+        ("<html><head></head><body></body></html>", (1, 1, False)),
+        ("<header></header>", (0, 0, False)),
+        ("<head/><BODY\nclass=a><body>", (1, 2, False)),
+        ("<head><script>'<head><body>'</script><body>", (1, 1, False)),
+        ("<head><!-- <head> --><body><p title='<body>'>", (1, 1, False)),
+        ("<head><textarea><body></textarea><body>", (1, 1, False)),
+        ("text<html><head><body>", (1, 1, True)),
+        ("\ufeff <!doctype html> <!-- text -->\n<html><head><body>", (1, 1, False)),
+    ],
+)
+def test_outermost_elements_are_counted_as_they_are_written(
+    source: str, tags: tuple[int, int, bool]
+) -> None:
+    assert read_root_tags(source.encode()) == tags
