@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Iterator
 from typing import Final
 
 from crawler.analyse.check import Check, Finder, Found, Limits
+from crawler.analyse.checks.tracking import is_tracked
 from crawler.store.database import Connection
 
 _PARTS: Final = """
@@ -32,11 +33,6 @@ _SESSION: Final = re.compile(
     re.IGNORECASE,
 )
 """Identifiers of sessions; of a mere number nobody knows whether it is not a story's."""
-_TRACKING: Final = (
-    *("gclid", "gbraid", "wbraid", "fbclid", "msclkid", "yclid", "_ga", "_gl"),
-    *("mc_cid", "mc_eid"),
-)
-
 Part = tuple[str, str, str]
 """Scheme, host and port; path; query."""
 
@@ -95,23 +91,6 @@ def _duplicate_parameters(connection: Connection, _limits: Limits) -> Iterator[F
 def _is_list(key: str) -> bool:
     """Does a key say that it comes several times? So write PHP and its kin."""
     return key.lower().endswith(("[]", "%5b%5d"))
-
-
-def _tracking_parameters(connection: Connection, _limits: Limits) -> Iterator[Found]:
-    sql = """
-        SELECT pages.id, pages.url, pages.inlinks, found_on.url
-        FROM pages
-        JOIN urls ON urls.id = pages.id
-        LEFT JOIN urls AS found_on ON found_on.id = urls.found_on_id
-        WHERE pages.url LIKE '%?%' AND pages.inlinks > 0
-        ORDER BY pages.id
-    """
-    for url_id, url, inlinks, found_on in connection.execute(sql):
-        keys = [key.lower() for key, _, _ in _keys(_split(url)[2])]
-        found = [key for key in keys if key in _TRACKING or key.startswith("utm_")]
-        if found:
-            evidence = {"parameters": " ".join(found), "inlinks": inlinks, "found_on": found_on}
-            yield url_id, "", evidence
 
 
 _SESSION_LINKS: Final = """
@@ -264,7 +243,14 @@ _WRITING: Final = (
         name="url_tracking_parameters",
         severity="note",
         definition="pages link to an address with parameters of campaigns (utm_*, gclid ...)",
-        find=_tracking_parameters,
+        sql=f"""
+            SELECT pages.id AS url_id, substr(pages.url, instr(pages.url, '?') + 1) AS query,
+                pages.inlinks, found_on.url AS found_on
+            FROM pages
+            JOIN urls ON urls.id = pages.id
+            LEFT JOIN urls AS found_on ON found_on.id = urls.found_on_id
+            WHERE pages.inlinks > 0 AND {is_tracked("pages.url")}
+        """,
     ),
     Check(
         name="url_session_ids",

@@ -13,6 +13,7 @@ from typing import Final
 
 from crawler.analyse.check import Check, Found, Limits
 from crawler.analyse.checks import labels
+from crawler.analyse.checks.sites import FRONTS
 from crawler.store.database import Connection
 
 _TIMES: Final = """
@@ -26,19 +27,6 @@ _TIMES: Final = """
         AND visits.total_ms IS NOT NULL
     ORDER BY urls.host_id, visits.started_at, visits.id
 """
-_FRONTS: Final = """
-    SELECT host_id, coalesce(
-        min(
-            CASE
-                WHEN url LIKE '%/' AND length(url) - length(replace(url, '/', '')) = 3 THEN id
-            END
-        ),
-        min(id)
-    )
-    FROM pages
-    GROUP BY host_id
-"""
-"""The front page of each host, or the first page that was seen of it."""
 _NEARLY: Final = 0.8
 """Of the most that were on their way at once: as good as that."""
 
@@ -46,7 +34,7 @@ _NEARLY: Final = 0.8
 def _slow_under_load(connection: Connection, limits: Limits) -> Iterator[Found]:
     """Hosts of which the slowest answers, while most was asked of them at once, took longer than
     the usual one of those that were asked for alone."""
-    fronts = dict(connection.execute(_FRONTS))
+    fronts = dict(connection.execute(f"WITH {FRONTS} SELECT host_id, id FROM fronts"))
     for host_id, rows in groupby(connection.execute(_TIMES), key=itemgetter(0)):
         answers = [(_ms(started), total, ttfb) for _, started, total, ttfb in rows]
         beside = _beside_each(answers)
