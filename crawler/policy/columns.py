@@ -37,7 +37,11 @@ MOSTLY: Final = 0.8
 _ADDRESS = re.compile(r"https?://\S+", re.IGNORECASE)
 _WORDS = re.compile(r"(?=[^\W\d_])(?:(?=[^a-z])|(?=.* ))[^/?&=#%]+")
 """What begins with a letter, a capital or followed by a space, and has nothing of an address."""
-_HOST = re.compile(r"(?:[\w-]+\.)+[a-z][\w-]*(?::\d+)?(?:/\S*)?", re.IGNORECASE)
+_HOST = re.compile(
+    r"(?:(?:[\w-]+\.)+[a-z][\w-]*(?::\d+)?|(?:\d{1,3}\.){3}\d{1,3}(?::\d+|(?=/)))(?:/\S*)?",
+    re.IGNORECASE,
+)
+"""A name, or an IPv4 address with a port or a path: alone it may be a version or a date."""
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -63,7 +67,9 @@ def table(name: str, lines: Sequence[str]) -> Table | None:
     shown = list(joined(lines))
     ending = PurePath(name).suffix.lower()
     split = {mark: [cells(line, mark) for line in shown] for mark in TABLES.get(ending, DELIMITERS)}
-    delimiter = max(split, key=lambda mark: _agreeing(split[mark]))
+    delimiter = max(
+        split, key=lambda mark: (_column(split[mark]) is not None, _agreeing(split[mark]))
+    )
     rows = split[delimiter]
     column = _column(rows)
     if column is None or not (ending in TABLES or _is_table(shown, rows, delimiter)):
@@ -105,15 +111,18 @@ def _cell(row: Sequence[str], at: int) -> str:
 
 
 def _column(rows: Sequence[Sequence[str]]) -> int | None:
-    """The column with most addresses; of several that are full of them, the one that is called so,
-    or else the first."""
+    """The column with most addresses, or where none is full of them, one with nothing else: not
+    everybody has a site. Of several the one that is called so, or else the first."""
     body = rows[1:] if len(rows) > 1 else rows
     if not body:
         return None
     whole = Counter(at for row in body for at, cell in enumerate(row) if _ADDRESS.fullmatch(cell))
     bare = Counter(at for row in body for at, cell in enumerate(row) if _HOST.fullmatch(cell))
-    for counts in (whole, bare):
-        full = [at for at in sorted(counts) if counts[at] >= MOSTLY * len(body)]
+    either = whole + bare
+    filled = Counter(at for row in body for at, cell in enumerate(row) if cell)
+    every = Counter(dict.fromkeys(filled, len(body)))
+    for counts, of in ((whole, every), (bare, every), (either, filled)):
+        full = [at for at in sorted(counts) if counts[at] >= MOSTLY * of[at]]
         if full:
             return min(full, key=lambda at: _rank(_cell(rows[0], at)))
     return None

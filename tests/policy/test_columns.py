@@ -47,6 +47,18 @@ TABLES = [
         (",", 1, "url"),
     ),
     ("p.csv", ["# made by hand", "", "url,name", "http://h.test/,H"], (",", 0, "url")),
+    # not everybody has a site, and a note may name one
+    ("p.csv", ["n,site", "1,http://h.test/", "2,", "3,", "4,http://i.test/"], (",", 1, "site")),
+    (
+        "p.csv",
+        ["site,note", "h.test,", "i.test,see http://j.test/", "k.test,http://j.test/"],
+        (",", 0, "site"),
+    ),
+    # a comma in one cell is no delimiter
+    ("p.csv", ["id;site;n", "1;http://h.test/;x", "2;http://i.test/;z, w"], (";", 1, "site")),
+    ("p.csv", ["name,url", "A,127.0.0.1:8000", "B,127.0.0.2/b"], (",", 1, "url")),
+    # a version is no address
+    ("p.csv", ["v,url", "1.2.3.4,h.test", "1.2.3.5,i.test"], (",", 1, "url")),
     # most rows are enough
     ("p.csv", ["url,n", *["http://h.test/,1"] * 9, "none,1"], (",", 0, "url")),
 ]
