@@ -9,9 +9,11 @@ from crawler.analyse.checks.broken import LOST
 
 CHAINS: Final = """
     WITH RECURSIVE hops AS MATERIALIZED (
-        SELECT visits.url_id, visits.redirect_to_id AS next_id, visits.status, urls.hops
+        SELECT visits.url_id, visits.redirect_to_id AS next_id, visits.status, urls.hops,
+            target.url AS next_url
         FROM visits
         JOIN urls ON urls.id = visits.url_id
+        JOIN urls AS target ON target.id = visits.redirect_to_id
         WHERE visits.redirect_to_id IS NOT NULL
             AND visits.kind = 'page'
             AND urls.kind = 'page'
@@ -22,31 +24,33 @@ CHAINS: Final = """
                 WHERE latest.url_id = visits.url_id AND latest.kind = 'page'
             )
     ),
-    chains(start_id, hops, url_id, loops, ids) AS (
-        SELECT url_id, 1, next_id, url_id = next_id, ' ' || url_id || ' ' || next_id || ' '
+    chains(start_id, hops, url_id, loops, ids, path) AS (
+        SELECT url_id, 1, next_id, url_id = next_id, ' ' || url_id || ' ' || next_id || ' ',
+            next_url
         FROM hops
         WHERE hops = 0 OR url_id NOT IN (SELECT next_id FROM hops)
         UNION ALL
         SELECT chains.start_id, chains.hops + 1, hops.next_id,
-            instr(chains.ids, ' ' || hops.next_id || ' ') > 0, chains.ids || hops.next_id || ' '
+            instr(chains.ids, ' ' || hops.next_id || ' ') > 0, chains.ids || hops.next_id || ' ',
+            chains.path || ' ' || hops.next_url
         FROM chains
         JOIN hops ON hops.url_id = chains.url_id
         WHERE chains.loops = 0 AND chains.hops < 32
     ),
     ends AS MATERIALIZED (
-        SELECT start_id, max(hops) AS hops, url_id AS end_id, loops
+        SELECT start_id, max(hops) AS hops, url_id AS end_id, loops, path
         FROM chains
         GROUP BY start_id
     )
 """
 """Chains of redirects from what is linked, or from what no redirect leads to; a chain that comes
-back to one of its own ends there and ``loops``."""
+back to one of its own ends there and ``loops``. path: the URLs behind the first, by spaces."""
 
 
 def _ending(condition: str, *, evidence: str = "") -> str:
     """Starts of chains whose end is so."""
     return f"""{CHAINS}
-        SELECT ends.start_id AS url_id, ends.hops, last.url AS ends_at, last.state,
+        SELECT ends.start_id AS url_id, ends.hops, ends.path, last.url AS ends_at, last.state,
             last.status, last.reason{evidence}
         FROM ends
         JOIN urls AS start ON start.id = ends.start_id
