@@ -10,12 +10,10 @@ from urllib.parse import urlsplit
 
 from crawler.analyse.check import Check, Found, Limits
 from crawler.analyse.checks.phrases import (
-    EVERYTHING,
-    MOJIBAKE,
-    NOT_FOUND,
     NOT_FOUND_TITLE,
-    PLACEHOLDER,
-    TODO,
+    mojibake,
+    placeholder,
+    says_not_found,
 )
 from crawler.store.database import Connection
 
@@ -23,6 +21,12 @@ _TEXTS: Final = """
     SELECT indexable_pages.id, coalesce(title, ''), coalesce(lang, ''), texts.text
     FROM indexable_pages
     JOIN texts ON texts.body_id = indexable_pages.body_id
+    ORDER BY indexable_pages.id
+"""
+_BEGINNINGS: Final = """
+    SELECT indexable_pages.id, coalesce(title, ''), substr(coalesce(texts.text, ''), 1, :characters)
+    FROM indexable_pages
+    LEFT JOIN texts ON texts.body_id = indexable_pages.body_id
     ORDER BY indexable_pages.id
 """
 _WORDS: Final = """
@@ -57,29 +61,23 @@ _SEEN: Final = 80
 
 def _not_found(connection: Connection, limits: Limits) -> Iterator[Found]:
     """Pages that answer 200 and say that they are not there."""
-    for url_id, title, _, text in connection.execute(_TEXTS):
-        beginning = text[: int(limits["characters"])]
-        found = NOT_FOUND.search(title) or NOT_FOUND_TITLE.search(title)
-        found = found or NOT_FOUND.search(beginning)
-        if found:
-            yield url_id, "", {"says": found[0], "title": title}
+    for url_id, title, beginning in connection.execute(_BEGINNINGS, dict(limits)):
+        says = says_not_found(title) or says_not_found(beginning)
+        if says or NOT_FOUND_TITLE.search(title):
+            yield url_id, "", {"says": says or title, "title": title}
 
 
 def _placeholders(connection: Connection, _limits: Limits) -> Iterator[Found]:
     for url_id, title, lang, text in connection.execute(_TEXTS):
         whole = f"{title} {text}"
-        found = PLACEHOLDER.search(whole)
-        if found is None and "TODO" in whole and lang.lower().partition("-")[0] not in EVERYTHING:
-            found = TODO.search(whole)
-        if found:
-            yield url_id, "", {"says": whole[found.start() :][:_SEEN]}
+        at = placeholder(whole, lang)
+        if at is not None:
+            yield url_id, "", {"says": whole[at:][:_SEEN]}
 
 
 def _mojibake(connection: Connection, limits: Limits) -> Iterator[Found]:
     for url_id, _, _, text in connection.execute(_TEXTS):
-        if text.isascii():
-            continue
-        found = [match[0] for match in MOJIBAKE.finditer(text)]
+        found = mojibake(text)
         if len(found) >= limits["characters"]:
             yield url_id, "", {"characters": len(found), "such_as": found[:5]}
 
@@ -266,7 +264,6 @@ CHECKS: Final = (
         definition="a page answers 200 and says that it was not found",
         find=_not_found,
         limits={"characters": 500},
-        needs=("texts",),
     ),
     Check(
         name="soft_404_site",

@@ -45,23 +45,29 @@ _NOT_FOUND: Final = (
     "\u30da\u30fc\u30b8\u304c(?:\u898b\u3064\u304b\u308a|\u307f\u3064\u304b\u308a)\u307e\u305b\u3093",
     "(?:\u9875\u9762|\u9801\u9762)(?:\u4e0d\u5b58\u5728|\u672a\u627e\u5230)",
 )
-NOT_FOUND: Final = re.compile("|".join(_NOT_FOUND), re.IGNORECASE)
-"""What pages say of themselves that are not there."""
+_FOUND: Final = re.compile("|".join(_NOT_FOUND), re.IGNORECASE)
+_OF_NOT_FOUND: Final = (
+    *("404", "not found", "be found", "exist", "no longer", "find ", "nicht", "introuvable"),
+    *("trouv\u00e9e", "encontrad", "non ", "niet ", "inte", "ikke", "finnes", "nie ", "nenalezena"),
+    *("nebyla", "\u043d\u0435 ", "\u30da\u30fc\u30b8", "\u9875\u9762", "\u9801\u9762"),
+)
+"""One of these stands in every text that `_FOUND` finds: to look for them takes a hundredth of the
+time."""
 
 NOT_FOUND_TITLE: Final = re.compile(r"^\W*(?:404|not found)\W*$", re.IGNORECASE)
 """A whole title; within a longer one, 404 may be a car."""
 
-PLACEHOLDER: Final = re.compile(
+_PLACEHOLDER: Final = re.compile(
     r"lorem ipsum|dolor sit amet|\[insert [^\]]{1,60}\]|\[(?:your|placeholder)[^\]]{0,40}\]",
     re.IGNORECASE,
 )
-"""What stands for a text that is to come."""
+_OF_PLACEHOLDERS: Final = ("lorem ipsum", "dolor sit amet", "[insert ", "[your", "[placeholder")
 
-TODO: Final = re.compile(r"\bTODO\b")
-EVERYTHING: Final = frozenset({"ast", "ca", "es", "ext", "gl", "pt", "an", "oc"})
+_TODO: Final = re.compile(r"\bTODO\b")
+_EVERYTHING: Final = frozenset({"ast", "ca", "es", "ext", "gl", "pt", "an", "oc"})
 """Languages in which TODO is a word as well: all."""
 
-MOJIBAKE: Final = re.compile(
+_MOJIBAKE: Final = re.compile(
     "\ufffd"
     "|[\u00c2\u00c3][\u0080-\u00bf\u20ac\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u0160"
     "\u2039\u0152\u017d\u2018\u2019\u201c\u201d\u2022\u2013\u2014\u02dc\u2122\u0161\u203a\u0153"
@@ -69,4 +75,31 @@ MOJIBAKE: Final = re.compile(
     "|\u00e2\u20ac[\u0080-\u00bf\u201c\u201d\u02dc\u2122\u0153\u00a6\u00a2\u2018\u2019]"
     "|[\u00d0\u00d1][\u0080-\u00bf\u2018\u2019\u20ac\u201a\u0192]"
 )
-"""U+FFFD, and letters that UTF-8 becomes when it is read as Windows-1252 or ISO 8859-1."""
+_OF_MOJIBAKE: Final = ("\ufffd", "\u00c3", "\u00c2", "\u00e2\u20ac", "\u00d0", "\u00d1")
+
+
+def says_not_found(text: str) -> str | None:
+    """What a text says of a page that is not there."""
+    lower = text.lower()
+    if not any(word in lower for word in _OF_NOT_FOUND):
+        return None
+    found = _FOUND.search(text)
+    return found[0] if found else None
+
+
+def placeholder(text: str, language: str) -> int | None:
+    """Where in a text something stands for what is to come."""
+    lower = text.lower()
+    found = None
+    if any(word in lower for word in _OF_PLACEHOLDERS):
+        found = _PLACEHOLDER.search(text)
+    if found is None and "TODO" in text and language.lower().partition("-")[0] not in _EVERYTHING:
+        found = _TODO.search(text)
+    return found.start() if found else None
+
+
+def mojibake(text: str) -> list[str]:
+    """U+FFFD, and letters that UTF-8 becomes when it is read as Windows-1252 or ISO 8859-1."""
+    if text.isascii() or not any(mark in text for mark in _OF_MOJIBAKE):
+        return []
+    return [match[0] for match in _MOJIBAKE.finditer(text)]
