@@ -48,6 +48,16 @@ NEEDS: Final[dict[str, tuple[str, str]]] = {
         "SELECT count(*) > 1 FROM runs",
         "there is no earlier run to compare with",
     ),
+    "earlier_crawl": (
+        "SELECT EXISTS (SELECT 1 FROM runs WHERE finish_reason = 'finished'"
+        " AND id < (SELECT max(id) FROM runs))",
+        "there is no earlier run that came to its end",
+    ),
+    "earlier_audit": (
+        "SELECT EXISTS (SELECT 1 FROM runs_checks WHERE judged = 1"
+        " AND run_id < (SELECT max(id) FROM runs))",
+        "no earlier run was audited",
+    ),
     "signatures": (
         "SELECT EXISTS (SELECT 1 FROM facts WHERE signature IS NOT NULL)",
         "no main text was long enough to be compared, or rensa is not installed",
@@ -57,6 +67,7 @@ NEEDS: Final[dict[str, tuple[str, str]]] = {
         "no language was detected; that needs py3langid",
     ),
     "rendered": ("SELECT 0", "pages were not rendered as a browser shows them"),
+    "history": ("SELECT 0", "it is kept of the last run alone, not run by run"),
     "probe": ("SELECT 0", "that takes a request of its own, which is never made"),
 }
 """By word: SQL that tells whether it is there, and what to say where it is not."""

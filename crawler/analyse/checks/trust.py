@@ -1,0 +1,113 @@
+"""How far can what a crawl says be trusted: what did it not see, and why?"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from crawler.analyse.check import Check
+
+_FRONTS: Final = """
+    fronts AS MATERIALIZED (
+        SELECT host_id, coalesce(
+            min(
+                CASE
+                    WHEN url LIKE '%/' AND length(url) - length(replace(url, '/', '')) = 3 THEN id
+                END
+            ),
+            min(id)
+        ) AS url_id
+        FROM urls
+        WHERE host_id IS NOT NULL AND kind = 'page' AND reason IS NOT 'scope'
+        GROUP BY host_id
+    )
+"""
+"""The front page of each host of the crawl, or the first URL that was seen of it."""
+
+CHECKS: Final = (
+    Check(
+        name="crawl_incomplete",
+        severity="warning",
+        definition="URLs of a host were not fetched, because they still wait, a limit was reached,"
+        " or the host fell silent: what an audit says of it is not all",
+        sql=f"""
+            WITH {_FRONTS},
+            unseen AS (
+                SELECT host_id,
+                    count(*) FILTER (WHERE state = 'queued') AS queued,
+                    count(*) FILTER (
+                        WHERE state = 'skipped' AND reason IN ('host_cap', 'domain_cap', 'depth')
+                    ) AS capped,
+                    count(*) FILTER (WHERE state = 'skipped' AND reason = 'host_blocked')
+                        AS blocked
+                FROM urls
+                WHERE kind = 'page'
+                    AND (
+                        state = 'queued'
+                        OR (
+                            state = 'skipped'
+                            AND reason IN ('host_cap', 'domain_cap', 'depth', 'host_blocked')
+                        )
+                    )
+                GROUP BY host_id
+            )
+            SELECT fronts.url_id, unseen.queued, unseen.capped, unseen.blocked, hosts.block_reason,
+                (SELECT finish_reason FROM runs ORDER BY id DESC LIMIT 1) AS finish_reason
+            FROM unseen
+            JOIN fronts ON fronts.host_id = unseen.host_id
+            JOIN hosts ON hosts.id = unseen.host_id
+        """,
+    ),
+    Check(
+        name="crawl_blocked",
+        severity="error",
+        definition="many of a host's answers were 403, 429, 503 or a wall in place of the page: an"
+        " audit of it is not to be trusted",
+        sql=f"""
+            WITH {_FRONTS},
+            answers AS (
+                SELECT host_id, count(*) AS answers,
+                    count(*) FILTER (
+                        WHERE status IN (403, 429, 503) OR coalesce(challenge, 'login') <> 'login'
+                    ) AS blocked
+                FROM pages
+                WHERE status IS NOT NULL
+                GROUP BY host_id
+            )
+            SELECT fronts.url_id, answers.answers, answers.blocked
+            FROM answers
+            JOIN fronts ON fronts.host_id = answers.host_id
+            WHERE 100.0 * answers.blocked > :percent * answers.answers
+        """,
+        limits={"percent": 10},
+    ),
+    Check(
+        name="urls_unexplained",
+        severity="note",
+        definition="URLs were seen and not fetched; one finding a reason, with one of them and a"
+        " page that leads to it (crawler explain REASON tells more)",
+        sql="""
+            WITH skipped AS (
+                SELECT reason, count(*) AS urls, min(id) AS id
+                FROM urls
+                WHERE state = 'skipped'
+                GROUP BY reason
+            )
+            SELECT coalesce(urls.found_on_id, urls.id) AS url_id, skipped.reason AS item,
+                skipped.urls, urls.url AS example
+            FROM skipped
+            JOIN urls ON urls.id = skipped.id
+        """,
+    ),
+    Check(
+        name="facts_truncated",
+        severity="warning",
+        definition="a page was not read to its end, since a limit of bytes, links, text or time"
+        " was reached: what it says behind that is not known",
+        sql="""
+            SELECT pages.id AS url_id, pages.partial, facts.error
+            FROM pages
+            LEFT JOIN facts ON facts.body_id = pages.body_id
+            WHERE pages.status = 200 AND (pages.partial IS NOT NULL OR facts.error IS NOT NULL)
+        """,
+    ),
+)
