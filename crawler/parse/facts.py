@@ -28,7 +28,7 @@ from crawler.parse.signature import signature_of
 from crawler.parse.structured_data import StructuredData
 from crawler.parse.text import HIDDEN, fold
 
-VERSION: Final = 5
+VERSION: Final = 6
 """Of what is read here; facts of an older one are read again."""
 MAX_TEXT: Final = 1000
 _MAX_IDS: Final = 256 * 1024

@@ -62,7 +62,9 @@ class LinkNotes:
     def _note(
         self, position: int, flags: tuple[str, ...], href: str | None = None, **more: str | None
     ) -> None:
-        if 0 <= position < self._max_links and (flags or any(more.values())):
+        if 0 <= position < self._max_links and (
+            flags or any(value is not None for value in more.values())
+        ):
             kept = href[:_MAX_HREF] if href is not None else None
             values = [more.get(name) for name in ("width", "height", "loading")]
             row = (more.get("hreflang"), kept, *values, " ".join(flags) or None)

@@ -1,0 +1,75 @@
+"""Which names of languages and regions are there?"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_LANGUAGES: Final = (
+    "aa ab ae af ak am an ar as av ay az ba be bg bi bm bn bo br bs ca ce ch co cr cs cu cv cy"
+    " da de dv dz ee el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht"
+    " hu hy hz ia id ie ig ii ik io is it iu ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky"
+    " la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne ng nl nn no nr nv ny"
+    " oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg si sk sl sm sn so sq sr ss"
+    " st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo"
+    " za zh zu"
+)
+LANGUAGES: Final = frozenset(_LANGUAGES.split())
+"""ISO 639-1."""
+_REGIONS: Final = (
+    "ad ae af ag ai al am ao aq ar as at au aw ax az ba bb bd be bf bg bh bi bj bl bm bn bo bq"
+    " br bs bt bv bw by bz ca cc cd cf cg ch ci ck cl cm cn co cr cu cv cw cx cy cz de dj dk dm"
+    " do dz ec ee eg eh er es et fi fj fk fm fo fr ga gb gd ge gf gg gh gi gl gm gn gp gq gr gs"
+    " gt gu gw gy hk hm hn hr ht hu id ie il im in io iq ir is it je jm jo jp ke kg kh ki km kn"
+    " kp kr kw ky kz la lb lc li lk lr ls lt lu lv ly ma mc md me mf mg mh mk ml mm mn mo mp mq"
+    " mr ms mt mu mv mw mx my mz na nc ne nf ng ni nl no np nr nu nz om pa pe pf pg ph pk pl pm"
+    " pn pr ps pt pw py qa re ro rs ru rw sa sb sc sd se sg sh si sj sk sl sm sn so sr ss st sv"
+    " sx sy sz tc td tf tg th tj tk tl tm tn to tr tt tv tw tz ua ug um us uy uz va vc ve vg vi"
+    " vn vu wf ws ye yt za zm zw"
+)
+REGIONS: Final = frozenset(_REGIONS.split())
+"""ISO 3166-1 alpha-2, lower case."""
+_REGISTERED_LANGUAGES: Final = LANGUAGES | {"bh", "in", "iw", "ji", "jw", "mo", "sh"}
+_OTHER_REGIONS: Final = "aa ac an bu cp cq cs dd dg ea eu ez fx ic nt su ta tp un yd yu zr zz"
+_REGISTERED_REGIONS: Final = REGIONS | frozenset(_OTHER_REGIONS.split())
+"""What the registry of BCP 47 has beside, most of it deprecated."""
+_HREFLANG: Final = re.compile(r"([a-z]{2})(?:-[a-z]{4})?(?:-([a-z]{2}))?")
+_TAG: Final = re.compile(
+    r"(?P<language>[a-z]{2,3}(?:-[a-z]{3}){0,3}|[a-z]{5,8})"
+    r"(?:-[a-z]{4})?"
+    r"(?:-(?P<region>[a-z]{2}|\d{3}))?"
+    r"(?:-(?:[a-z0-9]{5,8}|\d[a-z0-9]{3}))*"
+    r"(?:-[a-wyz0-9](?:-[a-z0-9]{2,8})+)*"
+    r"(?:-x(?:-[a-z0-9]{1,8})+)?"
+    r"|x(?:-[a-z0-9]{1,8})+"
+)
+"""RFC 5646, section 2.1."""
+_IRREGULAR: Final = (
+    "en-gb-oed i-ami i-bnn i-default i-enochian i-hak i-klingon i-lux i-mingo i-navajo i-pwn"
+    " i-tao i-tay i-tsu sgn-be-fr sgn-be-nl sgn-ch-de art-lojban cel-gaulish no-bok no-nyn"
+    " zh-guoyu zh-hakka zh-min zh-min-nan zh-xiang"
+)
+_GRANDFATHERED: Final = frozenset(_IRREGULAR.split())
+
+
+def is_hreflang(code: str) -> bool:
+    """Is this what search engines take for hreflang: ISO 639-1, script, ISO 3166-1?
+
+    https://developers.google.com/search/docs/specialty/international/localized-versions
+    """
+    code = code.lower()
+    found = _HREFLANG.fullmatch(code)
+    if found is None:
+        return code == "x-default"
+    return found[1] in LANGUAGES and (found[2] is None or found[2] in REGIONS)
+
+
+def is_language_tag(tag: str) -> bool:
+    """Is this a tag of BCP 47, made of registered languages and regions as far as two letters go?"""
+    tag = tag.lower()
+    found = _TAG.fullmatch(tag)
+    if found is None:
+        return tag in _GRANDFATHERED
+    language, region = found["language"] or "", found["region"] or ""
+    is_known = len(language) != 2 or language in _REGISTERED_LANGUAGES
+    return is_known and (len(region) != 2 or region[0] == "x" or region in _REGISTERED_REGIONS)
