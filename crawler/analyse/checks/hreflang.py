@@ -12,6 +12,7 @@ from typing import Final
 
 from crawler.analyse.check import Check, Found, Limits
 from crawler.analyse.checks.language_codes import is_hreflang
+from crawler.analyse.checks.sites import SEEDS
 from crawler.parse.headers import declared
 from crawler.policy.urls import UrlRules, resolve
 from crawler.store.database import Connection
@@ -179,7 +180,6 @@ _INCOMPLETE: Final = f"""{ALTERNATES},
     WHERE theirs.members <> ours.members
         OR theirs.source_id IS NULL AND target.state IN ('queued', 'skipped')
 """
-_SEEDS: Final = "SELECT url_id FROM seeds WHERE url_id IS NOT NULL"
 
 CHECKS: Final = (
     Check(
@@ -288,7 +288,7 @@ CHECKS: Final = (
         name="hreflang_unlinked",
         severity="note",
         definition="no page has an anchor to a page in another language that is no seed",
-        sql=_targets(f"page.inlinks = 0 AND page.id NOT IN ({_SEEDS})"),
+        sql=_targets(f"page.inlinks = 0 AND page.id NOT IN ({SEEDS})"),
         needs=("facts",),
     ),
     Check(

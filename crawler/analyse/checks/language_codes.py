@@ -65,7 +65,7 @@ def is_hreflang(code: str) -> bool:
 
 
 def is_language_tag(tag: str) -> bool:
-    """Is this a tag of BCP 47, made of registered languages and regions as far as two letters go?"""
+    """Is this a tag of BCP 47, and what it has in two letters registered?"""
     tag = tag.lower()
     found = _TAG.fullmatch(tag)
     if found is None:

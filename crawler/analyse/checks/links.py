@@ -8,14 +8,13 @@ from crawler.analyse.check import Check
 from crawler.analyse.checks.anchors import CHECKS as OF_ANCHORS
 from crawler.analyse.checks.contacts import CHECKS as OF_CONTACTS
 from crawler.analyse.checks.link_targets import CHECKS as OF_TARGETS
-from crawler.analyse.checks.sites import EXTERNAL, FRONTS, INTERNAL
+from crawler.analyse.checks.sites import EXTERNAL, FRONTS, INTERNAL, SEEDS
 
 _NOFOLLOW: Final = """(
     links.nofollow = 1
     OR ' ' || lower(links.rel) || ' ' LIKE '% ugc %'
     OR ' ' || lower(links.rel) || ' ' LIKE '% sponsored %'
 )"""
-_SEEDS: Final = "SELECT url_id FROM seeds WHERE url_id IS NOT NULL"
 
 
 def _linked(condition: str) -> str:
@@ -69,13 +68,13 @@ _ARCHITECTURE: Final = (
             FROM good_pages AS lonely
             JOIN urls ON urls.id = lonely.id
             WHERE lonely.inlinks = 0
-                AND lonely.id NOT IN ({_SEEDS})
+                AND lonely.id NOT IN ({SEEDS})
                 AND NOT EXISTS (
                     SELECT 1
                     FROM visits
                     JOIN pages AS moved ON moved.id = visits.url_id
                     WHERE visits.redirect_to_id = lonely.id
-                        AND (moved.inlinks > 0 OR moved.id IN ({_SEEDS}))
+                        AND (moved.inlinks > 0 OR moved.id IN ({SEEDS}))
                 )
         """,
     ),
@@ -83,7 +82,7 @@ _ARCHITECTURE: Final = (
         name="one_inlink",
         severity="note",
         definition="exactly one other page has a followed link to a good page that is no seed",
-        sql=_linked(f"followed_inlinks = 1 AND id NOT IN ({_SEEDS})"),
+        sql=_linked(f"followed_inlinks = 1 AND id NOT IN ({SEEDS})"),
     ),
     Check(
         name="nofollow_inlinks_only",

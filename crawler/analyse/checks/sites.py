@@ -40,3 +40,5 @@ FRONTS: Final = """
     )
 """
 """The page of each host where what concerns all of it is filed: the one nearest to a seed."""
+SEEDS: Final = "SELECT url_id FROM seeds WHERE url_id IS NOT NULL"
+"""Pages that people named themselves: nothing needs to lead to them."""

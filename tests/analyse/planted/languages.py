@@ -186,10 +186,11 @@ def plant_sources(site: Site) -> None:
     Group(site, "no-lang-noindex", "en").page("en", lang=None, robots="noindex",
                                               planted=[("hreflang_noindex", hidden)],
                                               spared=["lang_missing"])  # fmt: skip
-    for number, lang in enumerate(("english", "en_GB", "en-UK", "xx", "deu-")):
+    for number, lang in enumerate(("en_GB", "en-UK", "xx", "deu-")):
         site.page(f"/lang/{number}", html=f"<!doctype html><html lang='{lang}'><title>x</title>"
-                  f"<p>{number}", planted=[] if lang == "english" else ["lang_invalid"])  # fmt: skip
-    for number, lang in enumerate(("EN-gb", "es-419", "zh-Hans-CN", "de-1996", "ast", "i-klingon")):
+                  f"<p>{number}", planted=["lang_invalid"])  # fmt: skip
+    valid_tags = ("EN-gb", "es-419", "zh-Hans-CN", "de-1996", "ast", "i-klingon")
+    for number, lang in enumerate(valid_tags):
         site.page(f"/tag/{number}", html=f"<!doctype html><html lang='{lang}'><title>x</title>"
                   f"<p>{number}", spared=["lang_invalid"])  # fmt: skip
     Group(site, "german", "en").page("en", lang="de", planted=["lang_differs"])
