@@ -17,7 +17,8 @@ _TO_GROUPS: Final = {code: "a" if chr(code).lower() in _VOWELS else " " for code
 """Vowels become one letter, all else a space, so that a group of vowels is a word."""
 _MUTE: Final = ("e ", "e,", "e.", "ed ")
 _NOT_MUTE: Final = (
-    *("ee ", "le ", "the ", " he ", "she ", " we ", " be ", " me ", "ted ", "ded ", "eed "),
+    *("ee ", " the ", " he ", " she ", " we ", " be ", " me ", "ted ", "ded ", "eed "),
+    *("ble ", "cle ", "dle ", "fle ", "gle ", "kle ", "ple ", "tle "),
 )
 """Ends of English words whose e is not a syllable, and those of them where it is one."""
 
@@ -35,5 +36,6 @@ def count_syllables(text: str, language: str) -> int:
     """
     groups = len(text.translate(_TO_GROUPS).split())
     if language[:2].lower() == "en":
-        groups -= max(0, sum(map(text.count, _MUTE)) - sum(map(text.count, _NOT_MUTE)))
+        count = f" {text} ".count
+        groups -= max(0, sum(map(count, _MUTE)) - sum(map(count, _NOT_MUTE)))
     return max(groups, text.count(" ") + 1) if text else 0

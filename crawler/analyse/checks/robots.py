@@ -6,6 +6,7 @@ Findings stand at the robots.txt itself, one a host.
 from __future__ import annotations
 
 import difflib
+import json
 import zlib
 from collections.abc import Iterator
 from typing import Final
@@ -30,14 +31,13 @@ READERS: Final = (
     *("cohere-ai", "Diffbot", "omgili", "ImagesiftBot", "MistralAI-User", "DuckAssistBot"),
 )
 """Agents that gather for language models, or are one's."""
-_ALL: Final = frozenset({"-/", "-/*"})
+_ALL: Final = frozenset({"-/", "-/*", "-*"})
 _SHOWN: Final = 10
 _NO_ONE: Final = "an-agent-that-no-file-names"
 _SITEMAPS: Final = """
-    SELECT url, id, status, state, reason
+    SELECT url, status, state, reason
     FROM urls
-    WHERE via = 'robots' AND kind <> 'robots'
-    ORDER BY id
+    WHERE url IN (SELECT value FROM json_each(?))
 """
 _TEXTS: Final = f"""
     WITH read AS MATERIALIZED (
@@ -130,15 +130,19 @@ def _without_sitemap(connection: Connection, _limits: Limits) -> Iterator[Found]
 
 
 def _sitemap_broken(connection: Connection, _limits: Limits) -> Iterator[Found]:
-    fates = {url: fate for url, *fate in connection.execute(_SITEMAPS)}
-    for file in robots_files(connection):
-        for written in file.sitemaps():
-            url = resolve(written, f"{file.origin}/")[0].url
-            _, status, state, reason = fates.get(url, (None, None, None, None))
-            if not written.lower().startswith(("http://", "https://")):
-                yield file.url_id, written, {"sitemap": url, "fault": "relative"}
-            elif (status or 0) >= 400 or state == "failed":
-                yield file.url_id, written, {"status": status, "reason": reason}
+    named = [
+        (file.url_id, written, resolve(written, f"{file.origin}/")[0].url)
+        for file in robots_files(connection)
+        for written in file.sitemaps()
+    ]
+    asked = json.dumps([url for _, _, url in named])
+    fates = {url: fate for url, *fate in connection.execute(_SITEMAPS, (asked,))}
+    for url_id, written, url in named:
+        status, state, reason = fates.get(url, (None, None, None))
+        if not written.lower().startswith(("http://", "https://")):
+            yield url_id, written, {"sitemap": url, "fault": "relative"}
+        elif (status or 0) >= 400 or state == "failed":
+            yield url_id, written, {"status": status, "reason": reason}
 
 
 def _ai_policy(connection: Connection, _limits: Limits) -> Iterator[Found]:

@@ -28,7 +28,7 @@ FILES: Final = """
     WITH crawled AS MATERIALIZED (
         SELECT DISTINCT origin_id
         FROM urls
-        WHERE kind = 'page' AND coalesce(reason, '') <> 'scope'
+        WHERE kind = 'page' AND coalesce(reason, '') NOT IN ('scope', 'no_https')
     )
     SELECT urls.id AS url_id, urls.url, origins.id AS origin_id, origins.origin,
         origins.robots_status AS status, origins.robots_error AS error,

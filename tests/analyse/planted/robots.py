@@ -118,6 +118,23 @@ def plant_shut(site: Site) -> None:
     _says(site, "User-agent: *\nDisallow: /\n", "robots_forbids_all", "robots_ai_policy")
 
 
+def plant_shut_by_a_star(site: Site) -> None:
+    """In another way of writing, and for all the same."""
+    _says(site, "User-agent: *\nDisallow: *\n", "robots_forbids_all", "robots_ai_policy")
+
+
+def plant_shut_but_for_one_folder(site: Site) -> None:
+    """What is allowed is not shut."""
+    _says(site, "User-agent: *\nDisallow: /\nAllow: /$\nAllow: /open\n")
+
+
+def plant_linked(site: Site) -> None:
+    """A page links to the sitemap that is named and gone."""
+    gone = site.url("/gone.xml")
+    site.page("/leads-there", body='<a href="/gone.xml">Sitemap</a>')
+    _says(site, f"Sitemap: {gone}\n", ("robots_sitemap_broken", gone))
+
+
 def plant_shut_to_one(site: Site) -> None:
     """For one search engine, which has no rules to be shadowed then."""
     _says(site, "User-agent: Bingbot\nDisallow: /\n\nUser-agent: *\nDisallow: /a",
