@@ -7,6 +7,7 @@ given where somebody watches.
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ import msgspec
 from crawler.channels import Channel
 from crawler.conductor import Conductor, Outcome
 from crawler.config import Config
-from crawler.errors import ConditionMet, CrawlError, NoSeedFetched, UsageError
+from crawler.errors import ConditionMet, CrawlError, Interrupted, NoSeedFetched, UsageError
 from crawler.faces import progress, summary, wording
 from crawler.faces.progress import Face
 from crawler.model import Stats
@@ -186,7 +187,8 @@ def condition_met(met: Sequence[tuple[str, int]]) -> CrawlError | None:
 def analyse_crawl(path: Path, config: Config, face: Face) -> None:
     """Find out what the stored pages tell, and say how far it is, at most every few seconds.
 
-    Raises StorageError, and UsageError for a limit that no check has.
+    Raises StorageError, UsageError for a limit that no check has, and Interrupted: then the same
+    again goes on.
     """
     from crawler.analyse.run import analyse  # on the way to the first request nobody needs it
 
@@ -199,7 +201,11 @@ def analyse_crawl(path: Path, config: Config, face: Face) -> None:
             told = now
             face.say(f"Analysing: {step} {done:,} of {whole:,}")
 
-    analyse(path, config, tell, processes=max(1, worker_processes(config)))
+    try:
+        analyse(path, config, tell, processes=max(1, worker_processes(config)))
+    except KeyboardInterrupt:
+        again = f"crawler analyse --db {shlex.quote(str(path))}"
+        raise Interrupted(f"{path}: the analysis was stopped; it goes on with: {again}") from None
     with queries.reading(path) as connection:
         found = store_audit.counts(connection)
     shown = ", ".join(wording.count(number, severity) for severity, number in found.items())

@@ -16,7 +16,7 @@ from crawler import failpoints
 from crawler.analyse.check import Check, Found, judge, limits_of
 from crawler.analyse.facts import Progress
 from crawler.analyse.needs import unmet
-from crawler.store.database import Connection, SQLiteError
+from crawler.store.database import Connection, SQLiteError, is_stop
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
@@ -122,6 +122,8 @@ def _judge(
         try:
             found = judge(check, connection, limits_of(check, settings))
         except SQLiteError as error:
+            if is_stop(error):
+                raise
             reason = f"its SQL failed: {error}"
     connection.execute("BEGIN IMMEDIATE")
     if reason is None:

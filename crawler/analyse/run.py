@@ -7,6 +7,8 @@ transactions of its own, and each may be killed at any moment and begun again.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from crawler.analyse.check import read_limits
@@ -20,11 +22,18 @@ from crawler.analyse.near_duplicates import group_near_duplicates
 from crawler.config import Config
 from crawler.store.database import (
     Connection,
+    SQLiteError,
+    interruptible,
+    is_stop,
     open_for_writing,
     storage_errors,
 )
 from crawler.store.lock import WriterLock
 from crawler.store.writer import close_for_readers
+
+NOT_SYNCED = "PRAGMA synchronous = NORMAL"
+"""All of it can be found out again: when the power fails, the last transactions may be gone, and
+the file is whole (SQLite, WAL). Waiting for the disk after each check took a second a run."""
 
 
 def analyse(
@@ -33,29 +42,42 @@ def analyse(
     """Analyse the crawl in this file; nobody else may write to it meanwhile.
 
     processes: that read bodies; one per core where nothing is said. Raises StorageError, and
-    UsageError for a limit that no check has.
+    UsageError for a limit that no check has. After KeyboardInterrupt, as after a kill, the
+    same goes on where it was.
     """
-
     limits = read_limits(config.audit.limits, CHECKS.values())
     if processes is None:
         processes = len(os.sched_getaffinity(0))
     lock = WriterLock(path)
     try:
-        with storage_errors(path):
-            connection = open_for_writing(path)
-            try:
-                gather_facts(
-                    connection,
-                    progress,
-                    processes=processes,
-                    max_links=config.parse.max_links,
-                )
-                _relate(connection, progress)
-                judge_run(connection, GROUPS, limits, progress)
-            finally:
-                close_for_readers(connection, path, ended_well=True)
+        with _writing(path) as connection:
+            gather_facts(
+                connection, progress, processes=processes, max_links=config.parse.max_links
+            )
+            _relate(connection, progress)
+            judge_run(connection, GROUPS, limits, progress)
     finally:
         lock.release()
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[Connection]:
+    """A connection that is closed for readers; KeyboardInterrupt ends what SQLite is at."""
+    with storage_errors(path):
+        connection = open_for_writing(path)
+        connection.execute(NOT_SYNCED)
+        # A signal that came while SQLite worked is raised in here, and ends that work.
+        interruptible(connection, lambda: False)
+        try:
+            yield connection
+        except SQLiteError as error:
+            if is_stop(error):
+                raise KeyboardInterrupt from None
+            raise
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            close_for_readers(connection, path, ended_well=True)
 
 
 def _relate(connection: Connection, progress: Progress) -> None:

@@ -300,10 +300,16 @@ def _crawl(plan: Plan, face: Face, *, fail_on: Sequence[str] = ()) -> int:
     run = Crawl(plan, face=face)
     with _stopped_by_signals(run, face), told_by(face):
         ended = run.run()
+    stopped: Interrupted | None = None
     if plan.config.audit.analyse and ended.outcome.state != "interrupted":
-        analyse_crawl(plan.path, plan.config, face)
+        try:
+            analyse_crawl(plan.path, plan.config, face)
+        except Interrupted as error:  # the crawl itself has come to its end, which is told first
+            stopped = error
     with queries.reading(plan.path) as connection, standard_output():
         face.end(partial(summary.of_run, connection, plan.path))
+    if stopped is not None:
+        raise stopped
     if ended.outcome.state == "interrupted":
         return Interrupted.exit_code
     wrong = complaint(ended, fail_on=fail_on, audit=_audit(plan.path, fail_on))
@@ -329,25 +335,25 @@ def _stopped_by_signals(crawl: Crawl, face: Face) -> Iterator[None]:
     received = itertools.count(1)
 
     def stop() -> None:
-        before = crawl.stats()
+        now = crawl.stats()
         crawl.stop()
         if next(received) > MOST_SIGNALS:
             face.close()
             os._exit(Interrupted.exit_code)
-        if before.phase == "draining":
+        if now.phase == "draining":
             face.say("Stopping at once: what is not stored yet will be fetched again")
         else:
             face.say(
-                f"Stopping: finishing {before.in_flight:,} in flight (Ctrl-C again to stop at once)"
+                f"Stopping: finishing {now.in_flight:,} in flight (Ctrl-C again to stop at once)"
             )
 
-    watchers = [
-        gevent.signal_handler(number, stop)
-        for number in STOPPING
-        if signal.getsignal(number) is not signal.SIG_IGN
-    ]
+    before = {number: signal.getsignal(number) for number in STOPPING}
+    caught = [number for number in STOPPING if before[number] is not signal.SIG_IGN]
+    watchers = [gevent.signal_handler(number, stop) for number in caught]
     try:
         yield
     finally:
         for watcher in watchers:
             watcher.cancel()
+        for number in caught:  # the loop leaves the system's default, which ends a process at once
+            signal.signal(number, before[number])

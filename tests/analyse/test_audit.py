@@ -6,13 +6,18 @@ import os
 import signal
 import subprocess
 import sys
+import time
+import zlib
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from crawler.analyse.run import analyse
 from crawler.config import Config
+from crawler.store.database import open_for_writing
 from tests.analyse.site import Site
 from tests.crawls import crawl, rows
 from tests.sites.skip import ROOT
@@ -100,6 +105,87 @@ def test_an_analysis_that_was_killed_comes_to_the_same_end(
     assert ended.returncode == -signal.SIGKILL
     subprocess.run([*command, str(database)], cwd=ROOT, check=True)
     assert stored(database) == stored(calm)
+
+
+SLOW = zlib.compress(b"<html><title>x</title>" + b"<p>so <b>it</b> goes on" * 700_000)
+WORKS_S = 1.0
+"""A reader takes longer for it, and no other process of a command does."""
+
+
+@pytest.mark.parametrize("words", [["analyse"], ["crawl", "SEED", "--new-only"]])
+def test_ctrl_c_ends_an_analysis_and_says_how_it_goes_on(
+    web: Web, tmp_path: Path, words: list[str]
+) -> None:
+    database = tmp_path / "stopped.db"
+    site = Site(web.host("127.0.6.4"))
+    site.finish()
+    crawl(database, site.url())
+    with closing(open_for_writing(database)) as connection:
+        connection.execute("UPDATE bodies SET body = ?", (SLOW,))
+    command = [site.url() if word == "SEED" else word for word in words]
+    with subprocess.Popen(
+        [sys.executable, "-m", "crawler", *command, "--db", str(database)],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+    ) as process:
+        wait_for_reader(process.pid)
+        process.send_signal(signal.SIGINT)
+        told = process.communicate(timeout=60)[1].decode()
+    assert process.returncode == 130
+    assert told.endswith(
+        f"crawler: {database}: the analysis was stopped; it goes on with: "
+        f"crawler analyse --db {database}\n"
+    )
+    assert [one.name for one in tmp_path.glob("stopped.db*")] == ["stopped.db"]
+    assert rows(database, "SELECT count(*) FROM facts") == [(0,)]
+
+
+def wait_for_reader(pid: int) -> None:
+    """Until a process that was forked from it is at work: it reads a body."""
+    for _ in range(600):
+        for child in psutil.Process(pid).children():
+            with suppress(psutil.NoSuchProcess):
+                if child.cmdline() and child.cpu_times().user > WORKS_S:
+                    return
+        time.sleep(0.02)
+    pytest.fail("nothing was read")
+
+
+LONG = """
+import crawler._patch
+import sys
+from pathlib import Path
+from crawler.analyse.check import Check
+from crawler.analyse.findings import judge_run
+from crawler.store.database import SQLiteError, interruptible, is_stop, open_for_writing
+sql = '''
+    WITH RECURSIVE counted(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < 1e10)
+    SELECT max(n) AS url_id FROM counted
+'''
+check = Check(name="long", severity="note", definition="it takes long", sql=sql)
+connection = open_for_writing(Path(sys.argv[1]))
+interruptible(connection, lambda: False)
+def told(text):
+    if text.lstrip().startswith("WITH RECURSIVE"):
+        print("at work", flush=True)
+connection.set_trace_callback(told)
+try:
+    judge_run(connection, {"long": [check]}, {}, lambda *_: None)
+except SQLiteError as error:
+    print(is_stop(error))
+"""
+
+
+def test_a_check_that_was_stopped_has_not_failed(web: Web, tmp_path: Path) -> None:
+    database = tmp_path / "long.db"
+    audited(web, database, title="")
+    command = [sys.executable, "-c", LONG, str(database)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"at work\n"
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=60)[0] == b"True\n"
+    assert rows(database, "SELECT * FROM runs_checks WHERE check_name = 'long'") == []
 
 
 def stored(database: Path) -> dict[str, list[tuple[object, ...]]]:

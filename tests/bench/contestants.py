@@ -49,11 +49,12 @@ def our_command() -> list[str]:
 
 
 def crawl_command(begin: Command, start: str | Sequence[str], folder: Path) -> Command:
-    """A crawl from one or more start URLs into ``crawl.db`` of a folder, all defaults on."""
+    """A crawl from one or more start URLs into ``crawl.db`` of a folder: all defaults on, but for
+    the analysis, which comes when nothing is left to fetch and is measured by itself."""
     seeds = folder / "seeds.txt"
     starts = [start] if isinstance(start, str) else start
     seeds.write_text("".join(f"{one}\n" for one in starts))
-    return [*begin, "crawl", seeds, "--db", folder / "crawl.db", "--quiet"]
+    return [*begin, "crawl", seeds, "--db", folder / "crawl.db", "--quiet", "--no-analyse"]
 
 
 def pages_of_crawl(folder: Path) -> int:

@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import mkdtemp
 
-from tests.bench import workshop
+from tests.bench import race, workshop
 from tests.bench.contestants import Command, crawl_command, our_command, pages_of_crawl
 from tests.bench.filling import fill
 from tests.bench.race import last_words
@@ -99,6 +99,37 @@ def tls(runs: int, limit_s: float, tell: Tell, *, hosts: int = 200) -> Iterator[
     yield Figure(f"{name}: connections", f"{connections:,.0f}", f"{hosts:,} hosts")
     yield from _usual(name, secure, hosts * pages)
     yield from _usual(f"{name}, but http", plain, hosts * pages)
+
+
+def analysis(runs: int, limit_s: float, tell: Tell) -> Iterator[Figure]:
+    """What a crawl of the Python manual takes when it has ended: facts, graph, checks."""
+    course = race.docs()
+    with _home() as home, race.served(course) as site:
+        _timed(crawl_command(our_command(), site.url(course.start), home), home, limit_s)
+        yield from analysed(home / "crawl.db", runs, limit_s, tell)
+
+
+def analysed(crawled: Path, runs: int, limit_s: float, tell: Tell) -> Iterator[Figure]:
+    """The first analysis of a crawl, and one that has only the checks to make again."""
+    pages = pages_of_crawl(crawled.parent)
+    before = crawled.stat().st_size
+    first, again = [], []
+    for turn in range(1, runs + 1):
+        with _home() as home:
+            copy = home / "crawl.db"
+            shutil.copyfile(crawled, copy)
+            command = [*our_command(), "analyse", "--db", copy, "--quiet"]
+            first.append(_timed(command, home, limit_s))
+            again.append(_timed(command, home, limit_s))
+            grown = copy.stat().st_size / before - 1
+        tell(f"analysis {turn}/{runs}  {first[-1].wall_s:.1f} s, again {again[-1].wall_s:.1f} s")
+    cpu = median(1000 * cost.cpu_s / pages for cost in first)
+    yield Figure("pages", f"{pages:,}")
+    yield Figure("first analysis, s", _median(cost.wall_s for cost in first))
+    yield Figure("first analysis, CPU ms a page", f"{cpu:.2f}")
+    yield Figure("again, s", _median(cost.wall_s for cost in again))
+    yield Figure("the file grows by", f"{grown:.0%}", "30%")
+    yield Figure("peak MB", _median(cost.peak_bytes / 1e6 for cost in first))
 
 
 def frontier(
@@ -232,4 +263,4 @@ def _home() -> Iterator[Path]:
         shutil.rmtree(home)
 
 
-LOADS = {"latency": latency, "tls": tls, "frontier": frontier}
+LOADS = {"latency": latency, "tls": tls, "frontier": frontier, "analysis": analysis}

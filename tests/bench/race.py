@@ -126,10 +126,10 @@ def race(
     commands, absent = _made_ready(contestants, tell)
     laps: dict[str, list[Lap]] = {name: [] for name in commands}
     takers = [one for one in contestants if one.name in commands]
-    with _served(course) as served:
+    with served(course) as site:
         for turn in range(1, runs + 1):
             for one in takers:
-                lap = run_once(one, commands[one.name], served, course, limit_s=limit_s)
+                lap = run_once(one, commands[one.name], site, course, limit_s=limit_s)
                 laps[one.name].append(lap)
                 tell(f"{course.name} {turn}/{runs}  {one.name}: {_told(lap)}")
     ours = median([lap.pages_per_s for lap in laps.get(OURS.name, [])] or [0.0])
@@ -151,7 +151,8 @@ def _made_ready(
 
 
 @contextmanager
-def _served(course: Course) -> Iterator[nginx.Nginx]:
+def served(course: Course) -> Iterator[nginx.Nginx]:
+    """The course from nginx, which counts. Raises Absent."""
     workshop.program("nginx", "apt-get install nginx-light")
     counter = f"location = {COUNTER} {{ stub_status; }}"
     with nginx.serve_folder(course.folder, access_log=False, inside_server=counter) as served:

@@ -122,3 +122,17 @@ def test_samples_belong_to_the_innermost_function() -> None:
 def test_every_contestant_is_told_apart() -> None:
     names = [one.name for one in contestants.CONTESTANTS]
     assert len(set(names)) == len(names)
+
+
+def test_an_analysis_is_timed_at_first_and_again(tmp_path: Path) -> None:
+    nginx.require_nginx()
+    course = race.lay_out(SITE, tmp_path)
+    with race.served(course) as site:
+        command = contestants.crawl_command(
+            contestants.our_command(), site.url(course.start), tmp_path
+        )
+        assert take_time(command, limit_s=60, log=tmp_path / "log").exit_code == 0
+    figures = {one.what: one.value for one in loads.analysed(tmp_path / "crawl.db", 1, 60, quiet)}
+    assert figures["pages"] == str(SITE.pages)
+    assert float(figures["first analysis, CPU ms a page"]) > 0
+    assert figures["the file grows by"] != "0%"
