@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import pysqlite3.dbapi2 as sqlite3
-import sqlite_utils
 from gevent import monkey
-from sqlite_utils import utils as sqlite_utils_library
 
 from crawler.errors import StorageError, UsageError
 from crawler.store import columns, foreign, lock, views
+from crawler.store.library import Database, sqlite_utils_library
 from crawler.store.schema import APPLICATION_ID, migrations
 
 Connection = Any
@@ -135,7 +134,7 @@ def open_for_reading(path: Path) -> Connection:
 
 def _prepare(connection: Connection, path: Path, *, existing: bool) -> None:
     """Set the pragmas and apply what is missing of the schema, after a backup of an older file."""
-    database = sqlite_utils.Database(connection, execute_plugins=False)
+    database = Database(connection, execute_plugins=False)
     if existing and migrations.pending(database):
         _back_up(connection, path)
     connection.execute("PRAGMA journal_mode = WAL")

@@ -7,9 +7,8 @@ their unit.
 
 from __future__ import annotations
 
-from sqlite_utils import Database, Migrations
-
 from crawler.store import analysis, columns
+from crawler.store.library import Database, Migrations
 
 APPLICATION_ID = 0x43524C52
 """``PRAGMA application_id``: "CRLR", so that we know our own files."""

@@ -303,3 +303,10 @@ def test_an_older_schema_is_brought_up_to_date_after_a_backup(database: Path) ->
     backup = database.with_name(f"{database.name}.schema-1.bak")
     assert rows(backup, "SELECT key FROM scopes") == [("example.org",)]
     assert rows(backup, "SELECT count(*) FROM sqlite_master WHERE type = 'view'") == [(0,)]
+
+
+def test_what_only_the_analysis_needs_is_not_loaded_on_the_way_to_the_first_request() -> None:
+    loaded = "import crawler._patch, crawler.cli, crawler.crawl, sys; print(*sys.modules)"
+    modules = subprocess.run([sys.executable, "-c", loaded], capture_output=True, check=True)
+    heavy = {b"numpy", b"pandas", b"rensa", b"re2", b"py3langid"}
+    assert heavy & set(modules.stdout.split()) == set()
