@@ -291,12 +291,13 @@ class Conductor:
         return worked
 
     def _tick(self) -> None:
-        """Keep time: the rate, room for hosts and on the disk, seeds that trickle in."""
+        """Keep time: the rate, room for hosts, the file and its disk, seeds that trickle in."""
         while True:
             now = self._clock().now
             self._flow.account.mark(now)
             self._flow.frontier.tidy(now)
             self._feed.pass_on()
+            self._writer.refuse_another_file()
             self._room.look(now)
             self._room.refuse_waiting_on(now, self._config.run.max_wait_s)
             gevent.sleep(TICK_S)

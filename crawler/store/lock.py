@@ -113,7 +113,8 @@ class WriterLock:
             descriptor = self._open_named()
             try:
                 self._claim_named(descriptor)
-                if self._is_current(descriptor):
+                # Its former holder may have removed it just before.
+                if _leads_to(self._named, descriptor):
                     os.ftruncate(descriptor, 0)
                     os.pwrite(descriptor, str(os.getpid()).encode(), 0)
                     return descriptor
@@ -151,13 +152,6 @@ class WriterLock:
             "wait until it has finished, or name another file with --db"
         )
 
-    def _is_current(self, descriptor: int) -> bool:
-        """The file that was locked may have been removed by its former holder just before."""
-        try:
-            return os.path.samestat(os.lstat(self._named), os.fstat(descriptor))
-        except FileNotFoundError:
-            return False
-
     def _take_database(self) -> tuple[int | None, tuple[int, int]]:
         """Lock the file itself, which is made where there is none; SQLite says what forbids it."""
         try:
@@ -185,20 +179,39 @@ class WriterLock:
             self._made = True
             return descriptor
 
+    def refuse_another(self) -> None:
+        """Raises StorageError when the name no longer leads to the file that is locked: whatever
+        is written to that one, nobody will find."""
+        if self._database is not None and not _leads_to(self._place, self._database):
+            raise StorageError(
+                f"{self._path}: was removed, moved or replaced while a crawl was writing to it; "
+                "put it back, or run the same command again to begin anew"
+            )
+
     def release(self) -> None:
         """Let go, and remove ``FILE.lock``, and the database where this made it and it is empty."""
         if self._database is not None:
             _held.pop(self._key, None)
-            if self._made and os.fstat(self._database).st_size == 0:
+            empty = os.fstat(self._database).st_size == 0
+            if self._made and empty and _leads_to(self._place, self._database):
                 with contextlib.suppress(OSError):
                     os.unlink(self._place)
             os.close(self._database)
         self._let_go_of_named()
 
     def _let_go_of_named(self) -> None:
-        with contextlib.suppress(OSError):
-            os.unlink(self._named)
+        if _leads_to(self._named, self._file):
+            with contextlib.suppress(OSError):
+                os.unlink(self._named)
         os.close(self._file)
+
+
+def _leads_to(path: Path, descriptor: int) -> bool:
+    """Whether this name is that of the open file."""
+    try:
+        return os.path.samestat(os.lstat(path), os.fstat(descriptor))
+    except OSError:
+        return False
 
 
 def _lock_byte(descriptor: int) -> None:

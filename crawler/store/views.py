@@ -89,7 +89,10 @@ VIEWS = (
             CASE
                 WHEN cause.state = 'queued'
                     OR cause.status BETWEEN 200 AND 299
-                    OR hosts.blocked_until IS NOT NULL
+                    OR (
+                        hosts.blocked_until IS NOT NULL
+                        AND (cause.status IS NULL OR cause.status NOT BETWEEN 400 AND 499)
+                    )
                     OR pages.challenge IS NOT NULL
                 THEN 0
                 ELSE 1

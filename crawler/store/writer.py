@@ -153,6 +153,11 @@ class Writer:
         """URLs that wait."""
         return self._recorder.origins.queued
 
+    def refuse_another_file(self) -> None:
+        """Raises StorageError when the file was removed or replaced: nothing more would be kept."""
+        if self._lock is not None:
+            self._lock.refuse_another()
+
     def finish(self, *, state: str, reason: str) -> None:
         """Close the run's row."""
         now = self.clock.now()

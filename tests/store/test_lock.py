@@ -7,6 +7,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
+import gevent
 import pytest
 from gevent import subprocess
 
@@ -271,3 +272,45 @@ def test_a_link_that_leads_back_to_itself_is_refused(web: Web, database: Path) -
     for attempt in (lambda: crawl(database, web.url()), lambda: open_for_reading(database)):
         with pytest.raises(StorageError, match=r"crawl\.db: "):
             attempt()
+
+
+def removed(path: Path) -> None:
+    path.unlink()
+
+
+def moved(path: Path) -> None:
+    path.rename(path.with_name("elsewhere.db"))
+
+
+def replaced(path: Path) -> None:
+    removed(path)
+    path.write_text(TEXT)
+
+
+@pytest.mark.parametrize("done", [removed, moved, replaced])
+def test_a_crawl_ends_when_its_file_is_no_longer_there(
+    web: Web, database: Path, done: Callable[[Path], None]
+) -> None:
+    front = web.held("/")
+
+    def interfere() -> None:
+        front.asked.wait()
+        done(database)
+
+    meddler = gevent.spawn(interfere)
+    try:
+        with pytest.raises(StorageError, match="was removed, moved or replaced"):
+            crawl(database, web.url("/"))
+    finally:
+        front.let_go()
+        meddler.join()
+    assert not database.exists() or database.read_text() == TEXT
+
+
+def test_letting_go_leaves_what_belongs_to_another(database: Path) -> None:
+    first = WriterLock(database)
+    for file in (database, beside(database, ".lock")):
+        file.unlink()
+        file.write_text(TEXT)
+    first.release()
+    assert [database.read_text(), beside(database, ".lock").read_text()] == [TEXT, TEXT]

@@ -142,6 +142,15 @@ def test_nothing_is_certain_of_a_host_that_is_parked(site: Site) -> None:
     assert site.ask("SELECT certain FROM broken_links") == [(0,)]
 
 
+@pytest.mark.parametrize("status", [404, 410])
+def test_what_a_host_said_before_it_was_parked_is_certain(site: Site, status: int) -> None:
+    site.url("/")
+    site.url("/target", status=status)
+    site.links("/", "/target")
+    site.connection.execute("UPDATE hosts SET blocked_until = ?", (MOMENT,))
+    assert site.ask("SELECT certain FROM broken_links") == [(1,)]
+
+
 def test_every_error_that_leads_nowhere_is_a_word() -> None:
     assert set(views.NO_WAY_THERE) <= words.which(stands="reason")
 
