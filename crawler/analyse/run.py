@@ -25,6 +25,7 @@ from crawler.store.database import (
     SQLiteError,
     interruptible,
     is_stop,
+    open_for_reading,
     open_for_writing,
     storage_errors,
 )
@@ -46,6 +47,7 @@ def analyse(
     same goes on where it was.
     """
     limits = read_limits(config.audit.limits, CHECKS.values())
+    open_for_reading(path).close()  # a name mistyped makes no file
     if processes is None:
         processes = len(os.sched_getaffinity(0))
     lock = WriterLock(path)

@@ -42,7 +42,7 @@ from crawler.loader import STDIN, default_database, read_seeds, refuse_to_mix
 from crawler.policy import urls
 from crawler.policy.agent import PRODUCT, robots_token
 from crawler.policy.conditions import need_checks
-from crawler.policy.seeds import Seed, read_line
+from crawler.policy.seeds import Seed, read_line, without_password
 from crawler.policy.urls import UrlRules
 from crawler.store import audit as store_audit
 from crawler.store import queries
@@ -218,7 +218,9 @@ def crawl(
         seeds = _with_warning(seeds, config.scope.allow_private, face)
     if (token := robots_token(config.fetch)) != PRODUCT:
         face.say(f"Sites' wishes for robots are kept that are addressed to {token} or to all")
-    return _crawl(Plan(config, path, seeds, " ".join(sources)), face, fail_on=asked)
+    return _crawl(
+        Plan(config, path, seeds, " ".join(map(without_password, sources))), face, fail_on=asked
+    )
 
 
 def _with_warning(seeds: Iterator[Seed], own: Collection[str], face: Face) -> Iterator[Seed]:

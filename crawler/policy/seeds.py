@@ -22,13 +22,15 @@ _QUOTES = (
     *(('"', '"'), ("'", "'"), ("`", "`"), ("<", ">"), ("(", ")")),
     *(("\u201c", "\u201d"), ("\u201e", "\u201c"), ("\u2018", "\u2019"), ("\u00ab", "\u00bb")),
 )
+_USERINFO = re.compile(r"((?:https?:)?[/\\]{2,})[^/?#\\]*@", re.IGNORECASE)
+"""What stands before the host, up to the last ``@`` (URL standard, authority state)."""
 _PORT = re.compile(r"\d{1,5}(?:[/?#]|$)")
 
 
 class Seed(msgspec.Struct, frozen=True):
     """One line that is neither blank nor a comment.
 
-    line: its number, from 1. text: as written, stripped. target: what it names.
+    line: its number, from 1. text: as written, stripped, without passwords. target: what it names.
     scheme_assumed: no scheme was written, https is tried first and http where that cannot connect.
     error: why it cannot be crawled, for people; None when it can.
     """
@@ -52,8 +54,13 @@ def read_line(number: int, raw: str, *, rules: UrlRules = ORDINARY) -> Seed | No
     error = words.of(target.refusal).meaning if target.refusal else _misspelt(text, target)
     if error is None and any(character.isspace() for character in text):
         error = "more than one word; write one address a line"
-    kept = text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+    kept = without_password(text).replace("\0", "\ufffd").encode("utf-8", "replace").decode()
     return Seed(number, kept, target, bare and error is None, error)
+
+
+def without_password(text: str) -> str:
+    """An address with ``***`` for the name and password in it: crawls are handed on."""
+    return _USERINFO.sub(r"\1***@", text, count=1) if "@" in text else text
 
 
 def unquoted(text: str) -> str:

@@ -179,10 +179,14 @@ class WriterLock:
             self._made = True
             return descriptor
 
+    @property
+    def is_astray(self) -> bool:
+        """Whether the name no longer leads to the file that is locked."""
+        return self._database is not None and not _leads_to(self._place, self._database)
+
     def refuse_another(self) -> None:
-        """Raises StorageError when the name no longer leads to the file that is locked: whatever
-        is written to that one, nobody will find."""
-        if self._database is not None and not _leads_to(self._place, self._database):
+        """Raises StorageError when it is astray: what is written to it, nobody will find."""
+        if self.is_astray:
             raise StorageError(
                 f"{self._path}: was removed, moved or replaced while a crawl was writing to it; "
                 "put it back, or run the same command again to begin anew"

@@ -184,6 +184,11 @@ class Writer:
     def _close(self) -> None:
         """All is committed: what others' locks or the disk forbid here, the next run does."""
         connection, self._connection = self._connection, None
+        if self._lock is not None and self._lock.is_astray:
+            # SQLite finds the log by its name, and one of that name is another file's by now.
+            connection.execute(CHECKPOINT)
+            connection.close()
+            return
         close_for_readers(connection, self.path, ended_well=self._ended_well)
 
     def _on_thread(self, change: Callable[[], Result]) -> Result:

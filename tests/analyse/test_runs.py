@@ -15,6 +15,7 @@ import pytest
 from crawler.analyse.checks import GROUPS
 from crawler.analyse.run import analyse
 from crawler.config import Config
+from crawler.errors import StorageError
 from tests.analyse.site import Site
 from tests.crawls import config, crawl, rows
 from tests.sites.web import Web
@@ -144,3 +145,9 @@ def test_a_run_that_was_stopped_is_part_of_the_next_crawl(web: Web, tmp_path: Pa
     compared = {name for name in BETWEEN if name not in ("broken_links_new", "checks_fixed")}
     found = {one for one in audit(later, database) if one[1].split()[0] in compared}
     assert found == {one for one in expected() if one[1].split()[0] in compared}
+
+
+def test_a_name_that_is_no_file_s_is_refused_and_makes_none(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="no such database"):
+        analyse(tmp_path / "mistyped.db", config(), lambda *_: None, processes=1)
+    assert list(tmp_path.iterdir()) == []

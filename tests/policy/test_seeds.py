@@ -112,3 +112,21 @@ def test_an_address_without_a_scheme_has_a_form_over_http(secure: str, plain: st
     seed = read_line(1, secure)
     assert seed is not None
     assert over_http(seed.target).url == plain
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("http://ann:secret@h.test/a", "http://***@h.test/a"),
+        ("HTTPS://ann@h.test", "HTTPS://***@h.test"),
+        ("//ann:se@cret@h.test/@x", "//***@h.test/@x"),
+        ("http:\\\\ann:secret@h.test", "http:\\\\***@h.test"),
+        ("http://h.test/@ann?q=a@b", "http://h.test/@ann?q=a@b"),
+        ("h.test/@ann", "h.test/@ann"),
+    ],
+)
+def test_no_password_is_kept(line: str, text: str) -> None:
+    seed = read_line(1, line)
+    assert seed is not None
+    assert seed.text == text
+    assert "secret" not in seed.target.url
