@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from crawler import demo
+from crawler.analyse.run import analyse
 from crawler.cli import cli
 from crawler.config import Config
 from crawler.errors import CrawlError
@@ -21,7 +22,10 @@ from tests.sites.skip import ROOT
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ANSWERS = re.findall(r"^\| .+\? \| `(SELECT .+)` \|$", README, re.MULTILINE)
 """The right column of the table of questions."""
-SILENT = ("changes", "touched", "hosts WHERE queued", "canonical_mismatches", "external_domains")
+SILENT = (
+    *("changes", "touched", "hosts WHERE queued", "canonical_mismatches", "external_domains"),
+    "likely_javascript",
+)
 """What one finished crawl of the demo has nothing to say about."""
 
 
@@ -30,6 +34,7 @@ def crawled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
     database = tmp_path_factory.mktemp("readme") / "demo.db"
     with demo.serve() as url:
         crawl(database, url, settings=config(robots={"sitemaps": True}))
+    analyse(database, Config(), lambda *_: None, processes=1)
     connection = open_for_reading(database)
     yield connection
     connection.close()

@@ -268,6 +268,54 @@ VIEWS: Final = {
         FROM pages
         WHERE indexable = 1
     """,
+    "not_indexable_pages": """
+        -- What a search engine may not index, and why; `why` names what forbids it.
+        SELECT
+            pages.url,
+            pages.indexability_reason AS reason,
+            CASE pages.indexability_reason
+                WHEN 'error' THEN pages.error
+                WHEN 'challenge' THEN pages.challenge
+                WHEN 'status' THEN CAST(pages.status AS TEXT)
+                WHEN 'type' THEN pages.content_type
+                WHEN 'noindex' THEN pages.meta_robots
+                WHEN 'canonical' THEN pages.canonical
+            END AS why,
+            pages.inlinks,
+            pages.id AS url_id
+        FROM pages
+        WHERE pages.indexable = 0
+    """,
+    "near_duplicate_pages": """
+        -- Pages whose main text is almost that of another, each with the first of its group.
+        SELECT pages.url, leaders.url AS like_url, near_duplicates.similarity, pages.id AS url_id
+        FROM near_duplicates
+        JOIN pages ON pages.body_id = near_duplicates.body_id
+        JOIN (
+            SELECT body_id, min(id) AS id
+            FROM pages
+            GROUP BY body_id
+        ) AS first_pages ON first_pages.body_id = near_duplicates.leader_id
+        JOIN pages AS leaders ON leaders.id = first_pages.id
+        WHERE pages.id <> leaders.id
+    """,
+    "likely_javascript": """
+        -- Pages that have scripts, hardly a word and hardly a link: scripts make what people see.
+        SELECT
+            pages.url,
+            facts.scripts,
+            coalesce(facts.main_words, 0) AS words,
+            facts.anchors,
+            facts.inline_bytes,
+            pages.id AS url_id
+        FROM pages
+        JOIN facts ON facts.body_id = pages.body_id
+        WHERE pages.status = 200
+            AND pages.error IS NULL
+            AND facts.scripts > 0
+            AND coalesce(facts.main_words, 0) < 20
+            AND facts.anchors < 5
+    """,
     "followed_links": """
         -- Links that a search engine follows, from good pages to other pages.
         SELECT links.*
