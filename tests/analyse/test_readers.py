@@ -1,0 +1,63 @@
+"""Is the body that hangs or kills its reader to blame, and no other?"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zlib
+
+import pytest
+
+from crawler.analyse import readers
+from crawler.analyse.readers import Packed, read_all
+
+FINE = zlib.compress(b"<!doctype html><title>fine</title><p>text")
+SLOW = zlib.compress(b"<title>x</title>" + b"<p>so <b>it</b> goes on" * 700_000)
+"""Takes a reader more than a second."""
+BROKEN = b"no zlib stream"
+CHUNKS = [
+    [Packed(number, "utf-8", SLOW if number == 5 else FINE) for number in numbers]
+    for numbers in (range(1, 4), range(4, 8), range(8, 10))
+]
+KILLER = """
+import os, sys, time, psutil
+for _ in range(3000):
+    for child in psutil.Process(int(sys.argv[1])).children():
+        if child.pid != os.getpid() and child.cpu_times().user > 0.5:
+            child.kill()
+            sys.exit()
+    time.sleep(0.01)
+"""
+
+
+def errors(processes: int) -> dict[int, str | None]:
+    """What kept each body from being read."""
+    found = [read for answers in read_all(CHUNKS, processes=processes, max_links=9)
+             for read in answers]  # fmt: skip
+    assert len(found) == 9
+    return {read.body_id: read.error for read in found}
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_body_that_hangs_is_to_blame_and_all_others_are_read(
+    monkeypatch: pytest.MonkeyPatch, processes: int
+) -> None:
+    monkeypatch.setattr(readers, "LIMIT_S", 0.5)
+    assert errors(processes) == dict.fromkeys(range(1, 10)) | {5: "timeout"}
+
+
+def test_a_body_that_kills_its_reader_is_to_blame_and_all_others_are_read() -> None:
+    killer = subprocess.Popen([sys.executable, "-c", KILLER, str(os.getpid())])
+    try:
+        assert errors(2) == dict.fromkeys(range(1, 10)) | {5: "lost"}
+    finally:
+        killer.kill()
+        killer.wait()
+
+
+def test_a_body_that_is_broken_keeps_no_other_from_being_read() -> None:
+    chunk = [Packed(1, None, FINE), Packed(2, None, BROKEN), Packed(3, None, FINE)]
+    [answers] = read_all([chunk], processes=1, max_links=9)
+    assert [read.error for read in answers] == [None, "error", None]
+    assert [read.facts.values.get("title") for read in answers] == ["fine", None, "fine"]
