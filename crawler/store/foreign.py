@@ -21,6 +21,8 @@ _CHECKS = tuple(f"check (state in ({', '.join(map(repr, states))}))" for states 
 """The only expressions in our tables."""
 _SAID = re.compile(r"--[^\n]*|/\*.*?\*/|\s+", re.DOTALL)
 _QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|\[[^\]]*\]")
+_CALL = re.compile(r"(\w+|'') ?\(")
+_NO_CALLS = frozenset({"where", "and", "or", "not", "in", "is", "when", "then", "else", "between"})
 _ACTS = re.compile(r"\b(?:check|as)\b|\bdefault ?\(")
 
 
@@ -52,7 +54,16 @@ def _on(kind: str, name: str, table: str, sql: str) -> str | None:
         return f'a trigger "{name}" on "{table}"'
     if kind == "table" and name.lower() in OURS and _computes(sql):
         return f'an expression in the table "{name}"'
+    if kind == "index" and table.lower() in OURS and _calls(sql):
+        return f'an index "{name}" with a function on "{table}"'
     return None
+
+
+def _calls(sql: str) -> bool:
+    """Does a CREATE INDEX call a function for every row? Only the table's name may stand before
+    a bracket there."""
+    plain = _QUOTED.sub("''", _SAID.sub(" ", sql)).lower()
+    return sum(before not in _NO_CALLS for before in _CALL.findall(plain)) > 1
 
 
 def _computes(sql: str) -> bool:
@@ -64,6 +75,6 @@ def _computes(sql: str) -> bool:
 
 
 def _remedy(kind: str) -> str:
-    if kind == "trigger":
-        return "remove it with DROP TRIGGER if it is yours"
+    if kind in {"trigger", "index"}:
+        return f"remove it with DROP {kind.upper()} if it is yours"
     return "go on with a file that nobody has changed so"

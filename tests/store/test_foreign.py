@@ -67,6 +67,14 @@ ON_OURS = {
         "ALTER TABLE urls ADD COLUMN x TEXT AS(upper(url))",
         'an expression in the table "urls"',
     ),
+    "an index that computes": (
+        "CREATE INDEX evil ON visits(hex(zeroblob(1000) || url_id))",
+        'an index "evil" with a function on "visits"',
+    ),
+    "an index with a function in quotes": (
+        'CREATE INDEX evil ON "visits" (id) WHERE "hex" (zeroblob(9)) = 1',
+        'an index "evil" with a function on "visits"',
+    ),
     "a check": (
         "ALTER TABLE pages ADD COLUMN x TEXT CHECK (length(url) < 3)",
         'an expression in the table "pages"',
@@ -116,6 +124,7 @@ OWN = {
     "a table": "CREATE TABLE notes (url TEXT, note TEXT CHECK (length(note) > 0))",
     "a view of our tables": "CREATE VIEW mine AS SELECT url FROM pages WHERE status = 200",
     "an index on our table": "CREATE INDEX mine ON pages(title)",
+    "a partial index": "CREATE INDEX mine ON pages (title, url) WHERE (id > 9) AND (status IN (1))",
     "a column in our table": "ALTER TABLE pages ADD COLUMN note TEXT DEFAULT 'as it is'",
     "a virtual table": "CREATE VIRTUAL TABLE mine USING fts5(words)",
 }
