@@ -33,6 +33,8 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     set ``NAME.LIMIT``, and SQL names them ``:LIMIT``. needs: what must be there for it to be judged
     (`needs.NEEDS`). sql: columns ``url_id`` and, where a page may have several, ``item``; all
     others are evidence. find: instead of SQL. One that needs what no crawl has yet has neither.
+    of_crawl: it tells of the crawl, not of a page, so that what a run does not find is mended
+    though it did not see the page.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     find: Finder | None = None
     limits: Limits = {}
     needs: tuple[str, ...] = ()
+    of_crawl: bool = False
 
     def __post_init__(self) -> None:
         if (self.sql is None) == (self.find is None) and not NOT_YET.intersection(self.needs):

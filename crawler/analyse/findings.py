@@ -47,7 +47,7 @@ _FIXED: Final = """
     WHERE check_name = :check
         AND fixed_run_id IS NULL
         AND (url_id, item) NOT IN (SELECT url_id, item FROM temp.found)
-        AND url_id IN (SELECT url_id FROM temp.judged)
+        AND (:of_crawl OR url_id IN (SELECT url_id FROM temp.judged))
 """
 _JUDGED: Final = """
     CREATE TEMP TABLE judged AS
@@ -127,7 +127,7 @@ def _judge(
             reason = f"its SQL failed: {error}"
     connection.execute("BEGIN IMMEDIATE")
     if reason is None:
-        _replace(connection, check.name, found, run_id)
+        _replace(connection, check, found, run_id)
     judged = {"run": run_id, "check": check.name, "judged": reason is None, "reason": reason}
     connection.execute(_COUNTED, judged)
     failpoints.reached("before-commit")
@@ -135,7 +135,7 @@ def _judge(
     failpoints.reached("after-commit")
 
 
-def _replace(connection: Connection, check: str, found: Sequence[Found], run_id: int) -> None:
+def _replace(connection: Connection, check: Check, found: Sequence[Found], run_id: int) -> None:
     """Findings of a check as this run shows them."""
     connection.execute(
         "CREATE TEMP TABLE IF NOT EXISTS found (url_id, item, UNIQUE (url_id, item))"
@@ -147,10 +147,11 @@ def _replace(connection: Connection, check: str, found: Sequence[Found], run_id:
     connection.executemany(
         _UPSERT,
         [
-            {"check": check, "url_id": url_id, "item": item, "run": run_id,
+            {"check": check.name, "url_id": url_id, "item": item, "run": run_id,
              "evidence": _encode(evidence).decode()}
             for url_id, item, evidence in found
         ],
     )  # fmt: skip
-    connection.execute(_NEVER_WAS, {"check": check, "run": run_id})
-    connection.execute(_FIXED, {"check": check, "run": run_id})
+    judged = {"check": check.name, "run": run_id}
+    connection.execute(_NEVER_WAS, judged)
+    connection.execute(_FIXED, {**judged, "of_crawl": check.of_crawl})

@@ -73,6 +73,7 @@ OF_FRONT = {
     *("broken_links_new {}/fails", "checks_fixed broken_links {}/back"),
 }
 BETWEEN = {check.name for check in GROUPS["runs"][:11]}
+INCOMPLETE = "SELECT url, state FROM audit_findings WHERE check_name = 'crawl_incomplete'"
 FOUND = """
     SELECT urls.url, trim(findings.check_name || ' ' || findings.item)
     FROM findings
@@ -151,3 +152,12 @@ def test_a_name_that_is_no_file_s_is_refused_and_makes_none(tmp_path: Path) -> N
     with pytest.raises(StorageError, match="no such database"):
         analyse(tmp_path / "mistyped.db", config(), lambda *_: None, processes=1)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_stopped_crawl_says_that_it_is_not_whole_until_it_is(web: Web, tmp_path: Path) -> None:
+    database = tmp_path / "runs.db"
+    site = publish(web, later=False)
+    for settings, state in ((config(run={"max_pages": 8}), "new"), (None, "fixed")):
+        crawl(database, site.url(), settings=settings)
+        analyse(database, Config(), lambda *_: None, processes=1)
+        assert rows(database, INCOMPLETE) == [(site.url(), state)]

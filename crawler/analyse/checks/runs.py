@@ -133,6 +133,7 @@ def _by_percent(column: str, name: str) -> str:
 _PAGES: Final = (
     Check(
         name="pages_new",
+        of_crawl=True,
         severity="note",
         definition="a page answers that no earlier crawl had seen",
         sql=f"""{_BEFORE}
@@ -266,6 +267,7 @@ _DOCUMENTS: Final = (
 _FINDINGS: Final = (
     Check(
         name="broken_links_new",
+        of_crawl=True,
         severity="error",
         definition="a link is broken that was not, or was not there, when a run was audited last",
         sql="""
@@ -279,6 +281,7 @@ _FINDINGS: Final = (
     ),
     Check(
         name="checks_fixed",
+        of_crawl=True,
         severity="note",
         definition="a fault that an earlier run had is no longer there",
         sql="""

@@ -26,6 +26,7 @@ _FRONTS: Final = """
 CHECKS: Final = (
     Check(
         name="crawl_incomplete",
+        of_crawl=True,
         severity="warning",
         definition="URLs of a host were not fetched, because they still wait, a limit was reached,"
         " or the host fell silent: what an audit says of it is not all",
@@ -59,6 +60,7 @@ CHECKS: Final = (
     ),
     Check(
         name="crawl_blocked",
+        of_crawl=True,
         severity="error",
         definition="many of a host's answers were 403, 429, 503 or a wall in place of the page: an"
         " audit of it is not to be trusted",
@@ -82,6 +84,7 @@ CHECKS: Final = (
     ),
     Check(
         name="urls_unexplained",
+        of_crawl=True,
         severity="note",
         definition="URLs were seen and not fetched; one finding a reason, with one of them and a"
         " page that leads to it (crawler explain REASON tells more)",
