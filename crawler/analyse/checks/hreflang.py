@@ -22,8 +22,8 @@ ALTERNATES: Final = """
         SELECT good_pages.id AS source_id, links.target_id, links.position,
             lower(trim(link_facts.hreflang)) AS code, link_facts.hreflang, link_facts.href,
             ' ' || coalesce(link_facts.flags, '') || ' ' AS flags
-        FROM link_facts
-        JOIN good_pages ON good_pages.body_id = link_facts.body_id
+        FROM good_pages
+        CROSS JOIN link_facts ON link_facts.body_id = good_pages.body_id
         CROSS JOIN links
             ON links.source_id = good_pages.id AND links.position = link_facts.position
         WHERE link_facts.hreflang IS NOT NULL AND links.kind = 'alternate'

@@ -101,6 +101,11 @@ CHECKS: Final = (
             CROSS JOIN good_pages ON good_pages.id = links.source_id
             WHERE links.kind IN ('a', 'area', 'img', 'script', 'stylesheet', 'iframe', 'form')
                 AND good_pages.host_id NOT IN (SELECT id FROM local)
+                AND EXISTS (
+                    SELECT 1
+                    FROM pages
+                    WHERE host_id NOT IN (SELECT id FROM local)
+                )
         """,
     ),
     Check(

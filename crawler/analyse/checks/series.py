@@ -9,11 +9,15 @@ from crawler.analyse.check import Check, Found, Limits
 from crawler.store.database import Connection
 
 _STEPS: Final = """
-    WITH steps AS MATERIALIZED (
-        SELECT DISTINCT links.source_id, links.target_id, links.kind
+    WITH named AS MATERIALIZED (
+        SELECT source_id, target_id, kind
         FROM links
-        JOIN good_pages ON good_pages.id = links.source_id
-        WHERE links.kind IN ('next', 'prev')
+        WHERE kind IN ('next', 'prev')
+    ),
+    steps AS MATERIALIZED (
+        SELECT DISTINCT named.source_id, named.target_id, named.kind
+        FROM named
+        CROSS JOIN good_pages ON good_pages.id = named.source_id
     )
 """
 _NEXT: Final = f"""{_STEPS}
