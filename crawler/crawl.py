@@ -208,5 +208,7 @@ def analyse_crawl(path: Path, config: Config, face: Face) -> None:
         raise Interrupted(f"{path}: the analysis was stopped; it goes on with: {again}") from None
     with queries.reading(path) as connection:
         found = store_audit.counts(connection)
-    shown = ", ".join(wording.count(number, severity) for severity, number in found.items())
-    face.say(f"Analysed in {time.monotonic() - begun:.1f} s: {shown}; more by: crawler audit")
+    shown = ", ".join(f"{number:,} {severity}" for severity, number in found.items())
+    whole = wording.count(sum(found.values()), "finding")
+    took = f"{time.monotonic() - begun:.1f} s"
+    face.say(f"Analysed in {took}: {whole} ({shown}); which: crawler audit")

@@ -24,35 +24,6 @@ in this run so far."""
 NOTHING_ELSE: Final[Doubt] = "nothing else answers"
 NOTHING_YET: Final[Doubt] = "nothing has answered yet"
 
-FOLLOWED = frozenset(
-    {
-        "seed",
-        "a",
-        "area",
-        "frame",
-        "iframe",
-        "refresh",
-        "redirect",
-        "canonical",
-        "alternate",
-        "next",
-        "prev",
-        "sitemap",
-        "robots",
-        "feed",
-    }
-)
-"""Link kinds whose targets are fetched when in scope; every other kind is only recorded."""
-
-RECORDED = frozenset(
-    {"img", "srcset", "script", "stylesheet", "icon", "media", "form", "embed", "link", "hint"}
-)
-"""Link kinds that are recorded as ``skipped: not_followed``."""
-
-UNCHECKED = frozenset({"form", "hint"})
-"""Of these, what names no resource that could be asked for: a hint names an origin (preconnect) or
-an endpoint (pingback)."""
-
 
 class Target(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Where a link points.
@@ -108,7 +79,7 @@ class Link(NamedTuple):
     """One occurrence of a link in a document; its position is its place in `Document.columns`.
 
     target: index into `Document.targets`.
-    kind: one of `FOLLOWED` or `RECORDED`.
+    kind: one of `crawler.policy.link_kinds`.
     anchor: visible text of an anchor, or the alt text of an image; None where neither can be.
     rel: the rel attribute as written, lower case, or None.
     nofollow: rel has nofollow, or the whole page asks for it (meta robots, X-Robots-Tag).

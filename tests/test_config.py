@@ -180,6 +180,13 @@ def test_what_could_take_for_ever_is_refused_by_name(
     )
 
 
+def test_an_empty_pattern_is_refused_since_it_would_match_everything(written: Written) -> None:
+    path = written("[scope]\nexclude = ['']\n")
+    assert refusal(path) == (
+        f'{path}: scope.exclude: "" is an empty pattern, which matches every address'
+    )
+
+
 @pytest.mark.parametrize(
     "text",
     ["localhost", "wiki.intern.", "a_b.example", "127.0.0.1", "10.0.0.0/8", "[::1]", "fd00::/8"],

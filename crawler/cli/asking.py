@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from crawler.cli.front import cli, complain, db_option, form_options, newest, standard_output
+from crawler.cli.group import cli, complain, db_option, form_options, newest, standard_output
 from crawler.errors import UsageError
 from crawler.faces import explain, schema, summary, table
 from crawler.faces.screen import Screen, Stream

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import click
 
 from crawler.cli.asking import show
-from crawler.cli.front import (
+from crawler.cli.group import (
     cli,
     db_option,
     face_for,
@@ -99,13 +99,16 @@ def show_audit(
 
 
 def _tell(connection: Connection, audit: Audit, check: str | None, **shape: Any) -> None:
+    since = audit.since if audit.baseline else 0
+    if check is None and shape["form"] is not None:
+        show(store_audit.every_finding(connection, since=since), **shape)
+        return
     if check is None:
         click.echo("\n".join(map(wording.plain, audit_told.lines(audit))))
         return
     about = store_audit.definition(connection, check)
     if shape["form"] is None:
         click.echo("\n".join(map(wording.plain, audit_told.definition_lines(about))))
-    since = audit.since if audit.baseline else 0
     show(store_audit.findings(connection, check, since=since), **shape)
 
 

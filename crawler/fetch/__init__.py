@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crawler.fetch.budget import Budget, Share
 from crawler.fetch.fetcher import Fetcher, FetchStats
+from crawler.fetch.memory_budget import Budget, Share
 
 __all__ = ["Budget", "FetchStats", "Fetcher", "Share"]

@@ -22,13 +22,13 @@ from requests.structures import CaseInsensitiveDict
 from crawler.config import FetchConfig, RobotsConfig
 from crawler.errors import UsageError
 from crawler.fetch import decode, tls
-from crawler.fetch.attempt import Attempt
-from crawler.fetch.budget import Budget, Share
 from crawler.fetch.connect import Uncounted
 from crawler.fetch.deadlines import Deadline, Times
 from crawler.fetch.dns import Ask, DnsStats, Names, asker
 from crawler.fetch.failures import Failure, failure_of, untrace
 from crawler.fetch.gate import Gate
+from crawler.fetch.memory_budget import Budget, Share
+from crawler.fetch.reply import Attempt
 from crawler.fetch.requests_internals import SlimRequest
 from crawler.fetch.transport import Transport, TransportStats, header_block
 from crawler.model import Job, Reply

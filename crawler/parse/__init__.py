@@ -1,6 +1,6 @@
 """What does a reply mean?
 
-`parse` turns a `Reply` into a `Document`: it decides what the bytes are (`media_type`), which
+`parse` turns a `Reply` into a `Document`: it decides what the bytes are (`sniff`), which
 characters they mean (`charset`), and reads pages (`html`, `text`), sitemaps and feeds
 (`sitemaps`). Pure: no network, no disk, no clock; what is remembered between two replies (the
 addresses of `targets`) saves reading it again and changes no answer.

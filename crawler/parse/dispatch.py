@@ -12,7 +12,9 @@ from crawler.parse.challenge import challenge
 from crawler.parse.charset import decode
 from crawler.parse.headers import Declared, declared, with_links
 from crawler.parse.html import read_html
-from crawler.parse.media_type import (
+from crawler.parse.mend import begins_late
+from crawler.parse.sitemaps import Listing, read_listing, unpack
+from crawler.parse.sniff import (
     HTML_TYPES,
     Form,
     form_of,
@@ -20,8 +22,6 @@ from crawler.parse.media_type import (
     media_type,
     root_name,
 )
-from crawler.parse.mend import begins_late
-from crawler.parse.sitemaps import Listing, read_listing, unpack
 from crawler.parse.targets import Targets
 from crawler.parse.text import MAX_FACT, count_words, fingerprint, fold, kept
 from crawler.policy.agent import robots_token

@@ -12,8 +12,8 @@ from functools import lru_cache
 from typing import Final, TypeGuard
 
 from crawler.parse.refresh import refresh_target
+from crawler.parse.robots_directives import wishes
 from crawler.parse.text import fact
-from crawler.parse.wishes import wishes
 from crawler.policy.agent import PRODUCT
 from crawler.policy.urls import MAX_KEPT_URL
 

@@ -8,12 +8,12 @@ from typing import Final
 import msgspec
 
 from crawler.model import Link, LinkColumns
+from crawler.parse.content_type import extracted
 from crawler.parse.elements import rel_kind
-from crawler.parse.mime import extracted
 from crawler.parse.refresh import refresh_target
+from crawler.parse.robots_directives import forbid_following, wishes_of_header
 from crawler.parse.targets import Targets
 from crawler.parse.text import clean, fold
-from crawler.parse.wishes import forbid_following, wishes_of_header
 from crawler.policy.urls import UrlRules, resolve
 
 _MAX_LINK_HEADER: Final = 65_536

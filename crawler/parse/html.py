@@ -18,10 +18,10 @@ from crawler.model import Distinct, Document, LinkColumns, worth_keeping
 from crawler.parse.elements import Survey, words_of
 from crawler.parse.headers import Declared, with_links
 from crawler.parse.loops import find
+from crawler.parse.robots_directives import forbid_following
 from crawler.parse.scan import scan
 from crawler.parse.targets import Targets
 from crawler.parse.text import MAX_FACT, fact, fingerprint, fold, kept
-from crawler.parse.wishes import forbid_following
 from crawler.policy.urls import UrlRules, resolve
 
 _HTML_ENDS = (b"</html", b"</HTML", b"</Html")

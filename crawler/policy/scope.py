@@ -14,9 +14,10 @@ import msgspec
 
 from crawler.config import Config, ScopeConfig
 from crawler.errors import UsageError
-from crawler.model import FOLLOWED, UNCHECKED, Target
+from crawler.model import Target
 from crawler.patterns import PatternError, Patterns
 from crawler.policy import traps, urls
+from crawler.policy.link_kinds import FOLLOWED, UNCHECKED
 
 
 class Standing(IntEnum):

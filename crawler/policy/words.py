@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from crawler.policy import retries
 from crawler.policy.scope import Standing
 
 Fault = Literal["site", "page", "settings", "crawler"]
@@ -20,13 +21,6 @@ Layer = Literal["names", "links"]
 """A part of the network that can be down by itself: resolving names, reaching addresses."""
 Column = Literal["error", "reason", "truncated"]
 """Where a word stands: in ``visits.error``, in ``urls.reason``, in ``visits.truncated``."""
-
-TRANSIENT: Final = frozenset({408, 425, 429})
-"""Statuses below 500 that pass by themselves (RFC 9110, 15.5.9; RFC 8470, 5.2; RFC 6585, 4)."""
-PERMANENT: Final = frozenset({501, 505, 506, 510, 511})
-"""Statuses from 500 on that say what a server cannot do, and will not be able to in a minute."""
-OVERLOADED: Final = frozenset({429, 503, 504, 524, 529, 598})
-"""Statuses of which a longer first rest is likelier to help."""
 
 _STATUS: Final = re.compile(r"http_([1-9][0-9]{2})", re.ASCII)
 _SITE_BOTH: Final[tuple[Column, ...]] = ("error", "reason")
@@ -282,8 +276,7 @@ def of_answer(status: int | None) -> str | None:
     """The word of a status that is a failure, ``http_503``; None for every other."""
     if status is None:
         return None
-    failed = status in TRANSIENT or 500 <= status <= 599
-    return f"http_{status}" if failed else None
+    return f"http_{status}" if retries.is_failure(status) else None
 
 
 @lru_cache(maxsize=1024)
@@ -292,12 +285,12 @@ def _of_status(word: str) -> Word | None:
     if found is None:
         return None
     status = int(found[1])
-    again = of_answer(status) is not None and status not in PERMANENT
+    tries, rest = retries.of_status(status)
     return Word(
         meaning=f"the host answered {_named(status)}",
         stands=("reason",),
-        tries=3 if again else 1,
-        rest=(2.0 if status in OVERLOADED else 1.0) if again else 0.0,
+        tries=tries,
+        rest=rest,
     )
 
 

@@ -153,6 +153,12 @@ def all_findings(connection: Connection) -> Iterator[Finding]:
     return (Finding(*row) for row in connection.execute(_ALL))
 
 
+def every_finding(connection: Connection, *, since: int = 0) -> Rows:
+    """What all checks found and nobody has mended, that began after a run, as rows."""
+    rows = (row for row in all_findings(connection) if row.since_run > since)
+    return Rows(Finding.__struct_fields__, map(msgspec.structs.astuple, rows))
+
+
 def _last_run(connection: Connection) -> int:
     run_id: int | None = connection.execute("SELECT max(run_id) FROM runs_checks").fetchone()[0]
     if run_id is None:

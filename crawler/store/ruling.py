@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from crawler.config import Config
-from crawler.model import FOLLOWED, Document, Reply, Target
-from crawler.policy import outage, pace, words
+from crawler.model import Document, Reply, Target
+from crawler.policy import outage, pace, robots_directives, words
+from crawler.policy.link_kinds import FOLLOWED
 from crawler.policy.pace import Fate
 from crawler.policy.scope import ECHOES
 from crawler.store.contract import Arrival
@@ -320,14 +321,11 @@ def as_kept(arrival: Arrival, config: Config, *, has_space: bool = True) -> Arri
         document = msgspec.structs.replace(visit.document, text=None, truncated="host_cap")
         bare = msgspec.structs.replace(visit, document=document, body=None, body_sha256=None)
         arrival = msgspec.structs.replace(arrival, visit=bare)
-    if config.store.obey_noindex and _asks_not_to_be_indexed(arrival.visit.document):
+    if config.store.obey_noindex and robots_directives.forbid_keeping(
+        arrival.visit.document.meta_robots
+    ):
         return _without_content(arrival)
     return arrival
-
-
-def _asks_not_to_be_indexed(document: Document) -> bool:
-    asked = (document.meta_robots or "").replace(",", " ").split()
-    return "noindex" in asked or "none" in asked
 
 
 def _without_content(arrival: Arrival) -> Arrival:

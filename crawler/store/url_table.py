@@ -12,8 +12,9 @@ from collections.abc import Callable, Container, Iterable
 from typing import NamedTuple
 
 from crawler.config import Config
-from crawler.model import FOLLOWED, Document, Target
+from crawler.model import Document, Target
 from crawler.policy import words
+from crawler.policy.link_kinds import FOLLOWED
 from crawler.policy.scope import ECHOES, Judge, Standing, Verdict
 from crawler.store import rows
 from crawler.store.contract import Entry

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 from collections.abc import Iterator
@@ -252,6 +253,17 @@ def test_a_condition_that_could_not_be_judged_is_told(twice: Path) -> None:
     assert ran.exit_code == 0
     assert ran.stderr.startswith("crawler: ") is False
     assert ran.stderr.startswith("--fail-on broken_assets: could not be judged: ")
+
+
+def test_the_whole_audit_is_written_as_a_table_too(
+    twice: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ask(twice, "--json")
+    rows = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    ask(twice, "--csv")
+    table = list(csv.reader(io.StringIO(capfd.readouterr().out)))
+    assert table[0] == list(rows[0]) == ["check", "url", "item", "evidence", "since_run"]
+    assert len(rows) == len(table) - 1 > 0
 
 
 def test_junit_fails_what_has_errors_or_warnings(twice: Path, tmp_path: Path) -> None:

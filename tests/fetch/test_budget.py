@@ -10,7 +10,7 @@ import pytest
 from backports import zstd
 
 from crawler.config import FetchConfig
-from crawler.fetch.budget import FREE, UNIT, Budget
+from crawler.fetch.memory_budget import FREE, UNIT, Budget
 from tests.fetch.stage import Recorded, fetcher, job, ok, serving, stage
 
 PATIENT = FetchConfig(connect_s=1.0, read_s=5.0, total_s=5.0, max_body_bytes=10_000_000)

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from crawler.model import FOLLOWED, RECORDED
+from crawler.policy.link_kinds import FOLLOWED, RECORDED
 from tests.parse.page import HTML, URL, Headers, hrefs, only_link, parsed
 from tests.sites.skip import require_corpus
 

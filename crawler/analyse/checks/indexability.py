@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from crawler.analyse.check import Check, Found, Limits
-from crawler.parse.wishes import wishes, wishes_of_header
+from crawler.parse.robots_directives import wishes, wishes_of_header
 from crawler.policy import robots
 from crawler.store.database import Connection
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from crawler.analyse.check import Check, Found, Limits
-from crawler.parse.media_type import SNIFFED_BYTES, media_type, root_name
+from crawler.parse.sniff import SNIFFED_BYTES, media_type, root_name
 from crawler.store.database import Connection
 
 _LABELLED: Final = """

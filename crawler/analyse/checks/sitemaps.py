@@ -23,7 +23,7 @@ from crawler.analyse.checks.sitemap_files import (
     root_of,
     sitemap_files,
 )
-from crawler.parse.media_type import root_name
+from crawler.parse.sniff import root_name
 from crawler.store.database import Connection
 
 _WRITTEN: Final = """

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from crawler.parse.mime import MediaType, extracted, parsed
+from crawler.parse.content_type import MediaType, extracted, parsed
 from tests.parse import page
 from tests.sites.skip import require_corpus
 

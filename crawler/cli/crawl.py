@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import click
 import gevent
 
-from crawler.cli.front import (
+from crawler.cli.group import (
     DATA,
     Command,
     cli,

@@ -16,11 +16,11 @@ import gevent
 from requests import Response
 
 from crawler.fetch import decode
-from crawler.fetch.budget import Share
 from crawler.fetch.connect import Facts
 from crawler.fetch.deadlines import Times
 from crawler.fetch.decode import Cut, Garbled
 from crawler.fetch.failures import Failure, failure_of, printable, shown
+from crawler.fetch.memory_budget import Share
 from crawler.fetch.requests_internals import SlimRequest
 from crawler.fetch.shortage import Shortage
 from crawler.fetch.transport import BREATH, Incoming

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crawler.parse.media_type import media_type
+from crawler.parse.sniff import media_type
 from tests.parse.page import hrefs, parsed
 
 PAGE = b"<!doctype html><title>t</title><a href=x>x</a>"

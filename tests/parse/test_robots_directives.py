@@ -8,8 +8,8 @@ from crawler.config import Config, FetchConfig
 from crawler.model import Job, Reply
 from crawler.parse.dispatch import read
 from crawler.parse.headers import declared
+from crawler.parse.robots_directives import wishes, wishes_of_header
 from crawler.parse.scan import scan
-from crawler.parse.wishes import wishes, wishes_of_header
 from tests.parse.page import hrefs, only_link, parsed
 
 

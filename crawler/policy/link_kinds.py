@@ -1,0 +1,37 @@
+"""Which kinds of link are there, and what is done with the target of each?
+
+Which element makes which kind is said in `crawler.parse.elements`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+FOLLOWED: Final = frozenset(
+    {
+        "seed",
+        "a",
+        "area",
+        "frame",
+        "iframe",
+        "refresh",
+        "redirect",
+        "canonical",
+        "alternate",
+        "next",
+        "prev",
+        "sitemap",
+        "robots",
+        "feed",
+    }
+)
+"""Link kinds whose targets are fetched when in scope; every other kind is only recorded."""
+
+RECORDED: Final = frozenset(
+    {"img", "srcset", "script", "stylesheet", "icon", "media", "form", "embed", "link", "hint"}
+)
+"""Link kinds that are recorded as ``skipped: not_followed``."""
+
+UNCHECKED: Final = frozenset({"form", "hint"})
+"""Of these, what names no resource that could be asked for: a hint names an origin (preconnect) or
+an endpoint (pingback)."""
