@@ -16,7 +16,7 @@ from gevent.socket import wait_read
 
 from crawler.errors import StorageError, UsageError
 from crawler.policy import urls
-from crawler.policy.columns import TABLES, Table, cells, is_address, is_whole, table
+from crawler.policy.seed_columns import TABLES, Table, cells, is_address, is_whole, table
 from crawler.policy.seeds import Seed, read_line
 from crawler.policy.urls import ORDINARY, UrlRules
 from crawler.store import queries

@@ -1,4 +1,7 @@
-"""What must every channel keep to?"""
+"""What must every channel keep to?
+
+Which one is opened is said in `crawler.channels`.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """What does the network say to this job, within its limits?
 
-The layer above the transport: one deadline for the whole URL, and the reading of redirects and
-Retry-After; what comes is gathered in an `Attempt`. It works on any requests adapter, so the
-transport can be replaced by mounting another one on `Fetcher.session`. Redirects are never followed
-here.
+The layer above the transport: the headers of a request, the cap of each kind, one deadline for
+the whole URL, and the reading of redirects and Retry-After; what comes is gathered in an `Attempt`.
+It works on any requests adapter, so the transport can be replaced by mounting another one on
+`Fetcher.session`. Redirects are never followed here.
 """
 
 from __future__ import annotations

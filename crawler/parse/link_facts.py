@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 from lxml import etree
 
-from crawler.policy.sessions import stripper
+from crawler.policy.stripped_parameters import stripper
 
 _MAX_HREF: Final = 1000
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)

@@ -20,7 +20,7 @@ import msgspec
 
 from crawler.config import Config
 from crawler.model import Target
-from crawler.policy import sessions
+from crawler.policy import stripped_parameters
 
 if TYPE_CHECKING:
     from publicsuffixlist import PublicSuffixList
@@ -117,7 +117,7 @@ class Resolver:
     def __init__(self, base: str | None = None, rules: UrlRules = ORDINARY) -> None:
         self._max = rules.max_bytes
         self._blocked = rules.blocked_ports
-        self._strip = str if rules.strip is None else sessions.stripper(rules.strip)
+        self._strip = str if rules.strip is None else stripped_parameters.stripper(rules.strip)
         href = None if base is None else _exact_href(base, None)
         self._href = href
         self._base = None if href is None else _fast_url(href)

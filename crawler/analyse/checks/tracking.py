@@ -1,4 +1,7 @@
-"""Which parameters of an address name the campaign, and not the page?"""
+"""Which parameters of an address name the campaign, and not the page?
+
+They are reported here; what is taken out is said in `crawler.policy.stripped_parameters`.
+"""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crawler.policy.columns import Table, table
+from crawler.policy.seed_columns import Table, table
 
 PLAIN = [
     ["http://h.test/0,1518,1,00.html", "http://h.test/0,1518,2,00.html"],

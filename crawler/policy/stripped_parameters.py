@@ -3,7 +3,8 @@
 Sites that know their visitors by the address put an identifier into every link, a new one for each
 visitor: a crawler without cookies finds each page under ever new addresses. The identifier is taken
 out, in the path (``/a;jsessionid=1``, ``/(S(1))/a``) and in the query (``?sid=1``). So is what
-people add to the list. An address without ``?``, ``;`` and ``(`` costs nothing.
+people add to the list, such as the names of campaigns that the audit reports
+(`crawler.analyse.checks.tracking`). An address without ``?``, ``;`` and ``(`` costs nothing.
 """
 
 from __future__ import annotations

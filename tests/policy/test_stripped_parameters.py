@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.policy.sessions import ALWAYS, LIKELY, stripper
+from crawler.policy.stripped_parameters import ALWAYS, LIKELY, stripper
 from crawler.policy.urls import Resolver, UrlRules, resolve
 
 HEX = "0123456789abcdef" * 2
