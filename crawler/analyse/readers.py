@@ -163,8 +163,7 @@ def _serve(parent: int, link: int, cell: int, max_links: int) -> NoReturn:
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         end_with_parent(parent)
-        kept = os.dup2(cell, 200) if cell != 200 else cell
-        mark = Cell(kept)
+        mark = Cell(cell)  # what is mapped stays so when its descriptor is closed
         let_go(link)
         frames = Frames(_socket(fileno=link))
         while (frame := frames.read()) is not None:
