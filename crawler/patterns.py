@@ -65,8 +65,6 @@ def _compiled(texts: tuple[str, ...]) -> list[Any]:
 def _one(text: str, options: Any) -> Any:
     import re2
 
-    if not text:
-        raise PatternError("", "is an empty pattern, which matches every address")
     try:
         return re2.compile(text, options)
     except UnicodeEncodeError:

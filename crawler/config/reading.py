@@ -217,6 +217,8 @@ def _is_network(text: str) -> bool:
 
 def _compile(setting: Setting, patterns: tuple[str, ...]) -> None:
     try:
+        if "" in patterns:  # a variable of the shell that is not set
+            raise PatternError("", "is an empty pattern, which matches every address")
         Patterns(patterns)
     except PatternError as error:
         raise UsageError(
