@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from crawler import failpoints
 from crawler.analyse.readers import Chunk, Packed, Read, read_all
-from crawler.parse.facts import VERSION
+from crawler.parse.facts import VERSION, PageFacts, read_facts
 from crawler.store import analysis
 from crawler.store.database import Connection
 
@@ -42,8 +42,12 @@ def gather_facts(
     analysis.complete(connection)
     missing = connection.execute(_MISSING, (VERSION,)).fetchall()
     chunks = _chunks(connection, missing)
+
+    def look(body: bytes, packed: Packed) -> PageFacts:
+        return read_facts(body, packed.charset, max_links=max_links)
+
     done = 0
-    for answers in read_all(chunks, processes=max(1, processes), max_links=max_links):
+    for answers in read_all(chunks, look, PageFacts, processes=max(1, processes)):
         _store(connection, answers)
         done += len(answers)
         progress("facts", done, len(missing))
@@ -64,14 +68,14 @@ def _chunks(connection: Connection, missing: Iterable[tuple[Any, ...]]) -> Itera
         yield chunk
 
 
-def _store(connection: Connection, answers: list[Read]) -> None:
+def _store(connection: Connection, answers: list[Read[PageFacts]]) -> None:
     """Replace what was known of these bodies, in one transaction."""
     connection.execute("BEGIN IMMEDIATE")
     for table in _PARTS:
         connection.executemany(
-            f"DELETE FROM {table} WHERE body_id = ?", [(read.body_id,) for read in answers]
+            f"DELETE FROM {table} WHERE body_id = ?", [(read.number,) for read in answers]
         )
-        rows = [(read.body_id, *row) for read in answers for row in getattr(read.facts, table)]
+        rows = [(read.number, *row) for read in answers for row in _rows(read, table)]
         places = ", ".join("?" * len(analysis.TABLES[table]))
         connection.executemany(f"INSERT INTO {table} VALUES ({places})", rows)
     places = ", ".join("?" * len(_COLUMNS))
@@ -84,8 +88,12 @@ def _store(connection: Connection, answers: list[Read]) -> None:
     failpoints.reached("after-commit")
 
 
-def _row(read: Read) -> tuple[object, ...]:
-    values = {
-        **read.facts.values, "body_id": read.body_id, "version": VERSION, "error": read.error
-    }  # fmt: skip
+def _rows(read: Read[PageFacts], table: str) -> list[tuple[object, ...]]:
+    rows: list[tuple[object, ...]] = getattr(read.found or PageFacts(), table)
+    return rows
+
+
+def _row(read: Read[PageFacts]) -> tuple[object, ...]:
+    found = {} if read.found is None else read.found.values
+    values = {**found, "body_id": read.number, "version": VERSION, "error": read.error}
     return tuple(values.get(name) for name in _COLUMNS)

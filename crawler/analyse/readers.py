@@ -1,8 +1,8 @@
 """In which processes are bodies read?
 
 Reading a hostile page may take minutes of C code or all memory, so it is done in processes that can
-be killed. They are given packed bodies and give back facts; the file is the parent's alone. When
-one hangs or dies, the body that it was at is to blame, and no other.
+be killed. They are given packed bodies and give back what was found in them; the file is the
+parent's alone. When one hangs or dies, the body that it was at is to blame, and no other.
 """
 
 from __future__ import annotations
@@ -14,16 +14,17 @@ import time
 import traceback
 import zlib
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from typing import Final, NoReturn
+from typing import Any, Final, Generic, NoReturn, TypeVar
 
 import msgspec
 from gevent import monkey
 
 from crawler.channels.frames import Cell, Frames
 from crawler.orphans import end_with_parent, let_go
-from crawler.parse.facts import PageFacts, read_facts
+
+Found = TypeVar("Found")
 
 LIMIT_S: Final = 60.0
 """What one body may take; one of 10 MB takes 1.2 s."""
@@ -35,40 +36,54 @@ _fork = monkey.get_original("os", "fork")
 
 
 class Packed(msgspec.Struct, frozen=True, array_like=True):
-    """A body as it is stored: a zlib stream; charset: what it was read as."""
+    """A body as it is stored: a zlib stream.
 
-    body_id: int
+    number: by which it is known to whoever asks, from 1. charset: what it was read as. url: of the
+    page, where that matters.
+    """
+
+    number: int
     charset: str | None
     body: bytes
+    url: str = ""
 
 
-class Read(msgspec.Struct, frozen=True, array_like=True):
-    """What a body says, or why nothing was read: timeout, lost, or the name of a Python error."""
+class Read(msgspec.Struct, Generic[Found], frozen=True, array_like=True):
+    """What was found in a body, or why it could not be read: timeout, lost, or the name of a
+    Python error."""
 
-    body_id: int
-    facts: PageFacts
+    number: int
+    found: Found | None = None
     error: str | None = None
 
 
 Chunk = list[Packed]
-_answer = msgspec.msgpack.Decoder(list[Read])
+Look = Callable[[bytes, Packed], Found]
+"""What is done with a body, unpacked, in a process that was forked: no more than its answer comes
+back."""
 _question = msgspec.msgpack.Decoder(Chunk)
 
 
-def read_all(chunks: Iterable[Chunk], *, processes: int, max_links: int) -> Iterator[list[Read]]:
-    """What the bodies say, chunk by chunk, in the order in which they are ready."""
+def read_all(
+    chunks: Iterable[Chunk], look: Look[Found], kind: Any, *, processes: int
+) -> Iterator[list[Read[Found]]]:
+    """What is found in the bodies, chunk by chunk, in the order in which they are ready.
+
+    kind: the type of what is found.
+    """
+    answers = msgspec.msgpack.Decoder(list[Read[kind]])
     waiting = iter(chunks)
     again: deque[Chunk] = deque()
     readers: dict[int, _Reader] = {}
     try:
         while True:
             while len(readers) < processes and (chunk := _next(again, waiting)):
-                reader = _Reader(chunk, max_links)
+                reader = _Reader(chunk, look)
                 readers[reader.number] = reader
             if not readers:
                 return
             for reader in _ready(readers):
-                yield reader.take(again)
+                yield reader.take(answers, again)
                 chunk = None if reader.gone else _next(again, waiting)
                 if chunk:
                     reader.give(chunk)
@@ -99,14 +114,14 @@ def _ready(readers: dict[int, _Reader]) -> list[_Reader]:
 class _Reader:
     """A process that reads one chunk after another. gone: it will read no more."""
 
-    def __init__(self, chunk: Chunk, max_links: int) -> None:
+    def __init__(self, chunk: Chunk, look: Look[Any]) -> None:
         self.gone = False
         self._cell = Cell.create()
         ours, theirs = (_blocking(side) for side in socket.socketpair())
         parent = os.getpid()
         self._pid = _fork()
         if self._pid == 0:
-            _serve(parent, theirs.detach(), self._cell.descriptor, max_links)
+            _serve(parent, theirs.detach(), self._cell.descriptor, look)
         theirs.close()
         self._frames = Frames(ours)
         self.number: int = ours.fileno()
@@ -126,20 +141,21 @@ class _Reader:
         _, body_id, since = self._cell.read()
         return body_id != 0 and time.monotonic() - since > LIMIT_S
 
-    def take(self, again: deque[Chunk]) -> list[Read]:
+    def take(self, answers: Any, again: deque[Chunk]) -> list[Read[Any]]:
         """The answer; of one that is late or has died, the body that is to blame, with the others
         put back."""
         late = self.is_late()
         frame = None if late else self._frames.read()
         if frame is not None:
-            return _answer.decode(frame)
+            read: list[Read[Any]] = answers.decode(frame)
+            return read
         self.gone = True
         _, blamed, _ = self._cell.read()
-        blamed = blamed or self._chunk[0].body_id
-        others = [one for one in self._chunk if one.body_id != blamed]
+        blamed = blamed or self._chunk[0].number
+        others = [one for one in self._chunk if one.number != blamed]
         if others:
             again.append(others)
-        return [Read(blamed, PageFacts(), "timeout" if late else "lost")]
+        return [Read(blamed, None, "timeout" if late else "lost")]
 
     def close(self) -> None:
         """End it, whatever it does."""
@@ -158,7 +174,7 @@ def _blocking(side: socket.socket) -> socket.socket:
     return plain
 
 
-def _serve(parent: int, link: int, cell: int, max_links: int) -> NoReturn:
+def _serve(parent: int, link: int, cell: int, look: Look[Any]) -> NoReturn:
     """Be a reader, until the other side closes."""
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -167,20 +183,20 @@ def _serve(parent: int, link: int, cell: int, max_links: int) -> NoReturn:
         let_go(link)
         frames = Frames(_socket(fileno=link))
         while (frame := frames.read()) is not None:
-            frames.write([_read(packed, mark, max_links) for packed in _question.decode(frame)])
+            frames.write([_read(packed, mark, look) for packed in _question.decode(frame)])
     except BaseException:
         traceback.print_exc()
     finally:
         os._exit(0)
 
 
-def _read(packed: Packed, mark: Cell, max_links: int) -> Read:
+def _read(packed: Packed, mark: Cell, look: Look[Any]) -> Read[Any]:
     now = time.monotonic()
-    mark.write(now, packed.body_id, now)
+    mark.write(now, packed.number, now)
+    found, error = None, None
     try:
-        body = zlib.decompress(packed.body)
-        facts, error = read_facts(body, packed.charset, max_links=max_links), None
+        found = look(zlib.decompress(packed.body), packed)
     except Exception as failure:  # one body's own; those beside it are read
-        facts, error = PageFacts(), type(failure).__name__
+        error = type(failure).__name__
     mark.write(now, 0, now)
-    return Read(packed.body_id, facts, error)
+    return Read(packed.number, found, error)

@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
-from crawler.config.reading import Setting, load
+from crawler.config.reading import load
 from crawler.config.sections import (
     AUTHORITIES,
     SECTIONS,
     AuditConfig,
     Config,
+    ExtractRule,
     FetchConfig,
     PaceConfig,
     ParseConfig,
@@ -20,10 +21,11 @@ from crawler.config.sections import (
     ScopeConfig,
     StoreConfig,
 )
+from crawler.config.values import Setting
 from crawler.config.written import default_toml
 
 __all__ = [
-    "AUTHORITIES", "SECTIONS", "AuditConfig", "Config", "FetchConfig", "PaceConfig", "ParseConfig",
-    "RobotsConfig", "RunConfig", "ScopeConfig", "Setting", "StoreConfig", "default_toml",
-    "load",
+    "AUTHORITIES", "SECTIONS", "AuditConfig", "Config", "ExtractRule", "FetchConfig", "PaceConfig",
+    "ParseConfig", "RobotsConfig", "RunConfig", "ScopeConfig", "Setting", "StoreConfig",
+    "default_toml", "load",
 ]  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import logging
 import re
 import tomllib
@@ -14,22 +13,12 @@ from typing import Any
 
 import msgspec
 
+from crawler.config.rules import is_of_rule, read_rules
 from crawler.config.sections import SECTIONS, Config
+from crawler.config.values import STR_LIKE, Setting, compile_patterns, expected, shown
 from crawler.errors import UsageError
-from crawler.patterns import PatternError, Patterns
 
 _log = logging.getLogger(__name__)
-
-
-class Setting(msgspec.Struct, frozen=True):
-    """One value that a person gave.
-
-    source: the file or flag that gave it. key: ``section.name``. value: as TOML means it.
-    """
-
-    source: str
-    key: str
-    value: Any
 
 
 SET = "--set"
@@ -51,8 +40,6 @@ HOST_NAME = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*(?!\d+$|0x[0-9a-f]*$)[a-z0-9_-]{
 """What ends in a number is an address (WHATWG URL, "ends in a number")."""
 MAX_FILE_BYTES = 1024 * 1024
 """Of a configuration; /dev/zero has no end."""
-SHOWN = 60
-"""Characters of a wrong value that a message repeats."""
 
 
 def load(path: Path | None, overrides: Sequence[str] = (), flags: Sequence[Setting] = ()) -> Config:
@@ -67,7 +54,9 @@ def load(path: Path | None, overrides: Sequence[str] = (), flags: Sequence[Setti
         *flags,
     ]
     given: dict[str, dict[str, Any]] = {name: {} for name in SECTIONS}
-    for setting in map(_renamed, settings):
+    rules = [setting for setting in settings if is_of_rule(setting.key)]
+    given["extract"] = read_rules(rules)
+    for setting in map(_renamed, (one for one in settings if one not in rules)):
         section, name = _known(setting)
         given[section][name] = _value(setting, _fields(section)[name].type)
     config = msgspec.convert(given, Config)
@@ -111,7 +100,9 @@ def _of_override(text: str) -> Setting:
     key, equals, raw = text.partition("=")
     key, raw = key.strip(), raw.strip()
     if not equals:
-        raise UsageError(f"{SET} {_shown(text)}: write section.key=value")
+        raise UsageError(f"{SET} {shown(text)}: write section.key=value")
+    if is_of_rule(key):
+        return Setting(SET, key, _as_toml(raw))
     section, name = _known(Setting(SET, RENAMED.get(key, key), raw))
     kind = msgspec.inspect.type_info(_fields(section)[name].type)
     value = _as_toml(raw)
@@ -150,8 +141,8 @@ def _known(setting: Setting) -> tuple[str, str]:
     known = f"there are: {', '.join(_fields(section) or SECTIONS)}"
     hint = f'did you mean "{near}"?' if near else known
     what = "key" if section in SECTIONS or "." in near else "section"
-    shown = _shown(setting.key if section in SECTIONS else section)
-    raise UsageError(f"{setting.source}: unknown {what} {shown} ({hint})")
+    said = shown(setting.key if section in SECTIONS else section)
+    raise UsageError(f"{setting.source}: unknown {what} {said} ({hint})")
 
 
 def _nearest(key: str) -> str:
@@ -191,10 +182,10 @@ def _value(setting: Setting, kind: Any) -> Any:
         fault = "the name of a parameter such as utm_*"
     if fault:
         raise UsageError(
-            f"{setting.source}: {setting.key}: expected {fault}, got {_shown(setting.value)}"
+            f"{setting.source}: {setting.key}: expected {fault}, got {shown(setting.value)}"
         )
     if setting.key in PATTERN_KEYS:
-        _compile(setting, value)
+        compile_patterns(setting, value)
     return value
 
 
@@ -213,41 +204,3 @@ def _is_network(text: str) -> bool:
     except ValueError:
         return HOST_NAME.fullmatch(entry.removesuffix(".")) is not None
     return True
-
-
-def _compile(setting: Setting, patterns: tuple[str, ...]) -> None:
-    try:
-        if "" in patterns:  # a variable of the shell that is not set
-            raise PatternError("", "is an empty pattern, which matches every address")
-        Patterns(patterns)
-    except PatternError as error:
-        raise UsageError(
-            f"{setting.source}: {setting.key}: {_shown(error.pattern)} {error.why}"
-        ) from None
-
-
-def _shown(value: Any) -> str:
-    """A value as a message repeats it: quoted, one line, not too long, no control characters."""
-    text = json.dumps(value, default=str)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
-
-
-STR_LIKE = (msgspec.inspect.StrType, msgspec.inspect.LiteralType)
-KINDS: dict[type, str] = {
-    msgspec.inspect.BoolType: "true or false",
-    msgspec.inspect.StrType: "a text",
-    msgspec.inspect.IntType: "a whole number",
-    msgspec.inspect.FloatType: "a number",
-}
-BOUNDS = (("gt", ">"), ("ge", ">="), ("lt", "<"), ("le", "<="))
-
-
-def expected(kind: msgspec.inspect.Type) -> str:
-    """What may stand where a type is asked for, in words: ``a number > 0``."""
-    if isinstance(kind, msgspec.inspect.VarTupleType):
-        return f"a list, each {expected(kind.item_type)}"
-    if isinstance(kind, msgspec.inspect.LiteralType):
-        return "one of " + ", ".join(f'"{value}"' for value in kind.values)
-    bounds = [(sign, getattr(kind, name, None)) for name, sign in BOUNDS]
-    limits = " and ".join(f"{sign} {bound:g}" for sign, bound in bounds if bound is not None)
-    return f"{KINDS[type(kind)]} {limits}".strip()

@@ -210,8 +210,26 @@ class AuditConfig(Section, frozen=True):
     limits: tuple[str, ...] = ()
 
 
+class ExtractRule(Section, frozen=True):
+    """Which values of pages does a person want beside the crawler's own?
+
+    css, xpath: what is selected; one of them.
+    attribute: taken in place of the text. many: all that is selected, else the first of it.
+    type: what a value is read as. text: as it is shown. number: its first number. date: ISO 8601.
+        url: resolved on the page's base. count: how many are selected, 0 too.
+    include: when given, only of pages whose URL matches one of these regular expressions (RE2).
+    """
+
+    css: str = ""
+    xpath: str = ""
+    attribute: str = ""
+    many: bool = False
+    type: Literal["text", "number", "date", "url", "count"] = "text"
+    include: tuple[str, ...] = ()
+
+
 class Config(Section, frozen=True):
-    """All of it."""
+    """All of it. extract: rules by their names."""
 
     scope: ScopeConfig = ScopeConfig()
     robots: RobotsConfig = RobotsConfig()
@@ -221,8 +239,10 @@ class Config(Section, frozen=True):
     store: StoreConfig = StoreConfig()
     run: RunConfig = RunConfig()
     audit: AuditConfig = AuditConfig()
+    extract: dict[str, ExtractRule] = {}
 
 
 SECTIONS: dict[str, type[Section]] = {
-    field.name: field.type for field in msgspec.structs.fields(Config)
+    field.name: field.type for field in msgspec.structs.fields(Config) if field.name != "extract"
 }
+"""Those whose keys are known. Rules of ``extract`` have names of their own."""

@@ -9,17 +9,24 @@ import textwrap
 
 import msgspec
 
-from crawler.config.sections import SECTIONS, Section
+from crawler.config.sections import SECTIONS, ExtractRule, Section
 
 HEAD = """\
 # Every setting with its default; what is left out keeps it. Give this file, or one with only the
 # lines that differ, with --config. One setting: --set section.key=value
 """
+EXAMPLE = """\
+# [extract.price]
+# css = ".product .price"
+# type = "number"
+# include = ["/products/"]
+"""
 
 
 def default_toml() -> str:
     """The text of ``config/crawl.toml``: every key with its default under what it means."""
-    return HEAD + "".join(_section_toml(name, kind) for name, kind in SECTIONS.items())
+    sections = (_section_toml(name, kind) for name, kind in SECTIONS.items())
+    return HEAD + "".join(sections) + _rules_toml()
 
 
 def _section_toml(section: str, kind: type[Section]) -> str:
@@ -33,6 +40,13 @@ def _section_toml(section: str, kind: type[Section]) -> str:
             last = note
         lines.append(f"{field.name} = {_as_written(field.default)}")
     return "\n".join(lines) + "\n"
+
+
+def _rules_toml() -> str:
+    """How a rule of extraction is written; none holds where nothing is said."""
+    question, notes = _explained(ExtractRule)
+    lines = ["", f"# {question}", "#", *(line for note in notes for line in _comment(note))]
+    return "\n".join([*lines, "#", *EXAMPLE.splitlines()]) + "\n"
 
 
 def _explained(kind: type[Section]) -> tuple[str, list[str]]:

@@ -1,0 +1,215 @@
+"""Which values do a person's rules take out of a page?
+
+A rule selects elements, texts or numbers in the page's tree; what it takes of each is read as its
+type, and what cannot be read so is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final, NamedTuple
+
+from dateutil import parser as dates
+from lxml import etree
+
+from crawler.config import ExtractRule
+from crawler.parse._scan_py import _html_parser
+from crawler.parse.charset import decode
+from crawler.parse.html import one_body
+from crawler.parse.text import BLOCKS, HIDDEN, clean, fold
+from crawler.patterns import Patterns
+from crawler.policy.urls import UNLIMITED, resolve
+from crawler.selectors import Selector
+
+MAX_VALUES: Final = 1000
+"""Of one rule on one page."""
+MAX_VALUE: Final = 32 * 1024
+"""Characters of one."""
+_MAX_DATE: Final = 100
+_SPACES: Final = r"[\s\u00a0\u2009\u202f'\u2019]"
+_NUMBER: Final = re.compile(
+    rf"(?<![\w.,])([-+\u2212]?)\s?((?:\d{{1,3}}(?:{_SPACES}\d{{3}})+(?!\d)|\d+)(?:[.,]\d+)*)"
+)
+_LOOSE_NUMBER: Final = re.compile(r"()(\d+(?:[.,]\d+)*)")
+_TIME: Final = re.compile(r"\d:\d\d|\dT\d\d|\d ?[ap]m\b", re.IGNORECASE)
+
+Value = str | float | int
+Row = tuple[str, int, Value]
+"""Rule, place among what the rule takes of the page (from 0), value."""
+
+
+class Rule(NamedTuple):
+    """A rule that is ready to be used."""
+
+    name: str
+    said: ExtractRule
+    selector: Selector
+    include: Patterns
+
+
+def ready(rules: Mapping[str, ExtractRule]) -> list[Rule]:
+    """The rules, compiled; those of a configuration are known to be sound."""
+    return [
+        Rule(name, rule, Selector(css=rule.css, xpath=rule.xpath), Patterns(rule.include))
+        for name, rule in rules.items()
+    ]
+
+
+def of_page(rules: Iterable[Rule], url: str) -> list[Rule]:
+    """The rules that a page with this URL is read by."""
+    return [rule for rule in rules if not rule.include or rule.include.match(url)]
+
+
+def extract(body: bytes, charset: str | None, url: str, rules: Iterable[Rule]) -> list[Row]:
+    """What the rules take out of a page as it was sent; charset: what it was read as."""
+    data, _ = decode(body, charset)
+    root: etree._Element | None = etree.fromstring(one_body(data), _html_parser())
+    if root is None:
+        root = etree.Element("html")
+    base = _base(root, url)
+    return [row for rule in rules for row in _rows(rule, root, base)]
+
+
+def _base(root: etree._Element, url: str) -> str:
+    """What relative addresses stand on (https://html.spec.whatwg.org/#document-base-url)."""
+    first = next((one for one in root.iter("base") if one.get("href") is not None), None)
+    if first is None:
+        return url
+    target, _ = resolve(str(first.get("href")), url, rules=UNLIMITED)
+    return url if target.refusal else target.url
+
+
+def _rows(rule: Rule, root: etree._Element, base: str) -> Iterable[Row]:
+    found = rule.selector.select(root)
+    if rule.said.type == "count":
+        counted = found[0] if len(found) == 1 and isinstance(found[0], float) else len(found)
+        return [(rule.name, 0, int(counted))]
+    read = _READ[rule.said.type]
+    most = MAX_VALUES if rule.said.many else 1
+    values: list[Value] = []
+    for one in found:
+        taken = _taken(one, rule.said.attribute)
+        value = None if taken is None else read(taken, base)
+        if value is not None:
+            values.append(value[:MAX_VALUE] if isinstance(value, str) else value)
+        if len(values) == most:
+            break
+    return [(rule.name, place, value) for place, value in enumerate(values)]
+
+
+def _taken(found: Any, attribute: str) -> str | None:
+    """What of one thing that was selected is meant: of an element its text, or an attribute."""
+    if not isinstance(found, etree._Element):
+        number = isinstance(found, float) and found.is_integer()
+        return clean(str(int(found) if number else found))
+    if attribute:
+        value = found.get(attribute)
+        return None if value is None else clean(str(value))
+    return clean(shown_text(found))
+
+
+def shown_text(element: etree._Element) -> str:
+    """The text of an element as it is shown; of one that shows none (a script) what it holds."""
+    parts = [element.text or ""]
+    walk = etree.iterwalk(element, events=("start", "end"))
+    for event, inner in walk:
+        if inner is element:
+            continue
+        tag = str(inner.tag)
+        space = " " if tag in BLOCKS else ""
+        if event == "end":
+            parts += (space, inner.tail or "")
+        elif tag in HIDDEN:
+            walk.skip_subtree()
+        else:
+            parts += (space, inner.text or "")
+    return "".join(parts)
+
+
+def _as_text(taken: str, _base: str) -> str | None:
+    return fold(taken) or None
+
+
+def _as_number(taken: str, _base: str) -> Value | None:
+    """The first number: ``1,234.56``, ``1.234,56 €``, ``1 234``, ``-5``, ``12 %`` (12).
+
+    Of a point and a comma the last is the decimal one. One that repeats divides thousands; so does
+    a comma alone before exactly three digits. A point alone is decimal.
+    """
+    found = _NUMBER.search(taken) or _LOOSE_NUMBER.search(taken)
+    if found is None:
+        return None
+    digits = re.sub(_SPACES, "", found[2])
+    points, commas = digits.count("."), digits.count(",")
+    if points and commas:
+        decimal = max(".,", key=digits.rindex)
+        if digits.count(decimal) > 1:
+            return None
+    elif points + commas > 1:
+        decimal = ""
+    elif commas:
+        is_group = len(digits) - digits.index(",") == 4 and digits[0] != "0"
+        decimal = "" if is_group else ","
+    else:
+        decimal = "."
+    whole, _, rest = digits.partition(decimal) if decimal else (digits, "", "")
+    whole = re.sub("[.,]", "", whole)
+    sign = "-" if found[1] in {"-", "\u2212"} else ""
+    number = float(f"{sign}{whole}.{rest or '0'}")
+    if not rest and abs(number) < 2**53:
+        return int(number)
+    return number if abs(number) < float("inf") else None
+
+
+def _as_date(taken: str, _base: str) -> str | None:
+    """ISO 8601: ``2024-03-12``, or with a time ``2024-03-12T09:30:00Z`` where a zone is named.
+
+    Texts of ISO 8601, RFC 5322, and those of people in English; a day before its month only where
+    points or names of months stand between. A date without a day or a year is none.
+    """
+    text = fold(taken)[:_MAX_DATE]
+    moment = _moment(text)
+    if moment is None:
+        return None
+    if not _TIME.search(text):
+        return moment.date().isoformat()
+    if moment.tzinfo is None:
+        return moment.replace(microsecond=0).isoformat()
+    utc = moment.astimezone(UTC).replace(microsecond=0, tzinfo=None)
+    return utc.isoformat() + "Z"
+
+
+def _moment(text: str) -> datetime | None:
+    for read in (datetime.fromisoformat, parsedate_to_datetime):
+        try:
+            return read(text)
+        except (ValueError, TypeError, IndexError, OverflowError):
+            continue
+    day_first = bool(re.match(r"\d{1,2}\.", text))
+    try:
+        # What the text leaves out is taken from a default: one that shows in either is no date.
+        first, second = (
+            dates.parse(text, default=default, dayfirst=day_first, fuzzy=True)
+            for default in (datetime(2001, 1, 1), datetime(2004, 2, 29))
+        )
+    except (ValueError, OverflowError, TypeError):
+        return None
+    return first if first == second else None
+
+
+def _as_url(taken: str, base: str) -> str | None:
+    target, fragment = resolve(taken, base, rules=UNLIMITED)
+    if target.refusal == "url_invalid":
+        return None
+    return target.url if fragment is None else f"{target.url}#{fragment}"
+
+
+_READ: Final[Mapping[str, Callable[[str, str], Value | None]]] = {
+    "text": _as_text,
+    "number": _as_number,
+    "date": _as_date,
+    "url": _as_url,
+}
