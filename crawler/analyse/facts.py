@@ -7,21 +7,19 @@ on with what has no facts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
 from crawler import failpoints
-from crawler.analyse.readers import Chunk, Packed, Read, read_all
+from crawler.analyse.bodies import in_chunks
+from crawler.analyse.readers import Packed, Read, read_all
 from crawler.parse.facts import VERSION, PageFacts, read_facts
 from crawler.store import analysis
 from crawler.store.database import Connection
 
-CHUNK_BODIES: Final = 100
-CHUNK_BYTES: Final = 4 * 1024 * 1024
-"""Of packed bodies, in one transaction."""
 _PARTS: Final = ("headings", "meta_tags", "link_facts", "structured_data")
 _MISSING: Final = """
-    SELECT bodies.id, bodies.charset, length(bodies.body)
+    SELECT bodies.id, bodies.charset, length(bodies.body), bodies.id, ''
     FROM bodies
     LEFT JOIN facts ON facts.body_id = bodies.id
     WHERE bodies.body IS NOT NULL
@@ -41,7 +39,7 @@ def gather_facts(
     """Read every body that has no facts of this version; returns how many there were."""
     analysis.complete(connection)
     missing = connection.execute(_MISSING, (VERSION,)).fetchall()
-    chunks = _chunks(connection, missing)
+    chunks = in_chunks(connection, missing)
 
     def look(body: bytes, packed: Packed) -> PageFacts:
         return read_facts(body, packed.charset, max_links=max_links)
@@ -52,20 +50,6 @@ def gather_facts(
         done += len(answers)
         progress("facts", done, len(missing))
     return done
-
-
-def _chunks(connection: Connection, missing: Iterable[tuple[Any, ...]]) -> Iterator[Chunk]:
-    chunk: Chunk = []
-    size = 0
-    for body_id, charset, packed_bytes in missing:
-        if chunk and (len(chunk) == CHUNK_BODIES or size + packed_bytes > CHUNK_BYTES):
-            yield chunk
-            chunk, size = [], 0
-        (body,) = connection.execute("SELECT body FROM bodies WHERE id = ?", (body_id,)).fetchone()
-        chunk.append(Packed(body_id, charset or None, body))
-        size += packed_bytes
-    if chunk:
-        yield chunk
 
 
 def _store(connection: Connection, answers: list[Read[PageFacts]]) -> None:

@@ -1,7 +1,7 @@
 """In which order is a crawl analysed?
 
-Facts, graph, near-duplicates, fragments, checks: each builds on those before it, each is stored in
-transactions of its own, and each may be killed at any moment and begun again.
+Facts, extraction, graph, near-duplicates, fragments, checks: each builds on those before it, each
+is stored in transactions of its own, and each may be killed at any moment and begun again.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from crawler.analyse.check import read_limits
 from crawler.analyse.checks import CHECKS, GROUPS
+from crawler.analyse.extracts import extract_values
 from crawler.analyse.facts import Progress, gather_facts
 from crawler.analyse.findings import judge_run
 from crawler.analyse.fragments import find_missing_fragments
@@ -56,6 +57,7 @@ def analyse(
             gather_facts(
                 connection, progress, processes=processes, max_links=config.parse.max_links
             )
+            extract_values(connection, config.extract, progress, processes=processes)
             _relate(connection, progress)
             judge_run(connection, GROUPS, limits, progress)
     finally:

@@ -226,7 +226,7 @@ ROWS: Final = {
 
 def statements() -> list[str]:
     """What brings all this into a file."""
-    made = [_create(name, columns) for name, columns in TABLES.items()]
+    made = [create(name, columns, _KEYS.get(name)) for name, columns in TABLES.items()]
     added = [f"ALTER TABLE pages ADD COLUMN {name} {PAGES[name][0]}" for name in PAGES]
     return [*made, *added, "CREATE INDEX findings_url_id ON findings(url_id)"]
 
@@ -239,8 +239,8 @@ def complete(connection: Any) -> None:
             connection.execute(f"ALTER TABLE facts ADD COLUMN {name} {kind}")
 
 
-def _create(name: str, columns: Mapping[str, Column]) -> str:
-    key = _KEYS.get(name)
+def create(name: str, columns: Mapping[str, Column], key: str | None) -> str:
+    """The statement that makes a table, with what its columns mean."""
     lines = [(f"    {column} {kind}", meaning) for column, (kind, meaning) in columns.items()]
     if key:
         lines.append((f"    {key}", ""))

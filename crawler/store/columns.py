@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from crawler.store import analysis
+from crawler.store import analysis, extracts
 
 TIME = "ISO-8601, UTC"
 MS, S, BYTES, FLAG = "ms", "s", "bytes", "0 or 1"
@@ -269,6 +269,10 @@ def _meanings(columns: Mapping[str, analysis.Column]) -> dict[str, str | tuple[s
 HELP |= {
     name: Table(analysis.ROWS[name], _meanings(columns))
     for name, columns in analysis.TABLES.items()
+}
+HELP |= {
+    name: Table(extracts.ROWS[name], _meanings(columns))
+    for name, columns in extracts.TABLES.items()
 }
 HELP["pages"].columns.update(_meanings(analysis.PAGES))
 

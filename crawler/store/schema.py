@@ -7,7 +7,7 @@ their unit.
 
 from __future__ import annotations
 
-from crawler.store import analysis, columns
+from crawler.store import analysis, columns, extracts
 from crawler.store.library import Database, Migrations
 
 APPLICATION_ID = 0x43524C52
@@ -432,3 +432,10 @@ def hosts_tell_what_is_stored_of_them(db: Database) -> None:
         WHERE held.host_id = hosts.id
         """
     )
+
+
+@migrations()
+def what_rules_take_out_of_pages(db: Database) -> None:
+    """Values that a person's rules select, and which pages were read for them."""
+    for statement in extracts.statements():
+        db.execute(statement)
