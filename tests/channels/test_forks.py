@@ -19,8 +19,9 @@ from crawler.channels.forks import Process
 from crawler.channels.forkserver import SERVER_NAME, WORKER_NAME
 from crawler.channels.processes import ProcessChannel
 from crawler.model import Job, Visit
-from tests.channels.test_processes import HTML, PATIENCE_S, children_of, until
+from tests.channels.test_processes import HTML, children_of
 from tests.crawls import check_whole, config, crawl, ends
+from tests.patience import PATIENT_S, until
 from tests.sites import generated
 from tests.sites.burning import STALLS
 from tests.sites.generated import GeneratedSite
@@ -50,7 +51,7 @@ def all_fetch(channel: ProcessChannel, web: Web) -> bool:
     web.page("/")
     for number in range(100):
         channel.send(Job(number + 1, 1, web.url(), private_ok=True))
-    with gevent.Timeout(PATIENCE_S):
+    with gevent.Timeout(PATIENT_S):
         arrivals = channel.arrivals()
         visits = [next(arrivals) for _ in range(100)]
     return all(isinstance(visit, Visit) and visit.reply.status == 200 for visit in visits)
@@ -73,17 +74,17 @@ def test_who_has_ended_is_never_signalled_again(channel: ProcessChannel) -> None
     process = channel._children[0].process
     assert isinstance(process, Process)
     process.kill()
-    assert (process.wait(PATIENCE_S), process.wait()) == (-signal.SIGKILL, -signal.SIGKILL)
+    assert (process.wait(PATIENT_S), process.wait()) == (-signal.SIGKILL, -signal.SIGKILL)
     process.kill()
 
 
 def test_two_may_wait_for_the_end_of_one(web: Web, channel: ProcessChannel) -> None:
     process = channel._children[0].process
     server = server_of(process.pid)
-    waiting = [gevent.spawn(process.wait, PATIENCE_S) for _ in range(2)]
+    waiting = [gevent.spawn(process.wait, PATIENT_S) for _ in range(2)]
     gevent.sleep(0)
     process.kill()
-    assert [one.get(timeout=PATIENCE_S) for one in waiting] == [-signal.SIGKILL] * 2
+    assert [one.get(timeout=PATIENT_S) for one in waiting] == [-signal.SIGKILL] * 2
     until(lambda: channel._children[0].process is not process)
     assert all_fetch(channel, web)
     assert server_of(channel._children[0].process.pid) == server
@@ -96,7 +97,7 @@ def test_workers_whose_server_was_killed_are_replaced(web: Web, channel: Process
     server.kill()
     until(lambda: all(one.returncode is not None for one in workers))
     assert [one.returncode for one in workers] == [-signal.SIGKILL] * 2
-    assert psutil.wait_procs(killed, timeout=PATIENCE_S)[1] == []
+    assert psutil.wait_procs(killed, timeout=PATIENT_S)[1] == []
     assert all_fetch(channel, web)
     assert len({server_of(child.process.pid).pid for child in channel._children}) == 1
 
@@ -113,7 +114,7 @@ def test_a_crawl_whose_fork_server_is_killed_comes_to_the_same_end(tmp_path: Pat
         for more in (50, 150):
             until(lambda more=more: len(served.hits()) > begun + more)
             server_of(channel._children[0].process.pid).kill()
-        outcome = crawling.get(timeout=PATIENCE_S)
+        outcome = crawling.get(timeout=PATIENT_S)
     assert outcome.reason == "finished"
     assert ends(tmp_path / "killed.db") == ends(tmp_path / "calm.db")
     check_whole(tmp_path / "killed.db")
@@ -159,7 +160,7 @@ def test_a_conductor_that_is_killed_takes_everybody_along(crawling: psutil.Proce
     assert sorted(one.name() for one in others) == [SERVER_NAME, WORKER_NAME, WORKER_NAME]
     assert [one.name() for one in crawling.children()] == [SERVER_NAME]
     crawling.kill()
-    _, alive = psutil.wait_procs(others, timeout=PATIENCE_S)
+    _, alive = psutil.wait_procs(others, timeout=PATIENT_S)
     assert alive == []
 
 
@@ -196,7 +197,7 @@ def _held(pid: int) -> set[str]:
 def test_a_server_that_nobody_needs_is_gone_when_the_command_ends(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "crawler", "crawl", str(tmp_path / "none.txt")]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, start_new_session=True)
-    _, said = process.communicate(timeout=PATIENCE_S)
+    _, said = process.communicate(timeout=PATIENT_S)
     assert process.returncode == 2, said
     assert said.count(b"\n") == 1
     with pytest.raises(ProcessLookupError):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import gevent
@@ -20,20 +19,13 @@ from crawler.channels.processes import ProcessChannel
 from crawler.errors import CrawlError
 from crawler.model import Document, Job, Reply, Visit
 from tests.crawls import check_whole, config, crawl, crawl_apart, ends, rows
+from tests.patience import PATIENT_S, until
 from tests.sites import generated
 from tests.sites.burning import STALLS
 from tests.sites.generated import GeneratedSite, Served
 from tests.sites.web import Web
 
-PATIENCE_S = 90
 HTML = {"Content-Type": "text/html"}
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline
-        gevent.sleep(0.01)
 
 
 def children_of(pid: int) -> list[psutil.Process]:
@@ -49,7 +41,7 @@ def test_workers_that_are_killed_again_and_again_cost_nothing(tmp_path: Path) ->
         assert isinstance(channel, ProcessChannel)
         killing = gevent.spawn(_kill_workers, channel, served, kills)
         outcome = crawl(tmp_path / "killed.db", served.url(), channel=channel)
-        assert killing.get(timeout=PATIENCE_S) == kills
+        assert killing.get(timeout=PATIENT_S) == kills
     assert outcome.reason == "finished"
     assert ends(tmp_path / "killed.db") == ends(tmp_path / "calm.db")
     check_whole(tmp_path / "killed.db")
@@ -94,7 +86,7 @@ def test_a_worker_that_stalls_gets_no_more_jobs(web: Web) -> None:
     for token in range(2, 12):
         channel.send(Job(token, 1, web.url("/quick"), private_ok=True))
     arrivals = channel.arrivals()
-    with gevent.Timeout(PATIENCE_S):
+    with gevent.Timeout(PATIENT_S):
         tokens = [visit.job.token for visit in arrivals_of(arrivals, 10)]
         assert sorted(tokens) == list(range(2, 12))
         assert arrivals_of(arrivals, 1)[0].job.token == 1
@@ -119,7 +111,7 @@ def test_a_stopped_conductor_and_its_workers_blame_nobody(tmp_path: Path) -> Non
             for pid in family:
                 os.kill(pid, number)
             gevent.sleep(4 if number == signal.SIGSTOP else 0)
-        output, _ = process.communicate(timeout=PATIENCE_S)
+        output, _ = process.communicate(timeout=PATIENT_S)
     assert output.split()[:2] == [b"finished", b"finished"]
     assert rows(database, "SELECT count(*), max(attempt), count(error) FROM visits") == [
         (301, 1, 0)
@@ -136,8 +128,8 @@ def test_no_worker_outlives_its_conductor(tmp_path: Path, number: signal.Signals
         others = children_of(process.pid)
         assert sorted(one.name() for one in others) == [SERVER_NAME, WORKER_NAME, WORKER_NAME]
         process.send_signal(number)
-        process.wait(timeout=PATIENCE_S)
-        _, alive = psutil.wait_procs(others, timeout=PATIENCE_S)
+        process.wait(timeout=PATIENT_S)
+        _, alive = psutil.wait_procs(others, timeout=PATIENT_S)
     assert alive == []
 
 
@@ -151,7 +143,7 @@ def test_a_worker_ignores_the_terminals_interrupt(web: Web, tmp_path: Path) -> N
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         worker.process.send_signal(number)
     channel.send(Job(1, 1, web.url(), private_ok=True))
-    with gevent.Timeout(PATIENCE_S):
+    with gevent.Timeout(PATIENT_S):
         visit = next(iter(channel.arrivals()))
     assert isinstance(visit, Visit)
     assert visit.reply.status == 200
@@ -167,7 +159,7 @@ def test_a_job_whose_worker_died_while_parsing_it_is_blamed(web: Web) -> None:
     channel.send(Job(5, 1, web.url(), private_ok=True))
     until(lambda: worker.cell.read()[1] == 5)
     worker.process.send_signal(signal.SIGKILL)
-    with gevent.Timeout(PATIENCE_S):
+    with gevent.Timeout(PATIENT_S):
         visit = next(iter(channel.arrivals()))
     assert isinstance(visit, Visit)
     assert (visit.job.token, visit.reply.error) == (5, "worker_lost")
@@ -205,7 +197,7 @@ def test_workers_that_end_as_soon_as_they_start_end_the_crawl(
     monkeypatch.setenv("PYTHONHOME", "/nowhere")  # no interpreter starts like this
     channel = open_channel(config(), 1)
     channel.start()
-    with gevent.Timeout(PATIENCE_S), pytest.raises(CrawlError, match="end as soon as they start"):
+    with gevent.Timeout(PATIENT_S), pytest.raises(CrawlError, match="end as soon as they start"):
         list(channel.arrivals())
     channel.close()
 
@@ -221,7 +213,7 @@ def test_a_visit_that_cannot_be_written_down_spoils_no_other(document: Document)
     for visit in (bad, good):
         served._deliver(visit)
     sending = gevent.spawn(served._send)
-    with gevent.Timeout(PATIENCE_S):
+    with gevent.Timeout(PATIENT_S):
         frame = Frames(ours).read()
     sending.kill()
     spoilt, whole = msgspec.msgpack.decode(frame, type=list[Visit])

@@ -14,8 +14,9 @@ from crawler.conductor import Conductor
 from crawler.config import load
 from crawler.store.clock import epoch, iso
 from crawler.store.database import open_for_writing
-from tests.crash.trial import PATIENT_S, SETTINGS, Calm, Count, Trial, until
+from tests.crash.trial import SETTINGS, Calm, Count, Trial
 from tests.crawls import AGENT, read_seeds, rows
+from tests.patience import PATIENT_S, until
 
 DAY_S = 86_400.0
 pytestmark = pytest.mark.timeout(300)

@@ -14,8 +14,9 @@ from gevent import subprocess
 from crawler.channels.local import LocalChannel
 from crawler.conductor import Conductor
 from crawler.errors import Interrupted
-from tests.crash.trial import Calm, Count, Trial, until, wait
+from tests.crash.trial import Calm, Count, Trial, wait
 from tests.crawls import AGENT, config, read_seeds, rows
+from tests.patience import until
 from tests.sites.server import Answer
 from tests.sites.web import Web
 from tests.watchdog import never_idle

@@ -23,12 +23,12 @@ from tests.crash.trial import (
     children_of,
     kill,
     kill_all,
-    until,
     wait,
     whole_end,
     workers_of,
 )
 from tests.crawls import rows
+from tests.patience import until
 
 KILLED = -signal.SIGKILL
 KILLED_BY = {KILLED, -signal.SIGXFSZ}

@@ -17,19 +17,9 @@ from crawler.config import load
 from crawler.errors import StorageError
 from crawler.store import writer
 from crawler.store.database import WAL_LIMIT_BYTES, wal_of
-from tests.crash.trial import (
-    IN_FLIGHT,
-    PATIENT_S,
-    SETTINGS,
-    Calm,
-    Count,
-    Trial,
-    check_untorn,
-    until,
-    wait,
-    whole_end,
-)
+from tests.crash.trial import IN_FLIGHT, SETTINGS, Calm, Count, Trial, check_untorn, wait, whole_end
 from tests.crawls import AGENT, read_seeds
+from tests.patience import PATIENT_S, until
 
 STORAGE = StorageError.exit_code
 TICK_S = 0.01

@@ -21,7 +21,8 @@ import pytest
 
 from crawler.failpoints import VARIABLE
 from crawler.store.database import open_for_writing
-from tests.crash.trial import IN_FLIGHT, Calm, Count, Trial, check_untorn, kill_all, settled, until
+from tests.crash.trial import IN_FLIGHT, Calm, Count, Trial, check_untorn, kill_all, settled
+from tests.patience import until
 
 pytestmark = pytest.mark.timeout(600)
 HEADER_BYTES = 32

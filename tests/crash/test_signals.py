@@ -14,18 +14,9 @@ import pytest
 from gevent import subprocess
 
 from crawler.errors import Interrupted
-from tests.crash.trial import (
-    IN_FLIGHT,
-    Calm,
-    Count,
-    Trial,
-    children_of,
-    kill_all,
-    until,
-    wait,
-    workers_of,
-)
+from tests.crash.trial import IN_FLIGHT, Calm, Count, Trial, children_of, kill_all, wait, workers_of
 from tests.crawls import rows
+from tests.patience import until
 from tests.sites.skip import ROOT
 
 INTERRUPTED = Interrupted.exit_code

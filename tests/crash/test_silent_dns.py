@@ -15,9 +15,10 @@ import pytest
 from gevent import subprocess
 
 from crawler.errors import Interrupted
-from tests.crash.trial import IN_FLIGHT, Count, Trial, check_untorn, until, wait, whole_end
+from tests.crash.trial import IN_FLIGHT, Count, Trial, check_untorn, wait, whole_end
 from tests.crawls import rows
 from tests.fetch.nameserver import Nameserver
+from tests.patience import until
 from tests.sites.web import Web
 
 pytestmark = pytest.mark.timeout(300)

@@ -25,10 +25,10 @@ from crawler.channels.forkserver import WORKER_NAME
 from crawler.store.database import open_for_reading
 from tests.crash.maze import Maze
 from tests.crawls import check_whole, ends, rows
+from tests.patience import PATIENT_S
 from tests.sites.skip import ROOT
 from tests.watchdog import watch
 
-PATIENT_S = 90
 STALL_S = 15.0
 """A crawl that stores nothing for so long, though work is due, idles."""
 IN_FLIGHT = 8
@@ -287,10 +287,3 @@ class Watch:
         return {
             url for mark, known in self.marks for url in self.maze.urls_since(mark) if url in known
         }
-
-
-def until(condition: Callable[[], object], patient_s: float = PATIENT_S) -> None:
-    """Wait for something to come true."""
-    with gevent.Timeout(patient_s, AssertionError(f"not within {patient_s} s")):
-        while not condition():
-            gevent.sleep(0.005)

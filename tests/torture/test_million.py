@@ -22,8 +22,9 @@ from gevent import subprocess
 from crawler.errors import StorageError
 from tests.bench.filling import fill
 from tests.crash.disk import mount, says_in_one_line, small_disk
-from tests.crash.trial import IN_FLIGHT, Count, Trial, check_untorn, kill_all, until, wait
+from tests.crash.trial import IN_FLIGHT, Count, Trial, check_untorn, kill_all, wait
 from tests.crawls import rows
+from tests.patience import until
 from tests.sites.generated import GeneratedSite, Served, serve_apart
 
 pytestmark = pytest.mark.timeout(1200)

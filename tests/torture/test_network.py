@@ -20,8 +20,9 @@ import gevent
 import pytest
 from gevent import subprocess
 
-from tests.crash.trial import Count, Trial, check_untorn, until, wait, whole_end
+from tests.crash.trial import Count, Trial, check_untorn, wait, whole_end
 from tests.crawls import rows
+from tests.patience import until
 from tests.sites.skip import ROOT, require_program
 
 Ends = Mapping[str, list[tuple[Any, ...]]]

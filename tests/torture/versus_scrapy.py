@@ -26,7 +26,8 @@ from gevent import subprocess
 from crawler.store.database import open_for_reading
 from tests.bench.contestants import SCRAPY
 from tests.bench.workshop import Absent, python_environment
-from tests.crash.trial import kill_all, until, wait
+from tests.crash.trial import kill_all, wait
+from tests.patience import until
 from tests.sites.generated import GeneratedSite, Served, serve_apart
 from tests.sites.skip import ROOT
 
