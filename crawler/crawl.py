@@ -26,7 +26,7 @@ from crawler.policy import conditions as outcomes
 from crawler.policy.agent import robots_token
 from crawler.policy.seeds import Seed
 from crawler.store import audit as store_audit
-from crawler.store import queries, seed_ends
+from crawler.store import extracts, queries, seed_ends
 from crawler.store.audit import Audit
 from crawler.store.runs import Start
 from crawler.store.seed_ends import SeedCount, SeedEnd
@@ -208,6 +208,9 @@ def analyse_crawl(path: Path, config: Config, face: Face) -> None:
         raise Interrupted(f"{path}: the analysis was stopped; it goes on with: {again}") from None
     with queries.reading(path) as connection:
         found = store_audit.counts(connection)
+        taken = extracts.told(connection)
+    if taken:
+        face.say(f"Extracted {taken}; SELECT * FROM {extracts.VIEW}")
     shown = ", ".join(f"{number:,} {severity}" for severity, number in found.items())
     whole = wording.count(sum(found.values()), "finding")
     took = f"{time.monotonic() - begun:.1f} s"

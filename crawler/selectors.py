@@ -6,11 +6,26 @@ CSS as cssselect reads it (Selectors Level 4 in parts, https://cssselect.readthe
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from lxml import etree
 
 MAX_CHARACTERS: Final = 2000
+_NAMESPACES: Final = {"re": "http://exslt.org/regular-expressions"}
+_QUOTED: Final = re.compile(r"\"[^\"]*\"|'[^']*'")
+_PREFIX: Final = re.compile(r"(?<![\w.-])([A-Za-z_][\w.-]*):(?!:)")
+_CALL: Final = re.compile(r"(?<![\w.:-])([A-Za-z_][\w.-]*)\s*\(")
+_FUNCTIONS: Final = frozenset(
+    {
+        *("last", "position", "count", "id", "local-name", "namespace-uri", "name", "string"),
+        *("concat", "starts-with", "contains", "substring-before", "substring-after", "substring"),
+        *("string-length", "normalize-space", "translate", "boolean", "not", "true", "false"),
+        *("lang", "number", "sum", "floor", "ceiling", "round"),
+        *("comment", "text", "processing-instruction", "node", "and", "or", "div", "mod"),
+    }
+)
+"""What may stand before a bracket: functions (XPath 1.0, section 4), tests of nodes, operators."""
 _SAMPLE: Final = "<html><head><title>t</title></head><body><p id='a'>p</p></body></html>"
 
 
@@ -29,8 +44,8 @@ class Selector:
             raise SelectorError(f"is longer than {MAX_CHARACTERS:,} characters")
         path = _translated(css) if css else xpath
         try:
-            self._find = etree.XPath(path, regexp=True, smart_strings=False)
-            # Unknown functions and prefixes are noticed only where a path is followed.
+            self._find = etree.XPath(path, namespaces=_NAMESPACES, smart_strings=False)
+            _refuse_unknown(path)
             self.select(etree.fromstring(_SAMPLE, etree.HTMLParser()))
         except (etree.XPathError, ValueError) as error:
             raise SelectorError(f"is no XPath: {error}") from None
@@ -42,6 +57,17 @@ class Selector:
         """What it selects, in document order: elements, texts or numbers."""
         found: Any = self._find(root)
         return found if isinstance(found, list) else [found]
+
+
+def _refuse_unknown(path: str) -> None:
+    """What libxml2 notices only when it comes to a predicate that has it."""
+    plain = _QUOTED.sub("''", path)
+    for prefix in _PREFIX.findall(plain):
+        if prefix not in _NAMESPACES:
+            raise SelectorError(f"is no XPath: Undefined namespace prefix {prefix}")
+    for function in _CALL.findall(plain):
+        if function not in _FUNCTIONS:
+            raise SelectorError(f"is no XPath: Unregistered function {function}()")
 
 
 def _translated(css: str) -> str:

@@ -13,7 +13,7 @@ import crawler._patch  # isort: skip  # noqa: F401  # must come before every oth
 import signal
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +96,20 @@ def rows(database: Path, sql: str, *values: object) -> list[tuple[Any, ...]]:
     """What a query gives."""
     with closing(open_for_reading(database)) as connection:
         return list(connection.execute(sql, values).fetchall())
+
+
+@contextmanager
+def as_duckdb_sees(database: Path) -> Iterator[Any]:
+    """A connection of DuckDB in which the tables and views of a file are the only ones."""
+    import duckdb  # few tests need it
+    import duckdb_extension_sqlite_scanner as scanner
+
+    [extension] = Path(scanner.__file__).parent.rglob("sqlite_scanner.duckdb_extension")
+    with duckdb.connect() as connection:
+        connection.execute(f"LOAD '{extension}'")
+        connection.execute(f"ATTACH '{database}' AS crawl (TYPE sqlite)")
+        connection.execute("USE crawl")
+        yield connection
 
 
 def ends(database: Path) -> tuple[list[tuple[Any, ...]], ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from crawler.config import SECTIONS, Config, Setting, default_toml, load
+from crawler.config import SECTIONS, Config, ExtractRule, Setting, default_toml, load
 from crawler.errors import UsageError
 
 ROOT = Path(__file__).parent.parent
@@ -272,3 +272,50 @@ def test_a_key_that_was_renamed_is_still_understood_and_told(
     assert load(None, ["pace.patience_s=8"]).run.max_wait_s == 8
     assert len(caplog.messages) == 2
     assert caplog.messages[0] == f"{file}: pace.patience_s is called run.max_wait_s now"
+
+
+REFUSED_RULES = [
+    ("", "expected a rule's keys"),
+    ("css = 'a'\nxpath = '//a'", "not both"),
+    ("type = 'text'", "write css or xpath"),
+    ("css = 'a[['", "is no CSS selector"),
+    ("css = 'h1::text'", "leave it out"),
+    ("css = 'a::attr(href)'", 'attribute = "href"'),
+    ("xpath = '//a['", "is no XPath"),
+    ("xpath = 'nofunc(.)'", "Unregistered function"),
+    ("xpath = 'foo:bar(.)'", "Undefined namespace"),
+    ("xpath = '//h6[foo:bar(.)]'", "Undefined namespace prefix foo"),
+    ("xpath = '//h6[matches(., 1)]'", "Unregistered function matches()"),
+    ("css = '" + "a" * 3000 + "'", "longer than"),
+    ("csss = 'a'", 'did you mean "css"?'),
+    ("css = 'a'\nmany = 'yes'", "expected true or false"),
+    ("css = 'a'\ntype = 'numbr'", "expected one of"),
+    ("css = 'a'\ninclude = ['(']", "is not a regular expression"),
+    ("css = 'a'\ninclude = ['']", "empty pattern"),
+    ("css = 'a'\ntype = 'count'\nattribute = 'href'", "a count has no attribute"),
+]
+
+
+@pytest.mark.parametrize(("rule", "why"), REFUSED_RULES)
+def test_a_rule_of_extraction_that_cannot_be_used_is_refused_by_name(
+    written: Written, rule: str, why: str
+) -> None:
+    said = refusal(written(f"[extract.price]\n{rule}\n"))
+    assert why in said
+    assert "site.toml" in said
+    assert "extract.price" in said
+
+
+@pytest.mark.parametrize("name", ["2nd", "release-date", "page_id", "URL", "x" * 61, '""', '"é"'])
+def test_the_name_of_a_rule_is_that_of_a_column(written: Written, name: str) -> None:
+    assert "extract." in refusal(written(f"[extract.{name}]\ncss = 'a'\n"))
+
+
+def test_rules_of_extraction_are_read_from_a_file_and_from_flags(written: Written) -> None:
+    path = written("[extract.price]\ncss = '.price'\ntype = 'number'\n[extract.b]\nxpath = '//b'")
+    rules = load(path, ["extract.price.css=#price", "extract.b.many=true"]).extract
+    assert rules["price"] == ExtractRule(css="#price", type="number")
+    assert rules["b"] == ExtractRule(xpath="//b", many=True)
+    assert "same column" in refusal(path, "extract.Price.css=a")
+    assert "expected rules" in refusal(written("extract = 5\n"))
+    assert "did you mean" in refusal(written("[extrac.price]\ncss = 'a'\n"))

@@ -116,8 +116,8 @@ def _store(
 ) -> None:
     connection.execute("BEGIN IMMEDIATE")
     connection.executemany(
-        "INSERT INTO extracts (page_id, rule, position, value) VALUES (?, ?, ?, ?)",
-        [(read.number, *row) for read in answers for row in read.found or ()],
+        "INSERT INTO extracts (page_id, rule, position, value, number) VALUES (?, ?, ?, ?, ?)",
+        [(read.number, *_columns(*row)) for read in answers for row in read.found or ()],
     )
     connection.executemany(
         "INSERT INTO extract_pages (page_id, body_id, rules, error) VALUES (?, ?, ?, ?)",
@@ -126,3 +126,7 @@ def _store(
     failpoints.reached("before-commit")
     connection.execute("COMMIT")
     failpoints.reached("after-commit")
+
+
+def _columns(rule: str, position: int, value: str | float) -> tuple[object, ...]:
+    return rule, position, str(value), None if isinstance(value, str) else float(value)

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from crawler.config.rules import is_of_rule, read_rules
+from crawler.config.rules import EXTRACT, is_of_rule, read_rules
 from crawler.config.sections import SECTIONS, Config
 from crawler.config.values import STR_LIKE, Setting, compile_patterns, expected, shown
 from crawler.errors import UsageError
@@ -138,7 +138,7 @@ def _known(setting: Setting) -> tuple[str, str]:
     if section in SECTIONS and not name:
         raise UsageError(f"{setting.source}: {section} is a section; set one of its keys")
     near = _nearest(setting.key)
-    known = f"there are: {', '.join(_fields(section) or SECTIONS)}"
+    known = f"there are: {', '.join(_fields(section) or (*SECTIONS, EXTRACT))}"
     hint = f'did you mean "{near}"?' if near else known
     what = "key" if section in SECTIONS or "." in near else "section"
     said = shown(setting.key if section in SECTIONS else section)
@@ -155,7 +155,7 @@ def _nearest(key: str) -> str:
     if section in SECTIONS:
         known = [other for other in known if other.startswith(f"{section}.")]
         return next(iter(difflib.get_close_matches(key, known, 1)), "")
-    return next(iter(difflib.get_close_matches(section, SECTIONS, 1)), "")
+    return next(iter(difflib.get_close_matches(section, (*SECTIONS, EXTRACT), 1)), "")
 
 
 def _fields(section: str) -> dict[str, msgspec.structs.FieldInfo]:

@@ -7,13 +7,12 @@ from contextlib import closing
 from pathlib import Path
 
 import duckdb
-import duckdb_extension_sqlite_scanner as scanner
 import pytest
 from gevent import subprocess
 
 from crawler.store import columns, views
 from crawler.store.database import open_for_writing, sqlite3
-from tests.crawls import crawl, rows
+from tests.crawls import as_duckdb_sees, crawl, rows
 from tests.sites.skip import require_program
 from tests.sites.web import Web
 
@@ -163,11 +162,7 @@ def test_every_view_opens_in_plain_sqlite3(crawled: Path) -> None:
 @pytest.fixture
 def duck(crawled: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """The file as DuckDB sees it."""
-    [extension] = Path(scanner.__file__).parent.rglob("sqlite_scanner.duckdb_extension")
-    with duckdb.connect() as connection:
-        connection.execute(f"LOAD '{extension}'")
-        connection.execute(f"ATTACH '{crawled}' AS crawl (TYPE sqlite)")
-        connection.execute("USE crawl")
+    with as_duckdb_sees(crawled) as connection:
         yield connection
 
 
