@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import zlib
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -20,6 +19,7 @@ from crawler.config import Config
 from crawler.store.database import open_for_writing
 from tests.analyse.site import Site
 from tests.crawls import crawl, rows
+from tests.patience import PATIENT_S, until
 from tests.sites.skip import ROOT
 from tests.sites.web import Web
 
@@ -128,9 +128,9 @@ def test_ctrl_c_ends_an_analysis_and_says_how_it_goes_on(
         cwd=ROOT,
         stderr=subprocess.PIPE,
     ) as process:
-        wait_for_reader(process.pid)
+        until(lambda: reads(process.pid))
         process.send_signal(signal.SIGINT)
-        told = process.communicate(timeout=60)[1].decode()
+        told = process.communicate(timeout=PATIENT_S)[1].decode()
     assert process.returncode == 130
     assert told.endswith(
         f"crawler: {database}: the analysis was stopped; it goes on with: "
@@ -140,15 +140,13 @@ def test_ctrl_c_ends_an_analysis_and_says_how_it_goes_on(
     assert rows(database, "SELECT count(*) FROM facts") == [(0,)]
 
 
-def wait_for_reader(pid: int) -> None:
-    """Until a process that was forked from it is at work: it reads a body."""
-    for _ in range(600):
-        for child in psutil.Process(pid).children():
-            with suppress(psutil.NoSuchProcess):
-                if child.cmdline() and child.cpu_times().user > WORKS_S:
-                    return
-        time.sleep(0.02)
-    pytest.fail("nothing was read")
+def reads(pid: int) -> bool:
+    """Is a process that was forked from it at work? It reads a body."""
+    for child in psutil.Process(pid).children():
+        with suppress(psutil.NoSuchProcess):
+            if child.cmdline() and child.cpu_times().user > WORKS_S:
+                return True
+    return False
 
 
 LONG = """
@@ -164,10 +162,16 @@ sql = '''
 '''
 check = Check(name="long", severity="note", definition="it takes long", sql=sql)
 connection = open_for_writing(Path(sys.argv[1]))
-interruptible(connection, lambda: False)
+begun = []
 def told(text):
     if text.lstrip().startswith("WITH RECURSIVE"):
+        begun.append(text)
+def looks():  # what is raised here ends the statement; what is raised in `told` would be lost
+    if begun:
         print("at work", flush=True)
+        begun.clear()
+    return False
+interruptible(connection, looks)
 connection.set_trace_callback(told)
 try:
     judge_run(connection, {"long": [check]}, {}, lambda *_: None)
@@ -184,7 +188,7 @@ def test_a_check_that_was_stopped_has_not_failed(web: Web, tmp_path: Path) -> No
         assert process.stdout is not None
         assert process.stdout.readline() == b"at work\n"
         process.send_signal(signal.SIGINT)
-        assert process.communicate(timeout=60)[0] == b"True\n"
+        assert process.communicate(timeout=PATIENT_S)[0] == b"True\n"
     assert rows(database, "SELECT * FROM runs_checks WHERE check_name = 'long'") == []
 
 
