@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import random
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +19,7 @@ from gevent import subprocess
 from crawler.errors import Interrupted
 from tests.crash.trial import IN_FLIGHT, Count, Trial, check_untorn, wait, whole_end
 from tests.crawls import rows
-from tests.fetch.nameserver import Nameserver
+from tests.fetch.nameserver import Found, Nameserver
 from tests.patience import until
 from tests.sites.web import Web
 
@@ -28,7 +30,7 @@ SLACK_S = 15.0
 """What it may take besides to wake up, store and close, on a busy machine."""
 NAMES = [f"site{number}.test" for number in range(IN_FLIGHT - 2)]
 """Fewer than may be in flight, so that the host without a name gets its turn."""
-SYSTEM_PLACE = ("127.0.77.53", 53)
+DNS_PORT = 53
 """The system's resolver asks no other port."""
 SYSTEM, ARES = "the system's resolver", "c-ares"
 ENDED_WITHOUT_ANSWER = "SELECT url FROM urls WHERE url LIKE '%.test:%' AND state <> 'queued'"
@@ -70,7 +72,7 @@ class Asking(Trial):
         if not self.is_system:
             return words
         file = self.folder / "resolv.conf"
-        file.write_text(f"nameserver {SYSTEM_PLACE[0]}\noptions timeout:30 attempts:3\n")
+        file.write_text(f"nameserver {self.resolver.ip}\noptions timeout:30 attempts:3\n")
         script = 'mount --bind "$0" /etc/resolv.conf && exec "$@"'
         return ["unshare", "--mount", "--", "sh", "-c", script, str(file), *words]
 
@@ -83,12 +85,23 @@ def trial(tmp_path: Path, town: Town, request: pytest.FixtureRequest) -> Iterato
     if is_system and (os.geteuid() != 0 or subprocess.run(probe, check=False).returncode):
         pytest.skip("a resolver of its own for the system: only root may mount one")
     zone = {name: ["127.0.0.1"] for name in NAMES}
-    with closing(Nameserver(zone, SYSTEM_PLACE if is_system else ("127.0.0.1", 0))) as server:
+    with closing(of_the_system(zone) if is_system else Nameserver(zone)) as server:
         server.silent = True
         one = Asking(tmp_path / "trial", town.seeds)
         one.resolver, one.is_system = server, is_system
         one.environment = {} if is_system else server.environment()
         yield one
+
+
+def of_the_system(zone: Mapping[str, Found]) -> Nameserver:
+    """At an address where nobody listens; other tests may be at this one at the same time."""
+    while True:
+        ip = f"127.53.{random.randrange(256)}.{random.randrange(1, 255)}"
+        try:
+            return Nameserver(zone, (ip, DNS_PORT))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
 
 
 @pytest.fixture(scope="module")

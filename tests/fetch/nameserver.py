@@ -17,6 +17,12 @@ Found = list[str] | tuple[str, ...] | int | str
 """IPv4 and IPv6 addresses, a response code, SILENT or LOOP."""
 
 
+class Server(DatagramServer):
+    """Nobody else may listen at its place: of two that share one, each gets the other's mail."""
+
+    reuse_addr = None
+
+
 class Nameserver:
     """A name server on loopback. zone: what is said of names; others do not exist. place: where it
     listens, on a free port unless one is given.
@@ -30,8 +36,9 @@ class Nameserver:
         self.zone = zone
         self.silent = False
         self.asked: list[str] = []
-        self._server = DatagramServer(place, self._meet)
+        self._server = Server(place, self._meet)
         self._server.start()
+        self.ip: str = self._server.server_host
         self.port: int = self._server.server_port
 
     def close(self) -> None:
