@@ -11,7 +11,7 @@ from crawler.cli.group import cli, complain, db_option, form_options, newest, st
 from crawler.errors import UsageError
 from crawler.faces import explain, schema, summary, table
 from crawler.faces.screen import Screen, Stream
-from crawler.store import queries
+from crawler.store import history, queries
 from crawler.store.queries import Rows
 
 ROWS_SHOWN = 50
@@ -84,12 +84,12 @@ def show_changes(
         raise UsageError("--since and --from both say what to compare with; give one of them")
     path = db or newest()
     with queries.reading(path) as connection, standard_output():
-        compared = queries.pair(connection, since=since, older=older, newer=newer)
+        compared = history.pair(connection, since=since, older=older, newer=newer)
         if compared is None:
             complain("There is no finished run before; nothing to compare with")
             return
         complain(f"From run {compared.older} to run {compared.newer}")
-        show(queries.changes(connection, compared), **shape)
+        show(history.changes(connection, compared), **shape)
 
 
 @cli.command(name="schema")

@@ -64,14 +64,14 @@ class Batch:
 
     def visit(
         self, visit: Visit, url_id: int, *, error: str | None, redirect_to: int | None = None,
-        body_id: int | None = None, not_modified: bool = False,
+        body_id: int | None = None, not_modified: bool = False, changed: bool = True,
     ) -> None:  # fmt: skip
-        """A line of history."""
+        """A line of history. changed: it may have found something else than the visit before."""
         reply, document, job = visit.reply, visit.document, visit.job
         self._visits.append(
             rows.VISITS.row(
                 self._run_id, url_id, visit, reply, document, job, error, redirect_to,
-                None if not_modified else _headers(reply), not_modified, body_id,
+                None if not_modified else _headers(reply), not_modified, body_id, changed,
             )
         )  # fmt: skip
 

@@ -12,122 +12,186 @@ from crawler.policy.words import which
 KEPT = ", ".join(f"'{word}'" for word in sorted(which(kept=True)))
 """Errors with which a document is there all the same."""
 
-DIFFERENCES = f"""
-    -- Any two runs compared: what is new, changed, gone, moved or touched from one to the other.
-    WITH known AS (
-        SELECT
-            visits.id,
-            visits.url_id,
-            visits.run_id,
-            visits.started_at,
-            visits.not_modified,
-            max(
-                CASE
-                    WHEN visits.status BETWEEN 200 AND 299
-                        AND (visits.error IS NULL OR visits.error IN ({KEPT}))
-                        AND visits.challenge IS NULL
-                    THEN visits.id
-                END
-            ) OVER up_to_it AS document_id,
-            max(CASE WHEN visits.not_modified = 0 THEN visits.id END) OVER up_to_it AS answer_id,
-            lead(visits.run_id) OVER up_to_it AS next_run_id
-        FROM visits
-        WHERE visits.kind = 'page'
-        WINDOW up_to_it AS (
-            PARTITION BY visits.url_id
-            ORDER BY visits.id
-            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-        )
-    ),
-    states AS (
-        SELECT
-            known.url_id,
-            known.run_id,
-            known.started_at,
-            coalesce(known.next_run_id, 9007199254740991) AS until_run_id,
-            answer.status,
-            answer.error,
-            answer.redirect_to_id,
-            CASE
-                WHEN known.document_id = answer.id THEN 'there'
-                WHEN answer.error IS NOT NULL THEN 'unreachable'
-                WHEN answer.challenge IS NOT NULL THEN 'unreachable'
-                WHEN answer.status = 429 OR answer.status >= 500 THEN 'unreachable'
-                WHEN answer.status IN (404, 410) THEN 'gone'
-                WHEN answer.redirect_to_id IS NOT NULL THEN 'moved'
+GOOD = f"""visits.status BETWEEN 200 AND 299
+                    AND (visits.error IS NULL OR visits.error IN ({KEPT}))
+                    AND visits.challenge IS NULL"""
+"""A visit that brought a document."""
+
+ALL_PAIRS = """
+        SELECT older.id AS from_run, newer.id AS to_run
+        FROM runs AS older
+        JOIN runs AS newer ON newer.id > older.id
+"""
+
+LAST_PAIR = """
+        SELECT max(older.id) AS from_run, newest.id AS to_run
+        FROM (SELECT max(id) AS id FROM runs) AS newest
+        JOIN runs AS older ON older.id < newest.id
+        WHERE older.finish_reason = 'finished'
+        GROUP BY newest.id
+"""
+"""The newest run and the last one before it that came to its end; what lies between them are parts
+of the newest crawl that were stopped."""
+
+GIVEN_PAIR = "SELECT CAST(:older AS INTEGER) AS from_run, CAST(:newer AS INTEGER) AS to_run"
+
+
+def _state(visit: str, document: str) -> str:
+    """What became of a page, in SQL: by its last answer and its last document."""
+    return f"""CASE
+                WHEN {visit}.id IS NULL THEN NULL
+                WHEN {document}.id = {visit}.id THEN 'there'
+                WHEN {visit}.error IS NOT NULL THEN 'unreachable'
+                WHEN {visit}.challenge IS NOT NULL THEN 'unreachable'
+                WHEN {visit}.status = 429 OR {visit}.status >= 500 THEN 'unreachable'
+                WHEN {visit}.status IN (404, 410) THEN 'gone'
+                WHEN {visit}.redirect_to_id IS NOT NULL THEN 'moved'
                 ELSE 'refused'
-            END AS state,
-            document.title,
-            document.text_hash,
-            document.canonical,
-            document.body_id,
-            document.truncated
-        FROM known
-        JOIN visits AS answer
-            ON answer.id = CASE
-                WHEN known.not_modified = 1 THEN coalesce(known.document_id, known.answer_id)
-                ELSE known.id
-            END
-        LEFT JOIN visits AS document ON document.id = known.document_id
-        WHERE known.next_run_id IS NULL OR known.next_run_id > known.run_id
+            END"""
+
+
+def differences(pairs: str) -> str:
+    """The SQL that compares these pairs of runs (from_run, to_run).
+
+    Only pages are looked at of which a visit between them said something new: of a million pages
+    few do, and the index `visits_changed` names them.
+    """
+    return f"""
+    WITH pairs AS ({pairs}),
+    candidates AS (
+        SELECT DISTINCT pairs.from_run, pairs.to_run, visits.url_id
+        FROM pairs
+        JOIN visits ON visits.run_id > pairs.from_run AND visits.run_id <= pairs.to_run
+        WHERE visits.changed = 1 AND visits.kind = 'page' AND visits.run_id > 1
+    ),
+    last_visits AS (
+        SELECT
+            candidates.from_run,
+            candidates.to_run,
+            candidates.url_id,
+            (
+                SELECT max(visits.id)
+                FROM visits
+                WHERE visits.url_id = candidates.url_id
+                    AND visits.kind = 'page'
+                    AND visits.run_id <= candidates.from_run
+            ) AS before_id,
+            (
+                SELECT max(visits.id)
+                FROM visits
+                WHERE visits.url_id = candidates.url_id
+                    AND visits.kind = 'page'
+                    AND visits.run_id <= candidates.to_run
+            ) AS now_id
+        FROM candidates
+    ),
+    last_documents AS (
+        SELECT
+            last_visits.from_run,
+            last_visits.to_run,
+            last_visits.url_id,
+            last_visits.before_id,
+            last_visits.now_id,
+            (
+                SELECT max(visits.id)
+                FROM visits
+                WHERE visits.url_id = last_visits.url_id
+                    AND visits.kind = 'page'
+                    AND visits.id <= last_visits.before_id
+                    AND {GOOD}
+            ) AS document_before_id,
+            (
+                SELECT max(visits.id)
+                FROM visits
+                WHERE visits.url_id = last_visits.url_id
+                    AND visits.kind = 'page'
+                    AND visits.id <= last_visits.now_id
+                    AND {GOOD}
+            ) AS document_id
+        FROM last_visits
+    ),
+    seen AS (
+        SELECT
+            last_documents.from_run,
+            last_documents.to_run,
+            last_documents.url_id,
+            last_documents.document_before_id,
+            last_documents.document_id,
+            now.started_at,
+            CASE
+                WHEN before.not_modified = 1
+                THEN coalesce(last_documents.document_before_id, before.id)
+                ELSE before.id
+            END AS answer_before_id,
+            CASE
+                WHEN now.not_modified = 1 THEN coalesce(last_documents.document_id, now.id)
+                ELSE now.id
+            END AS answer_id
+        FROM last_documents
+        JOIN visits AS now ON now.id = last_documents.now_id
+        LEFT JOIN visits AS before ON before.id = last_documents.before_id
     ),
     compared AS (
         SELECT
-            older.id AS from_run,
-            newer.id AS to_run,
-            now.url_id,
-            now.started_at AS changed_at,
-            before.state AS state_before,
-            now.state,
-            before.status AS status_before,
-            now.status,
-            now.error,
-            before.title AS title_before,
-            now.title,
-            before.canonical AS canonical_before,
-            now.canonical,
-            before.body_id AS body_id_before,
-            now.body_id,
-            before.redirect_to_id AS redirect_to_id_before,
-            now.redirect_to_id,
+            seen.from_run,
+            seen.to_run,
+            seen.url_id,
+            seen.started_at AS changed_at,
+            {_state("answer_before", "document_before")} AS state_before,
+            {_state("answer", "document")} AS state,
+            answer_before.status AS status_before,
+            answer.status,
+            answer.error,
+            document_before.title AS title_before,
+            document.title,
+            document_before.canonical AS canonical_before,
+            document.canonical,
+            document_before.body_id AS body_id_before,
+            document.body_id,
+            document_before.text_hash AS text_hash_before,
+            document.text_hash,
+            document_before.truncated AS truncated_before,
+            document.truncated,
+            answer_before.redirect_to_id AS redirect_to_id_before,
+            answer.redirect_to_id
+        FROM seen
+        JOIN visits AS answer ON answer.id = seen.answer_id
+        LEFT JOIN visits AS answer_before ON answer_before.id = seen.answer_before_id
+        LEFT JOIN visits AS document ON document.id = seen.document_id
+        LEFT JOIN visits AS document_before ON document_before.id = seen.document_before_id
+    ),
+    differing AS (
+        SELECT
+            compared.*,
             CASE
-                WHEN coalesce(before.status, 0) <> coalesce(now.status, 0) THEN 1
+                WHEN coalesce(status_before, 0) <> coalesce(status, 0) THEN 1
                 ELSE 0
             END AS new_status,
+            CASE WHEN coalesce(title_before, '') <> coalesce(title, '') THEN 1 ELSE 0 END
+                AS new_title,
             CASE
-                WHEN coalesce(before.title, '') <> coalesce(now.title, '') THEN 1
-                ELSE 0
-            END AS new_title,
-            CASE
-                WHEN coalesce(before.truncated, '') IN ('disconnect', 'time') THEN 0
-                WHEN coalesce(now.truncated, '') IN ('disconnect', 'time') THEN 0
-                WHEN coalesce(before.text_hash, -1) <> coalesce(now.text_hash, -1) THEN 1
+                WHEN coalesce(truncated_before, '') IN ('disconnect', 'time') THEN 0
+                WHEN coalesce(truncated, '') IN ('disconnect', 'time') THEN 0
+                WHEN coalesce(text_hash_before, -1) <> coalesce(text_hash, -1) THEN 1
                 ELSE 0
             END AS new_text,
             CASE
-                WHEN coalesce(before.canonical, '') <> coalesce(now.canonical, '') THEN 1
+                WHEN coalesce(canonical_before, '') <> coalesce(canonical, '') THEN 1
                 ELSE 0
             END AS new_canonical,
             CASE
-                WHEN before.state = 'moved'
-                    AND now.state = 'moved'
-                    AND coalesce(before.redirect_to_id, 0) <> coalesce(now.redirect_to_id, 0)
+                WHEN state_before = 'moved'
+                    AND state = 'moved'
+                    AND coalesce(redirect_to_id_before, 0) <> coalesce(redirect_to_id, 0)
                 THEN 1
                 ELSE 0
             END AS new_place,
-            CASE WHEN before.body_id <> now.body_id THEN 1 ELSE 0 END AS new_bytes
-        FROM runs AS older
-        JOIN runs AS newer ON newer.id > older.id
-        JOIN states AS now
-            ON now.run_id > older.id AND now.run_id <= newer.id AND now.until_run_id > newer.id
-        LEFT JOIN states AS before
-            ON before.url_id = now.url_id
-                AND before.run_id <= older.id
-                AND before.until_run_id > older.id
+            CASE WHEN body_id_before <> body_id THEN 1 ELSE 0 END AS new_bytes
+        FROM compared
     ),
     judged AS (
         SELECT
-            compared.*,
+            differing.*,
             CASE
                 WHEN state = 'there' AND state_before IS NULL THEN 'new'
                 WHEN state_before IS NULL THEN NULL
@@ -139,7 +203,7 @@ DIFFERENCES = f"""
                 WHEN new_status + new_title + new_text + new_canonical > 0 THEN 'changed'
                 WHEN new_bytes = 1 THEN 'touched'
             END AS change
-        FROM compared
+        FROM differing
     )
     SELECT
         urls.url,
@@ -186,19 +250,12 @@ DIFFERENCES = f"""
     WHERE judged.change IS NOT NULL
 """
 
-BETWEEN_LAST_CRAWLS = """
-        WHERE to_run = (SELECT max(id) FROM runs)
-            AND from_run = (
-                SELECT max(id)
-                FROM runs
-                WHERE finish_reason = 'finished' AND id < (SELECT max(id) FROM runs)
-            )
-"""
-"""The newest run and the last one before it that came to its end; what lies between them are parts
-of the newest crawl that were stopped."""
 
 VIEWS = {
-    "differences": DIFFERENCES,
+    "differences": f"""
+        -- Any two runs compared: what is new, changed, gone, moved or touched between them.
+        {differences(ALL_PAIRS)}
+    """,
     "changes_between_runs": """
         -- Any two runs compared: what is new, changed, gone, moved, unreachable or back again.
         SELECT *
@@ -207,14 +264,20 @@ VIEWS = {
     """,
     "changes": f"""
         -- What the last crawl found new, changed or gone, when there was one before it.
-        SELECT *
-        FROM differences
-        WHERE change <> 'touched' AND{BETWEEN_LAST_CRAWLS.replace("WHERE", "", 1)}
+        {differences(LAST_PAIR)}
+            AND judged.change <> 'touched'
     """,
     "touched": f"""
         -- Pages of which the last crawl found only the bytes changed, and nothing that one reads.
-        SELECT *
-        FROM differences
-        WHERE change = 'touched' AND{BETWEEN_LAST_CRAWLS.replace("WHERE", "", 1)}
+        {differences(LAST_PAIR)}
+            AND judged.change = 'touched'
     """,
 }
+
+BETWEEN = f"""
+    SELECT change, url, what, before, status, error, title, moved_to
+    FROM ({differences(GIVEN_PAIR)})
+    WHERE change <> 'touched'
+    ORDER BY change = 'changed', change, url
+"""
+"""What differs between two runs (:older, :newer), the pages that are gone first."""

@@ -171,6 +171,7 @@ HELP = {
             "tls_cipher": "the cipher suite",
             "tls_weak": ("no longer recommended by RFC 9325", FLAG),
             "challenge": "a wall in place of the page; NULL for a page",
+            "changed": ("1: it may have found something new, 0: all is as it was before", FLAG),
         },
     ),
     "pages": Table(

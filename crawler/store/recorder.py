@@ -17,7 +17,7 @@ from crawler.config import Config
 from crawler.policy import urls
 from crawler.policy.scope import Judge, Standing
 from crawler.policy.seeds import Seed
-from crawler.store import redirects, rows
+from crawler.store import news, redirects, rows
 from crawler.store.batch import Batch
 from crawler.store.clock import iso
 from crawler.store.contract import Arrival, Entry, HostPace, Settled
@@ -40,6 +40,7 @@ from crawler.store.url_table import UrlTable
 MAX_SITEMAP_DEPTH = 3
 """Sitemap indexes within indexes."""
 LOOK_UP = 200
+SEEN_AT = len(Before._fields) - 1
 LINK_BYTES = 60
 """Roughly what a link with its anchor takes on the disk."""
 
@@ -153,7 +154,8 @@ class Recorder:
             part = list(url_ids[start : start + LOOK_UP])
             part += [0] * (LOOK_UP - len(part))
             for url_id, *row in self._connection.execute(BEFORE, part):
-                found[url_id] = Before(*row)
+                seen = news.seen_by(row[SEEN_AT:])
+                found[url_id] = Before._make((*row[:SEEN_AT], seen))
         return found
 
     def _facts(self, arrival: Arrival, before: Before) -> Facts:
@@ -193,9 +195,16 @@ class Recorder:
         if stored:
             host = self.origins.origin_by_id(entry.origin_id).host
             self.origins.count(host, stored_bytes=stored)
+        is_news = before.seen is None or news.is_news(
+            before.seen,
+            news.seen_now(
+                visit, error=ruling.error, redirect_to=redirect_to, body_id=body_id,
+                not_modified=ruling.is_not_modified,
+            ),
+        )  # fmt: skip
         self._batch.visit(
             visit, entry.id, error=ruling.error, redirect_to=redirect_to, body_id=body_id,
-            not_modified=ruling.is_not_modified,
+            not_modified=ruling.is_not_modified, changed=is_news,
         )  # fmt: skip
         if ruling.change is not None:
             self._write_page(arrival, ruling, facts, body_id)
@@ -357,9 +366,14 @@ UPDATE_FATE = """
 
 BEFORE = f"""
     SELECT urls.id, urls.state = 'queued', pages.id IS NOT NULL, pages.document_at,
-        pages.document_status, pages.text_hash, pages.body_id, pages.changed_at
+        pages.document_status, pages.text_hash, pages.body_id, pages.changed_at,
+        {news.SEEN}
     FROM urls
     LEFT JOIN pages ON pages.id = urls.id
+    LEFT JOIN visits AS last ON last.id = CASE
+        WHEN pages.id IS NOT NULL
+        THEN (SELECT max(visits.id) FROM visits WHERE visits.url_id = urls.id)
+    END
     WHERE urls.id IN ({",".join("?" * LOOK_UP)})
 """
 

@@ -55,7 +55,8 @@ def replacing(columns: Mapping[str, str], first: frozenset[str]) -> str:
 
 VISITS = table(
     "visits",
-    "run_id url_id visit reply document job error redirect_to_id headers not_modified body_id",
+    "run_id url_id visit reply document job error redirect_to_id headers not_modified body_id "
+    "changed",
     {
         "run_id": "run_id",
         "url_id": "url_id",
@@ -92,6 +93,7 @@ VISITS = table(
         "title": "document.title",
         "text_hash": "document.text_hash",
         "canonical": "document.canonical",
+        "changed": "changed",
     },
 )
 

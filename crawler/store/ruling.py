@@ -22,6 +22,7 @@ from crawler.policy.link_kinds import FOLLOWED
 from crawler.policy.pace import Fate
 from crawler.policy.scope import ECHOES
 from crawler.store.contract import Arrival
+from crawler.store.news import Seen
 
 MAX_ROBOTS_HOPS = 5
 """RFC 9309, section 2.3.1.2: at least five consecutive redirects should be followed."""
@@ -42,7 +43,8 @@ class Before(NamedTuple):
     """What stood in the tables of a URL before a visit to it.
 
     waited: it was queued; a robots.txt that was asked for again may have stopped it while it was
-    out. is_page: it has a row in ``pages``, and the rest is from there.
+    out. is_page: it has a row in ``pages``, and the rest is from there; seen: what its last visit
+    found.
     """
 
     waited: int = 0
@@ -52,6 +54,7 @@ class Before(NamedTuple):
     text_hash: int | None = None
     body_id: int | None = None
     changed_at: str | None = None
+    seen: Seen | None = None
 
 
 class Facts(msgspec.Struct, frozen=True):

@@ -439,3 +439,16 @@ def what_rules_take_out_of_pages(db: Database) -> None:
     """Values that a person's rules select, and which pages were read for them."""
     for statement in extracts.statements():
         db.execute(statement)
+
+
+@migrations()
+def visits_tell_whether_they_found_anything_new(db: Database) -> None:
+    """Whoever compares runs looks at those that did. A file's first run is compared with nothing,
+    and is not indexed: its visits cost what they did. Of earlier visits it is not known."""
+    db.execute("ALTER TABLE visits ADD COLUMN changed INTEGER NOT NULL DEFAULT 1")
+    db.execute(
+        """
+        CREATE INDEX visits_changed ON visits(run_id, url_id)
+        WHERE changed = 1 AND kind = 'page' AND run_id > 1
+        """
+    )

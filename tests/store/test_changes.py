@@ -6,52 +6,47 @@ import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from crawler.errors import UsageError
-from crawler.store import queries
+from crawler.store import history
 from crawler.store.database import Connection, open_for_writing
 from tests.crawls import config, crawl, rows
 from tests.sites.server import Answer
 from tests.sites.web import Web
+from tests.store.page_states import (
+    BROKEN,
+    BUSY,
+    CUT,
+    ELSEWHERE,
+    FORBIDDEN,
+    FURTHER,
+    GONE,
+    GONE_FOR_GOOD,
+    MOVED,
+    MOVED_ON,
+    PAGE,
+    SILENT,
+    THERE,
+    TOO_LARGE,
+    UNCHANGED,
+    WALL,
+    WALL_OF_200,
+    Seen,
+    State,
+    difference,
+    page,
+    step,
+)
 
-PAGE, ELSEWHERE, FURTHER = 1, 2, 3
 URLS = {PAGE: "http://a.test/", ELSEWHERE: "http://a.test/b", FURTHER: "http://a.test/c"}
 MOMENT = "2026-01-01T00:00:00.000Z"
 
 
-class Seen(NamedTuple):
-    """What one visit saw."""
-
-    status: int | None = 200
-    error: str | None = None
-    title: str | None = None
-    text: int | None = None
-    canonical: str | None = None
-    body: int | None = None
-    leads_to: int | None = None
-    truncated: str | None = None
-    unchanged: bool = False
-    challenge: str | None = None
-
-
-def page(title: str = "A", text: int = 1, canonical: str | None = None, body: int = 1) -> Seen:
-    return Seen(title=title, text=text, canonical=canonical, body=body)
-
-
-THERE = page()
-GONE, GONE_FOR_GOOD, FORBIDDEN = Seen(404), Seen(410), Seen(403)
-BUSY, BROKEN, SILENT = Seen(429), Seen(503), Seen(None, "timeout")
-MOVED, MOVED_ON = Seen(301, leads_to=ELSEWHERE), Seen(301, leads_to=FURTHER)
-WALL = Seen(403, challenge="cloudflare")
-WALL_OF_200 = page("Just a moment", 7, body=7)._replace(challenge="cloudflare")
-UNCHANGED = Seen(304, unchanged=True)
-TOO_LARGE = page()._replace(error="too_large", truncated="length")
-CUT = page(text=9, body=9)._replace(truncated="disconnect")
 History = Sequence[Seen | None]
 """By run what was seen; None where it did not visit the page."""
 
@@ -149,56 +144,6 @@ def test_bytes_alone_are_touched_in_a_view_of_their_own(connection: Connection) 
     assert told(connection, "touched") == [("touched", None, None)]
     record(connection, [THERE, page("B", body=2)])
     assert told(connection, "touched") == []
-
-
-# A model of pages through runs
-
-
-class State(NamedTuple):
-    """What is known of a page: how it is, and its last document."""
-
-    how: str
-    answer: Seen
-    document: Seen | None
-
-
-def step(before: State | None, seen: Seen | None) -> State | None:
-    if seen is None:
-        return before
-    document = before.document if before else None
-    if seen.unchanged:
-        assert document is not None
-        return State("there", document, document)
-    if seen.status is None or seen.status == 429 or seen.status >= 500:
-        return State("unreachable", seen, document)
-    if seen.status < 300:
-        return State("there", seen, seen)
-    how = {301: "moved", 404: "gone", 410: "gone"}.get(seen.status, "refused")
-    return State(how, seen, document)
-
-
-def difference(before: State | None, now: State | None) -> str | None:
-    """Reports 38 to 40 in words."""
-    if now is None or now == before:
-        return None
-    if before is None:
-        return "new" if now.how == "there" else None
-    if now.how != before.how:
-        if now.how == "there" and before.how != "refused":
-            return "returned"
-        return now.how if now.how in ("gone", "moved", "unreachable") else "changed"
-    if now.how == "unreachable":
-        return None
-    if now.how == "moved" and now.answer.leads_to != before.answer.leads_to:
-        return "moved"
-    if now.answer.status != before.answer.status or reads(now) != reads(before):
-        return "changed"
-    both = now.document and before.document
-    return "touched" if both and now.document.body != before.document.body else None
-
-
-def reads(state: State) -> tuple[object, ...] | None:
-    return state.document and state.document[2:5]
 
 
 ANSWERS = (
@@ -302,7 +247,7 @@ def three(connection: Connection) -> Connection:
 def test_runs_are_chosen_by_number_or_date(
     three: Connection, asked: dict[str, Any], compared: tuple[int, int]
 ) -> None:
-    assert queries.pair(three, **asked) == queries.Pair(*compared)
+    assert history.pair(three, **asked) == history.Pair(*compared)
 
 
 @pytest.mark.parametrize(
@@ -320,17 +265,17 @@ def test_runs_that_cannot_be_compared_are_refused(
     three: Connection, asked: dict[str, Any], told: str
 ) -> None:
     with pytest.raises(UsageError) as refused:
-        queries.pair(three, **asked)
+        history.pair(three, **asked)
     assert told in str(refused.value)
 
 
 def test_a_first_run_has_nothing_to_be_compared_with(connection: Connection) -> None:
-    assert queries.pair(connection) is None
+    assert history.pair(connection) is None
     record(connection, [THERE])
-    assert queries.pair(connection) is None
+    assert history.pair(connection) is None
 
 
 def test_what_is_told_of_two_runs_is_what_their_view_says(three: Connection) -> None:
-    told = queries.changes(three, queries.Pair(1, 2))
+    told = history.changes(three, history.Pair(1, 2))
     assert told.columns[:4] == ("change", "url", "what", "before")
     assert [row[:4] for row in told.rows] == [("changed", URLS[PAGE], "title", "A")]

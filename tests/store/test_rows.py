@@ -54,7 +54,7 @@ STATEMENTS = {
         error_detail, note, ip, http_version, dns_ms, connect_ms, tls_ms, tls_version, tls_cipher,
         tls_weak, ttfb_ms, total_ms, wire_bytes, body_bytes, truncated, challenge, content_type,
         charset, etag, last_modified, headers, redirect_to_id, not_modified, body_id, title,
-        text_hash, canonical )
+        text_hash, canonical, changed )
         VALUES (...)
         """,
     ),
@@ -94,7 +94,7 @@ ROWS = {
         {"id": 9, "url": TARGET.url, "hash": 11, "host_id": 5, "via": "a", "first_seen_at": "now"},
     ),
     "visits": (
-        (1, 3, VISIT, REPLY, DOCUMENT, JOB, "timeout", 9, "{}", False, 2),
+        (1, 3, VISIT, REPLY, DOCUMENT, JOB, "timeout", 9, "{}", False, 2, True),
         {
             "run_id": 1, "url_id": 3, "attempt": 2, "status": 200, "error": "timeout",
             "etag": '"e"', "redirect_to_id": 9, "headers": "{}", "body_id": 2, "title": "T",
