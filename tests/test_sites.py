@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import resource
 import socket
 from pathlib import Path
 
@@ -138,6 +139,20 @@ def test_a_generated_site_is_the_same_from_files(tmp_path: Path) -> None:
             assert get(served.url(), site.path(number)) == (200, site.body(number))
         assert get(served.url(), "/robots.txt")[1] == generated.ROBOTS
         assert [hit.status for hit in served.hits()] == [200] * 13
+
+
+def test_a_folder_may_hold_more_files_than_a_process_may_open(tmp_path: Path) -> None:
+    nginx.require_nginx()
+    for number in range(600):
+        (tmp_path / f"{number}.html").write_text("here")
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+    try:
+        with nginx.serve_folder(tmp_path) as served:
+            answers = [get(served.url(), f"/{number}.html")[0] for number in range(600)]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert answers == [200] * 600
 
 
 @pytest.mark.parametrize(

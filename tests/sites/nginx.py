@@ -6,6 +6,7 @@ By Debian's nginx, one process of it for each test that asks, on ports of its ow
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import time
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,8 @@ from tests.sites.skip import require_program
 START_S = 10
 TRIES = 5
 MIME_TYPES = Path("/etc/nginx/mime.types")
+MOST_CONNECTIONS = 8192
+MOST_OPEN_FILES = 100_000
 
 CONFIGURATION = """
 daemon off;
@@ -29,7 +32,7 @@ worker_processes 1;
 {user}
 pid {home}/pid;
 error_log {home}/error.log;
-events {{ worker_connections 8192; }}
+events {{ worker_connections {connections}; }}
 http {{
   {types}
   default_type application/octet-stream;
@@ -43,7 +46,7 @@ http {{
   sendfile on;
   tcp_nopush on;
   keepalive_requests 100000000;
-  open_file_cache max=100000;
+  open_file_cache max={open_files};
   server {{
     {listen}
     root {folder};
@@ -114,13 +117,25 @@ def serve_folder(
             "types": f"include {MIME_TYPES};" if MIME_TYPES.exists() else "",
             "access_log": f"{log} hits" if access_log else "off",
             "inside_server": inside_server,
-        }
+        } | _shares(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
         process, port = _start(program, Path(home), settings, addresses)
         try:
             yield Nginx(port, tuple(addresses), process.pid, log)
         finally:
             process.terminate()
             process.wait(timeout=START_S)
+
+
+def _shares(descriptors: int) -> dict[str, object]:
+    """What nginx may hold open, out of as many descriptors as a process may have.
+
+    Each connection may be reading a file that is not among those kept open. Past the limit nginx
+    answers 500 for every file, and then no longer accepts connections.
+    """
+    return {
+        "connections": min(MOST_CONNECTIONS, descriptors // 8),
+        "open_files": min(MOST_OPEN_FILES, descriptors // 2),
+    }
 
 
 def _start(
