@@ -37,7 +37,8 @@ NEEDS: Final[dict[str, tuple[str, str]]] = {
         "no sitemap was read",
     ),
     "sitemaps_asked": (
-        "SELECT EXISTS (SELECT 1 FROM visits WHERE kind = 'sitemap')",
+        "SELECT EXISTS (SELECT 1 FROM visits WHERE kind = 'sitemap')"
+        " OR EXISTS (SELECT 1 FROM sitemap_entries)",
         "no sitemap was asked for (robots.sitemaps)",
     ),
     "robots": (

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from crawler.config import Config
-from crawler.model import Distinct, Document, Job, Link, LinkColumns, Reply
+from crawler.model import Distinct, Document, Job, Link, LinkColumns, Reply, SitemapEntry
 from crawler.parse.challenge import challenge
 from crawler.parse.charset import decode
 from crawler.parse.headers import Declared, declared, with_links
@@ -16,6 +16,7 @@ from crawler.parse.mend import begins_late
 from crawler.parse.sitemaps import Listing, read_listing, unpack
 from crawler.parse.sniff import (
     HTML_TYPES,
+    SITEMAP_ROOTS,
     Form,
     form_of,
     is_packed_list,
@@ -25,6 +26,7 @@ from crawler.parse.sniff import (
 from crawler.parse.targets import Targets
 from crawler.parse.text import MAX_FACT, count_words, fingerprint, fold, kept
 from crawler.policy.agent import robots_token
+from crawler.policy.scope import asks_for_sitemaps
 from crawler.policy.urls import UrlRules
 
 _UNREAD: Final = frozenset({"robots", "check"})
@@ -76,10 +78,21 @@ def _page(job: Job, reply: Reply, said: Declared, config: Config) -> Document:
         )
     if form in ("sitemap", "feed"):
         listing = read_listing(data, targets, damaged=not whole)
-        links = LinkColumns.of(Link(entry.target, form) for entry in listing.entries)
+        entries, linked = _as_sitemap(data, listing.entries, config)
+        links = LinkColumns.of(Link(entry.target, form) for entry in linked)
         cut = listing.truncated or (None if whole else "parse")
-        document = msgspec.structs.replace(document, truncated=cut)
+        document = msgspec.structs.replace(document, truncated=cut, entries=entries)
     return _with_headers(document, links, targets, job, said, config)
+
+
+def _as_sitemap(
+    data: bytes, listed: list[SitemapEntry], config: Config
+) -> tuple[tuple[SitemapEntry, ...], list[SitemapEntry]]:
+    """What a page that is a sitemap says as one, and what it links to as a page: other sitemaps
+    are no pages where sitemaps are asked for."""
+    if root_name(data) not in SITEMAP_ROOTS or not asks_for_sitemaps(config):
+        return (), listed
+    return tuple(listed), [entry for entry in listed if not entry.is_sitemap]
 
 
 def _form(label: str | None, data: bytes, *, packed: bool) -> Form:

@@ -55,9 +55,9 @@ _HTML = re.compile(
 _BOM: Final = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 _SPACE = re.compile(rb"[\s\0]*")
 _ROOT = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)")
+SITEMAP_ROOTS: Final = (b"urlset", b"sitemapindex")
 _FORMS: Final[dict[bytes, Form]] = {
-    b"urlset": "sitemap",
-    b"sitemapindex": "sitemap",
+    **dict.fromkeys(SITEMAP_ROOTS, "sitemap"),
     b"rss": "feed",
     b"feed": "feed",
     b"rdf": "feed",

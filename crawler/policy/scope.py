@@ -196,6 +196,11 @@ class Judge:
         return any(self._covers(key) for key in root) or any(map(self._covers_below, root))
 
 
+def asks_for_sitemaps(config: Config) -> bool:
+    """Are sitemaps read for the pages that they list?"""
+    return config.robots.sitemaps and config.scope.mode != "page"
+
+
 def judging(config: Config) -> dict[str, object]:
     """The part of the configuration that decides verdicts.
 

@@ -206,10 +206,10 @@ class Recorder:
             visit, entry.id, error=ruling.error, redirect_to=redirect_to, body_id=body_id,
             not_modified=ruling.is_not_modified, changed=is_news,
         )  # fmt: skip
+        if ruling.entries:
+            self._record_sitemap(arrival)
         if ruling.change is not None:
             self._write_page(arrival, ruling, facts, body_id)
-        elif ruling.entries:
-            self._record_sitemap(arrival)
 
     def _settle(self, arrival: Arrival, ruling: Ruling, before: Before, now: float) -> None:
         """The fate of the URL, and what is counted of it."""
@@ -302,10 +302,11 @@ class Recorder:
         """Entries of a sitemap or feed: they are links like others, one click from a seed."""
         entry, document = arrival.entry, arrival.visit.document
         self._connection.execute("DELETE FROM sitemap_entries WHERE sitemap_id = ?", (entry.id,))
+        within = 0 if entry.kind == "page" else entry.depth
         for item in document.entries:
             target = document.targets[item.target]
             kind = "sitemap" if item.is_sitemap else "page"
-            depth = entry.depth + 1 if item.is_sitemap else 1
+            depth = within + 1 if item.is_sitemap else 1
             if item.is_sitemap and depth >= MAX_SITEMAP_DEPTH:
                 target = msgspec.structs.replace(target, refusal="depth")
             url_id = self.url_table.admit(

@@ -12,7 +12,7 @@ import msgspec
 
 from crawler.config import Config
 from crawler.policy import pace, urls
-from crawler.policy.scope import Judge
+from crawler.policy.scope import Judge, asks_for_sitemaps
 from crawler.policy.urls import UrlRules
 from crawler.store.batch import Batch
 from crawler.store.clock import iso
@@ -142,11 +142,7 @@ class RobotsFiles(msgspec.Struct, frozen=True):
         """
         config = self.config
         home = f"{origin.name}/"
-        if (
-            not config.robots.sitemaps
-            or config.scope.mode == "page"
-            or not self.judge.touches(home)
-        ):
+        if not asks_for_sitemaps(config) or not self.judge.touches(home):
             return
         robots_id = self._row_of_robots(origin)
         named = sitemaps[:MAX_SITEMAPS] if config.robots.obey else ()

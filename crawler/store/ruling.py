@@ -85,7 +85,7 @@ class Ruling(msgspec.Struct, frozen=True):
     status: what the document answered; one that was confirmed answers what it answered before.
     partial: why the document is not whole. made_under: the settings under which it was made, None
     where it must not be asked for conditionally (see `settings_of`).
-    entries: it is read as a sitemap.
+    entries: what it lists as a sitemap replaces what it listed before. A page may be one, too.
     """
 
     fate: Fate
@@ -144,7 +144,9 @@ def rule(
         status=before.document_status if change == "unchanged" else reply.status,
         partial=partial,
         made_under=settings if whole else None,
-        entries=bool(document.entries) and not is_page and fate.state != "queued",
+        entries=(is_good or not is_page)
+        and fate.state != "queued"
+        and _lists(arrival, error, before),
     )
 
 
@@ -210,6 +212,16 @@ def _change(arrival: Arrival, error: str | None, is_good: bool, before: Before) 
     if reply.status == 304 and error is None and asked and before.is_page:
         return "unchanged"
     return "failure" if before.document_at and not is_good else "document"
+
+
+def _lists(arrival: Arrival, error: str | None, before: Before) -> bool:
+    """Does this visit say anew what stands in a sitemap, if only that there is nothing more?"""
+    reply, document = arrival.visit.reply, arrival.visit.document
+    if document.entries:
+        return True
+    was_one = before.is_page or arrival.entry.kind == "sitemap"
+    is_whole = reply.status == 200 and why_partial(reply, document, error) is None
+    return bool(was_one and is_whole and document.challenge is None)
 
 
 def why_partial(reply: Reply, document: Document, error: str | None) -> str | None:

@@ -271,7 +271,7 @@ VIEWS = (
         WHERE pages.id NOT IN (
             SELECT target_id
             FROM current_links
-            WHERE source_id <> target_id
+            WHERE source_id <> target_id AND kind <> 'sitemap'
         )
     """,
         "missing_metadata": """

@@ -24,15 +24,18 @@ _GUESSES: Final = """
     SELECT urls.id, urls.origin_id
     FROM urls
     JOIN origins ON origins.id = urls.origin_id
-    WHERE urls.kind = 'sitemap'
-        AND urls.via = 'robots'
+    WHERE urls.kind IN ('sitemap', 'page')
         AND urls.url = origins.origin || '/sitemap.xml'
 """
-LAST: Final = """
+ARE_SITEMAPS: Final = "(kind = 'sitemap' OR id IN (SELECT sitemap_id FROM sitemap_entries))"
+"""Rows of `urls`: what was asked for as a sitemap, or is one though a page links to it."""
+LAST: Final = f"""
     WITH last AS MATERIALIZED (
         SELECT url_id, max(id) AS id
         FROM visits
-        WHERE kind = 'sitemap' AND status = 200
+        WHERE url_id IN (SELECT id FROM urls WHERE {ARE_SITEMAPS})
+            AND kind IN ('sitemap', 'page')
+            AND status = 200
         GROUP BY url_id
     )
 """
@@ -44,7 +47,7 @@ _READ: Final = f"""
     JOIN urls ON urls.id = last.url_id
     JOIN visits ON visits.id = last.id
     LEFT JOIN bodies ON bodies.id = visits.body_id
-    WHERE urls.kind = 'sitemap' AND urls.status = 200
+    WHERE urls.status = 200
     ORDER BY urls.id
 """
 

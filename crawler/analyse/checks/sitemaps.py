@@ -6,14 +6,16 @@ sitemap names, or no page links to, stand at the page. Feeds are no sitemaps.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from crawler.analyse.check import Check, Found, Limits
-from crawler.analyse.checks.robots_files import named_sitemaps
+from crawler.analyse.checks.robots_files import named_sitemaps, robots_files
 from crawler.analyse.checks.sitemap_files import (
+    ARE_SITEMAPS,
     FEEDS,
     LAST,
     NAMESPACE,
@@ -24,6 +26,7 @@ from crawler.analyse.checks.sitemap_files import (
     sitemap_files,
 )
 from crawler.parse.sniff import root_name
+from crawler.policy.urls import resolve
 from crawler.store.database import Connection
 
 _WRITTEN: Final = """
@@ -48,12 +51,19 @@ _STRANGERS: Final = """
     WHERE sitemap.kind <> 'feed' AND entry.host_id <> sitemap.host_id
     ORDER BY sitemap_entries.sitemap_id, entry.url
 """
-_SITEMAPS: Final = """
+_SITEMAPS: Final = f"""
     SELECT id, origin_id, url, status, state, reason
     FROM urls
-    WHERE kind = 'sitemap' AND state IN ('done', 'failed')
+    WHERE (
+            {ARE_SITEMAPS}
+            OR url IN (SELECT value FROM json_each(:named))
+            OR id IN (SELECT value FROM json_each(:guessed))
+        )
+        AND state IN ('done', 'failed')
     ORDER BY id
 """
+"""Those that are named, or stand where one is looked for, count when a page links to them and there
+is none, too."""
 _FRONTS: Final = """
     SELECT urls.origin_id, urls.id
     FROM urls
@@ -62,18 +72,29 @@ _FRONTS: Final = """
 """
 
 
+def _answers(connection: Connection, guesses: frozenset[int]) -> list[tuple[Any, ...]]:
+    """What every sitemap answered."""
+    named = [
+        resolve(place, f"{file.origin}/")[0].url
+        for file in robots_files(connection)
+        for place in file.sitemaps()
+    ]
+    asked = {"named": json.dumps(named), "guessed": json.dumps(sorted(guesses))}
+    return list(connection.execute(_SITEMAPS, asked))
+
+
 def _missing(connection: Connection, _limits: Limits) -> Iterator[Found]:
     """Hosts whose robots.txt names no sitemap, and that have none at the usual place."""
     guesses = guessed(connection)
     fronts = dict(connection.execute(_FRONTS).fetchall())
-    for url_id, origin_id, url, status, _, _ in connection.execute(_SITEMAPS).fetchall():
+    for url_id, origin_id, url, status, _, _ in _answers(connection, guesses):
         if url_id in guesses and status in (404, 410):
             yield fronts.get(origin_id, url_id), "", {"asked_for": url, "status": status}
 
 
 def _bad_status(connection: Connection, _limits: Limits) -> Iterator[Found]:
     guesses = guessed(connection)
-    for url_id, _, _, status, _, reason in connection.execute(_SITEMAPS).fetchall():
+    for url_id, _, _, status, _, reason in _answers(connection, guesses):
         if status != 200 and not (url_id in guesses and status in (404, 410)):
             yield url_id, "", {"status": status, "reason": reason}
 
@@ -162,7 +183,9 @@ def _entries(condition: str, *evidence: str, also: str = "") -> str:
         FROM sitemap_entries
         JOIN urls AS sitemap ON sitemap.id = sitemap_entries.sitemap_id
         JOIN urls AS entry ON entry.id = sitemap_entries.url_id{also}
-        WHERE sitemap.kind <> 'feed' AND entry.kind <> 'sitemap' AND {condition}
+        WHERE sitemap.kind <> 'feed'
+            AND entry.id NOT IN (SELECT id FROM urls WHERE {ARE_SITEMAPS})
+            AND {condition}
     """
 
 
@@ -310,12 +333,12 @@ CHECKS: Final = (
         name="sitemap_nested_index",
         severity="note",
         definition="an index of sitemaps lists another index",
-        sql="""
+        sql=f"""
             WITH indexed AS MATERIALIZED (
                 SELECT sitemap_entries.sitemap_id, urls.id, urls.url
                 FROM sitemap_entries
                 JOIN urls ON urls.id = sitemap_entries.url_id
-                WHERE urls.kind = 'sitemap'
+                WHERE urls.id IN (SELECT id FROM urls WHERE {ARE_SITEMAPS})
             )
             SELECT sitemap_id AS url_id, url AS item
             FROM indexed

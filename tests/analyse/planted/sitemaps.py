@@ -78,6 +78,32 @@ def plant_page_in_place(site: Site) -> None:
     site.page("/sitemap.xml", linked=False, spared=["sitemap_malformed"])
 
 
+def plant_linked(site: Site) -> None:
+    """A page links to the sitemap, which is read as one all the same, and is no page to list."""
+    site.front = {"spared": ["sitemap_missing", "not_in_sitemap"]}
+    gone = site.url("/gone")
+    site.page("/leads-there", body='<a href="/sitemap.xml">Sitemap</a>', planted=["not_in_sitemap"])
+    site.page("/orphan", linked=False, planted=["orphan_pages"])
+    site.page("/gone", status=404)
+    _map(site, "/sitemap.xml", xml([site.url("/"), site.url("/orphan"), gone]),
+         ("sitemap_has_errors", gone),
+         spared=(*OF_ENTRIES, *OF_FILES, "not_in_sitemap", "orphan_pages"))  # fmt: skip
+
+
+def plant_linked_and_gone(site: Site) -> None:
+    """A page links to a sitemap that nobody names, and that is not there."""
+    site.front = {"planted": ["sitemap_missing"]}
+    site.page("/leads-there", body='<a href="/sitemap.xml">Sitemap</a>')
+    site.spared |= {("sitemap_bad_status", "/sitemap.xml")}
+
+
+def plant_linked_and_named(site: Site) -> None:
+    """A page links to a sitemap that is named, and not there."""
+    site.page("/leads-there", body='<a href="/named.xml">Sitemap</a>')
+    site.host.robots(f"Sitemap: {site.url('/named.xml')}\n")
+    site.found |= {("sitemap_bad_status", "/named.xml", "")}
+
+
 def plant_secure(site: Site) -> None:
     """A host of https."""
     site.called = "https://lights.example"
