@@ -8,10 +8,9 @@ from typing import Any
 import click
 
 from crawler.cli.group import cli, complain, db_option, form_options, newest, standard_output
-from crawler.errors import UsageError
 from crawler.faces import explain, schema, summary, table
 from crawler.faces.screen import Screen, Stream
-from crawler.store import history, queries
+from crawler.store import queries
 from crawler.store.queries import Rows
 
 ROWS_SHOWN = 50
@@ -21,12 +20,6 @@ Examples:
   crawler query
   crawler query broken_links --db data/example.db
   crawler query skipped_urls --csv > skipped.csv
-"""
-CHANGES_EXAMPLES = """\b
-Examples:
-  crawler changes
-  crawler changes --since 2026-11-01 --csv > changes.csv
-  crawler changes --from 2 --to 5
 """
 
 
@@ -64,32 +57,6 @@ def show(rows: Rows, *, form: str | None, limit: int | None, wide: bool) -> None
         return
     with open(1, "w", encoding="utf-8", errors="replace", newline="", closefd=False) as out:
         FORMS[form](rows, limit, out)
-
-
-@cli.command(name="changes", epilog=CHANGES_EXAMPLES)
-@db_option("The database.  [default: the one in data/ that was written last]")
-@click.option("--since", metavar="DATE", help="Compare with the last run before this date.")
-@click.option("--from", "older", type=int, metavar="RUN", help="Compare with this run.")
-@click.option("--to", "newer", type=int, metavar="RUN", help="Compare this one, not the newest.")
-@form_options
-def show_changes(
-    db: Path | None,
-    since: str | None,
-    older: int | None,
-    newer: int | None,
-    **shape: Any,
-) -> None:
-    """Tell what changed since the crawl before: what is new, changed, gone, moved or back again."""
-    if since is not None and older is not None:
-        raise UsageError("--since and --from both say what to compare with; give one of them")
-    path = db or newest()
-    with queries.reading(path) as connection, standard_output():
-        compared = history.pair(connection, since=since, older=older, newer=newer)
-        if compared is None:
-            complain("There is no finished run before; nothing to compare with")
-            return
-        complain(f"From run {compared.older} to run {compared.newer}")
-        show(history.changes(connection, compared), **shape)
 
 
 @cli.command(name="schema")

@@ -50,21 +50,21 @@ def _state(visit: str, document: str) -> str:
             END"""
 
 
-def differences(pairs: str) -> str:
-    """The SQL that compares these pairs of runs (from_run, to_run).
+def _last_visits(pairs: str) -> str:
+    """The last visits to a page by two runs (from_run, to_run).
 
     Only pages are looked at of which a visit between them said something new: of a million pages
     few do, and the index `visits_changed` names them.
     """
     return f"""
-    WITH pairs AS ({pairs}),
+    pairs AS ({pairs}),
     candidates AS (
         SELECT DISTINCT pairs.from_run, pairs.to_run, visits.url_id
         FROM pairs
         JOIN visits ON visits.run_id > pairs.from_run AND visits.run_id <= pairs.to_run
         WHERE visits.changed = 1 AND visits.kind = 'page' AND visits.run_id > 1
     ),
-    last_visits AS (
+    compared_visits AS (
         SELECT
             candidates.from_run,
             candidates.to_run,
@@ -84,31 +84,55 @@ def differences(pairs: str) -> str:
                     AND visits.run_id <= candidates.to_run
             ) AS now_id
         FROM candidates
-    ),
+    )
+    """
+
+
+SUCCESSIVE_VISITS = """
+    compared_visits AS (
+        SELECT
+            lag(visits.run_id) OVER in_turn AS from_run,
+            visits.run_id AS to_run,
+            visits.url_id,
+            lag(visits.id) OVER in_turn AS before_id,
+            visits.id AS now_id
+        FROM visits
+        WHERE visits.url_id = :url_id AND visits.kind = 'page'
+        WINDOW in_turn AS (ORDER BY visits.id)
+    )
+"""
+"""Each visit to a page (:url_id) and the one before it."""
+
+
+def _judged(compared_visits: str) -> str:
+    """The SQL that begins a statement with what became of pages (``judged``) from one visit to
+    another (the common table ``compared_visits``)."""
+    return f"""
+    WITH {compared_visits},
     last_documents AS (
         SELECT
-            last_visits.from_run,
-            last_visits.to_run,
-            last_visits.url_id,
-            last_visits.before_id,
-            last_visits.now_id,
+            compared_visits.from_run,
+            compared_visits.to_run,
+            compared_visits.url_id,
+            compared_visits.before_id,
+            compared_visits.now_id,
             (
                 SELECT max(visits.id)
                 FROM visits
-                WHERE visits.url_id = last_visits.url_id
+                WHERE visits.url_id = compared_visits.url_id
                     AND visits.kind = 'page'
-                    AND visits.id <= last_visits.before_id
+                    AND visits.id <= compared_visits.before_id
                     AND {GOOD}
             ) AS document_before_id,
             (
                 SELECT max(visits.id)
                 FROM visits
-                WHERE visits.url_id = last_visits.url_id
+                WHERE visits.url_id = compared_visits.url_id
                     AND visits.kind = 'page'
-                    AND visits.id <= last_visits.now_id
+                    AND visits.id <= compared_visits.now_id
                     AND {GOOD}
             ) AS document_id
-        FROM last_visits
+        FROM compared_visits
     ),
     seen AS (
         SELECT
@@ -117,6 +141,7 @@ def differences(pairs: str) -> str:
             last_documents.url_id,
             last_documents.document_before_id,
             last_documents.document_id,
+            last_documents.now_id,
             now.started_at,
             CASE
                 WHEN before.not_modified = 1
@@ -136,6 +161,8 @@ def differences(pairs: str) -> str:
             seen.from_run,
             seen.to_run,
             seen.url_id,
+            seen.now_id,
+            seen.document_id,
             seen.started_at AS changed_at,
             {_state("answer_before", "document_before")} AS state_before,
             {_state("answer", "document")} AS state,
@@ -205,10 +232,10 @@ def differences(pairs: str) -> str:
             END AS change
         FROM differing
     )
-    SELECT
-        urls.url,
-        judged.change,
-        CASE
+    """
+
+
+WHAT = """CASE
             WHEN judged.change NOT IN ('new', 'touched')
             THEN nullif(
                 substr(
@@ -221,14 +248,28 @@ def differences(pairs: str) -> str:
                 ),
                 ''
             )
-        END AS what,
-        CASE
+        END"""
+"""What differs, in words."""
+
+BEFORE = """CASE
             WHEN judged.change IN ('new', 'touched') THEN NULL
             WHEN judged.new_place = 1 THEN moved_before.url
             WHEN judged.new_status = 1 THEN CAST(judged.status_before AS TEXT)
             WHEN judged.new_title = 1 THEN judged.title_before
             WHEN judged.new_canonical = 1 THEN judged.canonical_before
-        END AS before,
+        END"""
+"""The value before, of the first thing that differs and has one."""
+
+
+def differences(pairs: str) -> str:
+    """The SQL that compares these pairs of runs (from_run, to_run)."""
+    return f"""
+    {_judged(_last_visits(pairs))}
+    SELECT
+        urls.url,
+        judged.change,
+        {WHAT} AS what,
+        {BEFORE} AS before,
         judged.status_before,
         judged.status,
         judged.error,
@@ -281,3 +322,76 @@ BETWEEN = f"""
     ORDER BY change = 'changed', change, url
 """
 """What differs between two runs (:older, :newer), the pages that are gone first."""
+
+LOG = f"""
+    {_judged(SUCCESSIVE_VISITS)}
+    SELECT
+        visits.started_at AS "when",
+        visits.run_id AS run,
+        CASE
+            WHEN judged.change IS NOT NULL THEN judged.change
+            WHEN judged.state = 'unreachable' THEN judged.state
+            WHEN judged.state_before IS NOT NULL THEN 'same'
+        END AS change,
+        {WHAT} AS what,
+        {BEFORE} AS before,
+        visits.status,
+        judged.title,
+        document.body_bytes AS bytes,
+        visits.error,
+        moved_to.url AS moved_to,
+        visits.kind,
+        visits.id
+    FROM visits
+    LEFT JOIN judged ON judged.now_id = visits.id
+    LEFT JOIN visits AS document ON document.id = judged.document_id
+    LEFT JOIN urls AS moved_to ON moved_to.id = judged.redirect_to_id
+    LEFT JOIN urls AS moved_before ON moved_before.id = judged.redirect_to_id_before
+    WHERE visits.url_id = :url_id
+    ORDER BY visits.id DESC
+"""
+"""Every visit to a URL (:url_id), the last first: what it found other than the one before it."""
+
+VERSION = f"""
+    WITH last_visit AS (
+        SELECT max(visits.id) AS id
+        FROM visits
+        WHERE visits.url_id = :url_id AND visits.kind = 'page' AND visits.run_id <= :run_id
+    ),
+    known AS (
+        SELECT
+            last_visit.id,
+            (
+                SELECT max(visits.id)
+                FROM visits
+                WHERE visits.url_id = :url_id
+                    AND visits.kind = 'page'
+                    AND visits.id <= last_visit.id
+                    AND {GOOD}
+            ) AS document_id
+        FROM last_visit
+    )
+    SELECT
+        last.run_id,
+        last.started_at,
+        CASE WHEN last.not_modified = 1 THEN document.status ELSE last.status END AS status,
+        last.error,
+        redirected.url AS redirect_to,
+        CASE WHEN last.not_modified = 1 THEN document.headers ELSE last.headers END AS headers,
+        document.started_at AS document_at,
+        document.title,
+        document.canonical,
+        document.text_hash,
+        document.body_id,
+        document.charset,
+        document.content_type,
+        texts.text,
+        bodies.body
+    FROM known
+    JOIN visits AS last ON last.id = known.id
+    LEFT JOIN visits AS document ON document.id = known.document_id
+    LEFT JOIN urls AS redirected ON redirected.id = last.redirect_to_id
+    LEFT JOIN texts ON texts.body_id = document.body_id
+    LEFT JOIN bodies ON bodies.id = document.body_id
+"""
+"""A page (:url_id) as a run (:run_id) left it."""

@@ -6,14 +6,21 @@ and take no longer where a crawl has a million.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from difflib import get_close_matches
+from itertools import pairwise
 from typing import Any
 
 import msgspec
 
+from crawler.config import Config
 from crawler.errors import UsageError
-from crawler.store.changes import BETWEEN
+from crawler.policy import urls
+from crawler.policy.seeds import over_http, read_line
+from crawler.policy.urls import UrlRules
+from crawler.store.changes import BETWEEN, LOG, VERSION
 from crawler.store.clock import iso
 from crawler.store.database import Connection
 from crawler.store.queries import Rows
@@ -76,6 +83,167 @@ def changes(connection: Connection, compared: Pair) -> Rows:
     """What differs between two runs, the pages that are gone first."""
     cursor = connection.execute(_between(connection), msgspec.structs.asdict(compared))
     return _rows(cursor)
+
+
+# One page
+
+
+class Known(msgspec.Struct, frozen=True):
+    """A URL that is in a crawl: its id, and how it is written there."""
+
+    id: int
+    url: str
+
+
+def find(connection: Connection, address: str) -> Known:
+    """The URL that a person means, read as a seed is. Raises UsageError, with what is like it."""
+    seed = read_line(1, address, rules=UrlRules.of(config_of(connection)))
+    if seed is None or seed.error:
+        raise UsageError(f"{address}: {seed.error if seed else 'is no address'}")
+    meant = [seed.target, *([over_http(seed.target)] if seed.scheme_assumed else [])]
+    for target in meant:
+        if known := _by_hash(connection, target.hash):
+            return known
+    near = _near(connection, seed.target.url)
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    raise UsageError(f"{seed.target.url}: is not in this crawl{hint}")
+
+
+def config_of(connection: Connection) -> Config:
+    """The settings of the last run; the defaults where another version wrote them."""
+    row = connection.execute("SELECT config FROM runs ORDER BY id DESC LIMIT 1").fetchone()
+    try:
+        return msgspec.json.decode(row[0] if row else "{}", type=Config)
+    except msgspec.DecodeError:
+        return Config()
+
+
+def _by_hash(connection: Connection, number: int) -> Known | None:
+    row = connection.execute("SELECT id, url FROM urls WHERE hash = ?", (number,)).fetchone()
+    return None if row is None else Known(*row)
+
+
+MOST_NEAR = 3
+LOOKED_THROUGH = 2000
+"""URLs among which those that are like another one are looked for."""
+
+
+def _near(connection: Connection, url: str) -> list[str]:
+    """URLs of the crawl that are like this one: written otherwise, or with the same end."""
+    variants = {urls.resolve(variant)[0].hash for variant in _variants(url)}
+    known = [found.url for number in variants if (found := _by_hash(connection, number))]
+    if known:
+        return sorted(known)[:MOST_NEAR]
+    end = url.rstrip("/").rpartition("/")[2]
+    host = urls.host_of(url)
+    rows = connection.execute(
+        """
+        SELECT url FROM (SELECT url FROM urls WHERE instr(url, :end) LIMIT :most)
+        UNION
+        SELECT url
+        FROM (
+            SELECT urls.url
+            FROM urls
+            JOIN hosts ON hosts.id = urls.host_id
+            WHERE hosts.host = :host
+            LIMIT :most
+        )
+        """,
+        {"end": end, "host": host, "most": LOOKED_THROUGH},
+    )
+    return get_close_matches(url, [row[0] for row in rows], MOST_NEAR, 0.7)
+
+
+def _variants(url: str) -> Iterator[str]:
+    """How else the same page may be written."""
+    scheme, _, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    other_scheme = "http" if scheme == "https" else "https"
+    other_host = host.removeprefix("www.") if host.startswith("www.") else f"www.{host}"
+    other_path = path.removesuffix("/") if path.endswith("/") else f"{path}/"
+    for protocol in (scheme, other_scheme):
+        for name in (host, other_host):
+            for end in (path, other_path, path.lower(), path.partition("?")[0]):
+                yield f"{protocol}://{name}{slash}{end}"
+
+
+def log(connection: Connection, url: Known) -> Rows:
+    """Every visit to a URL, the last first: what it found other than the one before it."""
+    return _rows(connection.execute(LOG, {"url_id": url.id}))
+
+
+class Version(msgspec.Struct, frozen=True):
+    """A page as a run left it.
+
+    run, at: of the last visit up to that run. status, error, redirect_to: what that answered.
+    document_at: when the document was fetched that is known of it, None where there is none; the
+    rest is the document's. headers: by lower-case name. text: None where it is not kept. body: a
+    zlib stream, None where it is not kept.
+    """
+
+    run: int
+    at: str
+    status: int | None
+    error: str | None
+    redirect_to: str | None
+    headers: Mapping[str, Any]
+    document_at: str | None
+    title: str | None
+    canonical: str | None
+    text_hash: int | None
+    body_id: int | None
+    charset: str | None
+    content_type: str | None
+    text: str | None
+    body: bytes | None
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """One thing that differs.
+
+    part: status, redirect, title, canonical, text, link or header. change: added, removed or
+        changed.
+    name: of a header; a link's address; of text, the place of the first word in the new version,
+        from 1.
+    before, after: the values, the words, the anchor of a link. ahead, behind: words around a text.
+    """
+
+    part: str
+    change: str
+    name: str
+    before: str | None
+    after: str | None
+    ahead: str = ""
+    behind: str = ""
+
+
+class Compared(msgspec.Struct, frozen=True):
+    """Two versions of a page. unknown: what could not be compared, and why, in words."""
+
+    older: Version
+    newer: Version
+    differences: tuple[Difference, ...]
+    unknown: tuple[str, ...] = ()
+
+
+def version(connection: Connection, url: Known, run: int) -> Version | None:
+    """The page as this run left it; None when nobody had visited it yet."""
+    row = connection.execute(VERSION, {"url_id": url.id, "run_id": run}).fetchone()
+    if row is None:
+        return None
+    values = dict(zip(Version.__struct_fields__, row, strict=True))
+    return Version(**values | {"headers": json.loads(values["headers"] or "{}")})
+
+
+def runs_apart(connection: Connection, url: Known) -> Pair | None:
+    """The last run that visited a page, and the last before it that found it another; None where it
+    has been the same all the time."""
+    visits = connection.execute(LOG, {"url_id": url.id}).fetchall()
+    newest = visits[0][1] if visits else 0
+    for visit, before in pairwise(visits):
+        if visit[2] not in (None, "same") and before[1] < newest:
+            return Pair(before[1], newest)
+    return None
 
 
 BETWEEN_BY_VIEW = """

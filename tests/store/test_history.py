@@ -1,0 +1,278 @@
+"""What is told of a site that changed in known ways over four crawls?"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crawler.errors import UsageError
+from crawler.store import history, queries
+from crawler.store.history import Pair
+from tests.crawls import config, crawl, rows
+from tests.sites.server import Answer, Request
+from tests.sites.skip import ROOT
+from tests.sites.web import Web
+
+ALWAYS = ("/", "/same", "/title", "/text", "/gone", "/outage", "/moves", "/bytes", "/back")
+QUICK = config(robots={"obey": False}, pace={"tries": 1})
+
+
+def tell(web: Web, run: int) -> None:
+    """The site as it is in this run, from 1 to 4."""
+    later = ["/new"] if run >= 2 else []
+    web.page("/", links=[*ALWAYS[1:], *later], title="Home")
+    web.decide("/same", as_ever)
+    web.page("/title", title="Old" if run < 3 else "New")
+    web.page("/text", title="Text", body=f"<p>One two {'three' if run < 4 else 'four'} five</p>")
+    web.raw("/gone", status=200 if run == 1 else 404, body="<title>Here</title>")
+    web.raw("/outage", status=503 if run == 3 else 200, body="<title>Up</title><p>words")
+    web.page("/moves", title="Place")
+    if run >= 3:
+        web.redirect("/moves", "/same" if run == 3 else "/text", status=301)
+    web.page("/bytes", title="Bytes", body=f"<!-- {run} -->")
+    web.raw("/back", status=410 if run == 2 else 200, body="<title>Back</title>")
+    if later:
+        web.page("/new", title="New page")
+
+
+def as_ever(request: Request) -> Answer:
+    """A page that confirms what one has of it."""
+    if request.headers.get("if-none-match") == '"1"':
+        return Answer(304, {"ETag": '"1"'})
+    return Answer(200, {"ETag": '"1"'}, b"<title>Same</title><p>as ever")
+
+
+@pytest.fixture(scope="module")
+def four(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """A file of four crawls, and where the site was."""
+    web = Web()
+    file = tmp_path_factory.mktemp("history") / "four.db"
+    for run in (1, 2, 3, 4):
+        tell(web, run)
+        crawl(file, web.url(), settings=QUICK)
+    yield file, web.url("")
+    web.close()
+
+
+BETWEEN = {
+    # "/" has a link more in run 2: its text is another.
+    (1, 2): {
+        ("/", "changed", "text"), ("/new", "new", None), ("/gone", "gone", "status"),
+        ("/back", "gone", "status"),
+    },
+    (2, 3): {
+        ("/title", "changed", "title, text"), ("/outage", "unreachable", "status"),
+        ("/moves", "moved", "status"), ("/back", "returned", "status"),
+    },
+    (3, 4): {
+        ("/text", "changed", "text"), ("/outage", "returned", "status"),
+        ("/moves", "moved", "redirect"),
+    },
+    (1, 3): {
+        ("/", "changed", "text"), ("/new", "new", None), ("/gone", "gone", "status"),
+        ("/title", "changed", "title, text"), ("/outage", "unreachable", "status"),
+        ("/moves", "moved", "status"),
+    },
+    (2, 4): {
+        ("/title", "changed", "title, text"), ("/text", "changed", "text"),
+        ("/moves", "moved", "status"), ("/back", "returned", "status"),
+    },
+    (1, 4): {
+        ("/", "changed", "text"), ("/new", "new", None), ("/gone", "gone", "status"),
+        ("/title", "changed", "title, text"), ("/text", "changed", "text"),
+        ("/moves", "moved", "status"),
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("pair", BETWEEN)
+def test_any_two_of_four_crawls_differ_as_the_site_did(
+    four: tuple[Path, str], pair: tuple[int, int]
+) -> None:
+    file, site = four
+    with queries.reading(file) as connection:
+        told = history.changes(connection, Pair(*pair))
+        found = {(url.removeprefix(site), change, what) for change, url, what, *_ in told.rows}
+    assert found == BETWEEN[pair]
+    by_view = rows(
+        file,
+        "SELECT url, change, what FROM changes_between_runs WHERE from_run = ? AND to_run = ?",
+        *pair,
+    )
+    assert {(url.removeprefix(site), *rest) for url, *rest in by_view} == BETWEEN[pair]
+
+
+def test_since_a_date_is_since_the_last_run_before_it(four: tuple[Path, str]) -> None:
+    file, site = four
+    begun = dict(rows(file, "SELECT id, started_at FROM runs"))
+    for run in (2, 3, 4):
+        with queries.reading(file) as connection:
+            pair = history.pair(connection, since=begun[run])
+            assert pair == Pair(run - 1, 4)
+            told = history.changes(connection, pair)
+            found = {(url.removeprefix(site), change, what) for change, url, what, *_ in told.rows}
+        assert found == BETWEEN[run - 1, 4]
+
+
+def test_bytes_alone_are_touched(four: tuple[Path, str]) -> None:
+    file, site = four
+    touched = rows(file, "SELECT url FROM touched")
+    assert touched == [(f"{site}/bytes",)]
+
+
+def test_an_unchanged_page_is_asked_for_conditionally_and_nothing_is_new(
+    four: tuple[Path, str],
+) -> None:
+    file, site = four
+    visits = rows(
+        file,
+        "SELECT status, changed, body_bytes FROM visits "
+        "WHERE url_id = (SELECT id FROM urls WHERE url = ?) ORDER BY id",
+        f"{site}/same",
+    )
+    assert [visit[:2] for visit in visits] == [(200, 1), (304, 0), (304, 0), (304, 0)]
+
+
+# crawler log
+
+
+LOGS = {
+    "/same": [("same", None, 304), ("same", None, 304), ("same", None, 304), ("new", None, 200)],
+    "/title": [
+        ("same", None, 200), ("changed", "title, text", 200), ("same", None, 200),
+        ("new", None, 200),
+    ],
+    "/gone": [
+        ("same", None, 404), ("same", None, 404), ("gone", "status", 404), ("new", None, 200),
+    ],
+    "/outage": [
+        ("returned", "status", 200), ("unreachable", "status", 503), ("same", None, 200),
+        ("new", None, 200),
+    ],
+    "/moves": [
+        ("moved", "redirect", 301), ("moved", "status", 301), ("same", None, 200),
+        ("new", None, 200),
+    ],
+    "/bytes": [("touched", None, 200)] * 3 + [("new", None, 200)],
+    "/back": [
+        ("same", None, 200), ("returned", "status", 200), ("gone", "status", 410),
+        ("new", None, 200),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", LOGS)
+def test_a_log_tells_every_visit_and_what_was_new(four: tuple[Path, str], path: str) -> None:
+    file, site = four
+    with queries.reading(file) as connection:
+        told = history.log(connection, history.find(connection, site + path))
+        found = [dict(zip(told.columns, row, strict=True)) for row in told.rows]
+    assert [(row["change"], row["what"], row["status"]) for row in found] == LOGS[path]
+    assert [row["run"] for row in found] == [4, 3, 2, 1]
+
+
+def ask(*words: str) -> subprocess.CompletedProcess[str]:
+    """A command, at work apart."""
+    return subprocess.run(
+        [sys.executable, "-m", "crawler", *words],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+def differences(file: Path, *words: str) -> list[dict[str, Any]]:
+    told = ask("diff", *words, "--db", str(file), "--json")
+    assert told.returncode == 0, told.stderr
+    return [json.loads(line) for line in told.stdout.splitlines()]
+
+
+def parts(file: Path, *words: str) -> list[tuple[Any, ...]]:
+    """What differs, without headers, which tell lengths."""
+    keys = ("part", "change", "name", "before", "after")
+    found = differences(file, *words)
+    return [tuple(one[key] for key in keys) for one in found if one["part"] != "header"]
+
+
+# crawler diff
+
+
+def test_a_diff_tells_when_the_page_last_became_another(four: tuple[Path, str]) -> None:
+    file, site = four
+    assert parts(file, f"{site}/text") == [("text", "changed", "4", "three", "four")]
+    assert parts(file, f"{site}/title") == [
+        ("title", "changed", "", "Old", "New"),
+        ("text", "changed", "1", "Old", "New"),
+    ]
+    assert parts(file, f"{site}/moves") == [
+        ("redirect", "changed", "", f"{site}/same", f"{site}/text")
+    ]
+    assert parts(file, f"{site}/gone") == [("status", "changed", "", "200", "404")]
+
+
+def test_a_diff_tells_links_that_came_and_went(four: tuple[Path, str]) -> None:
+    file, site = four
+    assert parts(file, f"{site}/", "--from", "1", "--to", "2") == [
+        ("text", "added", "10", None, "/new"),
+        ("link", "added", f"{site}/new", None, "/new"),
+    ]
+    assert parts(file, f"{site}/", "--from", "2", "--to", "3") == []
+
+
+def test_a_diff_is_of_the_runs_that_are_named(four: tuple[Path, str]) -> None:
+    file, site = four
+    assert parts(file, f"{site}/moves", "--from", "2") == [
+        ("status", "changed", "", "200", "301"), ("redirect", "added", "", None, f"{site}/text"),
+    ]  # fmt: skip
+    refused = ask("diff", f"{site}/new", "--from", "1", "--db", str(file))
+    assert refused.returncode == 2
+    assert "no run up to 1 visited it as a page" in refused.stderr
+
+
+def test_a_diff_without_colours_marks_words(four: tuple[Path, str]) -> None:
+    file, site = four
+    told = ask("diff", f"{site}/text", "--db", str(file))
+    assert (
+        "word 4    \u2026 Text One two [-three-] {+four+} five \u2026" in told.stdout.splitlines()
+    )
+
+
+def test_a_page_of_one_version_says_so(four: tuple[Path, str]) -> None:
+    file, site = four
+    told = ask("diff", f"{site}/same", "--db", str(file))
+    assert (told.returncode, told.stdout) == (0, "")
+    assert "has one version in this crawl" in told.stderr
+
+
+def test_an_address_is_read_as_a_seed_is(four: tuple[Path, str]) -> None:
+    file, site = four
+    bare = site.removeprefix("http://")
+    with queries.reading(file) as connection:
+        found = history.find(connection, f' "{bare}/a/../same#part" ')
+    assert found.url == f"{site}/same"
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [("/title/", "/title"), ("/tilte", "/title"), ("/outages", "/outage"), ("/GONE", "/gone")],
+)
+def test_an_unknown_address_names_near_ones(four: tuple[Path, str], asked: str, told: str) -> None:
+    file, site = four
+    with queries.reading(file) as connection, pytest.raises(UsageError) as refused:
+        history.find(connection, site + asked)
+    assert f"is not in this crawl; did you mean {site}{told}" in str(refused.value)
+
+
+def test_log_and_diff_are_written_as_tables_too(four: tuple[Path, str]) -> None:
+    file, site = four
+    for form in ("--csv", "--json"):
+        for command in ("log", "diff"):
+            told = ask(command, f"{site}/title", "--db", str(file), form)
+            assert told.returncode == 0, told.stderr
+            assert len(told.stdout.splitlines()) >= 2
+    log = ask("log", f"{site}/title", "--db", str(file), "--csv").stdout.splitlines()
+    assert log[0].startswith("when,run,change,what,before,status,title,bytes")
