@@ -929,11 +929,11 @@ def test_a_limit_counts_rows_and_a_table_says_when_there_are_more(
     crawler: Terminal, story: Web
 ) -> None:
     crawler("crawl", crawler.seeds(story.url("/")), "--quiet", *AT_ONCE)
-    ran = crawler("query", "slow_pages", "--limit", "2")
+    ran = crawler("query", "heavy_pages", "--limit", "2")
     assert len(ran.out.splitlines()) == 3
     assert "more than 2 rows" in ran.err
-    assert len(crawler("query", "slow_pages", "--csv", "--limit", "2").out.splitlines()) == 3
-    assert len(crawler("query", "slow_pages", "--csv").out.splitlines()) == 4
+    assert len(crawler("query", "heavy_pages", "--csv", "--limit", "2").out.splitlines()) == 3
+    assert len(crawler("query", "heavy_pages", "--csv").out.splitlines()) == 4
 
 
 def test_without_a_name_every_question_is_listed_and_an_unknown_one_gets_a_hint(

@@ -23,7 +23,14 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 ANSWERS = re.findall(r"^\| .+\? \| `(SELECT .+)` \|$", README, re.MULTILINE)
 """The right column of the table of questions."""
 SILENT = (
-    *("changes", "touched", "hosts WHERE queued", "canonical_mismatches", "external_domains"),
+    *(
+        "changes",
+        "touched",
+        "waiting_hosts",
+        "waiting_urls",
+        "canonical_mismatches",
+        "external_domains",
+    ),
     "likely_javascript",
 )
 """What one finished crawl of the demo has nothing to say about."""

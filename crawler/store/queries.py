@@ -386,7 +386,7 @@ PROPOSALS = (
         "SELECT reason, count(*) AS urls FROM skipped_urls GROUP BY reason",
     ),
     (
-        "SELECT 1 FROM pages WHERE ttfb_ms IS NOT NULL",
+        "SELECT 1 FROM slow_pages",
         "SELECT url, ttfb_ms FROM slow_pages LIMIT 20",
     ),
     ("SELECT 1", "SELECT * FROM crawl_summary"),

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from textwrap import dedent
 from typing import Any
 
-from crawler.store import analysis, changes
+from crawler.store import analysis, changes, page_views
 
 FIRST_VIEWS = frozenset(
     {
@@ -43,6 +43,7 @@ def _listed(words: Iterable[str]) -> str:
 VIEWS = (
     changes.VIEWS
     | analysis.VIEWS
+    | page_views.VIEWS
     | {
         "current_links": """
         -- Links of pages that are still there; a page that is gone or has moved carries none.
@@ -181,24 +182,36 @@ VIEWS = (
         LEFT JOIN urls AS found_on ON found_on.id = urls.found_on_id
         WHERE urls.state = 'skipped'
     """,
+        "waiting_urls": """
+        -- URLs that are left to fetch, until when they or their hosts rest, and why.
+        SELECT
+            urls.url,
+            hosts.host,
+            urls.depth,
+            urls.attempts,
+            urls.reason,
+            urls.not_before,
+            hosts.next_fetch_at,
+            hosts.blocked_until,
+            hosts.block_reason,
+            urls.id
+        FROM urls
+        LEFT JOIN hosts ON hosts.id = urls.host_id
+        WHERE urls.state = 'queued'
+    """,
+        "waiting_hosts": """
+        -- Hosts with URLs that are left to fetch, the most first, and what they wait for.
+        SELECT host, queued, next_fetch_at, blocked_until, block_reason, errors_in_row, delay_ms, id
+        FROM hosts
+        WHERE queued > 0
+        ORDER BY queued DESC, host
+    """,
         "crawl_summary": """
         -- Every URL ever seen, counted by what became of it, why, and what it answered.
         SELECT state, reason, status, count(*) AS urls
         FROM urls
         GROUP BY state, reason, status
         ORDER BY urls DESC
-    """,
-        "depth_histogram": """
-        -- Pages and errors by clicks from a seed.
-        SELECT
-            depth,
-            count(*) AS pages,
-            count(CASE WHEN status >= 400 OR error IS NOT NULL THEN 1 END) AS errors,
-            round(avg(ttfb_ms), 1) AS ttfb_ms,
-            sum(body_bytes) AS body_bytes
-        FROM pages
-        GROUP BY depth
-        ORDER BY depth
     """,
         "host_summary": """
         -- What each host gave, what waits for it, and what it waits for.
@@ -230,38 +243,6 @@ VIEWS = (
         LEFT JOIN fetched ON fetched.host_id = hosts.id
         WHERE hosts.queued > 0 OR fetched.fetched > 0
     """,
-        "slow_pages": """
-        -- The slowest good pages first, by milliseconds to the first byte.
-        SELECT url, round(ttfb_ms, 1) AS ttfb_ms, body_bytes, title, id
-        FROM pages
-        WHERE status = 200 AND ttfb_ms IS NOT NULL
-        ORDER BY pages.ttfb_ms DESC
-    """,
-        "duplicate_titles": """
-        -- Titles that more than one good page carries; pages of one canonical count as one.
-        SELECT
-            title,
-            count(DISTINCT coalesce(canonical, url)) AS pages,
-            min(coalesce(canonical, url)) AS example
-        FROM pages
-        WHERE title <> '' AND status = 200
-        GROUP BY title
-        HAVING count(DISTINCT coalesce(canonical, url)) > 1
-        ORDER BY pages DESC
-    """,
-        "duplicate_pages": """
-        -- Good pages with the very same visible text; pages of one canonical count as one.
-        SELECT
-            text_hash,
-            count(DISTINCT coalesce(canonical, url)) AS pages,
-            min(coalesce(canonical, url)) AS example,
-            max(title) AS title
-        FROM pages
-        WHERE text_hash IS NOT NULL AND status = 200 AND word_count > 0
-        GROUP BY text_hash
-        HAVING count(DISTINCT coalesce(canonical, url)) > 1
-        ORDER BY pages DESC
-    """,
         "orphan_pages": """
         -- Pages that a sitemap names and no page links to.
         SELECT pages.url, pages.status, pages.title, sitemap.url AS sitemap, pages.id
@@ -273,27 +254,6 @@ VIEWS = (
             FROM current_links
             WHERE source_id <> target_id AND kind <> 'sitemap'
         )
-    """,
-        "missing_metadata": """
-        -- Good HTML pages without a title, description or h1, or with an overlong title.
-        SELECT
-            url,
-            CASE WHEN coalesce(title, '') = '' THEN 1 ELSE 0 END AS no_title,
-            CASE WHEN coalesce(description, '') = '' THEN 1 ELSE 0 END AS no_description,
-            CASE WHEN coalesce(h1, '') = '' THEN 1 ELSE 0 END AS no_h1,
-            length(title) AS title_length,
-            length(description) AS description_length,
-            id
-        FROM pages
-        WHERE status = 200
-            AND content_type IN ('text/html', 'application/xhtml+xml')
-            AND (
-                coalesce(title, '') = ''
-                OR coalesce(description, '') = ''
-                OR coalesce(h1, '') = ''
-                OR length(title) > 60
-                OR length(description) > 160
-            )
     """,
         "images_without_alt": """
         -- Images without an alt attribute, with their page (alt="" is right for decoration).
