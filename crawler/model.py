@@ -250,6 +250,7 @@ class Document(msgspec.Struct, frozen=True, array_like=True):
         on the text that is kept), the first of them that holds, or None.
     error: ``parse_timeout`` where the parser was killed, ``decode_error`` otherwise, or None.
     challenge: what stands where the page should be, a wall rather than content; None for a page.
+    facts: where the body is not kept, what the audit asks of it, a `store.facts.Unkept` as msgpack.
     """
 
     content_type: str | None = None
@@ -269,6 +270,7 @@ class Document(msgspec.Struct, frozen=True, array_like=True):
     truncated: str | None = None
     error: str | None = None
     challenge: str | None = None
+    facts: bytes | None = None
 
     @property
     def links(self) -> tuple[Link, ...]:

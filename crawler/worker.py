@@ -87,7 +87,9 @@ class Worker:
         started_at = iso(time.time())
         reply = self._fetcher.fetch(job, share)
         document = self._document(job, reply)
-        visit = _visit(job, reply, document, started_at, keep_body=self._config.store.bodies)
+        # A robots.txt is kept in any case, so that a later one can be compared with it.
+        keep_body = self._config.store.bodies or job.kind == "robots"
+        visit = _visit(job, reply, document, started_at, keep_body=keep_body)
         return self._with_rules(visit) if visit.robots_body is not None else visit
 
     def _with_rules(self, visit: Visit) -> Visit:

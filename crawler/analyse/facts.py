@@ -10,24 +10,37 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from crawler import failpoints
 from crawler.analyse.bodies import in_chunks
 from crawler.analyse.readers import Packed, Read, read_all
-from crawler.parse.facts import VERSION, PageFacts, read_facts
-from crawler.store import analysis
+from crawler.parse.body_facts import read_body
+from crawler.parse.sniff import HTML_TYPES
+from crawler.store import analysis, facts
+from crawler.store.analysis import VERSION
 from crawler.store.database import Connection
+from crawler.store.facts import BodyFacts, Known, unread
 
-_PARTS: Final = ("headings", "meta_tags", "link_facts", "structured_data")
 _MISSING: Final = """
-    SELECT bodies.id, bodies.charset, length(bodies.body), bodies.id, ''
-    FROM bodies
-    LEFT JOIN facts ON facts.body_id = bodies.id
-    WHERE bodies.body IS NOT NULL
-        AND bodies.content_type IN ('text/html', 'application/xhtml+xml')
-        AND coalesce(facts.version, 0) < ?
-    ORDER BY bodies.id
+    WITH sitemaps AS MATERIALIZED (
+        SELECT DISTINCT body_id
+        FROM visits
+        WHERE kind = 'sitemap' AND body_id IS NOT NULL
+    ),
+    kept AS (
+        SELECT id, content_type, charset, length(body) AS packed_bytes,
+            content_type IN ('text/html', 'application/xhtml+xml') AS is_page,
+            id IN (SELECT body_id FROM sitemaps) AS is_sitemap
+        FROM bodies
+        WHERE body IS NOT NULL
+    )
+    SELECT kept.id, kept.charset, kept.packed_bytes, kept.id, '', kept.content_type,
+        kept.is_sitemap
+    FROM kept
+    LEFT JOIN facts ON facts.body_id = kept.id
+    LEFT JOIN body_forms ON body_forms.body_id = kept.id
+    WHERE (kept.is_page AND coalesce(facts.version, 0) < :version)
+        OR ((kept.is_sitemap OR NOT kept.is_page) AND coalesce(body_forms.version, 0) < :version)
+    ORDER BY kept.id
 """
-_COLUMNS: Final = tuple(analysis.FACTS)
 
 Progress = Callable[[str, int, int], None]
 """Called with a pass's name, how much is done, and how much there is."""
@@ -38,46 +51,22 @@ def gather_facts(
 ) -> int:
     """Read every body that has no facts of this version; returns how many there were."""
     analysis.complete(connection)
-    missing = connection.execute(_MISSING, (VERSION,)).fetchall()
-    chunks = in_chunks(connection, missing)
+    missing = connection.execute(_MISSING, {"version": VERSION}).fetchall()
+    kinds = {body_id: (kind, bool(is_sitemap)) for body_id, *_, kind, is_sitemap in missing}
 
-    def look(body: bytes, packed: Packed) -> PageFacts:
-        return read_facts(body, packed.charset, max_links=max_links)
+    def look(body: bytes, packed: Packed) -> BodyFacts:
+        kind, is_sitemap = kinds[packed.number]
+        return read_body(body, kind, packed.charset, is_sitemap=is_sitemap, max_links=max_links)
+
+    def known(read: Read[BodyFacts]) -> Known:
+        kind, is_sitemap = kinds[read.number]
+        found = read.found or unread(is_page=kind in HTML_TYPES, is_sitemap=is_sitemap)
+        return Known(read.number, found, read.error)
 
     done = 0
-    for answers in read_all(chunks, look, PageFacts, processes=max(1, processes)):
-        _store(connection, answers)
+    chunks = in_chunks(connection, (row[:5] for row in missing))
+    for answers in read_all(chunks, look, BodyFacts, processes=max(1, processes)):
+        facts.commit(connection, [known(read) for read in answers])
         done += len(answers)
         progress("facts", done, len(missing))
     return done
-
-
-def _store(connection: Connection, answers: list[Read[PageFacts]]) -> None:
-    """Replace what was known of these bodies, in one transaction."""
-    connection.execute("BEGIN IMMEDIATE")
-    for table in _PARTS:
-        connection.executemany(
-            f"DELETE FROM {table} WHERE body_id = ?", [(read.number,) for read in answers]
-        )
-        rows = [(read.number, *row) for read in answers for row in _rows(read, table)]
-        places = ", ".join("?" * len(analysis.TABLES[table]))
-        connection.executemany(f"INSERT INTO {table} VALUES ({places})", rows)
-    places = ", ".join("?" * len(_COLUMNS))
-    connection.executemany(
-        f"INSERT OR REPLACE INTO facts ({', '.join(_COLUMNS)}) VALUES ({places})",
-        [_row(read) for read in answers],
-    )
-    failpoints.reached("before-commit")
-    connection.execute("COMMIT")
-    failpoints.reached("after-commit")
-
-
-def _rows(read: Read[PageFacts], table: str) -> list[tuple[object, ...]]:
-    rows: list[tuple[object, ...]] = getattr(read.found or PageFacts(), table)
-    return rows
-
-
-def _row(read: Read[PageFacts]) -> tuple[object, ...]:
-    found = {} if read.found is None else read.found.values
-    values = {**found, "body_id": read.number, "version": VERSION, "error": read.error}
-    return tuple(values.get(name) for name in _COLUMNS)

@@ -12,7 +12,7 @@ from crawler.store.database import Connection
 NEEDS: Final[dict[str, tuple[str, str]]] = {
     "facts": (
         "SELECT EXISTS (SELECT 1 FROM facts WHERE error IS NULL)",
-        "no bodies were kept to be read (store.bodies)",
+        "no page of HTML was read",
     ),
     "headers": (
         "SELECT EXISTS (SELECT 1 FROM visits WHERE headers IS NOT NULL AND kind = 'page')",

@@ -135,5 +135,6 @@ def _weight(visit: Visit) -> int:
         + len(visit.robots_body or b"")
         + len(visit.robots_rules or b"")
         + len(visit.document.text or "")
+        + len(visit.document.facts or b"")
         + 200 * len(visit.document.columns)
     )

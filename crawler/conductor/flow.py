@@ -266,6 +266,7 @@ def weight(visit: Visit) -> int:
         + len(visit.robots_body or b"")
         + len(visit.robots_rules or b"")
         + 2 * len(document.text or "")
+        + len(document.facts or b"")
         + 300 * len(document.targets)
         + 100 * len(document.columns)
     )

@@ -156,7 +156,8 @@ class ParseConfig(Section, frozen=True):
 class StoreConfig(Section, frozen=True):
     """What is kept, and how often is it committed?
 
-    bodies: keep the bytes of pages. texts: keep the visible text.
+    bodies: keep the bytes of pages; without them the audit is the same, and costs time while the
+        crawl runs. texts: keep the visible text.
     text_max_bytes: of the text of one page, as UTF-8; of more the beginning is kept.
     obey_noindex: of a page that asks not to be indexed (meta robots, X-Robots-Tag) keep only what
         it answered and its links, no title, text or body.

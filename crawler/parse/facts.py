@@ -27,9 +27,8 @@ from crawler.parse.secrets import find_secrets
 from crawler.parse.signature import signature_of
 from crawler.parse.structured_data import StructuredData
 from crawler.parse.text import HIDDEN, fold
+from crawler.store.facts import BodyFacts, Row
 
-VERSION: Final = 6
-"""Of what is read here; facts of an older one are read again."""
 MAX_TEXT: Final = 1000
 _MAX_IDS: Final = 256 * 1024
 _DECLARED: Final = re.compile(rb"<meta[^>]*?charset\s*=\s*[\"']?\s*([^\s\"'/>;]+)", re.IGNORECASE)
@@ -46,21 +45,11 @@ _BODY_RELS: Final = frozenset(
 _FRAMES: Final = frozenset({"frame", "object", "embed", "applet"})
 _OG: Final = ("title", "type", "image", "url")
 
-Row = tuple[object, ...]
+_MARKS: Final = (b"\xef\xbb\xbf", b"\xfe\xff", b"\xff\xfe")
+"""Byte order marks: https://encoding.spec.whatwg.org/#bom-sniff"""
 
 
-class PageFacts(msgspec.Struct):
-    """Rows of one body: values of the table ``facts`` by column, and rows of the other tables
-    without their body_id."""
-
-    values: dict[str, object] = {}
-    headings: list[Row] = []
-    meta_tags: list[Row] = []
-    link_facts: list[Row] = []
-    structured_data: list[Row] = []
-
-
-def read_facts(body: bytes, charset: str | None, *, max_links: int = 10_000) -> PageFacts:
+def read_facts(body: bytes, charset: str | None, *, max_links: int = 10_000) -> BodyFacts:
     """Facts of a page as it was sent; charset: what it was read as."""
     data, _ = decode(body, charset)
     look = _Look(read_head(data), max_links)
@@ -69,10 +58,16 @@ def read_facts(body: bytes, charset: str | None, *, max_links: int = 10_000) -> 
         look.walk(root)
     facts = look.facts()
     declared = _DECLARED.search(body[:1024])
-    facts.values["charset"] = declared and declared[1].decode("ascii", "replace").lower()
-    facts.values["secrets"] = find_secrets(data)
     heads, bodies, text_first = read_root_tags(data)
-    facts.values |= {"heads": heads, "bodies": bodies, "text_first": int(text_first)}
+    facts.values = {
+        **(facts.values or {}),
+        "charset": declared and declared[1].decode("ascii", "replace").lower(),
+        "byte_order_mark": int(body.startswith(_MARKS)),
+        "secrets": find_secrets(data),
+        "heads": heads,
+        "bodies": bodies,
+        "text_first": int(text_first),
+    }
     return facts
 
 
@@ -323,13 +318,13 @@ class _Look:
         self._counts[name] += 1
         self._counts[f"{name}_outside"] += outside
 
-    def facts(self) -> PageFacts:
+    def facts(self) -> BodyFacts:
         """Everything as rows."""
         shown = [(fold("".join(one.text)), fold(" ".join(one.alt))) for one in self._headings]
         levels = [one.level for one in self._headings]
         counts = self._counts
         counts["names_missing"] += self._links.unnamed_fields()
-        return PageFacts(
+        return BodyFacts(
             {
                 **self._values,
                 **counts,

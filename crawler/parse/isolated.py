@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
@@ -21,7 +22,7 @@ from gevent.os import fork_and_watch
 from crawler.config import Config
 from crawler.model import Document, Job, Reply
 from crawler.orphans import end_with_parent, let_go
-from crawler.parse import parse
+from crawler.parse import parse_document
 from crawler.parse.sitemaps import GZIP
 
 LARGE_BYTES = 2 * 1024 * 1024
@@ -38,6 +39,7 @@ MEMORY_BYTES = 1024 * 1024 * 1024
 """What it may take beside the memory it is born with."""
 
 GIVEN_UP = Document(error="parse_timeout", truncated="parse")
+_encode = msgspec.msgpack.encode
 _fork = monkey.get_original("os", "fork")
 """gevent's own would bring up a loop in the new process, which needs none."""
 
@@ -70,23 +72,45 @@ class IsolatedParser:
     def parse(self, job: Job, reply: Reply) -> Document:
         """The document, or one without facts: ``parse_timeout`` when it took too long, or its
         process died of it, or there was no room for one."""
+        packed = self._try(lambda: _encode(parse_document(job, reply, self._config)))
+        try:
+            document = msgspec.msgpack.decode(packed, type=Document)
+        except msgspec.DecodeError:  # it was too slow, or died
+            return GIVEN_UP
+        return document if self._config.store.bodies else self._with_facts(job, reply, document)
+
+    def _with_facts(self, job: Job, reply: Reply, document: Document) -> Document:
+        """Of a body that is not kept. In a process of their own: the document is safe by now."""
+        from crawler.parse.body_facts import facts_of, is_asked, without_facts  # as in `parse`
+
+        if not is_asked(job, reply):
+            return document
+        facts = self._try(lambda: facts_of(job, reply, document, self._config) or b"")
+        try:
+            msgspec.msgpack.decode(facts)
+        except msgspec.DecodeError:
+            facts = without_facts(job, document, "timeout")
+        return msgspec.structs.replace(document, facts=facts)
+
+    def _try(self, work: Callable[[], bytes]) -> bytes:
+        """What a process makes of this work; nothing where there was no room for one."""
         with self._places:
             for pause_s in PAUSES_S:
                 try:
-                    return self._ask(job, reply)
+                    return self._ask(work)
                 except OSError:
                     sleep(pause_s)
-        return GIVEN_UP
+        return b""
 
-    def _ask(self, job: Job, reply: Reply) -> Document:
-        """Raises OSError when there can be no other process now."""
+    def _ask(self, work: Callable[[], bytes]) -> bytes:
+        """What it answers, or nothing. Raises OSError when there can be no other process now."""
         parent = os.getpid()
         listening, answering = os.pipe()
         with FileObject(listening, "rb") as pipe:
             try:
                 child = fork_and_watch(fork=_fork)  # the loop reaps it
                 if child == 0:
-                    self._answer(parent, answering, job, reply)
+                    self._answer(parent, answering, work)
             finally:
                 os.close(answering)
             try:
@@ -97,24 +121,22 @@ class IsolatedParser:
             try:
                 limit = self._config.parse.max_seconds + START_S
                 answer: bytes = with_timeout(limit, pipe.read, timeout_value=b"")
-                return msgspec.msgpack.decode(answer, type=Document)
-            except msgspec.DecodeError:  # it was too slow, or died
-                return GIVEN_UP
+                return answer
             finally:
                 with suppress(ProcessLookupError):
                     signal.pidfd_send_signal(handle, signal.SIGKILL)
                 os.close(handle)
 
-    def _answer(self, parent: int, answering: int, job: Job, reply: Reply) -> NoReturn:
-        """Be the new process: parse and write down what was found."""
+    def _answer(self, parent: int, answering: int, work: Callable[[], bytes]) -> NoReturn:
+        """Be the new process: do the work and write down what came of it."""
         try:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             end_with_parent(parent)
             let_go(answering)
             _limit_memory()
-            document = parse(job, reply, self._config)
+            answer = work()
             with open(answering, "wb") as pipe:
-                pipe.write(msgspec.msgpack.encode(document))
+                pipe.write(answer)
         finally:
             os._exit(0)
 

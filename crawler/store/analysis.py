@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+VERSION: Final = 7
+"""Of what is read of bodies; facts of an older one are read again."""
+
 Column = tuple[str, str]
 """Type and constraints; meaning."""
 
@@ -78,6 +81,18 @@ FACTS: Final[Mapping[str, Column]] = {
     "text_first": ("INTEGER", "1: text stands before the html element"),
     "anchors": ("INTEGER", "a and area that lead somewhere"),
     "secrets": ("TEXT", "keys that nobody should see: whose, with their beginnings, by spaces"),
+    "byte_order_mark": ("INTEGER", "1: the body begins with one"),
+}
+
+BODY_FORMS: Final[Mapping[str, Column]] = {
+    "body_id": ("INTEGER PRIMARY KEY REFERENCES bodies(id)", "the body that was looked at"),
+    "version": ("INTEGER NOT NULL", "of the reading; an older one is made again"),
+    "sniffed": ("TEXT", "the media type that its first bytes tell; NULL: nothing could be read"),
+    "root": ("TEXT", "name of the first element; NULL: it is no XML"),
+    "namespace": ("TEXT", "of that element"),
+    "is_page": ("INTEGER NOT NULL", "1: it begins as HTML"),
+    "is_list": ("INTEGER NOT NULL", "1: one address a line, as far as its first 64 KiB tell"),
+    "unpacked_bytes": ("INTEGER NOT NULL", "its length, unpacked where it is a gzip file itself"),
 }
 
 HEADINGS: Final[Mapping[str, Column]] = {
@@ -170,6 +185,16 @@ RUNS_CHECKS: Final[Mapping[str, Column]] = {
     "fixed": ("INTEGER NOT NULL DEFAULT 0", "findings that this run saw mended"),
 }
 
+RUN_PAGES: Final[Mapping[str, Column]] = {
+    "run_id": (
+        "INTEGER NOT NULL REFERENCES runs(id) ON DELETE CASCADE",
+        "the last run at whose end the page had these values",
+    ),
+    "page_id": ("INTEGER NOT NULL REFERENCES pages(id)", "the page"),
+    "inlinks": ("INTEGER", "as pages.inlinks was"),
+    "clicks": ("INTEGER", "as pages.clicks was"),
+}
+
 PAGES: Final[Mapping[str, Column]] = {
     "canonical_id": ("INTEGER REFERENCES urls(id)", "the URL that its canonical names"),
     "followed_inlinks": ("INTEGER", "good pages with a link here that may be followed"),
@@ -192,6 +217,7 @@ _KEYS: Final = {
     "missing_fragments": "PRIMARY KEY (source_id, position)",
     "findings": "PRIMARY KEY (check_name, url_id, item)",
     "runs_checks": "PRIMARY KEY (run_id, check_name)",
+    "run_pages": "PRIMARY KEY (page_id, run_id)",
 }
 
 _CLUSTERED: Final = frozenset(_KEYS) - {"runs_checks", "findings"}
@@ -208,9 +234,13 @@ TABLES: Final[Mapping[str, Mapping[str, Column]]] = {
     "checks": CHECKS,
     "findings": FINDINGS,
     "runs_checks": RUNS_CHECKS,
+    "body_forms": BODY_FORMS,
+    "run_pages": RUN_PAGES,
 }
+_LATER: Final = frozenset({"body_forms", "run_pages"})
+"""Tables that files got later than all others."""
 ROWS: Final = {
-    "facts": "what a body says of itself, read after the crawl",
+    "facts": "what a page's body says of itself, read after the crawl, or in it where none is kept",
     "headings": "an h1 or h2 that is not empty, of a body",
     "meta_tags": "a meta element of a body that speaks to robots or to other sites",
     "link_facts": "a link of a body of which there is more to say than ``links`` says",
@@ -220,15 +250,26 @@ ROWS: Final = {
     "checks": "a check of the audit",
     "findings": "what a check found on a page, since when, and until when",
     "runs_checks": "what came of a check in a run, and why it could not be made",
+    "body_forms": "a body that is no page, or stands in a sitemap's place",
+    "run_pages": "what a page counted until a run, where it has changed since; else see pages",
 }
 """What a row is, by table."""
 
 
 def statements() -> list[str]:
-    """What brings all this into a file."""
-    made = [create(name, columns, _KEYS.get(name)) for name, columns in TABLES.items()]
+    """What brings all this into a file, but for tables that came later."""
+    made = [
+        create(name, columns, _KEYS.get(name))
+        for name, columns in TABLES.items()
+        if name not in _LATER
+    ]
     added = [f"ALTER TABLE pages ADD COLUMN {name} {PAGES[name][0]}" for name in PAGES]
     return [*made, *added, "CREATE INDEX findings_url_id ON findings(url_id)"]
+
+
+def later_statements() -> list[str]:
+    """What brings the tables that came later."""
+    return [create(name, TABLES[name], _KEYS.get(name)) for name in TABLES if name in _LATER]
 
 
 def complete(connection: Any) -> None:

@@ -40,6 +40,7 @@ class Batch:
         self._pages: list[Row] = []
         self._links: dict[tuple[str, ...], list[Iterable[Row]]] = {}
         self._texts: list[Row] = []
+        self._facts: list[tuple[int, bytes]] = []
         self._sitemap_entries: list[Row] = []
         self._robots_fates: list[Row] = []
 
@@ -53,13 +54,17 @@ class Batch:
         key = (visit.body_sha256.hex(), document.content_type or "", document.charset or "")
         execute = self._connection.execute
         row = execute(INSERT_BODY, (*key, visit.body_bytes, visit.body)).fetchone()
-        stored = 0 if row is None else len(visit.body or b"")
-        if row is None:
+        known = row is None
+        stored = 0 if known else len(visit.body or b"")
+        if known:
             row = execute(FIND_BODY, key).fetchone()
         body_id = int(row[0])
         if document.text is not None and texts:
             self._texts.append((body_id, document.text))
             stored += len(document.text) if stored else 0
+        if document.facts is not None:
+            self._facts.append((body_id, document.facts))
+            stored += 0 if known else len(document.facts)
         return body_id, stored
 
     def visit(
@@ -110,6 +115,10 @@ class Batch:
         many = self._connection.executemany
         many(rows.VISITS.insert, self._visits)
         many(INSERT_TEXT, self._texts)
+        if self._facts:
+            from crawler.store import facts  # only where bodies are not kept
+
+            facts.keep_packed(self._connection, self._facts)
         for names, found in self._links.items():
             many(rows.insert_links(names), chain.from_iterable(found))
         many(rows.SITEMAP_ENTRIES.insert, self._sitemap_entries)

@@ -17,7 +17,7 @@ from crawler.config import Config
 from crawler.policy import urls
 from crawler.policy.scope import Judge, Standing
 from crawler.policy.seeds import Seed
-from crawler.store import news, redirects, rows
+from crawler.store import analysis, news, redirects, rows
 from crawler.store.batch import Batch
 from crawler.store.clock import iso
 from crawler.store.contract import Arrival, Entry, HostPace, Settled
@@ -66,6 +66,8 @@ class Recorder:
         )
         self._settings = settings_of(config)
         self._chance = random.Random(run_id)
+        if not config.store.bodies:
+            analysis.complete(connection)
 
     def __repr__(self) -> str:
         return f"<Recorder {self._batch!r}, {self.url_table!r}>"

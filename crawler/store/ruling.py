@@ -21,6 +21,7 @@ from crawler.policy import outage, pace, robots_directives, words
 from crawler.policy.link_kinds import FOLLOWED
 from crawler.policy.pace import Fate
 from crawler.policy.scope import ECHOES
+from crawler.store import analysis
 from crawler.store.contract import Arrival
 from crawler.store.news import Seen
 
@@ -257,6 +258,7 @@ def settings_of(config: Config) -> int:
         NOTED, config.fetch.max_body_bytes, config.parse.max_links, store.bodies, store.texts,
         store.text_max_bytes, store.obey_noindex, config.scope.strip_parameters,
         config.fetch.user_agent, config.fetch.robots_token,
+        *(() if store.bodies else (analysis.VERSION,)),
     )  # fmt: skip
     digest = hashlib.blake2b(msgspec.json.encode(asked), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
@@ -333,7 +335,9 @@ def as_kept(arrival: Arrival, config: Config, *, has_space: bool = True) -> Arri
     """The visit with what the person wants kept of it, and there is space for."""
     if not has_space:
         visit = arrival.visit
-        document = msgspec.structs.replace(visit.document, text=None, truncated="host_cap")
+        document = msgspec.structs.replace(
+            visit.document, text=None, facts=None, truncated="host_cap"
+        )
         bare = msgspec.structs.replace(visit, document=document, body=None, body_sha256=None)
         arrival = msgspec.structs.replace(arrival, visit=bare)
     if config.store.obey_noindex and robots_directives.forbid_keeping(
@@ -348,7 +352,7 @@ def _without_content(arrival: Arrival) -> Arrival:
     visit = arrival.visit
     document = msgspec.structs.replace(
         visit.document, title=None, description=None, h1=None, text=None, word_count=None,
-        text_hash=None,
+        text_hash=None, facts=None,
     )  # fmt: skip
     bare = msgspec.structs.replace(visit, document=document, body=None, body_sha256=None)
     return msgspec.structs.replace(arrival, visit=bare)

@@ -452,3 +452,10 @@ def visits_tell_whether_they_found_anything_new(db: Database) -> None:
         WHERE changed = 1 AND kind = 'page' AND run_id > 1
         """
     )
+
+
+@migrations()
+def forms_of_bodies_and_what_pages_counted(db: Database) -> None:
+    """What bodies that are no pages begin with, and inlinks and clicks run by run."""
+    for statement in analysis.later_statements():
+        db.execute(statement)

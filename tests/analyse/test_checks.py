@@ -42,7 +42,7 @@ class Audit:
             site.finish()
         settings = getattr(self.planted, "SETTINGS", None)
         crawl(database, *(site.url() for site in self.sites), settings=settings)
-        self._alter(database)
+        self.alter(database)
         analyse(database, settings or Config(), told, processes=1)
         self.names = {check.name for check in GROUPS[group]}
         self.unjudged = dict(rows(database, UNJUDGED))
@@ -55,7 +55,7 @@ class Audit:
             getattr(self.planted, name)(site)
             yield site
 
-    def _alter(self, database: Path) -> None:
+    def alter(self, database: Path) -> None:
         """Hosts get the names they are to be known by, and the group's ``ALTER`` says what no
         server can make come about at will, such as the time that an answer took."""
         with closing(open_for_writing(database)) as connection:

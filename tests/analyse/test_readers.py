@@ -11,7 +11,8 @@ import pytest
 
 from crawler.analyse import readers
 from crawler.analyse.readers import Packed, read_all
-from crawler.parse.facts import PageFacts, read_facts
+from crawler.parse.facts import read_facts
+from crawler.store.facts import BodyFacts
 
 FINE = zlib.compress(b"<!doctype html><title>fine</title><p>text")
 SLOW = zlib.compress(b"<title>x</title>" + b"<p>so <b>it</b> goes on" * 700_000)
@@ -32,14 +33,14 @@ for _ in range(3000):
 """
 
 
-def look(body: bytes, packed: Packed) -> PageFacts:
+def look(body: bytes, packed: Packed) -> BodyFacts:
     """What a page says."""
     return read_facts(body, packed.charset, max_links=9)
 
 
 def errors(processes: int) -> dict[int, str | None]:
     """What kept each body from being read."""
-    found = [read for answers in read_all(CHUNKS, look, PageFacts, processes=processes)
+    found = [read for answers in read_all(CHUNKS, look, BodyFacts, processes=processes)
              for read in answers]  # fmt: skip
     assert len(found) == 9
     return {read.number: read.error for read in found}
@@ -64,6 +65,6 @@ def test_a_body_that_kills_its_reader_is_to_blame_and_all_others_are_read() -> N
 
 def test_a_body_that_is_broken_keeps_no_other_from_being_read() -> None:
     chunk = [Packed(1, None, FINE), Packed(2, None, BROKEN), Packed(3, None, FINE)]
-    [answers] = read_all([chunk], look, PageFacts, processes=1)
+    [answers] = read_all([chunk], look, BodyFacts, processes=1)
     assert [read.error for read in answers] == [None, "error", None]
     assert [read.found and read.found.values["title"] for read in answers] == ["fine", None, "fine"]

@@ -7,7 +7,6 @@ a search engine may send people, on indexable ones.
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
@@ -16,15 +15,14 @@ from crawler.analyse.check import Check, Found, Limits
 from crawler.parse.labels import named
 from crawler.store.database import Connection
 
-_MARKS: Final = (b"\xef\xbb\xbf", b"\xfe\xff", b"\xff\xfe")
-"""Byte order marks: https://encoding.spec.whatwg.org/#bom-sniff"""
 _SENT_AS: Final = """
     WITH sent AS (
         SELECT good_pages.id, good_pages.body_id, good_pages.content_type, facts.charset AS meta,
             CASE json_type(visits.headers, '$."content-type"')
                 WHEN 'array' THEN json_extract(visits.headers, '$."content-type"[#-1]')
                 ELSE json_extract(visits.headers, '$."content-type"')
-            END AS header
+            END AS header,
+            facts.byte_order_mark
         FROM good_pages
         JOIN facts ON facts.body_id = good_pages.body_id AND facts.error IS NULL
         JOIN visits ON visits.id = (
@@ -35,14 +33,12 @@ _SENT_AS: Final = """
     )
 """
 _SILENT: Final = f"""{_SENT_AS}
-    SELECT sent.id, bodies.body, sent.header
+    SELECT sent.id AS url_id, sent.header AS content_type
     FROM sent
-    JOIN bodies ON bodies.id = sent.body_id
     WHERE sent.meta IS NULL
         AND sent.content_type = 'text/html'
         AND coalesce(sent.header, '') NOT LIKE '%charset=%'
-        AND bodies.body IS NOT NULL
-    ORDER BY sent.id
+        AND sent.byte_order_mark = 0
 """
 _TWICE_SAID: Final = f"""{_SENT_AS}
     SELECT id, header, meta
@@ -51,12 +47,6 @@ _TWICE_SAID: Final = f"""{_SENT_AS}
     ORDER BY id
 """
 _IN_HEADER: Final = re.compile(r";\s*charset\s*=\s*[\"']?([^\s\"';]+)", re.IGNORECASE)
-
-
-def _charset_undeclared(connection: Connection, _limits: Limits) -> Iterator[Found]:
-    for url_id, body, header in connection.execute(_SILENT):
-        if not zlib.decompressobj().decompress(body, 3).startswith(_MARKS):
-            yield url_id, "", {"content_type": header}
 
 
 def _charset_conflict(connection: Connection, _limits: Limits) -> Iterator[Found]:
@@ -145,7 +135,7 @@ _READ: Final = (
         severity="warning",
         definition="neither the header, nor a byte order mark, nor a meta in the first 1,024 bytes"
         " says how the page is encoded",
-        find=_charset_undeclared,
+        sql=_SILENT,
         needs=("facts",),
     ),
     Check(

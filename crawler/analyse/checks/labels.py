@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from typing import Final
 
 from crawler.analyse.check import Check, Found, Limits
-from crawler.parse.sniff import SNIFFED_BYTES, media_type, root_name
 from crawler.store.database import Connection
 
 _LABELLED: Final = """
@@ -31,11 +29,12 @@ _LABELLED: Final = """
         FROM sent
         WHERE body_bytes > 0 AND content_type IS NOT NULL
     )
-    SELECT named.id, named.declared, named.label, named.content_type, bodies.body
+    SELECT named.id, named.declared, named.label, named.content_type, body_forms.sniffed,
+        body_forms.is_page
     FROM named
-    LEFT JOIN bodies ON bodies.id = named.body_id
+    LEFT JOIN body_forms ON body_forms.body_id = named.body_id
         AND named.content_type NOT IN ('text/html', 'application/xhtml+xml')
-    WHERE coalesce(named.label, '') <> named.content_type OR bodies.body IS NOT NULL
+    WHERE coalesce(named.label, '') <> named.content_type OR body_forms.sniffed IS NOT NULL
     ORDER BY named.id
 """
 """What the crawl took for another type than was declared, and bodies that are no HTML."""
@@ -54,23 +53,18 @@ _TOLD_BY_BYTES: Final = frozenset(
 
 
 def _wrong_labels(connection: Connection, _limits: Limits) -> Iterator[Found]:
-    for url_id, declared, label, read_as, body in connection.execute(_LABELLED):
-        found = read_as if label != read_as else _otherwise(label, body)
+    for url_id, declared, label, read_as, sniffed, is_page in connection.execute(_LABELLED):
+        found = read_as if label != read_as else _otherwise(label, sniffed, is_page=bool(is_page))
         if found is not None:
             yield url_id, "", {"declared": declared, "found": found}
 
 
-def _otherwise(label: str, body: bytes) -> str | None:
+def _otherwise(label: str, sniffed: str, *, is_page: bool) -> str | None:
     """The type that the bytes have instead of this one; None where they may well be of it."""
-    try:
-        start = zlib.decompressobj().decompress(body, SNIFFED_BYTES)
-    except zlib.error:  # a damaged file; what else it tells is worth having
-        return None
-    found = media_type(None, start)
-    if found == "text/html" and root_name(start) == b"html":
-        return found
-    fits = _SAME.get(label, label) == found or label in _DOWNLOADS
-    return found if found in _TOLD_BY_BYTES and not fits else None
+    if sniffed == "text/html" and is_page:
+        return sniffed
+    fits = _SAME.get(label, label) == sniffed or label in _DOWNLOADS
+    return sniffed if sniffed in _TOLD_BY_BYTES and not fits else None
 
 
 CHECKS: Final = (

@@ -21,11 +21,8 @@ from crawler.analyse.checks.sitemap_files import (
     NAMESPACE,
     SitemapFile,
     guessed,
-    is_text,
-    root_of,
     sitemap_files,
 )
-from crawler.parse.sniff import root_name
 from crawler.policy.urls import resolve
 from crawler.store.database import Connection
 
@@ -102,34 +99,31 @@ def _bad_status(connection: Connection, _limits: Limits) -> Iterator[Found]:
 def _malformed(connection: Connection, limits: Limits) -> Iterator[Found]:
     guesses = guessed(connection)
     for file in sitemap_files(connection):
-        fault = _fault(file, int(limits["bytes"]))
+        fault = _fault(file, limits["bytes"])
         # A server that answers everything with a page does not say that this is a sitemap.
-        if fault and not (file.url_id in guesses and root_name(file.begins()) == b"html"):
+        if fault and not (file.url_id in guesses and file.is_page):
             yield file.url_id, "", {"fault": fault}
 
 
-def _fault(file: SitemapFile, most: int) -> str | None:
+def _fault(file: SitemapFile, most: float) -> str | None:
     """What is wrong with its form."""
-    if file.body is None:
+    if not file.is_known:
         return None if file.body_bytes or file.error else "it is empty"
-    beginning = file.begins()
-    root = root_of(beginning)
-    if root is None:
-        return None if is_text(beginning) else "neither XML nor a list of addresses"
-    space, name = root
-    if name not in FEEDS and name not in ("urlset", "sitemapindex"):
-        return f"it is <{name}>"
-    if name not in FEEDS and space != NAMESPACE:
-        return f"the namespace is {space!r}"
-    if file.truncated == "parse" and file.unpacked_bytes(most) < most:
+    if file.root is None:
+        return None if file.is_list else "neither XML nor a list of addresses"
+    if file.root not in FEEDS and file.root not in ("urlset", "sitemapindex"):
+        return f"it is <{file.root}>"
+    if file.root not in FEEDS and file.namespace != NAMESPACE:
+        return f"the namespace is {file.namespace!r}"
+    if file.truncated == "parse" and file.unpacked_bytes < most:
         return "it is not well-formed"
     return None
 
 
 def _too_large(connection: Connection, limits: Limits) -> Iterator[Found]:
-    most = int(limits["bytes"])
+    most = limits["bytes"]
     for file in sitemap_files(connection):
-        size = file.unpacked_bytes(most + 1)
+        size = file.unpacked_bytes
         is_cut = file.truncated == "length" and size >= most
         if size > most or is_cut or file.error == "too_large":
             yield file.url_id, "", {"bytes": size}
@@ -159,8 +153,7 @@ def _lastmod_invalid(connection: Connection, limits: Limits) -> Iterator[Found]:
 
 def _feeds(connection: Connection) -> frozenset[int]:
     """Feeds that stand in the place of a sitemap: their dates have forms of their own."""
-    roots = ((file.url_id, root_of(file.begins())) for file in sitemap_files(connection))
-    return frozenset(url_id for url_id, root in roots if root and root[1] in FEEDS)
+    return frozenset(file.url_id for file in sitemap_files(connection) if file.root in FEEDS)
 
 
 def _fault_of_date(text: str, latest: datetime) -> str | None:
