@@ -218,12 +218,10 @@ WORDS: Final[dict[str, Word]] = {
         stands=("reason", "truncated"),
         fault="settings",
         judged_anew=True,
-        asked_anew=True,
     ),
     "domain_cap": _refusal(
         "scope.max_pages_per_domain or scope.max_hosts_per_domain is reached",
         judged_anew=True,
-        asked_anew=True,
     ),
     "host_blocked": _refusal("the host asks for no more requests", fault="site"),
     "no_https": _refusal(

@@ -382,6 +382,15 @@ def test_a_host_that_is_full_leaves_the_rest_skipped(web: Web, database: Path) -
     check_whole(database)
 
 
+def test_a_host_that_is_full_is_full_in_later_runs_too(web: Web, database: Path) -> None:
+    web.page("/", links=[f"/{number}" for number in range(10)])
+    for _ in range(3):
+        crawl(database, web.url(), settings=config(scope={"max_pages_per_host": 4}))
+    visited = rows(database, "SELECT count(*) FROM visits WHERE kind = 'page' GROUP BY run_id")
+    assert visited == [(4,), (4,), (4,)]
+    check_whole(database)
+
+
 def test_a_bad_line_is_kept_with_its_reason(web: Web, database: Path) -> None:
     web.page("/")
     crawl(database, web.url(), "http://[", "ftp://a.test/x", web.url())

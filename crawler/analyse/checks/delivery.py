@@ -80,10 +80,13 @@ _CHECKED: Final = """
             END AS bytes
         FROM urls
         JOIN visits ON visits.id = (
-            SELECT max(id) FROM visits WHERE url_id = urls.id AND kind = urls.kind
+            SELECT max(id)
+            FROM visits
+            WHERE url_id = urls.id AND kind = urls.kind AND not_modified = 0
         )
         WHERE urls.kind IN ('check', 'page')
             AND urls.status = 200
+            AND visits.status = 200
             AND visits.headers IS NOT NULL
             AND urls.host_id IN (SELECT id FROM own)
     )

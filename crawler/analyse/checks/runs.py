@@ -173,6 +173,7 @@ _PAGES: Final = (
                         AND urls.depth > 0
                         AND urls.hops = 0
                         AND urls.found_on_id IS NOT NULL
+                        AND urls.via IN ('a', 'area', 'frame', 'iframe')
                         AND pages.id NOT IN (SELECT url_id FROM listed)
                     )
                 )
