@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from crawler import failpoints
 from crawler.store.database import Connection
 
 DAMPING: Final = 0.85
@@ -66,12 +67,32 @@ _SEEDS: Final = """
     WHERE url_id IS NOT NULL AND run_id = (SELECT max(run_id) FROM seeds)
 """
 
+_RUNS: Final = "SELECT (SELECT max(run_id) FROM runs_checks), (SELECT max(id) FROM runs)"
+_HELD: Final = """
+    CREATE TEMP TABLE held AS
+    SELECT id, inlinks, clicks
+    FROM pages
+    WHERE inlinks IS NOT NULL
+"""
+_KEEP: Final = """
+    INSERT INTO run_pages (run_id, page_id, inlinks, clicks)
+    SELECT ?, held.id, held.inlinks, held.clicks
+    FROM temp.held
+    JOIN pages ON pages.id = held.id
+    WHERE (held.inlinks, held.clicks) IS NOT (pages.inlinks, pages.clicks)
+    ON CONFLICT DO NOTHING
+"""
+"""Of a run that was judged only what is otherwise now: what never changes takes no space. After an
+analysis that was killed, pages may say what the run after it made of them; it is in here by then.
+"""
+
 Edges = tuple[Sequence[int], Sequence[int]]
 """Sources and targets, as places among the nodes."""
 
 
 def measure_graph(connection: Connection) -> None:
-    """Fill inlinks, scores and clicks of all pages, anew and in one transaction."""
+    """Fill inlinks, scores and clicks of all pages, anew and in one transaction, and keep what an
+    earlier run was judged by."""
     connection.execute("DROP TABLE IF EXISTS temp.pairs")
     connection.execute(_PAIRS)
     folds = {here: there for here, there in connection.execute(_FOLDS) if there is not None}
@@ -82,6 +103,7 @@ def measure_graph(connection: Connection) -> None:
     scored = _scored(nodes, pairs, folds)
     clicks = count_clicks(seeds, pairs, folds)
     connection.execute("BEGIN IMMEDIATE")
+    before = _held(connection)
     connection.execute(_INLINKS)
     connection.executemany(
         "UPDATE pages SET link_score = ?, score_percentile = ? WHERE id = ?", scored
@@ -90,8 +112,22 @@ def measure_graph(connection: Connection) -> None:
         "UPDATE pages SET clicks = ? WHERE id = ?",
         [(count, url_id) for url_id, count in clicks.items()],
     )
+    if before is not None:
+        connection.execute(_KEEP, (before,))
+        connection.execute("DROP TABLE temp.held")
+    failpoints.reached("before-commit")
     connection.execute("COMMIT")
+    failpoints.reached("after-commit")
     connection.execute("DROP TABLE temp.pairs")
+
+
+def _held(connection: Connection) -> int | None:
+    """Set aside what pages say now, if that is of an earlier run; returns which."""
+    judged, last = connection.execute(_RUNS).fetchone()
+    if judged is None or judged == last:
+        return None
+    connection.execute(_HELD)
+    return int(judged)
 
 
 def _scored(

@@ -9,6 +9,10 @@ from typing import Final
 
 from crawler.store.database import Connection
 
+AUTHORITY: Final = (
+    "substr(url, instr(url, '://') + 3, instr(substr(url, instr(url, '://') + 3), '/') - 1)"
+)
+"""Name and port in a ``url``."""
 NEEDS: Final[dict[str, tuple[str, str]]] = {
     "facts": (
         "SELECT EXISTS (SELECT 1 FROM facts WHERE error IS NULL)",
@@ -59,6 +63,16 @@ NEEDS: Final[dict[str, tuple[str, str]]] = {
         " AND run_id < (SELECT max(id) FROM runs))",
         "no earlier run was audited",
     ),
+    "both_schemes": (
+        f"SELECT EXISTS (SELECT 1 FROM pages WHERE url LIKE 'http:%' AND {AUTHORITY} IN"
+        f" (SELECT {AUTHORITY} FROM pages WHERE url LIKE 'https:%'))",
+        "nothing was asked over http of a host that was asked over https",
+    ),
+    "earlier_counts": (
+        "SELECT EXISTS (SELECT 1 FROM runs_checks JOIN runs ON runs.id = runs_checks.run_id"
+        " WHERE runs.finish_reason = 'finished' AND runs.id < (SELECT max(id) FROM runs))",
+        "no earlier run that came to its end was audited",
+    ),
     "signatures": (
         "SELECT EXISTS (SELECT 1 FROM facts WHERE signature IS NOT NULL)",
         "no main text was long enough to be compared, or rensa is not installed",
@@ -68,7 +82,6 @@ NEEDS: Final[dict[str, tuple[str, str]]] = {
         "no language was detected; that needs py3langid",
     ),
     "rendered": ("SELECT 0", "pages were not rendered as a browser shows them"),
-    "history": ("SELECT 0", "it is kept of the last run alone, not run by run"),
     "probe": ("SELECT 0", "that takes a request of its own, which is never made"),
 }
 """By word: SQL that tells whether it is there, and what to say where it is not."""

@@ -8,7 +8,7 @@ from crawler.analyse.check import Check
 from crawler.analyse.checks.anchors import CHECKS as OF_ANCHORS
 from crawler.analyse.checks.contacts import CHECKS as OF_CONTACTS
 from crawler.analyse.checks.link_targets import CHECKS as OF_TARGETS
-from crawler.analyse.checks.sites import EXTERNAL, FRONTS, INTERNAL, SEEDS
+from crawler.analyse.checks.sites import COUNTED_BEFORE, EXTERNAL, FRONTS, INTERNAL, SEEDS
 
 _NOFOLLOW: Final = """(
     links.nofollow = 1
@@ -257,6 +257,21 @@ _ARCHITECTURE: Final = (
             GROUP BY fronts.id
             HAVING sum({_NOFOLLOW} IS TRUE) IN (0, count(*))
         """,
+    ),
+    Check(
+        name="inlinks_dropped",
+        severity="warning",
+        definition="far fewer pages link to a good page than in the last crawl",
+        sql=f"""{COUNTED_BEFORE}
+            SELECT good_pages.id AS url_id, before.inlinks AS inlinks_before,
+                good_pages.inlinks AS inlinks_now
+            FROM before
+            JOIN good_pages ON good_pages.id = before.page_id
+            WHERE before.inlinks > 0
+                AND 100.0 * good_pages.inlinks <= :percent * before.inlinks
+        """,
+        limits={"percent": 50},
+        needs=("earlier_counts",),
     ),
 )
 

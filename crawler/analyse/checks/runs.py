@@ -11,6 +11,7 @@ from typing import Final
 
 from crawler.analyse.check import Check, Found, Limits
 from crawler.analyse.checks import trust
+from crawler.analyse.checks.sites import COUNTED_BEFORE
 from crawler.analyse.near_duplicates import similarity
 from crawler.store.database import Connection
 
@@ -223,7 +224,14 @@ _DOCUMENTS: Final = (
         name="depth_changed",
         severity="note",
         definition="a page is more or fewer clicks away than in the last crawl",
-        needs=("history",),
+        sql=f"""{COUNTED_BEFORE}
+            SELECT good_pages.id AS url_id, before.clicks AS clicks_before,
+                good_pages.clicks AS clicks_now
+            FROM before
+            JOIN good_pages ON good_pages.id = before.page_id
+            WHERE before.clicks <> good_pages.clicks
+        """,
+        needs=("earlier_counts",),
     ),
     Check(
         name="outlinks_changed",

@@ -10,6 +10,7 @@ from typing import Final
 
 from crawler.analyse.check import Check
 from crawler.analyse.checks import headers
+from crawler.analyse.needs import AUTHORITY
 
 _MIXED: Final = """
     WITH loaded AS MATERIALIZED (
@@ -45,7 +46,18 @@ _IN_PAGES: Final = (
         name="http_not_redirected",
         severity="error",
         definition="a site over https answers over http, too, instead of redirecting",
-        needs=("probe",),
+        sql=f"""
+            WITH secure AS MATERIALIZED (
+                SELECT DISTINCT {AUTHORITY} AS authority
+                FROM good_pages
+                WHERE url LIKE 'https:%'
+            )
+            SELECT min(id) AS url_id, count(*) AS pages, min(url) AS example
+            FROM good_pages
+            WHERE url LIKE 'http:%' AND {AUTHORITY} IN (SELECT authority FROM secure)
+            GROUP BY {AUTHORITY}
+        """,
+        needs=("both_schemes",),
     ),
     Check(
         name="mixed_active",

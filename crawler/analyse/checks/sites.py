@@ -42,3 +42,29 @@ FRONTS: Final = """
 """The page of each host where what concerns all of it is filed: the one nearest to a seed."""
 SEEDS: Final = "SELECT url_id FROM seeds WHERE url_id IS NOT NULL"
 """Pages that people named themselves: nothing needs to lead to them."""
+COUNTED_BEFORE: Final = """
+    WITH last_crawl AS MATERIALIZED (
+        SELECT id, finished_at
+        FROM runs
+        WHERE id = (
+            SELECT max(id)
+            FROM runs
+            WHERE finish_reason = 'finished'
+                AND id < (SELECT max(id) FROM runs)
+                AND id IN (SELECT run_id FROM runs_checks)
+        )
+    ),
+    before AS MATERIALIZED (
+        SELECT run_pages.page_id, run_pages.inlinks, run_pages.clicks
+        FROM run_pages
+        JOIN pages ON pages.id = run_pages.page_id
+        WHERE pages.first_seen_at <= (SELECT finished_at FROM last_crawl)
+            AND run_pages.run_id = (
+                SELECT min(later.run_id)
+                FROM run_pages AS later
+                WHERE later.page_id = run_pages.page_id
+                    AND later.run_id >= (SELECT id FROM last_crawl)
+            )
+    )
+"""
+"""What pages counted when the last crawl was judged, of those that count otherwise since."""

@@ -9,6 +9,14 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from crawler.analyse.check import Check, Found, Limits
+from crawler.analyse.checks.schema_org import (
+    VERSION,
+    Unknown,
+    plain,
+    read_context,
+    unknown_names,
+    vocabulary,
+)
 from crawler.store.database import Connection
 
 REQUIRED: Final = {
@@ -106,6 +114,34 @@ def _missing(thing: dict[str, Any], kind: str) -> list[str]:
         for group in REQUIRED.get(kind, ())
         if all(_is_empty(thing.get(name)) for name in group)
     ]
+
+
+def _unknown(connection: Connection, _limits: Limits) -> Iterator[Found]:
+    sql = """
+        SELECT indexable_pages.id, structured_data.type, structured_data.context,
+            structured_data.data
+        FROM indexable_pages
+        JOIN structured_data ON structured_data.body_id = indexable_pages.body_id
+        WHERE structured_data.error IS NULL
+        ORDER BY indexable_pages.id, structured_data.position
+    """
+    for url_id, kinds, context, data in connection.execute(sql):
+        if data is not None:
+            strangers = list(unknown_names(json.loads(data), read_context(context)))
+        else:
+            strangers = _unknown_types((kinds or "").split())
+        for one in strangers:
+            evidence = {"did_you_mean": one.meant(), "vocabulary": VERSION}
+            if one.of is not None:
+                evidence |= {"of_type": one.of}
+            yield url_id, f"{one.kind} {one.name[:200]}", {one.kind: one.name[:200]} | evidence
+
+
+def _unknown_types(kinds: list[str]) -> list[Unknown]:
+    """Of microdata and RDFa, whose types are told: those that schema.org is said to have."""
+    told = [(kind, plain(kind)) for kind in kinds]
+    own = [name for kind, name in told if name is not None and name != kind]
+    return [Unknown(name, None) for name in own if name not in vocabulary().types]
 
 
 def _required(connection: Connection, _limits: Limits) -> Iterator[Found]:
@@ -236,6 +272,13 @@ CHECKS: Final = (
                     OR coalesce(structured_data.context, '') NOT LIKE '%schema.org%'
                 )
         """,
+        needs=("facts",),
+    ),
+    Check(
+        name="schema_unknown",
+        severity="warning",
+        definition=f"an item has a type or a property that is not in {VERSION}",
+        find=_unknown,
         needs=("facts",),
     ),
     Check(

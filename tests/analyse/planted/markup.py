@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from tests.analyse.site import Site
@@ -138,6 +139,7 @@ def plant_data(site: Site) -> None:
     page("/unseen", "<p>rated well</p>", thing("Product", name="L", aggregateRating=thing(
         "AggregateRating", ratingValue="4.7", reviewCount=9)),
         planted=[("schema_not_visible", "ratingValue 4.7")])  # fmt: skip
+    _plant_terms(page)
     for number in range(8):
         page(f"/group/{number}", "", thing("Article", headline="x"))
     page("/group/none", planted=[("schema_missing_in_group", "Article")])
@@ -146,6 +148,34 @@ def plant_data(site: Site) -> None:
     for number in range(8):
         page(f"/mixed/{number}", "", thing("Article" if number < 5 else "Person", name="x"),
              spared=["schema_missing_in_group"])  # fmt: skip
+
+
+def _plant_terms(page: Callable[..., None]) -> None:
+    """Names that schema.org has, or has not: https://schema.org/docs/full.html"""
+    check = "schema_unknown"
+    page("/term/type", "", thing("Persona", name="x"), planted=[(check, "type Persona")])
+    page("/term/case", "", thing("Person", Name="x"), planted=[(check, "property Name")])
+    page("/term/within", "", thing("Person", name="x", worksFor=[{"@type": "Organisation"}]),
+         planted=[(check, "type Organisation")])  # fmt: skip
+    page("/term/full", "", thing("https://schema.org/Person", **{"schema:colour": "x"}),
+         planted=[(check, "property colour")])  # fmt: skip
+    page("/term/list", "", thing("Person", name="x", colour="y") | {
+        "@context": ["https://schema.org/", {"@language": "de"}]},
+        planted=[(check, "property colour")])  # fmt: skip
+    page("/term/microdata", "<div itemscope itemtype='https://schema.org/Persona'>x</div>",
+         planted=[(check, "type Persona")])  # fmt: skip
+    page("/term/known", "", thing("Person", name={"@value": "x", "@language": "en"}, **{
+        "@id": "#x", "https://schema.org/email": "a@b.example", "foaf:nick": "y",
+        "@reverse": {"author": {"@type": "http://schema.org/Book"}}}),
+        thing("SearchAction", **{"query-input": "required name=q"}),
+        thing("Observation", measuredValue=1), spared=[check])  # fmt: skip
+    page("/term/own", "", thing("Lighthouse", lamp="x") | {
+        "@context": ["https://schema.org", {"lamp": "https://lights.example/lamp"}]},
+        spared=[check])  # fmt: skip
+    page("/term/other", "<div itemscope itemtype='https://lights.example/Lamp'>x</div>",
+         thing("Lighthouse", lamp="x") | {"@context": "https://lights.example"},
+         planted=[("jsonld_no_type", "1")], spared=[check])  # fmt: skip
+    page("/term/hidden", "", thing("Persona"), robots="noindex", spared=[check])
 
 
 def plant_previews(site: Site) -> None:

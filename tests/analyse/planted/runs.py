@@ -19,7 +19,7 @@ NOT_JUDGED = {
         _NO_CRAWL,
     ),
     **dict.fromkeys(("broken_links_new", "checks_fixed"), _NO_AUDIT),
-    "depth_changed": "it is kept of the last run alone, not run by run",
+    "depth_changed": "no earlier run that came to its end was audited",
 }
 MOST_PAGES, MOST_LINKS = 20, 50
 SETTINGS = config(

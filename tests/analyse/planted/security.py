@@ -8,7 +8,7 @@ from __future__ import annotations
 from tests.analyse.site import Site
 
 NOT_JUDGED = dict.fromkeys(
-    ("http_not_redirected", "certificate_expiring", "tls_old", "source_maps_public"),
+    ("certificate_expiring", "tls_old", "source_maps_public"),
     "that takes a request of its own, which is never made",
 )
 ALTER = (
@@ -176,3 +176,25 @@ def plant_plain(site: Site) -> None:
     )
     site.page("/picture", body=f'<img alt="A" src="{PLAIN_STRANGER}b">', planted=["http_pages"])
     site.page("/gone", status=404, body="<form></form>", spared=["http_pages", "form_on_http"])
+
+
+def plant_secure(site: Site) -> None:
+    """https://mole.example, whose pages are given out over http as well."""
+    site.called = "https://mole.example"
+    site.headers = SAFE
+    site.front["spared"] = ["http_not_redirected"]
+
+
+def plant_unsafe(site: Site) -> None:
+    """http://mole.example."""
+    site.called = "http://mole.example"
+    site.headers = SAFE
+    site.front["planted"] = ["http_not_redirected", "http_pages"]
+
+
+def plant_redirecting(site: Site) -> None:
+    """http://weak.example, which leads to https, where it is another matter that it is weak."""
+    site.called = "http://weak.example"
+    secure = site.web.host("127.0.5.3").url("/")
+    site.front = {"status": 301, "headers": {"Location": secure},
+                  "spared": ["http_not_redirected"]}  # fmt: skip
