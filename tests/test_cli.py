@@ -539,6 +539,8 @@ def test_what_was_visited_adds_up_without_robots_and_sitemaps(
     assert re.search(r"visited +5  URLs in ", ran.err)
     assert re.search(r"URLs +5  done: 3 x 200, 2 x 404\n", ran.err)
     assert re.search(rf"wrong +2  HTTP 404, such as {re.escape(story.url('/gone'))}\n", ran.err)
+    told = crawler("query", "crawl_summary", "--csv", "--db", "data/seeds.db").out
+    assert told.splitlines()[1:] == ["done,,200,3", "done,,404,2", "skipped,robots,,1"]
 
 
 def test_when_no_seed_can_be_fetched_the_exit_code_says_so(crawler: Terminal, story: Web) -> None:

@@ -26,6 +26,7 @@ from crawler.store.database import (
     open_for_reading,
     storage_errors,
 )
+from crawler.store.views import COUNTED
 
 Row = TypeVar("Row")
 
@@ -220,13 +221,12 @@ def first_seed(connection: Connection) -> str | None:
 
 
 def fates(connection: Connection, limit: int) -> First[FateCount]:
-    """URLs that no longer wait by state and reason, the most frequent first; no robots.txt, no
-    sitemaps, which nobody counts as pages."""
+    """URLs that no longer wait by state and reason, the most frequent first."""
     rows = connection.execute(
-        """
+        f"""
         SELECT state, reason, status, count(*) AS urls
         FROM urls
-        WHERE state <> 'queued' AND kind NOT IN ('robots', 'sitemap')
+        WHERE state <> 'queued' AND {COUNTED}
         GROUP BY state, reason, status
         ORDER BY urls DESC, status
         """
@@ -247,12 +247,12 @@ def _first(rows: Iterable[Row], limit: int) -> First[Row]:
 
 
 def problems(connection: Connection, limit: int) -> First[Problem]:
-    """What went wrong, the most frequent first; a site need not have robots.txt or a sitemap."""
+    """What went wrong, the most frequent first."""
     rows = connection.execute(
-        """
+        f"""
         SELECT coalesce(reason, 'HTTP ' || status) AS what, count(*) AS urls, min(url)
         FROM urls
-        WHERE kind NOT IN ('robots', 'sitemap')
+        WHERE {COUNTED}
             AND (state = 'failed' OR (state = 'done' AND status >= 400))
         GROUP BY what
         ORDER BY urls DESC, what

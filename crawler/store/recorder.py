@@ -226,8 +226,10 @@ class Recorder:
         else:
             settled.pages += entry.kind == "page"
             settled.hops += entry.kind == "page" and ruling.follows
-            settled.errors += fate.state == "failed"
-            settled.statuses[str(reply.status) if fate.state == "done" else fate.reason or ""] += 1
+            if entry.kind != "sitemap":
+                settled.errors += fate.state == "failed"
+                word = str(reply.status) if fate.state == "done" else fate.reason or ""
+                settled.statuses[word] += 1
         settled.bytes += reply.wire_bytes
         is_page = entry.kind == "page" and not waits
         self.origins.count(host, queued=waits - before.waited, pages=int(is_page))

@@ -36,6 +36,10 @@ NO_WAY_THERE = (
 """Errors after which a link leads nowhere. A document that was too large is there all the same."""
 
 
+COUNTED = "kind NOT IN ('robots', 'sitemap')"
+"""Rows of `urls` that are counted: a robots.txt or a sitemap is nobody's page, and need not be."""
+
+
 def _listed(words: Iterable[str]) -> str:
     return ", ".join(f"'{word}'" for word in words)
 
@@ -206,10 +210,11 @@ VIEWS = (
         WHERE queued > 0
         ORDER BY queued DESC, host
     """,
-        "crawl_summary": """
-        -- Every URL ever seen, counted by what became of it, why, and what it answered.
+        "crawl_summary": f"""
+        -- Every URL ever seen but robots.txt and sitemaps, by its fate, why, and what it answered.
         SELECT state, reason, status, count(*) AS urls
         FROM urls
+        WHERE {COUNTED}
         GROUP BY state, reason, status
         ORDER BY urls DESC
     """,
