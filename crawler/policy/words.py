@@ -207,8 +207,9 @@ WORDS: Final[dict[str, Word]] = {
     "robots": _refusal(
         "the site's robots.txt forbids it", fault="site", judged_anew=True, asked_anew=True
     ),
-    "robots_unreachable": _refusal(
-        "the site's robots.txt could not be had, so that nothing may be asked for",
+    "robots_unreachable": Word(
+        meaning="the site's robots.txt could not be had, so that nothing may be asked for",
+        stands=("reason", "error"),
         fault="site",
         judged_anew=True,
         asked_anew=True,

@@ -110,6 +110,11 @@ class Batch:
         """State, reason, status and attempts of a robots.txt, and its id."""
         self._robots_fates.append(row)
 
+    def missed(self, origin_id: int, at: str, error: str) -> None:
+        """The pages of an origin that wait, and were held before, could not even be asked for."""
+        self._connection.execute(INSERT_MISSED, (self._run_id, at, error, origin_id))
+        self._connection.execute(MISSED_PAGES, (error, origin_id))
+
     def write(self) -> None:
         """Write what was gathered; what is settled stays."""
         many = self._connection.executemany
@@ -177,6 +182,20 @@ INSERT_TEXT = """
     ON CONFLICT (body_id) DO UPDATE
     SET text = excluded.text
     WHERE length(excluded.text) > length(texts.text)
+"""
+
+INSERT_MISSED = """
+    INSERT INTO visits (run_id, url_id, kind, method, attempt, started_at, error, error_detail)
+    SELECT ?, urls.id, 'page', 'GET', 0, ?, ?, 'its robots.txt could not be had'
+    FROM urls
+    JOIN pages ON pages.id = urls.id
+    WHERE urls.origin_id = ? AND urls.state = 'queued'
+"""
+
+MISSED_PAGES = """
+    UPDATE pages
+    SET status = NULL, error = ?
+    WHERE id IN (SELECT id FROM urls WHERE origin_id = ? AND state = 'queued')
 """
 
 UPDATE_ROBOTS_FATE = """

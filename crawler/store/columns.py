@@ -140,7 +140,7 @@ HELP = {
             "url_id": "what was asked for (urls.id)",
             "kind": "what for: page, robots, sitemap, feed or check",
             "method": "GET or HEAD",
-            "attempt": ("which try it was, from 1", "tries"),
+            "attempt": ("which try it was; 0: none, for want of its robots.txt", "tries"),
             "started_at": ("when it began", TIME),
             "status": ("what was answered; NULL when nothing was", STATUS),
             "error": "why no whole answer came; crawler explain WORD tells more",

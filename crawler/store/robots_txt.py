@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from crawler.config import Config
-from crawler.policy import pace, urls
+from crawler.policy import pace, urls, words
 from crawler.policy.scope import Judge, asks_for_sitemaps
 from crawler.policy.urls import UrlRules
 from crawler.store.batch import Batch
@@ -131,7 +131,7 @@ class RobotsFiles(msgspec.Struct, frozen=True):
             error=ruling.failed,
         )
         if origin.closure is not None:
-            self._close_waiting(origin)
+            self._close_waiting(origin, visit.started_at)
         else:
             self._admit_sitemaps(origin, sitemaps)
 
@@ -156,13 +156,20 @@ class RobotsFiles(msgspec.Struct, frozen=True):
         self.url_table.recall((target.hash,))
         return self.url_table.record_robots(target)
 
-    def _close_waiting(self, origin: Origin) -> None:
-        """The URLs that waited for a robots.txt that could not be had get its fate."""
+    def _close_waiting(self, origin: Origin, asked_at: str) -> None:
+        """The URLs that waited for a robots.txt that could not be had get its fate.
+
+        Pages that were held before are as out of reach as if they had been asked for themselves,
+        and their history says so.
+        """
         self.url_table.write()
         closure = origin.closure
         assert closure is not None
+        refused = words.of(closure.reason).skips
+        if not refused:
+            self.batch.missed(origin.id, asked_at, closure.reason)
         changed = self.connection.execute(
-            CLOSE_WAITING, (closure.state, closure.reason, origin.id)
+            CLOSE_WAITING, (closure.state, closure.reason, refused, origin.id)
         ).rowcount
         self.origins.count(origin.host, queued=-changed)
         self.url_table.fresh = [
@@ -175,6 +182,6 @@ class RobotsFiles(msgspec.Struct, frozen=True):
 
 CLOSE_WAITING = """
     UPDATE urls
-    SET state = ?, reason = ?, not_before = NULL
+    SET state = ?, reason = ?, status = CASE WHEN ? THEN status END, not_before = NULL
     WHERE origin_id = ? AND state = 'queued'
 """

@@ -90,6 +90,10 @@ class Server:
         self._listeners[address] = listener
         return self.port
 
+    def leave(self, address: str) -> None:
+        """Refuse connections to an address until it is listened on again."""
+        self._listeners.pop(address).stop(timeout=0)
+
     @property
     def conversations(self) -> int:
         """Connections that are open; one whose client has died closes when it is answered."""

@@ -148,6 +148,14 @@ class Web(Host):
             self._hosts[address] = Host(address, self.port, self.whole_log)
         return self._hosts[address]
 
+    def shut(self, host: Host) -> None:
+        """Refuse connections to a host."""
+        self._server.leave(host.address)
+
+    def open(self, host: Host) -> None:
+        """Take connections to a host again."""
+        self._server.listen(host.address)
+
     @property
     def conversations(self) -> int:
         """Connections that are open."""
