@@ -292,6 +292,10 @@ _REAL: Final = frozenset(
 _BINARY: Final = re.compile(rb"[\0-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 """https://mimesniff.spec.whatwg.org/#binary-data-byte"""
 _SNIFFED: Final = 1445
+_FEW: Final = 0.02
+"""Of what a stray control character makes of a text; in what is packed it is a tenth."""
+_WIDE: Final = (b"\xff\xfe", b"\xfe\xff")
+_ODDITIES: Final = " \t\"'"
 
 
 class Codings(msgspec.Struct, frozen=True):
@@ -303,18 +307,36 @@ class Codings(msgspec.Struct, frozen=True):
     known: tuple[str, ...]
     unknown: tuple[str, ...]
 
-    def still_on(self, body: bytes) -> bool:
-        """Whether a real coding that nobody undid is on this body: it says so, and is no text."""
-        return not _REAL.isdisjoint(self.unknown) and bool(_BINARY.search(body[:_SNIFFED]))
+    def still_on(self, body: bytes, *, is_text: bool) -> bool:
+        """Whether a coding that nobody undid is on this body: it says so, and is no text.
+
+        is_text: but it is to be one. Of a word that means nothing that is needed to tell, since
+        pictures come with such words, too.
+        """
+        start = body[:_SNIFFED]
+        if not _REAL.isdisjoint(self.unknown):
+            return bool(_BINARY.search(start))
+        if not self.unknown or not is_text or start.startswith(_WIDE):
+            return False
+        return len(_BINARY.findall(start)) > max(1, _FEW * len(start))
 
 
 def codings_of(values: Iterable[str]) -> Codings:
-    """The codings that Content-Encoding headers name."""
-    named = [coding.strip().lower() for value in values for coding in value.split(",")]
+    """The codings that Content-Encoding headers name (RFC 9110, section 8.4.1).
+
+    In quotes, or with parameters, as neither may be, they mean the same.
+    """
+    named = [_name(coding) for value in values for coding in value.split(",")]
     return Codings(
         tuple(coding for coding in named if coding in DECODERS),
         tuple(c for c in named if c not in DECODERS and c not in ("", "identity")),
     )
+
+
+def _name(written: str) -> str:
+    whole = written.strip().lower()
+    name = whole.partition(";")[0].strip(_ODDITIES)
+    return name if name in DECODERS or name in ("", "identity") else whole
 
 
 def decoded(chunks: Iterable[bytes], codings: Sequence[str]) -> Pieces:

@@ -41,6 +41,11 @@ _INDIVISIBLE: Final = re.compile(
 )
 """Media types of which the beginning is worth nothing: no link is in it, and nobody can open it."""
 
+_TEXT: Final = re.compile(
+    r"text/|(?:application|image|model)/(?:[^;\s]+\+)?(?:xml|json|javascript)\b", re.IGNORECASE
+)
+"""Media types of texts."""
+
 _BODILESS: Final = frozenset({204, 304})
 _NOTHING: Final = Facts()
 
@@ -98,7 +103,9 @@ class Attempt:
             self._read_coded(codings.known)
         elif not self._keep_whole():
             self._keep(self._wire_pieces(self._cap + 1))
-        if codings.unknown and codings.still_on(b"".join(self._body)):
+        kind = (self.values("content-type") or [""])[-1]
+        is_text = _TEXT.match(kind) is not None
+        if codings.unknown and codings.still_on(b"".join(self._body), is_text=is_text):
             self.fail(Failure("decode_error", f"unknown content coding {codings.unknown[0]!r}"))
 
     def _refuse_needless(self) -> None:

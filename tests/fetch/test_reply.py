@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import gevent
 import pytest
 from requests import Response
@@ -133,6 +135,57 @@ def test_a_coding_that_is_none_is_noted_and_no_error(coding: bytes, note: str | 
     with stage(whole(ok(b"hi", b"Content-Encoding: " + coding))) as server:
         reply = fetch(server.url())
     assert (reply.error, reply.error_detail, reply.note, reply.body) == (None, None, note, b"hi")
+
+
+PLAIN = b"<title>Tides</title>" + b"".join(b"<a href=/%d>%x</a>" % (n, n * n) for n in range(300))
+
+
+@pytest.mark.parametrize(
+    "coding",
+    [b"gzip", b"GZIP ", b"x-gzip", b"X-GZip", b"gzip, identity", b"identity,gzip", b",gzip,",
+     b'"gzip"', b"'gzip'", b"gzip;q=1.0", b"gzip;", b'"x-gzip" ; a=b'],
+)  # fmt: skip
+def test_codings_are_undone_however_they_are_written(coding: bytes) -> None:
+    """RFC 9110, section 8.4.1: names are case-insensitive; x-gzip is gzip."""
+    sent = ok(gzip.compress(PLAIN), b"Content-Type: text/html", b"Content-Encoding: " + coding)
+    with stage(whole(sent)) as server:
+        reply = fetch(server.url())
+    assert (reply.error, reply.note, reply.body) == (None, None, PLAIN)
+
+
+@pytest.mark.parametrize(
+    ("coding", "kind", "error"),
+    [
+        (b"xgzip", b"text/html", "decode_error"),
+        (b"utf-8", b"text/html; charset=utf-8", "decode_error"),
+        (b"gzip gzip", b"application/xhtml+xml", "decode_error"),
+        (b"application/gzip", b"application/ld+json", "decode_error"),
+        (b"none", b"text/plain", "decode_error"),
+        (b"compress", b"image/png", "decode_error"),  # a coding that there is
+        (b"none", b"image/png", None),
+        (b"binary", b"application/gzip", None),
+    ],
+)
+def test_what_nobody_could_unpack_is_an_error_and_no_empty_page(
+    coding: bytes, kind: bytes, error: str | None
+) -> None:
+    packed = gzip.compress(PLAIN)
+    sent = ok(packed, b"Content-Type: " + kind, b"Content-Encoding: " + coding)
+    with stage(whole(sent)) as server:
+        reply = fetch(server.url())
+    assert (reply.error, reply.body) == (error, packed)
+    assert reply.note == f"unknown content coding {coding.decode()}"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [PLAIN, PLAIN + b"\1" * 20, "straße".encode("utf-16"), b"caf\xe9 \x02", b"", b"\x1b$B\x1b(B"],
+)
+def test_a_text_in_any_encoding_is_packed_in_nothing(body: bytes) -> None:
+    sent = ok(body, b"Content-Type: text/html", b"Content-Encoding: utf-8")
+    with stage(whole(sent)) as server:
+        reply = fetch(server.url())
+    assert (reply.error, reply.body) == (None, body)
 
 
 @pytest.mark.parametrize(
