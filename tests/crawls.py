@@ -26,7 +26,7 @@ from crawler.conductor import Outcome
 from crawler.config import Config
 from crawler.crawl import Crawl, Plan
 from crawler.policy.seeds import Seed, read_line
-from crawler.store.database import open_for_reading
+from crawler.store.database import open_for_reading, open_for_writing
 from tests.sites.skip import ROOT
 from tests.watchdog import never_idle
 
@@ -121,6 +121,15 @@ def fates(database: Path, web_url: str = "") -> dict[str, tuple[str, str | None]
     """State and reason of every URL that is no robots.txt, without `web_url` before its path."""
     found = rows(database, "SELECT url, state, reason FROM urls WHERE kind <> 'robots'")
     return {url.removeprefix(web_url): (state, reason) for url, state, reason in found}
+
+
+def let_a_day_pass(database: Path) -> None:
+    """What is known of every robots.txt is so old that it is asked for again."""
+    with closing(open_for_writing(database)) as connection:
+        connection.execute(
+            "UPDATE origins SET robots_fetched_at = '2026-01-01T00:00:00.000Z' "
+            "WHERE robots_fetched_at IS NOT NULL"
+        )
 
 
 def check_whole(database: Path) -> None:

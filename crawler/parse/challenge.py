@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from typing import Final, Literal, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from crawler.model import Document, Reply
 
@@ -128,9 +128,28 @@ _LOGIN = re.compile(
 )
 _HEADING = re.compile(rb"<h[2-4]\b[^<>]*>([^<]{1,100})")
 _ASKED_FOR_LOGIN = re.compile(
-    r"log-?[io]n|sign-?[iou]|auth|account|regist|passw|session|member|anmeld|connexion|user",
+    r"log[-_]?(?:[io]n|out|off)|sign[-_]?[iou]|auth|account|regist|passw|session|member|anmeld"
+    r"|connexion|user",
     re.IGNORECASE,
 )
+
+_NAMES_OF_LOGIN: Final = (
+    r"(?:user|wp|web|do|admin|sso|saml|oauth)?[-_]?(?:log[-_]?[io]n|sign[-_]?in)"
+    r"(?:[-_]?(?:form|page|user|required))?"
+    r"|userlogin|anmelden|anmeldung|einloggen|connexion|se-connecter|identification"
+    r"|iniciar-sesion|acceder|accedi|entrar|inloggen|logga-in|zaloguj|logowanie|prihlaseni"
+)
+_LOGIN_PATH = re.compile(
+    rf"(?:^|[/:])(?:{_NAMES_OF_LOGIN})(?:\.\w{{2,5}})?/?$|/(?:oauth2?|saml2?|cas|idp|openid)/",
+    re.IGNORECASE,
+)
+_LOGIN_QUERY = re.compile(
+    rf"(?:^|&)(?:action|mode|page|view|title|do|a|q)=(?:[^&]*[/:])?(?:{_NAMES_OF_LOGIN})(?:&|$)",
+    re.IGNORECASE,
+)
+_LOGIN_HOST = re.compile(r"(?:login|logon|signin|sso|auth|accounts?|idp)\.", re.IGNORECASE)
+_FOR_NOW: Final = frozenset({302, 303, 307})
+"""Redirects that say that the page stays where it is."""
 
 
 def challenge(url: str, reply: Reply, document: Document) -> str | None:
@@ -139,6 +158,8 @@ def challenge(url: str, reply: Reply, document: Document) -> str | None:
     document: what was read of the reply.
     """
     named = _by_headers(reply)
+    if named is None and reply.redirect is not None and _sends_to_login(url, reply):
+        return "login"
     if named is not None or reply.status is None or not reply.body:
         return named
     # Sucuri sends people nowhere, and a script with it.
@@ -203,6 +224,27 @@ def _asks_for_nothing_but_a_captcha(body: bytes, document: Document) -> bool:
         return False
     told = f"{document.title or ''} {document.h1 or ''} {document.text or ''}"
     return _PUZZLE.search(told) is not None and _FIELD.search(body) is None
+
+
+def _sends_to_login(url: str, reply: Reply) -> bool:
+    """Is one who asks for a page sent to a login for now, or with word of where to come back to?
+
+    Who asks for something of a login's own is sent on for other reasons.
+    """
+    here, there = urlsplit(url), urlsplit(reply.redirect.url if reply.redirect else "")
+    if _ASKED_FOR_LOGIN.search(here.path) or _is_place_of_login(here):
+        return False
+    comes_back = len(here.path) > 1 and here.path in unquote(unquote(there.query))
+    return _is_place_of_login(there) and (reply.status in _FOR_NOW or comes_back)
+
+
+def _is_place_of_login(parts: SplitResult) -> bool:
+    path, query = unquote(parts.path), unquote(parts.query)
+    return bool(
+        _LOGIN_PATH.search(path)
+        or _LOGIN_QUERY.search(query)
+        or (parts.hostname and _LOGIN_HOST.match(parts.hostname))
+    )
 
 
 def _is_login(url: str, status: int, body: bytes, document: Document) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from crawler.analyse.run import analyse
 from crawler.config import Config
 from tests.analyse.site import Site
-from tests.crawls import config, crawl, rows
+from tests.crawls import config, crawl, let_a_day_pass, rows
 from tests.sites.server import Answer
 from tests.sites.web import Web
 
@@ -65,7 +65,8 @@ def test_a_page_that_robots_txt_forbids_by_now_is_told(web: Web, tmp_path: Path)
     site.finish()
     for rules in ("", "User-agent: *\nDisallow: /page\n"):
         site.host.robots(rules)
-        crawl(tmp_path / "a.db", site.url(), settings=config(robots={"max_age_s": 0.001}))
+        crawl(tmp_path / "a.db", site.url())
+        let_a_day_pass(tmp_path / "a.db")
     analyse(tmp_path / "a.db", Config(), lambda *_: None, processes=1)
     assert rows(tmp_path / "a.db", BECAME) == [("robots",)]
 

@@ -9,6 +9,7 @@ import pytest
 from crawler.config import Config
 from crawler.model import Document, Job, Kind, Reply
 from crawler.parse.dispatch import read
+from crawler.policy import urls
 
 Headers = tuple[tuple[str, str], ...]
 HTML: Headers = (("Content-Type", "text/html; charset=utf-8"),)
@@ -207,3 +208,55 @@ def test_a_hostile_page_is_looked_at_in_no_time(again: str) -> None:
     for status in (200, 403):
         answered(status, body)
     assert time.process_time() - began < 2
+
+
+def sent(status: int, url: str, target: str) -> str | None:
+    """What is said of a redirect."""
+    redirect, _ = urls.resolve(target, url)
+    reply = Reply(status, headers=(("Location", target),), redirect=redirect)
+    return read(Job(1, 1, url), reply, Config()).challenge
+
+
+@pytest.mark.parametrize(
+    ("status", "target"),
+    [
+        (302, "/login"),
+        (302, "/login/"),
+        (303, "/accounts/login/?next=/news/1"),
+        (307, "/users/sign_in"),
+        (302, "/wp-login.php?redirect_to=http%3A%2F%2Fh.test%2Fnews%2F1"),
+        (302, "/Account/Login?ReturnUrl=%2Fnews%2F1"),
+        (302, "/ucp.php?mode=login"),
+        (302, "/index.php?title=Special:UserLogin&returnto=News"),
+        (302, "/wiki/Special:UserLogin"),
+        (302, "https://login.h.test/?service=news"),
+        (302, "https://accounts.example/o/oauth2/auth?client_id=1"),
+        (302, "https://idp.h.test/saml2/idp/SSOService.php?SAMLRequest=x"),
+        (302, "/anmelden"),
+        (302, "/fr/connexion"),
+        (301, "/login?next=%2Fnews%2F1"),
+        (308, "/signin?continue=http%3A%2F%2Fh.test%2Fnews%2F1"),
+    ],
+)
+def test_who_is_sent_to_a_login_meets_a_wall(status: int, target: str) -> None:
+    assert sent(status, "http://h.test/news/1", target) == "login"
+
+
+@pytest.mark.parametrize(
+    ("status", "path", "target"),
+    [
+        (301, "/news/1", "/login"),  # moved there for good, whatever it was
+        (302, "/news/1", "/news/2"),
+        (302, "/news/1", "/how-to-login-safely"),
+        (302, "/news/1", "/news/login-trouble"),
+        (302, "/news/1", "/?utm_source=login"),
+        (302, "/news/1", "/blog/authors/"),
+        (302, "/logout", "/login"),
+        (302, "/signin", "/login"),
+        (302, "/account", "/login?next=/account"),
+        (302, "/auth", "https://login.h.test/"),
+        (302, "/wiki/Special:UserLogout", "/wiki/Special:UserLogin"),
+    ],
+)
+def test_who_is_sent_elsewhere_meets_none(status: int, path: str, target: str) -> None:
+    assert sent(status, f"http://h.test{path}", target) is None

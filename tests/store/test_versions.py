@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from html import escape
 from itertools import combinations
 from pathlib import Path
@@ -17,8 +16,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from crawler.store.database import open_for_writing
-from tests.crawls import check_whole, config, crawl, rows
+from tests.crawls import check_whole, config, crawl, let_a_day_pass, rows
 from tests.sites.server import Answer, Request
 from tests.sites.web import Host, Web
 
@@ -237,15 +235,9 @@ def five(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Five]:
             web.robots(RULES)
         crawl(database, *(hosts[address].url() for address in SITES), settings=SETTINGS)
         found.at[version] = {name: rows(database, sql) for name, sql in ASKED.items()}
-        _let_a_day_pass(database)
+        let_a_day_pass(database)
     yield found
     web.close()
-
-
-def _let_a_day_pass(database: Path) -> None:
-    """Rules of robots.txt are a day old."""
-    with closing(open_for_writing(database)) as connection:
-        connection.execute("UPDATE origins SET robots_fetched_at = '2026-01-01T00:00:00.000Z'")
 
 
 def _show(host: Host, path: str, shown: Shown) -> None:
@@ -416,7 +408,7 @@ def test_pages_behind_a_robots_txt_that_cannot_be_had_are_out_of_reach(
     web.page("/", links=["/a", "/gone"])
     web.page("/a")
     crawl(database, web.url(), settings=SETTINGS)
-    _let_a_day_pass(database)
+    let_a_day_pass(database)
     web.answer("/robots.txt", rules)
     crawl(database, web.url(), settings=SETTINGS)
     told = rows(database, "SELECT url, change, status, error FROM changes ORDER BY url")
@@ -426,7 +418,7 @@ def test_pages_behind_a_robots_txt_that_cannot_be_had_are_out_of_reach(
     assert told == out_of_reach
     statuses = rows(database, "SELECT status, error FROM pages ORDER BY url")
     assert statuses == ([(None, error)] * 3 if error else [(200, None), (200, None), (404, None)])
-    _let_a_day_pass(database)
+    let_a_day_pass(database)
     web.robots("User-agent: *\nAllow: /\n")
     crawl(database, web.url(), settings=SETTINGS)
     told = rows(database, "SELECT url, change FROM changes ORDER BY url")
