@@ -249,6 +249,7 @@ class Document(msgspec.Struct, frozen=True, array_like=True):
     truncated: ``parse`` (the parser stopped or gave up), ``links`` (cap on links) or ``text`` (cap
         on the text that is kept), the first of them that holds, or None.
     error: ``parse_timeout`` where the parser was killed, ``decode_error`` otherwise, or None.
+    leads_on: index into `targets` of where a refresh leads that stands for a redirect, or None.
     challenge: what stands where the page should be, a wall rather than content; None for a page.
     facts: where the body is not kept, what the audit asks of it, a `store.facts.Unkept` as msgpack.
     """
@@ -271,6 +272,7 @@ class Document(msgspec.Struct, frozen=True, array_like=True):
     error: str | None = None
     challenge: str | None = None
     facts: bytes | None = None
+    leads_on: int | None = None
 
     @property
     def links(self) -> tuple[Link, ...]:

@@ -128,6 +128,7 @@ def _with_headers(
         targets=Distinct.of(targets.found),
         columns=beside.columns,
         truncated=document.truncated or ("links" if beside.overflow else None),
+        leads_on=beside.leads_on,
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Final, TypeGuard
 
-from crawler.parse.refresh import refresh_target
+from crawler.parse.refresh import read_refresh
 from crawler.parse.robots_directives import wishes
 from crawler.parse.text import fact
 from crawler.policy.agent import PRODUCT
@@ -88,7 +88,8 @@ class Survey:
     address as written up to ``#``, the fragment what stands behind it, None where there is none.
     plain: no fragment needs the URL parser, no address is very long.
     landmarks: the first link in each, the one behind its last, and the region it is.
-    overflow: there were more links than `max_links`. base, canonical: href as written.
+    overflow: there were more links than `max_links`. base, canonical: href as written;
+    leads_on: that of the first refresh which stands for a redirect.
     lang: of the whole page, as written; language: as a meta element gives it. robots: directives,
     in order of mention, for all or for the robot called `robot`. title: the first; h1, description:
     the first that is not empty; all folded and cut. text: what is shown, white space folded to
@@ -97,7 +98,18 @@ class Survey:
 
     __slots__ = (
         *("anchors", "base", "canonical", "description", "fragments", "h1", "kinds", "landmarks"),
-        *("lang", "language", "max_links", "overflow", "plain", "rels", "robot", "robots", "text"),
+        *(
+            "lang",
+            "language",
+            "leads_on",
+            "max_links",
+            "overflow",
+            "plain",
+            "rels",
+            "robot",
+            "robots",
+            "text",
+        ),
         *("texts", "title", "words", "_open"),
     )
 
@@ -120,6 +132,7 @@ class Survey:
         self.language: str | None = None
         self.robots: list[str] = []
         self.canonical: str | None = None
+        self.leads_on: str | None = None
         self.text = ""
         self.words = 0
         self._open: list[int] = []
@@ -227,9 +240,11 @@ def _on_meta(survey: Survey, attributes: Attributes) -> None:
 def _on_pragma(survey: Survey, pragma: str, content: str) -> None:
     """https://html.spec.whatwg.org/multipage/semantics.html#pragma-directives"""
     if pragma == "refresh":
-        url = refresh_target(content)
-        if _names(url):
-            survey.add("refresh", url)
+        refresh = read_refresh(content)
+        if refresh is not None and _names(refresh.url):
+            survey.add("refresh", refresh.url)
+            if refresh.is_soon and survey.leads_on is None:
+                survey.leads_on = refresh.url
     elif pragma == "content-language" and "," not in content and content.strip():
         survey.language = content.split()[0]
 

@@ -10,7 +10,7 @@ import msgspec
 from crawler.model import Link, LinkColumns
 from crawler.parse.content_type import extracted
 from crawler.parse.elements import rel_kind
-from crawler.parse.refresh import refresh_target
+from crawler.parse.refresh import Refresh, read_refresh
 from crawler.parse.robots_directives import forbid_following, wishes_of_header
 from crawler.parse.targets import Targets
 from crawler.parse.text import clean, fold
@@ -26,7 +26,7 @@ class Declared(msgspec.Struct, frozen=True):
     media_type: without parameters, lower case, None where no Content-Type is one.
     charset: its parameter as written. language: the first of Content-Language.
     robots: directives of X-Robots-Tag that hold for this crawler, in order.
-    links: target and parameters of each entry of Link. refresh: the address in Refresh.
+    links: target and parameters of each entry of Link. refresh: what Refresh says.
     """
 
     media_type: str | None = None
@@ -34,7 +34,7 @@ class Declared(msgspec.Struct, frozen=True):
     language: str | None = None
     robots: list[str] = []
     links: list[tuple[str, dict[str, str]]] = []
-    refresh: str | None = None
+    refresh: Refresh | None = None
 
 
 def declared(headers: tuple[tuple[str, str], ...], robot: str) -> Declared:
@@ -43,7 +43,8 @@ def declared(headers: tuple[tuple[str, str], ...], robot: str) -> Declared:
     robot: the name under which X-Robots-Tag may address this crawler.
     """
     types: list[str] = []
-    language = refresh = None
+    language: str | None = None
+    refresh: Refresh | None = None
     robots: list[str] = []
     links: list[tuple[str, dict[str, str]]] = []
     for name, value in headers:
@@ -57,7 +58,7 @@ def declared(headers: tuple[tuple[str, str], ...], robot: str) -> Declared:
             case "link":
                 links.extend(_links(value))
             case "refresh":
-                refresh = refresh_target(value)
+                refresh = read_refresh(value)
     named = extracted(types)
     return Declared(
         named.essence if named else None,
@@ -72,12 +73,14 @@ def declared(headers: tuple[tuple[str, str], ...], robot: str) -> Declared:
 class Beside(msgspec.Struct, frozen=True):
     """What headers add to a document: its links, then theirs.
 
-    canonical: the first that is an address. overflow: there were more than are kept.
+    canonical: the first that is an address. overflow: there were more than are kept. leads_on: the
+    target of a refresh that stands for a redirect.
     """
 
     columns: LinkColumns
     canonical: str | None
     overflow: bool
+    leads_on: int | None = None
 
 
 def with_links(
@@ -93,7 +96,7 @@ def with_links(
 
     They stand on the document's own address, whatever <base> says (RFC 8288, section 3.2).
     """
-    canonical, overflow = None, False
+    canonical, overflow, leads_on = None, False, None
     nofollow = forbid_following(said.robots)
     more: list[Link] = []
     for kind, rel, href in _named(said):
@@ -104,8 +107,10 @@ def with_links(
             overflow = True
             continue
         more.append(Link(targets.index(target), kind, None, rel, nofollow, fragment))
+        if kind == "refresh" and said.refresh is not None and said.refresh.is_soon:
+            leads_on = more[-1].target
     columns = LinkColumns.of([*links.links(), *more]) if more else links
-    return Beside(columns, canonical, overflow)
+    return Beside(columns, canonical, overflow, leads_on)
 
 
 def _named(said: Declared) -> Iterator[tuple[str, str | None, str]]:
@@ -116,7 +121,7 @@ def _named(said: Declared) -> Iterator[tuple[str, str | None, str]]:
         if kind in _KINDS:
             yield kind, rel, href
     if said.refresh:
-        yield "refresh", None, said.refresh
+        yield "refresh", None, said.refresh.url
 
 
 def _links(value: str) -> list[tuple[str, dict[str, str]]]:

@@ -61,6 +61,7 @@ def read_html(
     links = _links(survey, targets, forbid_following(robots))
     canonical = _canonical(survey.canonical, targets)
     beside = with_links(links, targets, said, url, max_links=max_links, rules=rules)
+    leads_on = _leads_on(survey.leads_on, targets, beside.leads_on)
     if survey.overflow or beside.overflow:
         truncated = truncated or "links"
     text, cut = kept(survey.text, max_text_bytes)
@@ -79,6 +80,7 @@ def read_html(
         targets=Distinct.of(targets.found),
         columns=beside.columns,
         truncated=truncated or cut,
+        leads_on=leads_on,
     )
 
 
@@ -183,6 +185,11 @@ def _base(url: str, href: str | None) -> str:
         return url
     target, _ = resolve(href, url)
     return url if target.refusal in ("url_invalid", "scheme") else target.url
+
+
+def _leads_on(href: str | None, targets: Targets, by_header: int | None) -> int | None:
+    """A header comes before what stands in the page."""
+    return by_header if by_header is not None or href is None else targets.place(href)[0]
 
 
 def _canonical(href: str | None, targets: Targets) -> str | None:

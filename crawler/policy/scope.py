@@ -158,7 +158,7 @@ class Judge:
             return Verdict(Standing.NOFOLLOW, "nofollow")
         if fetch_kind == "sitemap":
             refusal = None if kind in SEEDLIKE or self.touches(target.url) else "scope"
-        elif kind == "redirect" and depth == 0:
+        elif kind in ("redirect", "refresh") and depth == 0:
             refusal = None  # it stands for the seed that was written
         else:
             refusal = self.refusal(target.url, seed=kind in SEEDLIKE)

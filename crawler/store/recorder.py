@@ -211,6 +211,8 @@ class Recorder:
         if ruling.entries:
             self._record_sitemap(arrival)
         if ruling.change is not None:
+            if ruling.is_good and facts.depth == 0 and visit.document.leads_on is not None:
+                self._lead_on(arrival, facts)
             self._write_page(arrival, ruling, facts, body_id)
 
     def _settle(self, arrival: Arrival, ruling: Ruling, before: Before, now: float) -> None:
@@ -253,6 +255,14 @@ class Recorder:
             target, kind, facts.depth, hops=facts.hops + 1, source_id=entry.id,
             fetch_kind=entry.kind,
         )  # fmt: skip
+
+    def _lead_on(self, arrival: Arrival, facts: Facts) -> None:
+        """Where a seed's page leads by itself is where a redirect of the seed would lead."""
+        entry, document = arrival.entry, arrival.visit.document
+        target = document.targets[document.leads_on or 0]
+        if target.refusal is None and facts.hops < self._config.fetch.max_redirects:
+            self._scopes.move(entry.id, target.url)
+            self.url_table.admit(target, "refresh", 0, hops=facts.hops + 1, source_id=entry.id)
 
     def _write_page(
         self, arrival: Arrival, ruling: Ruling, facts: Facts, body_id: int | None

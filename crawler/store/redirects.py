@@ -62,9 +62,11 @@ def _settle(connection: Connection, url_id: int, target_id: int) -> int:
 
 
 def chain_from(connection: Connection, url_id: int) -> Iterator[str]:
-    """The URLs to which this one redirected when last visited, hop by hop."""
+    """The URLs to which this one led when it last answered, hop by hop: by redirects, or by the
+    refreshes of seeds' pages that stand for such."""
     for _ in range(MAX_LOOP):
         row = connection.execute(LAST_HOP, (url_id,)).fetchone()
+        row = row or connection.execute(REFRESH, (url_id,)).fetchone()
         if row is None:
             return
         url_id, url = row
@@ -72,11 +74,12 @@ def chain_from(connection: Connection, url_id: int) -> Iterator[str]:
 
 
 def start_of_chain(connection: Connection, url_id: int) -> tuple[int, str]:
-    """Id and URL of what stands at the beginning of the redirects that led to this one first."""
+    """Id and URL of what stands at the beginning of the redirects that led to this one first, or
+    the refreshes that stand for such."""
     url = ""
     for _ in range(MAX_LOOP):
         url, via, found_on_id = connection.execute(FOUND, (url_id,)).fetchone()
-        if via != "redirect" or found_on_id is None:
+        if via not in ("redirect", "refresh") or found_on_id is None:
             break
         url_id = found_on_id
     return url_id, url
@@ -110,11 +113,28 @@ SET_ERROR_OF_VISIT = """
     WHERE id = (SELECT max(id) FROM visits WHERE url_id = ? AND kind <> 'robots')
 """
 
+REFRESH = """
+    SELECT target.id, target.url
+    FROM links
+    JOIN urls AS target ON target.id = links.target_id
+    WHERE links.source_id = ?1
+        AND links.kind = 'refresh'
+        AND target.depth = 0
+        AND target.via = 'refresh'
+        AND target.found_on_id = ?1
+    ORDER BY links.position
+    LIMIT 1
+"""
+
 LAST_HOP = """
     SELECT target.id, target.url
     FROM visits
     JOIN urls AS target ON target.id = visits.redirect_to_id
-    WHERE visits.id = (SELECT max(id) FROM visits WHERE url_id = ? AND kind = 'page')
+    WHERE visits.id = (
+            SELECT max(id)
+            FROM visits
+            WHERE url_id = ? AND kind = 'page' AND status < 500 AND status <> 429
+        )
         AND target.origin_id IS NOT NULL
 """
 

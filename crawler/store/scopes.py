@@ -216,7 +216,7 @@ class Scopes:
             if place.via == "seed":
                 return self._is_named(place.id)
             belongs = place.kind in ("check", "sitemap") or (
-                place.via == "redirect" and place.depth == 0
+                place.via in ("redirect", "refresh") and place.depth == 0
             )
             if not belongs or place.found_on_id is None:
                 return False

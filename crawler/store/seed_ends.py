@@ -102,7 +102,7 @@ ENDS = f"""
         FROM seeds
         WHERE run_id = :run
         UNION ALL
-        SELECT chain.seed_id, visits.redirect_to_id, chain.hops + 1
+        SELECT chain.seed_id, coalesce(visits.redirect_to_id, refreshed.id), chain.hops + 1
         FROM chain
         JOIN urls AS passed ON passed.id = chain.url_id AND passed.state = 'done'
         JOIN visits ON visits.id = (
@@ -110,7 +110,19 @@ ENDS = f"""
             FROM visits AS last
             WHERE last.url_id = chain.url_id AND last.kind <> 'robots'
         )
-        WHERE visits.redirect_to_id IS NOT NULL AND chain.hops < {MAX_HOPS}
+        -- where its page leads by itself
+        LEFT JOIN urls AS refreshed ON refreshed.id = (
+            SELECT min(target.id)
+            FROM links
+            JOIN urls AS target ON target.id = links.target_id
+            WHERE links.source_id = chain.url_id
+                AND links.kind = 'refresh'
+                AND target.depth = 0
+                AND target.via = 'refresh'
+                AND target.found_on_id = chain.url_id
+        )
+        WHERE coalesce(visits.redirect_to_id, refreshed.id) IS NOT NULL
+            AND chain.hops < {MAX_HOPS}
     ),
     reached AS (
         -- what stands beside max() is of the same row

@@ -176,7 +176,19 @@ VIEWS = (
         LEFT JOIN visits ON visits.id = (
             SELECT max(id) FROM visits WHERE url_id = seeds.url_id AND kind = 'page'
         )
-        LEFT JOIN urls AS redirected ON redirected.id = visits.redirect_to_id
+        LEFT JOIN urls AS redirected ON redirected.id = coalesce(
+            visits.redirect_to_id,
+            (
+                SELECT min(target.id)
+                FROM links
+                JOIN urls AS target ON target.id = links.target_id
+                WHERE links.source_id = seeds.url_id
+                    AND links.kind = 'refresh'
+                    AND target.depth = 0
+                    AND target.via = 'refresh'
+                    AND target.found_on_id = seeds.url_id
+            )
+        )
         WHERE seeds.run_id = (SELECT max(id) FROM runs)
     """,
         "skipped_urls": """

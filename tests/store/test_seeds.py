@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from crawler.store import queries, seed_ends
-from tests.crawls import check_whole, config, crawl, fates, rows
+from tests.crawls import check_whole, config, crawl, fates, let_a_day_pass, rows
+from tests.sites.server import Answer, Request
 from tests.sites.web import Web
 
 SITEMAP = "http://www.sitemaps.org/schemas/sitemap/0.9"
@@ -47,6 +48,14 @@ def count_of_seeds(database: Path) -> seed_ends.SeedCount:
         last = queries.last_run(connection)
         assert last is not None
         return seed_ends.count(connection, last.id)
+
+
+def ends_of_seeds(database: Path) -> list[seed_ends.SeedEnd]:
+    """What is told of seeds at the end of the last run."""
+    with closing(queries.open_for_reading(database)) as connection:
+        last = queries.last_run(connection)
+        assert last is not None
+        return seed_ends.worth_telling(connection, last.id, 9)[0]
 
 
 # Seeds without a scheme
@@ -147,6 +156,94 @@ def test_a_front_page_moves_with_its_site(web: Web, database: Path) -> None:
     crawl(database, web.url(), settings=config(scope=NEAR))
     assert fates(database)[new.url("/a")] == ("done", None)
     check_whole(database)
+
+
+REFRESHES = [
+    ("", "0; url={}"),
+    ("", "5;URL='{}'"),
+    ("header", "0;url={}"),
+]
+
+
+@pytest.mark.parametrize("tag", ["", '"1"'])
+@pytest.mark.parametrize(("where", "content"), REFRESHES)
+def test_a_front_page_that_leads_on_by_itself_moves_with_its_site(
+    web: Web, database: Path, where: str, content: str, tag: str
+) -> None:
+    """An instant refresh is the redirect of those who have no other."""
+    new = web.host("127.0.9.1")
+    said = content.format(new.url("/"))
+    head = "" if where else f'<meta http-equiv="refresh" content="{said}">'
+    headers = {"Refresh": said} if where else {}
+
+    def answer(request: Request) -> Answer:
+        if tag and request.headers.get("if-none-match") == tag:
+            return Answer(304, {"ETag": tag})
+        body = f"<title>Moved</title>{head}<p>We have moved</p>".encode()
+        return Answer(headers=headers | ({"ETag": tag} if tag else {}), body=body)
+
+    web.decide("/", answer)
+    new.redirect("/", "/home/")
+    new.page("/home/", links=["/a"])
+    new.page("/a")
+    for _ in range(3):
+        crawl(database, web.url(), settings=config(scope=NEAR))
+        assert {fates(database)[new.url(path)] for path in ("/", "/home/", "/a")} == {
+            ("done", None)
+        }
+        assert rows(database, "SELECT redirects_to FROM seed_summary") == [(new.url("/"),)]
+        assert new.paths.count("/a") == new.paths.count("/")
+    ends = ends_of_seeds(database)
+    assert [(end.end, end.hops, end.moved, end.why) for end in ends] == [
+        (new.url("/home/"), 2, True, None)
+    ]
+    web.page("/other/")
+    crawl(database, web.url("/other/"), settings=config(scope=NEAR))
+    assert fates(database)[new.url("/a")] == ("skipped", "scope")
+    check_whole(database)
+
+
+@pytest.mark.parametrize(
+    ("seed", "content", "reached"),
+    [
+        ("/", "1800; url={}", []),  # that is the end of a session
+        ("/", "11; url={}", []),
+        ("/", "0; url=/here", []),
+        ("/", "0", []),
+        ("/deep.html", "0; url={}", ["/"]),  # the page it leads to alone
+    ],
+)
+def test_no_other_refresh_takes_a_site_along(
+    web: Web, database: Path, seed: str, content: str, reached: list[str]
+) -> None:
+    new = web.host("127.0.9.1")
+    said = content.format(new.url("/"))
+    web.page(seed, head=f'<meta http-equiv="refresh" content="{said}">')
+    web.page("/here")
+    new.page("/", links=["/a"])
+    crawl(database, web.url(seed), settings=config(scope=NEAR))
+    assert [path for path in new.paths if path != "/robots.txt"] == reached
+    check_whole(database)
+
+
+def test_where_a_seed_moved_is_remembered_while_it_is_out_of_reach(
+    web: Web, database: Path
+) -> None:
+    new = web.host("127.0.9.1")
+    old = web.host("127.0.9.2")
+    old.redirect("/", new.url("/"))
+    new.page("/", links=["/a"])
+    new.page("/a")
+    crawl(database, old.url(), settings=config(scope=NEAR))
+    old.answer("/", Answer(503))
+    for times in (2, 3):
+        crawl(database, old.url(), settings=config(scope=NEAR, pace={"tries": 1}))
+        assert new.paths.count("/a") == times
+    let_a_day_pass(database)
+    web.shut(old)
+    for times in (4, 5):
+        crawl(database, old.url(), settings=config(scope=NEAR, pace={"tries": 1}))
+        assert new.paths.count("/a") == times
 
 
 def test_a_deeper_seed_brings_the_page_it_moved_to_alone(web: Web, database: Path) -> None:
