@@ -313,6 +313,68 @@ VIEWS = {
         {differences(LAST_PAIR)}
             AND judged.change = 'touched'
     """,
+    "page_versions": f"""
+        -- Each page as each run left it: its answer, and what the document said that was known.
+        SELECT
+            urls.url,
+            known.run_id,
+            known.started_at AS visited_at,
+            CASE WHEN known.not_modified = 1 THEN document.status ELSE known.status END AS status,
+            known.error,
+            document.title,
+            (
+                SELECT headings.text
+                FROM headings
+                WHERE headings.body_id = document.body_id AND headings.level = 1
+                ORDER BY headings.position
+                LIMIT 1
+            ) AS h1,
+            document.canonical,
+            facts.description,
+            facts.robots,
+            facts.lang,
+            facts.main_words,
+            facts.newest_date,
+            document.text_hash,
+            bodies.sha256,
+            document.body_bytes,
+            document.run_id AS document_run_id,
+            document.started_at AS document_at,
+            document.body_id,
+            known.url_id
+        FROM (
+            SELECT
+                visits.url_id,
+                visits.run_id,
+                visits.started_at,
+                visits.status,
+                visits.error,
+                visits.not_modified,
+                (
+                    SELECT max(later.id)
+                    FROM visits AS later
+                    WHERE later.url_id = visits.url_id
+                        AND later.kind = 'page'
+                        AND later.run_id = visits.run_id
+                ) AS last_id,
+                (
+                    SELECT max(earlier.id)
+                    FROM visits AS earlier
+                    WHERE earlier.url_id = visits.url_id
+                        AND earlier.kind = 'page'
+                        AND earlier.id <= visits.id
+                        AND {GOOD.replace("visits.", "earlier.")}
+                ) AS document_id,
+                visits.id
+            FROM visits
+            WHERE visits.kind = 'page'
+        ) AS known
+        JOIN urls ON urls.id = known.url_id
+        LEFT JOIN visits AS document ON document.id = known.document_id
+        LEFT JOIN bodies ON bodies.id = document.body_id
+        LEFT JOIN facts ON facts.body_id = document.body_id
+        WHERE known.id = known.last_id
+    """,
 }
 
 BETWEEN = f"""

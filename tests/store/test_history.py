@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from crawler.analyse.run import analyse
 from crawler.errors import UsageError
 from crawler.store import history, queries
 from crawler.store.history import Pair
@@ -56,6 +57,7 @@ def four(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]
     for run in (1, 2, 3, 4):
         tell(web, run)
         crawl(file, web.url(), settings=QUICK)
+    analyse(file, QUICK, lambda *_: None, processes=1)
     yield file, web.url("")
     web.close()
 
@@ -137,6 +139,46 @@ def test_an_unchanged_page_is_asked_for_conditionally_and_nothing_is_new(
         f"{site}/same",
     )
     assert [visit[:2] for visit in visits] == [(200, 1), (304, 0), (304, 0), (304, 0)]
+
+
+# page_versions
+
+
+VERSIONS = """
+    SELECT run_id, status, title, h1, main_words, document_run_id
+    FROM page_versions
+    WHERE url = ?
+    ORDER BY run_id
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "wanted"),
+    [
+        ("/same", [(run, 200, "Same", None, 2, 1) for run in (1, 2, 3, 4)]),
+        ("/title", [
+            (1, 200, "Old", "Old", 1, 1), (2, 200, "Old", "Old", 1, 2),
+            (3, 200, "New", "New", 1, 3), (4, 200, "New", "New", 1, 4),
+        ]),
+        ("/gone", [(run, 404 if run > 1 else 200, "Here", None, 0, 1) for run in (1, 2, 3, 4)]),
+        ("/outage", [
+            (1, 200, "Up", None, 1, 1), (2, 200, "Up", None, 1, 2), (3, 503, "Up", None, 1, 2),
+            (4, 200, "Up", None, 1, 4),
+        ]),
+        ("/new", [(run, 200, "New page", "New page", 2, run) for run in (2, 3, 4)]),
+    ],
+)  # fmt: skip
+def test_a_page_is_told_as_each_run_left_it(
+    four: tuple[Path, str], path: str, wanted: list[tuple[Any, ...]]
+) -> None:
+    file, site = four
+    assert rows(file, VERSIONS, site + path) == wanted
+
+
+def test_no_run_tells_two_versions_of_a_page(four: tuple[Path, str]) -> None:
+    file, _ = four
+    twice = "SELECT 1 FROM page_versions GROUP BY url_id, run_id HAVING count(*) > 1"
+    assert rows(file, twice) == []
 
 
 # crawler log
