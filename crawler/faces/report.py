@@ -1,0 +1,135 @@
+"""What can be handed over of a crawl? One HTML file that needs nothing beside it.
+
+Every section shows the SQL that made it. Its size is bounded: of long lists the beginning is shown,
+and how many there are.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from crawler.errors import StorageError, UsageError
+from crawler.faces import pages, wording
+from crawler.store import audit as store_audit
+from crawler.store import figures, queries
+from crawler.store.audit import Audit, Judged
+from crawler.store.database import Connection
+from crawler.store.figures import Figure, Filled
+
+ROWS: Final = 100
+"""Of one list."""
+FINDINGS: Final = 20
+"""Of one check."""
+SEVERITIES: Final = ("error", "warning", "note")
+
+
+class Check(msgspec.Struct, frozen=True):
+    """A check that found something, with the first of its pages."""
+
+    judged: Judged
+    found: Filled
+
+
+def write(connection: Connection, out: Path, *, name: str, now: datetime) -> None:
+    """Write the report; the file is there whole or not at all. Raises StorageError."""
+    made = render(connection, name=name, now=now)
+    beside = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        beside.write_text(made, encoding="utf-8", errors="replace")
+        beside.replace(out)
+    except OSError as error:
+        raise StorageError(f"{out}: cannot be written: {error.strerror}") from None
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def render(connection: Connection, *, name: str, now: datetime) -> str:
+    """The report as text."""
+    audit = _audit(connection)
+    checks = [] if audit is None else list(_checks(connection, audit))
+    return pages.render(
+        "report.html",
+        name=name,
+        made_at=f"{now:%Y-%m-%d %H:%M} UTC",
+        run=queries.last_run(connection),
+        tiles=_tiles(connection),
+        audit=audit,
+        overall=None if audit is None else overall(audit),
+        weights=store_audit.WEIGHTS,
+        checks={
+            severity: [one for one in checks if one.judged.severity == severity]
+            for severity in SEVERITIES
+        },
+        not_judged=[] if audit is None else _not_judged(audit),
+        charts=_filled(connection, figures.CHARTS),
+        tables=_filled(connection, figures.TABLES),
+        doubts=_filled(connection, figures.DOUBTS),
+    )
+
+
+def overall(audit: Audit) -> int:
+    """The mean of the groups' scores."""
+    return round(sum(audit.scores.values()) / max(len(audit.scores), 1))
+
+
+def _audit(connection: Connection) -> Audit | None:
+    try:
+        return store_audit.audit(connection)
+    except UsageError:  # not analysed yet, which the report says
+        return None
+
+
+def _filled(connection: Connection, wanted: tuple[Figure, ...]) -> list[Filled]:
+    return [figures.fill(connection, figure, limit=ROWS) for figure in wanted]
+
+
+def _checks(connection: Connection, audit: Audit) -> Iterator[Check]:
+    for judged in sorted(audit.checks, key=lambda one: -one.found):
+        if judged.judged and judged.found:
+            yield Check(judged, figures.fill(connection, _of_check(audit, judged), limit=FINDINGS))
+
+
+def _of_check(audit: Audit, judged: Judged) -> Figure:
+    return Figure(
+        judged.name,
+        judged.name,
+        judged.definition,
+        f"""
+        SELECT {"state, " if audit.since else ""}url, nullif(item, '') AS item, evidence
+        FROM audit_findings
+        WHERE check_name = '{judged.name}' AND state <> 'fixed'
+        ORDER BY CASE state WHEN 'new' THEN 0 ELSE 1 END, url, item
+        """,
+    )
+
+
+def _not_judged(audit: Audit) -> list[tuple[str, list[str]]]:
+    reasons: dict[str, list[str]] = {}
+    for check in audit.checks:
+        if not check.judged and check.reason:
+            reasons.setdefault(check.reason, []).append(check.name)
+    return list(reasons.items())
+
+
+def _tiles(connection: Connection) -> list[tuple[str, str]]:
+    """The figures that stand first: what, and how many."""
+    asked = (
+        ("pages", "SELECT count(*) FROM pages WHERE status BETWEEN 200 AND 299"),
+        ("URLs seen", "SELECT count(*) FROM urls"),
+        ("given up", "SELECT count(*) FROM urls WHERE state = 'failed'"),
+        ("waiting", "SELECT count(*) FROM urls WHERE state = 'queued'"),
+        ("hosts", "SELECT count(*) FROM hosts WHERE pages > 0"),
+        ("links", "SELECT count(*) FROM links"),
+    )
+    counted: list[tuple[str, str]] = []
+    for what, sql in asked:
+        (value,) = connection.execute(sql).fetchone()
+        counted.append((what, f"{value:,}"))
+    received: Any = connection.execute("SELECT coalesce(sum(bytes), 0) FROM runs").fetchone()[0]
+    return [*counted, ("received", wording.size(received))]
