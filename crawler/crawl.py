@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import shlex
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import gevent
 import msgspec
@@ -41,6 +42,14 @@ BEGUN = {
 }
 """How a run began, in words."""
 
+BLOCKED_S = 24 * 3600.0
+"""A host that a person blocks is asked nothing more in this run."""
+MAX_GAP_S = 3600.0
+_COMMANDS: Mapping[str, Callable[[Conductor], None]] = {
+    "pause": Conductor.pause,
+    "resume": Conductor.resume,
+    "stop": Conductor.stop,
+}
 TOLD_EVERY_S = 2.0
 """How often an analysis tells how far it is."""
 
@@ -107,6 +116,36 @@ class Crawl:
     def stop(self) -> None:
         """Finish what is in flight, and end; called again, end at once. Nothing is lost."""
         self._conductor.stop()
+
+    def command(self, asked: Mapping[str, Any]) -> str:
+        """Do what a person commands while it runs; tells in a sentence what came of it.
+
+        asked: ``command`` (pause, resume, stop, block, unblock, gap), for the last three ``host``,
+        for gap ``gap_s``.
+        """
+        word, host = str(asked.get("command")), str(asked.get("host", ""))
+        if word in _COMMANDS:
+            _COMMANDS[word](self._conductor)
+            return f"{word}: done"
+        if word in {"block", "unblock"}:
+            known = self._conductor.block(host, BLOCKED_S if word == "block" else 0.0)
+            return f"{host}: {word}ed" if known else f"{host}: nothing waits there now"
+        if word == "gap":
+            return self._set_gap(host, str(asked.get("gap_s", "")))
+        return f"{wording.plain(word)}: no such command"
+
+    def _set_gap(self, host: str, written: str) -> str:
+        try:
+            asked_s = float(written)
+        except ValueError:
+            asked_s = -1.0
+        if not 0 <= asked_s <= MAX_GAP_S:
+            return f"a gap is a number of seconds from 0 to {MAX_GAP_S:,.0f}"
+        gap_s = self._conductor.set_gap(host, asked_s)
+        if gap_s is None:
+            return f"{host}: nothing waits there now"
+        more = ", which its Crawl-delay or its answers ask for" if gap_s > asked_s else ""
+        return f"{host}: rests {gap_s:g} s between two requests{more}"
 
     def stats(self) -> Stats:
         """What is going on, now."""

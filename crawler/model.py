@@ -305,7 +305,7 @@ class Visit(msgspec.Struct, frozen=True, array_like=True):
 class Stats(msgspec.Struct, frozen=True):
     """One snapshot of a run, for every face: progress line, dashboard, ``--json``.
 
-    phase: loading, crawling, draining or finishing. elapsed_s: since the crawl began.
+    phase: loading, crawling, paused, draining or finishing. elapsed_s: since the crawl began.
     pages: settled in this run; pages_per_s: over the last ten seconds; pages_per_s_average: over
         the whole run. queued: URLs that wait. in_flight: jobs that are out. storing: visits that
         wait for the writer. bytes: received. errors: URLs that failed.

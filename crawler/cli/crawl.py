@@ -21,8 +21,10 @@ import click
 import gevent
 
 from crawler.cli.group import (
+    DASHBOARD_PORT,
     DATA,
     Command,
+    Port,
     cli,
     db_option,
     face_for,
@@ -33,7 +35,7 @@ from crawler.cli.group import (
     tell_not_judged,
 )
 from crawler.config import AUTHORITIES, Setting, load
-from crawler.crawl import Crawl, Plan, analyse_crawl, complaint, conditions
+from crawler.crawl import Crawl, Ended, Plan, analyse_crawl, complaint, conditions
 from crawler.errors import Interrupted, UsageError
 from crawler.faces import summary
 from crawler.faces.log import told_by
@@ -174,6 +176,14 @@ def setting_option(*names: str, help: str, **kinds: Any) -> Callable[[Command], 
     flag_value=False,
     help="Leave facts, graph and checks to crawler analyse.",
 )
+@click.option(
+    "--dashboard",
+    type=Port(),
+    is_flag=False,
+    flag_value=str(DASHBOARD_PORT),
+    metavar="[PORT]",
+    help=f"Show it in a browser while it goes on.  [default: {DASHBOARD_PORT}]",
+)
 @fail_on_option
 @quiet_option
 @json_option
@@ -185,6 +195,7 @@ def crawl(
     db: Path | None,
     config_file: Path | None,
     overrides: Sequence[str],
+    dashboard: int | None,
     fail_on: Sequence[str],
     quiet: bool,
     as_json: bool,
@@ -218,9 +229,8 @@ def crawl(
         seeds = _with_warning(seeds, config.scope.allow_private, face)
     if (token := robots_token(config.fetch)) != PRODUCT:
         face.say(f"Sites' wishes for robots are kept that are addressed to {token} or to all")
-    return _crawl(
-        Plan(config, path, seeds, " ".join(map(without_password, sources))), face, fail_on=asked
-    )
+    plan = Plan(config, path, seeds, " ".join(map(without_password, sources)))
+    return _crawl(plan, face, fail_on=asked, dashboard=dashboard)
 
 
 def _with_warning(seeds: Iterator[Seed], own: Collection[str], face: Face) -> Iterator[Seed]:
@@ -297,11 +307,34 @@ def _settings(context: click.Context, flags: dict[str, Any]) -> list[Setting]:
     ]
 
 
-def _crawl(plan: Plan, face: Face, *, fail_on: Sequence[str] = ()) -> int:
+def _crawl(
+    plan: Plan, face: Face, *, fail_on: Sequence[str] = (), dashboard: int | None = None
+) -> int:
     """Crawl, show it, tell what came of it; gives the exit code. Raises what there is to mend."""
-    run = Crawl(plan, face=face)
-    with _stopped_by_signals(run, face), told_by(face):
-        ended = run.run()
+    with _looked_at(plan, face, dashboard) as run:
+        with _stopped_by_signals(run, face), told_by(face):
+            ended = run.run()
+        return _tell(plan, face, ended, fail_on=fail_on)
+
+
+@contextmanager
+def _looked_at(plan: Plan, face: Face, port: int | None) -> Iterator[Crawl]:
+    """The crawl of a plan, with a dashboard beside its face where somebody wants one."""
+    if port is None:
+        yield Crawl(plan, face=face)
+        return
+    from crawler.faces.dashboard.feed import Dashboard  # few crawls are watched so
+
+    shown = Dashboard(face, plan.path, port, control=lambda asked: run.command(asked))
+    run = Crawl(plan, face=shown)
+    try:
+        yield run
+    finally:
+        shown.leave()
+
+
+def _tell(plan: Plan, face: Face, ended: Ended, *, fail_on: Sequence[str]) -> int:
+    """Analyse what was crawled, and tell what it came to; gives the exit code."""
     stopped: Interrupted | None = None
     if plan.config.audit.analyse and ended.outcome.state != "interrupted":
         try:

@@ -23,6 +23,22 @@ from crawler.policy.conditions import not_judged
 from crawler.store import database, queries
 from crawler.store.audit import Audit
 
+DASHBOARD_PORT = 8100
+
+
+class Port(click.ParamType[int]):
+    """A port, which may be left out."""
+
+    name = "port"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The port. An option whose value may be left out takes the next word for it."""
+        text = str(value)
+        if not (text.isascii() and text.isdigit() and int(text) <= 65535):
+            self.fail(f"{text!r} is no port; write --dashboard behind it, or --dashboard=8100")
+        return int(text)
+
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 DATA = database.DATA
 EPILOG = """\b

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from crawler.cli.group import cli, complain, db_option, newest
+from crawler.cli.group import DASHBOARD_PORT, cli, complain, db_option, newest
 from crawler.errors import UsageError
 from crawler.faces import wording
 from crawler.store import queries
@@ -18,6 +18,13 @@ Examples:
   crawler report --db data/example.db --out example.html
   crawler report --pdf
 """
+
+DASHBOARD_EXAMPLES = """\b
+Examples:
+  crawler dashboard
+  crawler dashboard --db data/example.db --port 9000
+"""
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 @cli.command(name="report", epilog=REPORT_EXAMPLES)
@@ -48,3 +55,46 @@ def write_report(db: Path | None, out: Path | None, pdf: bool) -> None:
         printed = target.with_suffix(".pdf")
         paper.print_pdf(target, printed)
         complain(f"Written: {wording.plain(str(printed))}, {wording.size(printed.stat().st_size)}")
+
+
+@cli.command(name="dashboard", epilog=DASHBOARD_EXAMPLES)
+@db_option("The database.  [default: the one in data/ that was written last]")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="Where to listen; 0 for any.  [default: 8100, any where that is taken]",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--password",
+    envvar="CRAWLER_DASHBOARD_PASSWORD",
+    help="Asked of everybody; needed where --host is no loopback address. "
+    "CRAWLER_DASHBOARD_PASSWORD keeps it out of the list of processes.",
+)
+@click.option("--feed", type=int, hidden=True, help="A socket to a crawl that runs.")
+def show_dashboard(
+    db: Path | None, port: int | None, host: str, password: str | None, feed: int | None
+) -> None:
+    """Look around in a crawl with a browser; nothing is written.
+
+    During a crawl, crawler crawl --dashboard shows it live.
+    """
+    from crawler.faces.dashboard import server
+
+    if host not in LOOPBACK and not password:
+        raise UsageError(f"--host {host}: others can reach it there, so it needs a --password")
+    path = db or newest()
+    with queries.reading(path):
+        pass
+    listener = server.listen(
+        host, DASHBOARD_PORT if port is None else port, exactly=port is not None
+    )
+    told = nothing if feed is not None else complain
+    server.serve(
+        path, listener, host=host, password=password or "", feed=feed,
+        told=lambda address: told(f"Dashboard: {address}  (Ctrl-C ends it)"),
+    )  # fmt: skip
+
+
+def nothing(_text: str) -> None:
+    """Somebody else tells it."""

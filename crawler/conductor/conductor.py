@@ -83,6 +83,7 @@ class Conductor:
         self._feed = SeedFeed(seeds, self._wake_writer.set)
         self._writing = False
         self._stop_reason: str | None = None
+        self._paused = False
         self._drain_until = inf
         self._error: BaseException | None = None
         self._phase = "loading"
@@ -161,6 +162,28 @@ class Conductor:
             self._ended.set()
         self._wake_dispatcher.set()
 
+    def pause(self) -> None:
+        """Lease nothing more until `resume`; what is in flight finishes and is stored."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+        self._paused = False
+        self._wake_dispatcher.set()
+
+    def block(self, host: str, seconds: float) -> bool:
+        """Ask a host nothing for so long; 0 ends that. False where no such host is in memory."""
+        known = self._flow.frontier.block(host, self._clock().now, seconds)
+        self._wake_dispatcher.set()
+        return known
+
+    def set_gap(self, host: str, gap_s: float) -> float | None:
+        """Let a host rest so long between two requests; gives the gap that it has then (never less
+        than its Crawl-delay or what its answers ask for), None where no such host is in memory."""
+        gap = self._flow.frontier.set_gap(host, self._clock().now, gap_s)
+        self._wake_dispatcher.set()
+        return gap
+
     def stats(self) -> Stats:
         """What is going on, now."""
         now, wall = self._clock()
@@ -174,7 +197,7 @@ class Conductor:
             resting.insert(0, ("the disk", TICK_S, self._room.notice()))
         due = frontier.next_due(now, wall)
         return Stats(
-            phase=self._phase,
+            phase="paused" if self._paused and self._phase == "crawling" else self._phase,
             elapsed_s=elapsed,
             pages=account.pages,
             pages_per_s=account.rate(now),
@@ -221,7 +244,7 @@ class Conductor:
                 self._wake_dispatcher.wait(decision.wait_s)
 
     def _send_due(self) -> None:
-        if self._room.low:
+        if self._room.low or self._paused:
             return
         while self._stop_reason is None and (free := self._channel.free) > 0:
             lease = self._flow.lease(free)

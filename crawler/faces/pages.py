@@ -7,6 +7,7 @@ is an address of http or https. Where such a link is followed, nobody is told fr
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Sequence
 from functools import cache
 from typing import Any, Final
@@ -15,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from crawler.faces import charts, wording
-from crawler.plain import plain
+from crawler.plain import plain, plain_lines
 
 _WEB: Final = ("http://", "https://")
 
@@ -32,7 +33,9 @@ def environment() -> Environment:
     )
     made.tests["figure"] = lambda filled, place: is_figure(filled.rows, place)
     made.filters |= {
-        "cell": cell, "number": number, "size": wording.size, "span": wording.span,
+        "plain": plain,
+        "lines": plain_lines, "dedent": textwrap.dedent, "cell": cell, "number": number,
+        "size": wording.size, "span": wording.span,
         "bars": lambda rows, title: Markup(charts.bars(title, rows)),
     }  # fmt: skip
     return made

@@ -30,6 +30,7 @@ STANDING = ("the network", "the disk")
 PHASES = {
     "loading": "loading",
     "crawling": "crawling",
+    "paused": "paused",
     "draining": "finishing what is in flight",
     "finishing": "closing the database",
 }

@@ -328,6 +328,16 @@ class Frontier:
         ahead = min(epoch_s - wall, self._config.robots.max_age_s)
         return now + ahead if epoch_s else now - 1.0
 
+    # What a person commands
+
+    def block(self, host: str, now: float, seconds: float) -> bool:
+        """Ask a host nothing for so long; 0 ends what a person or an error had brought about."""
+        return self._schedule.block(host, now, seconds)
+
+    def set_gap(self, host: str, now: float, gap_s: float) -> float | None:
+        """The gap that a host has from now on; see `Schedule.set_gap`."""
+        return self._schedule.set_gap(host, now, gap_s)
+
     # What there is to tell
 
     def paces(self, now: float, wall: float) -> list[HostPace]:

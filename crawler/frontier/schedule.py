@@ -32,6 +32,7 @@ TURN = 64
 LONG_REST_S = 60.0
 """A host that rests longer need not be in memory when others want its place."""
 HEAP_SLACK = 1000
+BY_HAND = "stopped by hand"
 NO_LIMIT = 1 << 30
 OF_ADDRESS = "ip "
 """How the name of a cap per address begins; others are of domains."""
@@ -113,6 +114,7 @@ class HostState(msgspec.Struct, eq=False):
     waits_for: the cap that has to be free first. ran_prerequisite: its last lease was a
     prerequisite.
     storing: visits that have come back and are not in the database yet.
+    asked_gap_s: the least gap that a person set in this run, in place of the configuration's.
     counted: slots are kept for it, as for a healthy one or for one that was never tried.
     """
 
@@ -147,6 +149,7 @@ class HostState(msgspec.Struct, eq=False):
     waits_for: str | None = None
     ran_prerequisite: bool = False
     counted: str | None = None
+    asked_gap_s: float | None = None
     prerequisites: list[Prerequisite] = []
     origins: dict[int, OriginState] = {}
 
@@ -630,6 +633,40 @@ class Schedule:
                 host.judged_at = now
                 self._block(host, now + rest, f"parked: {reply.error}")
 
+    def block(self, name: str, now: float, seconds: float) -> bool:
+        """Ask a host nothing for so long; 0 ends its rest. False where it is not in memory."""
+        host = self._named(name)
+        if host is None:
+            return False
+        if seconds:
+            self._block(host, now + seconds, BY_HAND)
+        else:
+            host.blocked_until, host.block_reason, host.parks = 0.0, None, 0
+            host.due = min(host.due, max(now, host.freed_at + host.gap_s))
+        self._change_pace(host)
+        return True
+
+    def set_gap(self, name: str, now: float, gap_s: float) -> float | None:
+        """Set the least gap of a host; gives the gap that it has then, None where it is not in
+        memory."""
+        host = self._named(name)
+        if host is None:
+            return None
+        host.asked_gap_s = gap_s
+        if host.blocked_until <= now:
+            host.due = now
+        self._change_pace(host)
+        return host.gap_s
+
+    def _named(self, name: str) -> HostState | None:
+        return next((host for host in self.hosts.values() if host.name == name), None)
+
+    def _change_pace(self, host: HostState) -> None:
+        self._set_pace(host)
+        host.armed = None
+        self._arm(host)
+        self.touched[host.id] = host
+
     def _block(self, host: HostState, until: float, reason: str) -> None:
         if until > host.blocked_until:
             host.blocked_until, host.block_reason = until, reason
@@ -637,6 +674,9 @@ class Schedule:
     def _set_pace(self, host: HostState) -> None:
         """Bring gap and limit in line with what is known; a rest is only ever prolonged."""
         config = self._config
+        if host.asked_gap_s is not None:
+            asked = host.asked_gap_s
+            config = msgspec.structs.replace(config, gap_s=asked, own_gap_s=asked)
         delays = [origin.crawl_delay_s for origin in host.origins.values()]
         host.gap_s = pace.gap_s(
             config,

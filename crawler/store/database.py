@@ -193,6 +193,25 @@ def interruptible(connection: Connection, stops: Callable[[], bool]) -> None:
     connection.set_progress_handler(stops, OPCODES_BETWEEN_LOOKS)
 
 
+READS = frozenset(
+    {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
+)
+FORBIDDEN = frozenset(
+    {"load_extension", "fts3_tokenizer", "writefile", "readfile", "edit", "zeroblob", "randomblob"}
+)
+"""Functions that reach beyond the file, or make as many bytes as they are told."""
+
+
+def refuse_all_but_reading(connection: Connection) -> None:
+    """Nothing but reading of this one file (https://sqlite.org/c3ref/set_authorizer.html)."""
+
+    def judge(action: int, _first: str | None, second: str | None, *_: object) -> int:
+        allowed = action in READS and (second or "").lower() not in FORBIDDEN
+        return int(sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY)
+
+    connection.set_authorizer(judge)
+
+
 def is_stop(error: BaseException) -> bool:
     """Was a statement ended by `interruptible`?"""
     return getattr(error, "sqlite_errorname", None) == "SQLITE_INTERRUPT"

@@ -1,0 +1,288 @@
+"""What does somebody ask who looks around in a crawl?
+
+Each look has a budget of time, so that a page of a large crawl is there at once: what takes longer
+is given up and says so, and its SQL is shown, to be run by whoever has the time. Nothing here can
+write: SQLite itself refuses it (`refuse_all_but_reading`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from textwrap import dedent
+from typing import Any, Final
+
+import msgspec
+
+from crawler.store.database import (
+    Connection,
+    SQLiteError,
+    SQLiteWarning,
+    interruptible,
+    is_stop,
+    refuse_all_but_reading,
+)
+from crawler.store.figures import shown
+
+BUDGET_S: Final = 0.2
+"""For one look."""
+SQL_BUDGET_S: Final = 5.0
+"""For a person's own SQL."""
+MAX_ROWS: Final = 1000
+MAX_BYTES: Final = 1024 * 1024
+"""Of what a person's own SQL gives."""
+ROWS: Final = 50
+"""On one page."""
+
+
+class Look(msgspec.Struct, frozen=True):
+    """Rows, and the SQL that gave them. late: it took too long, and the rows are not all.
+
+    cut: there are more rows than are given. error: why SQL of a person's was refused.
+    """
+
+    sql: str
+    columns: tuple[str, ...] = ()
+    rows: Sequence[tuple[Any, ...]] = ()
+    late: bool = False
+    cut: bool = False
+    error: str | None = None
+
+    @property
+    def dicts(self) -> list[dict[str, Any]]:
+        """The rows by the names of their columns."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+    @property
+    def first(self) -> dict[str, Any] | None:
+        """The first row, if there is one."""
+        return next(iter(self.dicts), None)
+
+
+def look(
+    connection: Connection,
+    sql: str,
+    values: Mapping[str, Any] | None = None,
+    *,
+    limit: int = ROWS,
+    budget_s: float = BUDGET_S,
+) -> Look:
+    """Ask, for at most so long and so many rows."""
+    plain = dedent(sql).strip()
+    rows: list[tuple[Any, ...]] = []
+    columns: tuple[str, ...] = ()
+    late = False
+    with_end(connection, budget_s)
+    try:
+        cursor = connection.execute(plain, values or {})
+        columns = tuple(column[0] for column in cursor.description or ())
+        for row in cursor:
+            rows.append(tuple(map(shown, row)))
+            if len(rows) > limit:
+                break
+        cursor.close()
+    except SQLiteError as error:
+        if not is_stop(error):
+            raise
+        late = True
+    finally:
+        interruptible(connection, lambda: False)
+    return Look(plain, columns, rows[:limit], late=late, cut=len(rows) > limit)
+
+
+def with_end(connection: Connection, budget_s: float) -> None:
+    """What this connection does from now on ends after so many seconds."""
+    end = time.monotonic() + budget_s
+    interruptible(connection, lambda: time.monotonic() > end)
+
+
+def ask_freely(connection: Connection, sql: str) -> Look:
+    """A person's own SQL: one statement that only reads, bounded in time, rows and bytes."""
+    refuse_all_but_reading(connection)
+    end = time.monotonic() + SQL_BUDGET_S
+    interruptible(connection, lambda: time.monotonic() > end)
+    rows: list[tuple[Any, ...]] = []
+    size = 0
+    try:
+        cursor = connection.execute(sql)
+        if cursor.description is None:
+            return Look(sql, error="this gives no rows; only SELECT, WITH and EXPLAIN do")
+        columns = tuple(column[0] for column in cursor.description)
+        for row in cursor:
+            told = tuple(map(shown, row))
+            size += sum(len(str(value)) for value in told)
+            if len(rows) == MAX_ROWS or size > MAX_BYTES:
+                return Look(sql, columns, rows, cut=True)
+            rows.append(told)
+        return Look(sql, columns, rows)
+    except (SQLiteError, SQLiteWarning, ValueError) as error:
+        if is_stop(error):
+            return Look(sql, late=True)
+        return Look(sql, error=_said(error))
+
+
+def _said(error: BaseException) -> str:
+    said = str(error)
+    if "not authorized" in said or "prohibited" in said:
+        return "this dashboard only reads"
+    return said
+
+
+STATES: Final = """
+    SELECT state, count(*) AS urls
+    FROM urls
+    GROUP BY state
+"""
+HOSTS: Final = """
+    SELECT host, pages, queued, errors_in_row, delay_ms, next_fetch_at, blocked_until, block_reason
+    FROM hosts
+    WHERE :q = '' OR instr(host, :q) > 0
+    ORDER BY {order}
+"""
+HOST_ORDERS: Final = {
+    "queued": "queued DESC, host",
+    "pages": "pages DESC, host",
+    "errors": "errors_in_row DESC, host",
+    "gap": "delay_ms DESC, host",
+    "host": "host",
+}
+SLOWEST_HOSTS: Final = """
+    SELECT hosts.host, count(*) AS pages, CAST(avg(pages.ttfb_ms) AS INTEGER) AS ttfb_ms
+    FROM pages
+    JOIN hosts ON hosts.id = pages.host_id
+    GROUP BY hosts.id
+    ORDER BY ttfb_ms DESC
+"""
+HOST: Final = "SELECT * FROM hosts WHERE host = :host"
+ORIGINS: Final = """
+    SELECT origin, robots_status, robots_error, robots_fetched_at, crawl_delay, robots_body
+    FROM origins
+    WHERE host_id = :host_id
+    ORDER BY origin
+"""
+HOST_ERRORS: Final = """
+    SELECT state, reason, count(*) AS urls, min(url) AS url
+    FROM urls
+    WHERE host_id = :host_id AND reason IS NOT NULL
+    GROUP BY state, reason
+    ORDER BY urls DESC
+"""
+NEXT: Final = """
+    SELECT urls.id, urls.url, urls.kind, urls.depth, urls.attempts, urls.not_before,
+        found.url AS found_on
+    FROM urls
+    LEFT JOIN urls AS found ON found.id = urls.found_on_id
+    WHERE urls.state = 'queued'
+    ORDER BY urls.priority DESC, urls.id
+"""
+SKIPPED: Final = """
+    SELECT reason, count(*) AS urls
+    FROM urls
+    WHERE state = :state
+    GROUP BY reason
+    ORDER BY urls DESC
+"""
+SKIPPED_URLS: Final = """
+    SELECT urls.id, urls.url, urls.reason, found.url AS found_on
+    FROM urls
+    LEFT JOIN urls AS found ON found.id = urls.found_on_id
+    WHERE urls.state = :state
+        AND (:reason = '' OR urls.reason = :reason)
+        AND (:q = '' OR instr(urls.url, :q) > 0)
+        AND urls.id > :after
+    ORDER BY urls.id
+"""
+PAGES: Final = """
+    SELECT id, url, status, title, content_type, depth, ttfb_ms, body_bytes, inlinks, error
+    FROM pages
+    WHERE (:q = '' OR instr(url, :q) > 0 OR instr(title, :q) > 0)
+        AND (:status = '' OR CAST(status AS TEXT) LIKE :status)
+        AND id > :after
+    ORDER BY {order}
+"""
+PAGE_ORDERS: Final = {
+    "found": "id",
+    "slow": "ttfb_ms DESC, id",
+    "large": "body_bytes DESC, id",
+    "deep": "depth DESC, id",
+    "linked": "inlinks DESC, id",
+    "url": "url",
+}
+URL: Final = """
+    SELECT urls.*, found.url AS found_on
+    FROM urls
+    LEFT JOIN urls AS found ON found.id = urls.found_on_id
+    WHERE urls.id = :id
+"""
+PAGE: Final = "SELECT * FROM pages WHERE id = :id"
+LINKS_OUT: Final = """
+    SELECT links.kind, links.anchor, links.region, urls.id, urls.url, urls.state, urls.status,
+        urls.reason
+    FROM links
+    JOIN urls ON urls.id = links.target_id
+    WHERE links.source_id = :id
+    ORDER BY links.position
+"""
+LINKS_IN: Final = """
+    SELECT links.kind, links.anchor, links.region, urls.id, urls.url
+    FROM links
+    JOIN urls ON urls.id = links.source_id
+    WHERE links.target_id = :id
+"""
+VISITS: Final = """
+    SELECT visits.run_id, visits.started_at, visits.status, visits.error, visits.ttfb_ms,
+        visits.total_ms, visits.wire_bytes, visits.http_version, visits.ip, visits.not_modified,
+        redirect_to.url AS redirect_to
+    FROM visits
+    LEFT JOIN urls AS redirect_to ON redirect_to.id = visits.redirect_to_id
+    WHERE visits.url_id = :id
+    ORDER BY visits.id DESC
+"""
+HEADERS: Final = """
+    SELECT headers
+    FROM visits
+    WHERE url_id = :id AND headers IS NOT NULL
+    ORDER BY id DESC
+    LIMIT 1
+"""
+OF_PAGE: Final = """
+    SELECT check_name, severity, state, item, evidence
+    FROM audit_findings
+    WHERE url_id = :id
+    ORDER BY severity, check_name
+"""
+TEXT: Final = "SELECT text FROM texts WHERE body_id = :body_id"
+BODY: Final = "SELECT body, charset, body_bytes FROM bodies WHERE id = :body_id"
+FACTS: Final = "SELECT * FROM facts WHERE body_id = :body_id"
+RUNS: Final = """
+    SELECT id, started_at, finished_at, state, finish_reason, pages, errors, bytes
+    FROM runs
+    ORDER BY id DESC
+"""
+CHANGES: Final = """
+    SELECT change, count(*) AS pages
+    FROM changes
+    GROUP BY change
+    ORDER BY pages DESC
+"""
+CHANGED: Final = "SELECT change, url, what, before FROM changes ORDER BY change, url"
+TREE_HOSTS: Final = """
+    SELECT host AS name, pages, host
+    FROM hosts
+    WHERE pages > 0
+    ORDER BY pages DESC, host
+"""
+TREE: Final = """
+    SELECT
+        CASE instr(rest, '/') WHEN 0 THEN rest ELSE substr(rest, 1, instr(rest, '/')) END AS name,
+        count(*) AS pages,
+        sum(CASE WHEN error IS NOT NULL OR status >= 400 THEN 1 ELSE 0 END) AS errors,
+        min(depth) AS depth
+    FROM (
+        SELECT substr(url, length(:prefix) + 1) AS rest, status, error, depth
+        FROM pages
+        WHERE url >= :prefix AND url < :prefix || char(1114111) AND host_id = :host_id
+    )
+    GROUP BY name
+    ORDER BY pages DESC, name
+"""
