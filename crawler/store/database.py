@@ -29,6 +29,7 @@ Connection = Any
 LIBRARY_VERSION: str = sqlite3.sqlite_version
 DatabaseError: type[Exception] = sqlite3.DatabaseError
 SQLiteError: type[Exception] = sqlite3.Error
+SQLiteWarning: type[Exception] = sqlite3.Warning
 UNFIT: tuple[type[Exception], ...] = (sqlite3.IntegrityError, sqlite3.DataError)
 """Errors of a value that the tables do not take, which no disk or lock is to blame for."""
 MAGIC = b"SQLite format 3\x00"
