@@ -55,7 +55,7 @@ def test_every_question_has_an_answer_in_the_demo(crawled: Connection, question:
 
 BUILDING_BLOCKS = {
     "host_summary", "differences", "current_links", "good_pages", "indexable_pages",
-    "followed_links", "audit_findings",
+    "followed_links", "audit_findings", "searchable",
 }  # fmt: skip
 """Views that others are made of, or that a command of their own asks."""
 

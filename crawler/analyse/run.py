@@ -1,7 +1,8 @@
 """In which order is a crawl analysed?
 
-Facts, extraction, graph, near-duplicates, fragments, checks: each builds on those before it, each
-is stored in transactions of its own, and each may be killed at any moment and begun again.
+Facts, PDFs, full text, extraction, graph, near-duplicates, fragments, checks: each builds on those
+before it, each is stored in transactions of its own, and each may be killed at any moment and begun
+again.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from crawler.analyse.extracts import extract_values
 from crawler.analyse.facts import Progress, gather_facts
 from crawler.analyse.findings import judge_run
 from crawler.analyse.fragments import find_missing_fragments
+from crawler.analyse.full_text import index_texts
 from crawler.analyse.graph import measure_graph
 from crawler.analyse.indexable import judge_indexability
 from crawler.analyse.near_duplicates import group_near_duplicates
+from crawler.analyse.pdfs import read_pdfs
 from crawler.config import Config
 from crawler.store.database import (
     Connection,
@@ -57,6 +60,13 @@ def analyse(
             gather_facts(
                 connection, progress, processes=processes, max_links=config.parse.max_links
             )
+            read_pdfs(
+                connection,
+                progress,
+                processes=processes,
+                max_text_bytes=config.store.text_max_bytes * config.store.texts,
+            )
+            index_texts(connection, progress)
             extract_values(connection, config.extract, progress, processes=processes)
             _relate(connection, progress)
             judge_run(connection, GROUPS, limits, progress)

@@ -133,7 +133,7 @@ class IsolatedParser:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             end_with_parent(parent)
             let_go(answering)
-            _limit_memory()
+            limit_memory()
             answer = work()
             with open(answering, "wb") as pipe:
                 pipe.write(answer)
@@ -141,7 +141,7 @@ class IsolatedParser:
             os._exit(0)
 
 
-def _limit_memory() -> None:
+def limit_memory() -> None:
     """To `MEMORY_BYTES` more than now, or to what it may have at the most."""
     with open("/proc/self/statm") as sizes:
         now = int(sizes.read().split()[0]) * resource.getpagesize()

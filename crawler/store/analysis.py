@@ -19,7 +19,11 @@ Column = tuple[str, str]
 FACTS: Final[Mapping[str, Column]] = {
     "body_id": ("INTEGER PRIMARY KEY REFERENCES bodies(id)", "the body that was read"),
     "version": ("INTEGER NOT NULL", "of the reading; an older one is read again"),
-    "error": ("TEXT", "why nothing was read: timeout, lost (its process died), or an error's name"),
+    "error": (
+        "TEXT",
+        "why nothing was read: timeout, lost (its process died), encrypted, broken, or the name "
+        "of an error",
+    ),
     "doctype": ("INTEGER", "1: a doctype stands first, 0: none, or something before it"),
     "charset": ("TEXT", "declared by a meta in the first 1,024 bytes, as written"),
     "head_ended_by": ("TEXT", "what ended the head: an element's name, or #text"),
@@ -82,6 +86,10 @@ FACTS: Final[Mapping[str, Column]] = {
     "anchors": ("INTEGER", "a and area that lead somewhere"),
     "secrets": ("TEXT", "keys that nobody should see: whose, with their beginnings, by spaces"),
     "byte_order_mark": ("INTEGER", "1: the body begins with one"),
+    "author": ("TEXT", "of a PDF: who wrote it"),
+    "pages": ("INTEGER", "of a PDF: its pages"),
+    "pages_read": ("INTEGER", "of a PDF: its pages whose text is in ``texts``"),
+    "text_cut": ("TEXT", "of a PDF: why its text is not whole: pages, time, text or broken"),
 }
 
 BODY_FORMS: Final[Mapping[str, Column]] = {

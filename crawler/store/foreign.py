@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from crawler.errors import StorageError
-from crawler.store import columns, views
+from crawler.store import columns, search_index, views
 
 INTERNAL = frozenset({"_sqlite_migrations", "_crawler_views", "sqlite_sequence", "sqlite_stat1"})
-OURS = INTERNAL | columns.HELP.keys()
+OURS = INTERNAL | search_index.SHADOWS | columns.HELP.keys()
 _STATES = ("queued", "done", "failed", "skipped"), ("running", "finished", "interrupted", "failed")
 _CHECKS = tuple(f"check (state in ({', '.join(map(repr, states))}))" for states in _STATES)
 """The only expressions in our tables."""

@@ -7,7 +7,7 @@ their unit.
 
 from __future__ import annotations
 
-from crawler.store import analysis, columns, extracts
+from crawler.store import analysis, columns, extracts, search_index
 from crawler.store.library import Database, Migrations
 
 APPLICATION_ID = 0x43524C52
@@ -458,4 +458,11 @@ def visits_tell_whether_they_found_anything_new(db: Database) -> None:
 def forms_of_bodies_and_what_pages_counted(db: Database) -> None:
     """What bodies that are no pages begin with, and inlinks and clicks run by run."""
     for statement in analysis.later_statements():
+        db.execute(statement)
+
+
+@migrations()
+def texts_are_searched(db: Database) -> None:
+    """What is in the full-text index, which an analysis makes."""
+    for statement in search_index.statements():
         db.execute(statement)

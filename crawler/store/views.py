@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from textwrap import dedent
 from typing import Any
 
-from crawler.store import analysis, changes, page_views
+from crawler.store import analysis, changes, page_views, search_index
 
 FIRST_VIEWS = frozenset(
     {
@@ -48,6 +48,7 @@ VIEWS = (
     changes.VIEWS
     | analysis.VIEWS
     | page_views.VIEWS
+    | search_index.VIEWS
     | {
         "current_links": """
         -- Links of pages that are still there; a page that is gone or has moved carries none.
