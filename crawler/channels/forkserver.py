@@ -55,6 +55,7 @@ def serve(control: int, parent: int) -> NoReturn:
     # urllib3 looks for IPv6 when it is imported, which brings a loop up; a worker makes its own.
     gevent.get_hub().destroy(destroy_loop=True)
     gc.freeze()
+    gc.enable()
     # gevent's own socket would run the loop as soon as it waits.
     link = monkey.get_original("socket", "socket")(fileno=control)
     while True:

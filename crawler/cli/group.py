@@ -173,7 +173,11 @@ def face_for(*, quiet: bool, as_json: bool) -> Face:
     people.quiet = quiet
     if as_json:
         return progress.JsonLines(Stream(1), people, only_the_end=quiet)
-    return progress.LivePanel(people) if people.is_terminal else progress.PlainLines(people)
+    if quiet or not people.is_terminal:
+        return progress.PlainLines(people)
+    from crawler.faces.panel import LivePanel  # rich takes 20 ms to load
+
+    return LivePanel(people)
 
 
 def tell_not_judged(fail_on: Sequence[str], audit: Audit) -> None:

@@ -1,7 +1,8 @@
 """What does a person see while the crawl goes on?
 
-Three faces of one snapshot, all told by `watch`: a panel that is drawn anew on a terminal, plain
-lines where there is none, JSON lines for programs. A quiet screen makes each of them silent.
+Three faces of one snapshot, all told by `watch`: a panel that is drawn anew on a terminal
+(`panel.py`), plain lines where there is none, JSON lines for programs. A quiet screen makes each of
+them silent.
 """
 
 from __future__ import annotations
@@ -12,19 +13,12 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import msgspec
-from rich.console import Group
-from rich.live import Live
-from rich.panel import Panel
-from rich.table import Table
-from rich.text import Text
 
 from crawler.faces import summary, wording
 from crawler.faces.screen import Screen, Stream
 from crawler.faces.summary import Summary
 from crawler.model import Stats
 
-STATUSES_SHOWN = 8
-RESTING_SHOWN = 4
 STANDING = ("the network", "the disk")
 """Names in `Stats.resting` that are no hosts: their reason is a sentence of its own."""
 PHASES = {
@@ -64,48 +58,6 @@ def watch(stats: Callable[[], Stats], face: Face, sleep: Callable[[float], objec
         face.show(stats())
 
 
-class LivePanel:
-    """A panel on a terminal, drawn anew four times a second."""
-
-    every_s = 0.25
-
-    def __init__(self, screen: Screen) -> None:
-        self._screen = screen
-        # No thread of its own, and nobody else's output taken away.
-        self._live = Live(
-            console=screen,
-            auto_refresh=False,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
-
-    def show(self, stats: Stats) -> None:
-        """Draw the panel."""
-        if not self._live.is_started:
-            self._live.start()
-        # The cursor waits on a line of its own: behind a border that ends at the edge, the ^C
-        # that a terminal echoes would begin a new line, and the panel would not be found again.
-        self._live.update(Group(panel(stats), ""), refresh=True)
-
-    def say(self, text: str) -> None:
-        """Print above the panel."""
-        self._screen.print(wording.plain(text))
-
-    def warn(self, text: str) -> None:
-        """Print above the panel."""
-        _insist(self._screen, text)
-
-    def close(self) -> None:
-        """Take the panel away."""
-        self._live.stop()
-
-    def end(self, told: Callable[[], Summary]) -> None:
-        """Print the summary."""
-        if not self._screen.quiet:
-            summary.show(told(), self._screen)
-
-
 class PlainLines:
     """A line now and then, where no terminal is."""
 
@@ -124,7 +76,7 @@ class PlainLines:
 
     def warn(self, text: str) -> None:
         """Print a line."""
-        _insist(self._screen, text)
+        insist(self._screen, text)
 
     def close(self) -> None:
         """Nothing to leave."""
@@ -167,7 +119,7 @@ class JsonLines:
             self._stream.write(json_line("outcome", summary.facts(told())))
 
 
-def _insist(screen: Screen, text: str) -> None:
+def insist(screen: Screen, text: str) -> None:
     """Print a line though the screen is to be quiet."""
     quiet, screen.quiet = screen.quiet, False
     screen.print(wording.plain(text), soft_wrap=True)
@@ -190,7 +142,7 @@ def line(stats: Stats) -> str:
         wording.size(stats.bytes),
         wording.count(stats.errors, "error"),
         f"{wording.count(stats.hosts_due, 'host')} to ask now",
-        *_standing(stats),
+        *standing(stats),
         waiting(stats),
         remaining(stats),
     ]
@@ -200,11 +152,11 @@ def line(stats: Stats) -> str:
 
 def waiting(stats: Stats) -> str:
     """Why nothing goes on at the moment; empty when something does."""
-    idle = _idle(stats)
-    return ", ".join([f"waiting {idle}", *_resting(stats, 1)]) if idle else ""
+    rest = idle(stats)
+    return ", ".join([f"waiting {rest}", *resting(stats, 1)]) if rest else ""
 
 
-def _idle(stats: Stats) -> str:
+def idle(stats: Stats) -> str:
     """How long nothing will go on; empty when something does, or soon will."""
     rest_s = stats.next_due_s or 0.0
     if stats.in_flight or stats.hosts_due or rest_s < wording.WORTH_TELLING_S:
@@ -212,7 +164,7 @@ def _idle(stats: Stats) -> str:
     return wording.span(rest_s)
 
 
-def _resting(stats: Stats, limit: int) -> list[str]:
+def resting(stats: Stats, limit: int) -> list[str]:
     """Hosts that rest, as far as they will still do so when it has been read."""
     hosts = [one for one in stats.resting if one[0] not in STANDING]
     return [
@@ -222,7 +174,7 @@ def _resting(stats: Stats, limit: int) -> list[str]:
     ]
 
 
-def _standing(stats: Stats) -> list[str]:
+def standing(stats: Stats) -> list[str]:
     """What holds up the whole crawl, however short the next look at it is away."""
     return [wording.plain(why) for name, _, why in stats.resting if name in STANDING]
 
@@ -237,33 +189,3 @@ def remaining(stats: Stats) -> str:
     if rate <= 0 or left / rate < wording.WORTH_TELLING_S:
         return ""
     return f"done in about {wording.span(left / rate)}"
-
-
-def panel(stats: Stats) -> Panel:
-    """A snapshot as a panel."""
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column(overflow="fold")
-    for name, told in _facts(stats):
-        if told:
-            grid.add_row(name, Text(told))
-    title = f"{PHASES.get(stats.phase, stats.phase)}, {wording.span(stats.elapsed_s)}"
-    return Panel(grid, title=Text(title), title_align="left", border_style="dim")
-
-
-def _facts(stats: Stats) -> list[tuple[str, str]]:
-    rates = f"{wording.rate(stats.pages_per_s)} now, {wording.rate(stats.pages_per_s_average)}"
-    limit = f" of {stats.max_pages:,}" if stats.max_pages else ""
-    statuses = [f"{wording.plain(status)}: {many:,}" for status, many in stats.statuses]
-    return [
-        ("visited", f"{stats.pages:,}{limit}   {rates} on average"),
-        ("", remaining(stats)),
-        ("queued", f"{stats.queued:,}   {wording.count(stats.hosts_due, 'host')} to ask now"),
-        ("in flight", f"{stats.in_flight:,}   {stats.storing:,} being stored"),
-        ("received", wording.size(stats.bytes)),
-        ("errors", f"{stats.errors:,}"),
-        ("answers", "   ".join(wording.first(statuses, STATUSES_SHOWN))),
-        ("waiting", _idle(stats)),
-        ("held up", "\n".join(_standing(stats))),
-        ("resting", "\n".join(_resting(stats, RESTING_SHOWN))),
-    ]

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import TextIO, cast
+from typing import TYPE_CHECKING
 
 from gevent.socket import wait_write
-from rich.console import Console
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
 
 PIECE_BYTES = 4096
 """A pipe that can be written to takes at least so much (PIPE_BUF) without waiting."""
-WIDE = 1000
-"""Columns where nobody looks at a window: nothing is folded or cut."""
 FOR_PEOPLE = 2
 """The standard error: a crawl goes on though nothing can be told there, as on a full disk."""
 GONE = frozenset({errno.EPIPE, errno.EIO, errno.EBADF})
@@ -61,18 +61,36 @@ class Stream:
         return self._descriptor
 
 
-class Screen(Console):
-    """A console on a descriptor; one whose reader is gone stays silent."""
+class Screen:
+    """A console on a descriptor; one whose reader is gone stays silent.
+
+    quiet: nothing is printed. The console is made when something is: rich takes 20 ms to load,
+    and nobody who asked for silence needs it.
+    """
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
-        super().__init__(
-            file=cast(TextIO, stream),
-            markup=False,
-            highlight=False,
-            emoji=False,
-            width=None if stream.isatty() else WIDE,
-        )
+        self._console: Console | None = None
+        self.quiet = False
+
+    def print(self, *what: RenderableType, soft_wrap: bool = False) -> None:
+        """Print a line, or what rich makes lines of."""
+        if not self.quiet:
+            self.console.print(*what, soft_wrap=soft_wrap)
+
+    @property
+    def console(self) -> Console:
+        """What draws."""
+        if self._console is None:
+            from crawler.faces.console import SilentConsole  # see above
+
+            self._console = SilentConsole(self._stream, self._fall_silent)
+        return self._console
+
+    @property
+    def is_terminal(self) -> bool:
+        """Does somebody look at it?"""
+        return self.console.is_terminal
 
     @property
     def places(self) -> int:
@@ -82,8 +100,8 @@ class Screen(Console):
             own = os.get_terminal_size(self._stream.fileno()).columns
         except OSError:
             own = 0
-        return self.width if "COLUMNS" in os.environ else own or self.width
+        width = self.console.width
+        return width if "COLUMNS" in os.environ else own or width
 
-    def on_broken_pipe(self) -> None:
-        """The reader has gone: say nothing more."""
+    def _fall_silent(self) -> None:
         self.quiet = True

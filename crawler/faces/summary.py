@@ -6,10 +6,9 @@ import os
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
-from rich.text import Text
 
 from crawler.faces import wording
 from crawler.faces.screen import Screen
@@ -26,6 +25,9 @@ from crawler.store.queries import (
     WalledHost,
 )
 from crawler.store.seed_ends import SeedCount, SeedEnd
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 Row = TypeVar("Row")
 FATES_SHOWN = 8
@@ -98,6 +100,8 @@ def of_moment(connection: Connection, path: Path) -> Summary:
 
 def show(summary: Summary, screen: Screen) -> None:
     """Print a summary."""
+    from rich.text import Text  # see `Screen`
+
     screen.print(Text(wording.plain(ending(summary.run)), style="bold"), soft_wrap=True)
     for line in _lines(summary):
         screen.print(line, soft_wrap=True)
@@ -180,6 +184,8 @@ def _size(path: Path) -> int:
 
 def _lines(summary: Summary) -> Iterator[Text]:
     """A title, a figure and what it counts: a line each, however wide, as in a table of rows."""
+    from rich.text import Text  # see `Screen`
+
     rows = [
         ("" if at else title, figure, wording.plain(told))
         for title, part in _parts(summary)

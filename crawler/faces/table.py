@@ -10,7 +10,6 @@ from typing import Any, TextIO
 
 import msgspec
 from rich.cells import cell_len, set_cell_size
-from rich.text import Text
 
 from crawler.faces import wording
 from crawler.faces.screen import Screen
@@ -38,6 +37,8 @@ class Shown(msgspec.Struct, frozen=True):
 
 def show_views(views: Iterable[View], screen: Screen) -> None:
     """The questions that can be asked by name."""
+    from rich.text import Text  # see `Screen`
+
     rows = [(wording.plain(view.name), wording.plain(view.question)) for view in views]
     width = max((cell_len(name) for name, _ in rows), default=0)
     for name, question in rows:
@@ -53,6 +54,8 @@ def show_table(rows: Rows, limit: int, screen: Screen, *, wide: bool = False) ->
     shortened in the middle, other texts at the end. Elsewhere a row is as wide as it is, so that
     addresses stay whole.
     """
+    from rich.text import Text  # see `Screen`
+
     values = list(itertools.islice(rows.rows, limit + 1))
     places = screen.places if screen.is_terminal and not wide else None
     kept = _telling(rows.columns, places)

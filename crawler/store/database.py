@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,8 +20,7 @@ import pysqlite3.dbapi2 as sqlite3
 from gevent import monkey
 
 from crawler.errors import StorageError, UsageError
-from crawler.store import columns, foreign, lock, views
-from crawler.store.library import Database, sqlite_utils_library
+from crawler.store import columns, foreign, lock, new_file, views
 from crawler.store.schema import APPLICATION_ID, migrations
 
 Connection = Any
@@ -135,8 +135,7 @@ def open_for_reading(path: Path) -> Connection:
 
 def _prepare(connection: Connection, path: Path, *, existing: bool) -> None:
     """Set the pragmas and apply what is missing of the schema, after a backup of an older file."""
-    database = Database(connection, execute_plugins=False)
-    if existing and migrations.pending(database):
+    if existing and migrations.pending(connection):
         _back_up(connection, path)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
@@ -149,14 +148,24 @@ def _prepare(connection: Connection, path: Path, *, existing: bool) -> None:
     # something to write, so that a read-only place is found out before any request is made.
     connection.execute("BEGIN IMMEDIATE")
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    migrations.apply(database)
+    _bring_up_to_date(connection, path)
     views.refresh(connection)
     columns.refresh(connection)
     had_statistics = _forget_statistics(connection)
-    connection.execute(f"PRAGMA user_version = {len(migrations.applied(database))}")
+    connection.execute(f"PRAGMA user_version = {len(migrations.applied(connection))}")
     connection.execute("COMMIT")
     if had_statistics:
         connection.execute("PRAGMA writable_schema = RESET")  # reads the schema anew
+
+
+def _bring_up_to_date(connection: Connection, path: Path) -> None:
+    if connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None:
+        new_file.begin(connection)
+    if migrations.pending(connection):
+        from crawler.store.library import Database  # see `Steps`
+
+        _refuse_second_library(path)
+        migrations.apply(Database(connection, execute_plugins=False))
 
 
 def _forget_statistics(connection: Connection) -> bool:
@@ -230,7 +239,9 @@ def beside(path: Path, suffix: str) -> Path:
 
 
 def _refuse_second_library(path: Path) -> None:
-    other: str = vars(sqlite_utils_library)["sqlite3"].sqlite_version
+    """sqlite-utils is asked which library it has taken, where it is loaded."""
+    utils = sys.modules.get("sqlite_utils.utils")
+    other = LIBRARY_VERSION if utils is None else vars(utils)["sqlite3"].sqlite_version
     if other != LIBRARY_VERSION:
         raise StorageError(
             f"{path}: sqlite-utils uses SQLite {other} and this crawler {LIBRARY_VERSION}: "
@@ -297,11 +308,7 @@ def _refuse_unknown(connection: Connection, path: Path) -> None:
         if connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID:
             return  # ours: its making was cut short
         raise StorageError(f"{path}: is another program's database; name another file with --db")
-    known = {migration.name for migration in migrations._migrations}
-    applied = connection.execute(
-        "SELECT name FROM _sqlite_migrations WHERE migration_set = ?", (migrations.name,)
-    )
-    newer = sorted({row[0] for row in applied} - known)
+    newer = sorted(migrations.applied(connection) - migrations.names)
     if newer:
         raise StorageError(f"{path}: was written by a newer crawler ({newer[0]}); update crawler")
 

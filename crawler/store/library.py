@@ -12,9 +12,8 @@ _ABSENT = [name for name in ("numpy", "pandas") if name not in sys.modules]
 sys.modules.update(dict.fromkeys(_ABSENT))  # type: ignore[arg-type]  # None: it cannot be imported
 try:
     from sqlite_utils import Database, Migrations
-    from sqlite_utils import utils as sqlite_utils_library
 finally:
     for _name in _ABSENT:
         del sys.modules[_name]
 
-__all__ = ["Database", "Migrations", "sqlite_utils_library"]
+__all__ = ["Database", "Migrations"]

@@ -7,13 +7,18 @@ their unit.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from crawler.store import analysis, columns, extracts, search_index
-from crawler.store.library import Database, Migrations
+from crawler.store.steps import Steps
+
+if TYPE_CHECKING:
+    from crawler.store.library import Database
 
 APPLICATION_ID = 0x43524C52
 """``PRAGMA application_id``: "CRLR", so that we know our own files."""
 
-migrations = Migrations("crawler")
+migrations = Steps("crawler")
 
 TABLES = (
     """

@@ -10,7 +10,7 @@ from pathlib import Path
 import gevent
 import pytest
 
-from crawler.faces import progress
+from crawler.faces import panel, progress
 from crawler.faces.log import told_by
 from crawler.faces.screen import Screen, Stream
 from tests.faces.conftest import Terminal
@@ -47,7 +47,7 @@ def test_a_warning_of_another_thread_is_told_while_the_crawl_goes_on(said: Path)
 
 
 def test_a_warning_stands_above_the_panel(terminal: Terminal) -> None:
-    with told_by(progress.LivePanel(terminal.screen)):
+    with told_by(panel.LivePanel(terminal.screen)):
         LOG.warning("the network is down")
     assert "the network is down" in terminal.shown()
 

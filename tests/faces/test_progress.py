@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from crawler.faces import progress
+from crawler.faces import panel, progress
 from crawler.model import Stats
 from tests.faces.conftest import STYLE, Terminal
 
@@ -42,7 +42,7 @@ def changed(**values: object) -> Stats:
 def drawn(stats: Stats) -> str:
     """The panel as a terminal of 100 columns shows it."""
     console = Console(file=io.StringIO(), width=100, force_terminal=True, color_system=None)
-    console.print(progress.panel(stats))
+    console.print(panel.panel(stats))
     file = console.file
     assert isinstance(file, io.StringIO)
     return file.getvalue()
@@ -123,7 +123,7 @@ def test_the_panel_says_how_many_kinds_of_answers_it_leaves_out() -> None:
 def test_what_a_terminal_echoes_lands_on_a_line_of_its_own_below_the_panel(
     terminal: Terminal,
 ) -> None:
-    face = progress.LivePanel(terminal.screen)
+    face = panel.LivePanel(terminal.screen)
     face.show(AT_WORK)
     shown = STYLE.sub("", terminal.shown())
     face.close()

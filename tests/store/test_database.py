@@ -308,5 +308,5 @@ def test_an_older_schema_is_brought_up_to_date_after_a_backup(database: Path) ->
 def test_what_only_the_analysis_needs_is_not_loaded_on_the_way_to_the_first_request() -> None:
     loaded = "import crawler._patch, crawler.cli, crawler.crawl, sys; print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", loaded], capture_output=True, check=True)
-    heavy = {b"numpy", b"pandas", b"rensa", b"re2", b"py3langid"}
+    heavy = {b"numpy", b"pandas", b"rensa", b"re2", b"py3langid", b"sqlite_utils", b"rich.console"}
     assert heavy & set(modules.stdout.split()) == set()
