@@ -20,7 +20,7 @@ endif
 OF_DB = $(if $(DB),--db "$(DB)")
 
 .DEFAULT_GOAL := help
-.PHONY: help crawl demo report test lint bench profile torture versus-scrapy clean
+.PHONY: help crawl demo browse report test lint bench profile torture versus-scrapy clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ crawl: $(BUILT) ## crawl the URLs of SEEDS=seeds.txt into one database (DB=, CON
 
 demo: $(BUILT) ## crawl a small web made up on this machine, without internet
 	@$(VENV)/bin/crawler demo $(OF_DB) $(ARGS)
+
+browse: $(BUILT) ## browse a crawl in Datasette (DB=, ARGS="--port 9000")
+	@$(VENV)/bin/crawler browse $(OF_DB) $(ARGS)
 
 report: $(BUILT) ## write one HTML file of a crawl that can be handed over (DB=, ARGS="--pdf")
 	@$(VENV)/bin/crawler report $(OF_DB) $(ARGS)

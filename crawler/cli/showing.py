@@ -98,3 +98,30 @@ def show_dashboard(
 
 def nothing(_text: str) -> None:
     """Somebody else tells it."""
+
+
+@cli.command(name="browse")
+@db_option("The database.  [default: the one in data/ that was written last]")
+@click.option("--port", type=click.IntRange(1, 65535), default=8101, show_default=True)
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where Datasette's files are made.  [default: NAME.browse beside the database]",
+)
+@click.option("--only-folder", is_flag=True, help="Make the files, and start nothing.")
+def browse(db: Path | None, port: int, folder: Path | None, only_folder: bool) -> None:
+    """Browse a crawl in Datasette: tables with what they mean, facets, questions, search.
+
+    Needs Datasette (make browse brings it); it runs as a program of its own, and only reads.
+    """
+    from crawler.faces import browse as datasette
+
+    path = db or newest()
+    made = folder or path.with_suffix(".browse")
+    words = [] if only_folder else datasette.command(made, port)
+    with queries.reading(path) as connection:
+        datasette.make_folder(connection, path, made)
+    complain(f"Made {wording.plain(str(made))}")
+    if words:
+        complain(f"Datasette: http://127.0.0.1:{port}/  (Ctrl-C ends it)")
+        datasette.become(words)

@@ -1,0 +1,107 @@
+"""Can a crawl be browsed in Datasette, with what its tables and columns mean?"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.request import urlopen
+
+import gevent
+import pytest
+from gevent import socket, subprocess
+
+from crawler.faces import browse
+from crawler.store import columns, queries, views
+from tests.crawls import crawl
+from tests.sites.injections import SCRIPT, publish_injections
+from tests.sites.web import Web
+
+PATIENT_S = 60
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A crawl in Datasette."""
+    folder = tmp_path_factory.mktemp("browse")
+    database = folder / "shop.db"
+    web = Web()
+    publish_injections(web)
+    crawl(database, web.url())
+    web.close()
+    with queries.reading(database) as connection:
+        browse.make_folder(connection, database, folder / "made")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        browse.command(folder / "made", port),
+        stdout=subprocess.DEVNULL, stderr=(folder / "log").open("w"),
+    )  # fmt: skip
+    try:
+        with gevent.Timeout(PATIENT_S):
+            while not answers(port):
+                assert process.poll() is None, (folder / "log").read_text()
+                gevent.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def answers(port: int) -> bool:
+    """Is something there?"""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def read(url: str) -> str:
+    with urlopen(url, timeout=PATIENT_S) as answer:
+        text: str = answer.read().decode()
+        return text
+
+
+def test_tables_tell_what_their_columns_mean(address: str) -> None:
+    text = read(f"{address}/shop/urls")
+    assert "A row: " in text
+    assert "state" in text
+    told = json.loads(read(f"{address}/shop/urls.json?_shape=objects&_extra=columns&_facet=state"))
+    assert told["rows"]
+    assert "why" in read(f"{address}/shop/urls").lower()
+
+
+def test_questions_are_stored_queries(address: str) -> None:
+    front = read(f"{address}/shop")
+    for name in views.VIEWS:
+        assert f"ask_{name}" in front
+    rows = json.loads(read(f"{address}/shop/ask_crawl_summary.json?_shape=array"))
+    assert {"state", "urls"} <= rows[0].keys()
+
+
+def test_a_stored_page_is_never_live(address: str) -> None:
+    for path in ("/shop/pages", "/shop/bodies", "/shop/texts", "/shop/ask_slow_pages"):
+        assert SCRIPT not in read(address + path)
+
+
+def test_every_table_and_view_is_described(tmp_path: Path) -> None:
+    database = tmp_path / "a.db"
+    web = Web()
+    web.page("/")
+    crawl(database, web.url())
+    web.close()
+    with queries.reading(database) as connection:
+        told = browse.metadata(connection, "a")["databases"]["a"]
+    assert columns.HELP.keys() | views.VIEWS.keys() <= told["tables"].keys()
+    assert all(about["description"] for about in told["tables"].values())
+    assert told["tables"]["pages"]["label_column"] == "url"
+
+
+def test_without_datasette_it_is_said_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "datasette", None)
+    with pytest.raises(Exception, match="make browse"):
+        browse.command(tmp_path, 8101)
