@@ -27,11 +27,11 @@ from crawler.config import Config
 from crawler.crawl import Crawl, Plan
 from crawler.policy.seeds import Seed, read_line
 from crawler.store.database import open_for_reading, open_for_writing
+from tests.patience import PATIENT_S
 from tests.sites.skip import ROOT
 from tests.watchdog import never_idle
 
 AGENT = "crawler/test"
-PATIENT_S = 60
 
 URLS = "SELECT url, state, reason, depth FROM urls ORDER BY url"
 PAGES = "SELECT url, status, title, text_hash FROM pages ORDER BY url"

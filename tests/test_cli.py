@@ -27,6 +27,7 @@ from crawler import __version__
 from crawler.cli import Front, cli
 from crawler.store import database
 from tests.fetch.nameserver import Nameserver
+from tests.patience import PATIENT_S
 from tests.sites.skip import ROOT, require_program
 from tests.sites.web import Web
 
@@ -139,7 +140,9 @@ def test_the_three_commands_at_the_end_work_in_a_shell(tmp_path: Path, story: We
     lines = [line.strip() for line in ran.err.splitlines() if line.startswith("  sqlite3 ")]
     assert len(lines) == 3
     answers = [
-        subprocess.run(line, shell=True, cwd=folder, capture_output=True, text=True, timeout=20)
+        subprocess.run(
+            line, shell=True, cwd=folder, capture_output=True, text=True, timeout=PATIENT_S
+        )
         for line in lines
     ]
     assert [(answer.returncode, answer.stderr) for answer in answers] == [(0, "")] * 3

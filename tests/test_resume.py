@@ -17,13 +17,13 @@ from gevent import subprocess
 from crawler.conductor import Conductor
 from crawler.config import Config
 from tests.crawls import AGENT, check_whole, config, crawl, crawl_apart, ends, read_seeds, rows
+from tests.patience import PATIENT_S
 from tests.sites import generated
 from tests.sites.generated import GeneratedSite, Served
 from tests.sites.skip import ROOT
 from tests.sites.web import Web
 
 SITE = GeneratedSite(pages=900, links_per_page=8, latency_ms=60)
-PATIENCE_S = 90
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +50,11 @@ def stop_when(
     process: subprocess.Popen, site: Served, pages: int, number: signal.Signals
 ) -> tuple[int, bytes]:
     """Send a signal once the site has answered so many more requests; exit code and output."""
-    until, deadline = answered(site) + pages, time.monotonic() + PATIENCE_S
+    until, deadline = answered(site) + pages, time.monotonic() + PATIENT_S
     while answered(site) < until and process.poll() is None and time.monotonic() < deadline:
         gevent.sleep(0.005)
     process.send_signal(number)
-    output, _ = process.communicate(timeout=PATIENCE_S)
+    output, _ = process.communicate(timeout=PATIENT_S)
     return process.returncode, output
 
 
@@ -105,7 +105,7 @@ def test_a_second_signal_stops_at_once_and_nothing_is_stored_twice(
     _until(lambda: len(web.paths) > 150)
     conductor.stop()
     conductor.stop()
-    outcome = crawling.get(timeout=PATIENCE_S)
+    outcome = crawling.get(timeout=PATIENT_S)
     assert (outcome.state, outcome.reason) == ("interrupted", "signal")
     twice = "SELECT url_id FROM visits GROUP BY url_id HAVING count(*) > 1"
     assert rows(database, twice) == []
@@ -123,9 +123,9 @@ def test_the_first_signal_waits_only_so_long_for_what_is_in_flight(
     slow = web.held("/slow")
     conductor = conduct(tmp_path / "crawl.db", web, config(run={"drain_s": 0.2}))
     crawling = gevent.spawn(conductor.run)
-    assert slow.asked.wait(PATIENCE_S)
+    assert slow.asked.wait(PATIENT_S)
     conductor.stop()
-    assert crawling.get(timeout=PATIENCE_S).state == "interrupted"
+    assert crawling.get(timeout=PATIENT_S).state == "interrupted"
     assert rows(tmp_path / "crawl.db", "SELECT url, state FROM urls WHERE depth = 1") == [
         (web.url("/slow"), "queued")
     ]
@@ -145,7 +145,7 @@ def conduct(database: Path, web: Web, settings: Config | None = None) -> Conduct
 
 
 def _until(condition: object) -> None:
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + PATIENT_S
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < deadline
         gevent.sleep(0.002)
@@ -162,7 +162,7 @@ def test_the_same_command_goes_on_after_a_signal(
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL, None):
         process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL)
         if number is None:
-            process.wait(timeout=PATIENCE_S)
+            process.wait(timeout=PATIENT_S)
         else:
             stop_when(process, served, 100, number)
         codes.append(process.returncode)

@@ -9,9 +9,9 @@ import resource
 import socket
 from pathlib import Path
 
-import gevent
 import pytest
 
+from tests.patience import PATIENT_S, until
 from tests.sites import generated, nginx, walk
 from tests.sites.generated import GeneratedSite
 from tests.sites.server import Answer
@@ -22,7 +22,7 @@ POSTGRESQL = "/usr/share/doc/postgresql-doc-15/html"
 
 
 def get(url: str, path: str, *, method: str = "GET") -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection(url.split("/")[2], timeout=10)
+    connection = http.client.HTTPConnection(url.split("/")[2], timeout=PATIENT_S)
     connection.request(method, path)
     reply = connection.getresponse()
     body = reply.read()
@@ -75,7 +75,7 @@ def test_a_head_has_no_body(web: Web) -> None:
 
 def test_a_connection_serves_many_requests(web: Web) -> None:
     web.page("/")
-    with socket.create_connection(("127.0.0.1", web.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", web.port), timeout=PATIENT_S) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 3)
         received = b""
         while received.count(b"HTTP/1.1 200 OK") < 3 and (more := connection.recv(65_536)):
@@ -121,9 +121,7 @@ def test_a_site_apart_answers_on_all_addresses_and_writes_a_log(tmp_path: Path) 
     with generated.serve_apart(site, addresses=addresses, log=log, sync=True) as served:
         assert get(served.url(), "/p/3.html") == (200, site.body(3))
         assert get(served.url(address="127.0.8.2"), "/p/5.html")[0] == 404
-        with gevent.Timeout(20):
-            while len(served.hits()) < 2:
-                gevent.sleep(0.01)
+        until(lambda: len(served.hits()) == 2)
         first, second = served.hits()
     assert (first.path, first.status, first.address) == ("/p/3.html", 200, "127.0.0.1")
     assert first.ended - first.started >= 0.02

@@ -13,6 +13,7 @@ from crawler.model import Job, Visit
 from crawler.policy import robots
 from crawler.worker import Worker
 from tests.crawls import config
+from tests.patience import PATIENT_S
 from tests.sites.web import Web
 
 
@@ -22,7 +23,7 @@ def visits_of(web: Web, *paths: str, settings: Config | None = None) -> list[Vis
     for token, path in enumerate(paths, 1):
         kind = "robots" if path == "/robots.txt" else "page"
         worker.put(Job(token, token, web.url(path), kind=kind, private_ok=True))  # type: ignore[arg-type]
-    with gevent.Timeout(10):
+    with gevent.Timeout(PATIENT_S):
         worker.join()
     worker.close()
     return delivered
@@ -98,6 +99,6 @@ def test_a_worker_tells_what_it_parses(web: Web) -> None:
         lambda job: told.append(job.token if job else 0),
     )
     worker.put(Job(9, 1, web.url(), private_ok=True))
-    worker.join(10)
+    worker.join(PATIENT_S)
     worker.close()
     assert told == [9, 0]

@@ -1,7 +1,8 @@
 """Does a crawl idle while work is due?
 
 One watch for crawls in this process, which can be asked, and one for those in a process of their
-own, of which only the file is seen.
+own, of which only the file is seen. Time passes for them while they look: what a busy machine keeps
+from running is not idle.
 """
 
 from __future__ import annotations
@@ -47,19 +48,21 @@ def never_idle(crawl: Crawl | Conductor, idle_s: float = IDLE_S) -> Iterator[Non
         watching.kill()
 
 
-def _watch_crawl(crawl: Crawl | Conductor, idle_s: float, crawling: gevent.Greenlet) -> None:
-    before, since = None, time.monotonic()
+def _watch_crawl(crawl: Crawl | Conductor, limit_s: float, crawling: gevent.Greenlet) -> None:
+    before, idle_s = None, 0.0
     while True:
         gevent.sleep(LOOK_S)
-        stats, now = crawl.stats(), time.monotonic()
+        stats = crawl.stats()
         waits = any(name == "the network" for name, _, _ in stats.resting)
         busy = stats.phase != "crawling" or stats.in_flight or stats.storing or waits
         done = (stats.pages, stats.errors, stats.bytes, stats.queued)
         if busy or stats.next_due_s != 0.0 or done != before:
-            before, since = done, now
-        elif now - since > idle_s:
-            gevent.kill(crawling, AssertionError(f"idle for {idle_s:g} s: {crawl!r}"))
+            before, idle_s = done, 0.0
+        elif idle_s > limit_s:
+            gevent.kill(crawling, AssertionError(f"idle for {limit_s:g} s: {crawl!r}"))
             return
+        else:
+            idle_s += LOOK_S
 
 
 def watch(process: subprocess.Popen[bytes], database: Path, stall_s: float, said: Path) -> None:
@@ -68,19 +71,21 @@ def watch(process: subprocess.Popen[bytes], database: Path, stall_s: float, said
 
     What is in flight is due too, as the file sees it: `stall_s` is to be more than an answer takes.
     """
-    before, since = _marks(database), time.monotonic()
+    before, idle_s = _marks(database), 0.0
     while process.poll() is None:
         gevent.sleep(LOOK_S)
-        marks, now = _marks(database), time.monotonic()
+        marks = _marks(database)
         if marks != before or _is_stopped(process.pid):
-            before, since = marks, now
-        elif now - since > stall_s:
+            before, idle_s = marks, 0.0
+        elif idle_s <= stall_s:
+            idle_s += LOOK_S
+        elif process.poll() is None:  # to look into the file of one that was killed changes it
             if due := _due(database):
                 with said.open("a") as lines:
                     lines.write(f"watchdog: idle for {stall_s:g} s with {due} URLs due\n")
                 process.kill()
                 return
-            since = now
+            idle_s = 0.0
 
 
 def _marks(database: Path) -> list[tuple[int, int]]:

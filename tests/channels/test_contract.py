@@ -12,10 +12,9 @@ import pytest
 from crawler.channels import Channel, Returned, open_channel
 from crawler.model import Job, Visit
 from tests.crawls import config
+from tests.patience import PATIENT_S
 from tests.sites.burning import BURNS
 from tests.sites.web import Web
-
-PATIENCE_S = 90
 
 
 @pytest.fixture(params=[0, 2], ids=["local", "processes"])
@@ -41,7 +40,7 @@ def job(web: Web, token: int, path: str) -> Job:
 
 def take(channel: Channel, count: int) -> list[Visit | Returned]:
     taken: list[Visit | Returned] = []
-    with gevent.Timeout(PATIENCE_S):
+    with gevent.Timeout(PATIENT_S):
         for arrival in channel.arrivals():
             taken.append(arrival)
             if len(taken) == count:
@@ -117,7 +116,7 @@ def test_closing_ends_who_waits_for_arrivals(channel: Channel) -> None:
     waiting = gevent.spawn(lambda: list(channel.arrivals()))
     gevent.sleep(0.05)
     channel.close()
-    assert waiting.get(timeout=PATIENCE_S) == []
+    assert waiting.get(timeout=PATIENT_S) == []
 
 
 def test_closing_twice_is_closing_once(channel: Channel) -> None:

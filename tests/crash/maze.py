@@ -10,13 +10,13 @@ from collections.abc import Mapping
 
 import gevent
 
+from tests.patience import PATIENT_S
 from tests.sites.generated import GeneratedSite
 from tests.sites.server import NOT_FOUND, Answer, Request, html
 from tests.sites.web import Web
 
 ROBOTS = b"User-agent: *\nDisallow: /forbidden/\n"
 HOPS = 3
-PATIENT_S = 10
 BESIDES: Mapping[int, str] = {
     20: "/chain/{}/0",
     25: "/forbidden/{}",

@@ -19,7 +19,7 @@ from tests.crawls import AGENT, read_seeds, rows
 from tests.patience import PATIENT_S, until
 
 DAY_S = 86_400.0
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from tests.crash.trial import Calm, Count, Trial
 from tests.crawls import config, crawl, rows
 from tests.patience import until
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 GREEDY = {"run.concurrency": 100, "pace.own_in_flight": 100}
 
 

@@ -22,7 +22,7 @@ from tests.crawls import rows
 
 STORAGE = StorageError.exit_code
 TO_THE_BRIM = {"store.min_free_bytes": 0}
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 def test_a_full_disk_ends_the_crawl_and_with_room_it_goes_on(

@@ -21,7 +21,6 @@ from tests.sites.server import Answer
 from tests.sites.web import Web
 from tests.watchdog import never_idle
 
-pytestmark = pytest.mark.timeout(120)
 IDLE_S = 10.0
 LEFT = "SELECT count(*) FROM urls WHERE state = 'queued'"
 

@@ -17,7 +17,7 @@ from tests.crash.trial import IN_FLIGHT, Calm, Count, Trial
 from tests.sites.skip import ROOT
 
 STORAGE = StorageError.exit_code
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 def refuse(trial: Trial, calm: Calm, *parts: str) -> None:

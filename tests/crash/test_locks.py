@@ -26,7 +26,7 @@ TICK_S = 0.01
 STALL_S = 0.5
 """What is not left to another thread stalls the hub as long as the transaction is held, 3 s."""
 SCHEDULING = "task/*/schedstat"
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 HOLD = """
 import sqlite3, sys, time

@@ -20,7 +20,7 @@ from tests.patience import until
 from tests.sites.skip import ROOT
 
 INTERRUPTED = Interrupted.exit_code
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 def started(trial: Trial, calm: Calm, requests: int = 60) -> subprocess.Popen[bytes]:

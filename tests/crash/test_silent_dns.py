@@ -22,7 +22,7 @@ from tests.fetch.nameserver import Found, Nameserver
 from tests.patience import until
 from tests.sites.web import Web
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 INTERRUPTED = Interrupted.exit_code
 DRAIN_S = 0.5
 ENDS_S = 60

@@ -14,6 +14,7 @@ from crawler.faces import panel, progress
 from crawler.faces.log import told_by
 from crawler.faces.screen import Screen, Stream
 from tests.faces.conftest import Terminal
+from tests.patience import until
 from tests.sites.skip import ROOT
 
 LOG = logging.getLogger("crawler.store.test")
@@ -40,9 +41,7 @@ def test_a_warning_is_told_once_in_plain_lines_also_where_nothing_else_is(
 def test_a_warning_of_another_thread_is_told_while_the_crawl_goes_on(said: Path) -> None:
     with said.open("wb") as file, told_by(progress.PlainLines(Screen(Stream(file.fileno())))):
         gevent.get_hub().threadpool.apply(LOG.warning, ("waiting for it",))
-        with gevent.Timeout(20):
-            while not said.read_text():
-                gevent.sleep(0.01)
+        until(said.read_text)
     assert said.read_text() == "waiting for it\n"
 
 

@@ -9,6 +9,7 @@ import pytest
 from gevent.monkey import get_original
 
 from crawler.faces.screen import Screen, Stream
+from tests.patience import PATIENT_S
 
 close = get_original("os", "close")
 """At once. gevent's own waits until the loop has something else to do, which may be never."""
@@ -33,7 +34,7 @@ def test_a_reader_that_pauses_delays_only_the_writer() -> None:
     while chunk := gevent.os.tp_read(reading, 65_536):
         size += len(chunk)
     close(reading)
-    task.join(timeout=60)
+    task.join(timeout=PATIENT_S)
     assert size == len(text)
 
 

@@ -12,6 +12,7 @@ from backports import zstd
 from crawler.config import FetchConfig
 from crawler.fetch.memory_budget import FREE, UNIT, Budget
 from tests.fetch.stage import Recorded, fetcher, job, ok, serving, stage
+from tests.patience import PATIENT_S, until
 
 PATIENT = FetchConfig(connect_s=1.0, read_s=5.0, total_s=5.0, max_body_bytes=10_000_000)
 
@@ -43,7 +44,7 @@ def test_who_finds_nothing_left_waits_until_somebody_is_done() -> None:
     gevent.sleep(0.01)
     assert (waiting.ready(), second.waits, budget.waiting) == (False, True, 1)
     first.close()
-    waiting.join(20)
+    waiting.join(PATIENT_S)
     assert (waiting.ready(), second.waits, budget.held) == (True, False, UNIT)
     assert second.waited_s > 0
 
@@ -62,7 +63,7 @@ def test_the_oldest_never_waits_so_that_all_come_to_their_end() -> None:
                 gevent.sleep(0)
 
     threads = [gevent.spawn(grow) for _ in range(50)]
-    gevent.joinall(threads, timeout=60)
+    gevent.joinall(threads, timeout=PATIENT_S)
     assert all(thread.successful() for thread in threads)
     assert peak <= budget.limit + 10 * UNIT, "only one goes beyond the limit"
     assert (budget.held, budget.waiting) == (0, 0)
@@ -100,7 +101,7 @@ def test_bodies_that_come_at_once_take_turns() -> None:
                 return len(reply.body)
 
         threads = [gevent.spawn(one_after_the_other) for _ in range(20)]
-        gevent.joinall(threads, timeout=60)
+        gevent.joinall(threads, timeout=PATIENT_S)
     assert [thread.value for thread in threads] == [2_000_000] * 20
     assert peak <= budget.limit + 2_000_000 + UNIT
     assert budget.held == 0
@@ -128,15 +129,13 @@ def test_an_endless_header_of_a_coding_counts_too() -> None:
         peer.say(start)
         for _ in range(40):
             peer.say(b"x" * 65536)
-        gevent.sleep(60)
+        gevent.sleep(PATIENT_S)
 
     budget = Budget(100 * UNIT)
     with stage(play) as server:
-        one = fetcher(FetchConfig(read_s=60, total_s=60), budget=budget)
+        one = fetcher(FetchConfig(read_s=PATIENT_S, total_s=PATIENT_S), budget=budget)
         thread = gevent.spawn(one.fetch, job(server.url()))
-        with gevent.Timeout(20):
-            while budget.held < 9 * UNIT:
-                gevent.sleep(0.01)
+        until(lambda: budget.held >= 9 * UNIT)
         thread.kill()
     assert budget.held == 0
 

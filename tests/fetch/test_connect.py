@@ -20,7 +20,7 @@ from crawler.fetch.failures import Failure
 from crawler.fetch.race import HEAD_START_MIN_S, HEAD_START_S, Race, head_start_s, interleaved
 from crawler.fetch.route import Route, split
 from tests.fetch.stage import fetch, fetcher, job, ok, serving, stage
-from tests.patience import until
+from tests.patience import PATIENT_S, until
 
 HI = serving(ok(b"hi"))
 
@@ -297,7 +297,7 @@ def test_want_of_descriptors_is_waited_out() -> None:
             threads = [gevent.spawn(one.fetch, job(server.url())) for _ in range(3)]
             gevent.sleep(0.3)
             assert not any(thread.ready() for thread in threads)
-        gevent.joinall(threads, timeout=30)
+        gevent.joinall(threads, timeout=PATIENT_S)
     assert [thread.value.error for thread in threads] == [None] * 3
 
 

@@ -8,6 +8,7 @@ import pytest
 from crawler.fetch.pool import Idle
 from crawler.fetch.route import Route
 from tests.fetch.stage import Recorded, fetch, fetcher, job, ok, serving, stage
+from tests.patience import PATIENT_S, until
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n"
 
@@ -134,7 +135,7 @@ def test_connections_of_many_greenlets_do_not_mix() -> None:
         one = fetcher()
         paths = [f"/{n}" for n in range(200)]
         threads = [gevent.spawn(one.fetch, job(server.url(path))) for path in paths]
-        gevent.joinall(threads, timeout=60)
+        gevent.joinall(threads, timeout=PATIENT_S)
     assert [thread.value.body for thread in threads] == [path.encode() * 50 for path in paths]
     assert one.stats().transport.idle <= 64
     assert one.stats().transport.in_use == one.stats().in_flight == 0
@@ -154,9 +155,7 @@ def test_a_fetch_that_is_killed_leaves_no_connection_behind() -> None:
     with stage(lambda peer: (peer.request(), gevent.sleep(60))) as server:
         one = fetcher()
         thread = gevent.spawn(one.fetch, job(server.url()))
-        with gevent.Timeout(10):
-            while not server.requests:
-                gevent.sleep(0.01)
+        until(lambda: server.requests)
         assert one.stats().transport.in_use == 1
         thread.kill()
         assert one.stats().transport.in_use == one.stats().in_flight == 0

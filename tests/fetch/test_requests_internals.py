@@ -14,6 +14,7 @@ from requests.structures import CaseInsensitiveDict
 
 from crawler.fetch.requests_internals import SlimRequest, SlimResponse
 from tests.fetch.stage import fetcher, ok, serving, stage
+from tests.patience import PATIENT_S
 
 MADE_WHEN_ASKED_FOR = {"headers", "cookies"}
 SET_BY_SESSIONS = {"elapsed", "connection"}
@@ -78,8 +79,8 @@ def test_a_session_of_requests_works_over_this_transport() -> None:
         adapter: BaseAdapter = one.session.get_adapter("http://h.test/")
         session = Session()
         session.mount("http://", adapter)
-        answer = session.get(server.url(), timeout=2)
-        streamed = session.get(server.url(), stream=True, timeout=2)
+        answer = session.get(server.url(), timeout=PATIENT_S)
+        streamed = session.get(server.url(), stream=True, timeout=PATIENT_S)
         pieces = list(streamed.iter_content(2))
         one.close()
     assert (answer.status_code, answer.ok, answer.text, answer.content) == (
@@ -99,6 +100,6 @@ def test_a_session_of_requests_follows_redirects_over_this_transport() -> None:
         one = fetcher(allow_private=("127.0.0.1",))
         session = Session()
         session.mount("http://", one.session.get_adapter("http://h.test/"))
-        answer = session.get(server.url("/a"), timeout=2)
+        answer = session.get(server.url("/a"), timeout=PATIENT_S)
         one.close()
     assert (answer.url, answer.content, len(answer.history)) == (server.url("/b"), b"there", 1)

@@ -211,10 +211,9 @@ def dripping(start: bytes, drop: bytes, pause_s: float = 0.05) -> Play:
 
     def act(peer: Recorded, path: str) -> bool:
         peer.say(start)
-        for _ in range(2000):
+        while True:  # the other side hangs up
             peer.say(drop)
             gevent.sleep(pause_s)
-        return False
 
     return conversation(act)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.crawls import check_whole, config, crawl_apart, rows
+from tests.patience import PATIENT_S
 from tests.sites.web import Web
 
 HOSTS = 60
@@ -15,7 +16,7 @@ PEAK_KB = 200_000
 """Of the conductor; the files themselves are 30 MB, and made ready at once they took 1 GB."""
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_large_files_of_many_hosts_fill_no_memory(web: Web, tmp_path: Path) -> None:
     seeds = []
     for number in range(HOSTS):
@@ -26,7 +27,7 @@ def test_large_files_of_many_hosts_fill_no_memory(web: Web, tmp_path: Path) -> N
         seeds.append(host.url())
     database = tmp_path / "crawl.db"
     process = crawl_apart(database, *seeds, settings=config(), workers=2)
-    said, _ = process.communicate(timeout=250)
+    said, _ = process.communicate(timeout=2 * PATIENT_S)
     state, reason, _, pages, peak_kb = said.decode().split()
     assert (state, reason, int(pages)) == ("finished", "finished", 2 * HOSTS)
     assert int(peak_kb) < PEAK_KB

@@ -19,21 +19,35 @@ from tests.fetch import certificates
 from tests.fetch.nameserver import Nameserver
 from tests.hostile.origins import Origin, Party, Row
 from tests.hostile.table import CAP, all_origins
+from tests.patience import stretch
 from tests.sites.web import Host, Web
 
-pytestmark = pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1 is deprecated")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1 is deprecated"),
+    pytest.mark.timeout(1200),
+]
 
 GOOD_PAGES = 500
 GOOD_WAIT_S = 0.08
+WHOLE_S = 110
 MOST_BYTES = 400 * 1024 * 1024
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
-SETTINGS = config(
-    scope={"allow_private": ["127.1.0.0/16", "127.2.0.0/16"]},
-    fetch={"connect_s": 2, "read_s": 1, "total_s": 6, "max_body_bytes": CAP},
-    run={"bodies_in_flight_bytes": 32 * 1024 * 1024},
-    pace={"retry_base_s": 0.05, "retry_after_max_s": 0.2, "gap_s": 0.02, "own_in_flight": 8},
-)
+LIMITS = {"connect_s": 2, "read_s": 1, "total_s": 6}
+FIRST_S = 5
+
+
+def settings(slower: float) -> Config:
+    """The limits of time hold where nobody else works; elsewhere they are `slower`."""
+    limits = {name: slower * limit for name, limit in LIMITS.items()}
+    return config(
+        scope={"allow_private": ["127.1.0.0/16", "127.2.0.0/16"]},
+        robots={"first_s": slower * FIRST_S},
+        fetch={**limits, "max_body_bytes": CAP},
+        run={"bodies_in_flight_bytes": 32 * 1024 * 1024},
+        pace={"retry_base_s": 0.05, "retry_after_max_s": 0.2, "gap_s": 0.02, "own_in_flight": 8},
+    )
+
 
 FATES = """
     SELECT urls.url, urls.state, urls.reason, urls.attempts, visits.status, visits.error,
@@ -53,13 +67,15 @@ class Crawled:
 
     peak_bytes: memory of all its processes, at its highest. good_at_once: how many requests the
     good host was answering at a time, from its first to its last; a machine with other things to
-    do stretches the answers as it stretches the crawl.
+    do stretches the answers as it stretches the crawl. slower: than where nobody else works, as
+    `stretch` says.
     """
 
     database: Path
     told: list[str]
     peak_bytes: int
     good_at_once: float
+    slower: float
 
 
 def stand_good_host(web: Web) -> Host:
@@ -73,16 +89,15 @@ def stand_good_host(web: Web) -> Host:
     return good
 
 
-def crawl_and_watch(
-    database: Path, seeds: list[str], good: Host, settings: Config, workers: int
-) -> Crawled:
+def crawl_and_watch(database: Path, seeds: list[str], good: Host, workers: int) -> Crawled:
     """Crawls in processes of its own and watches their memory."""
     web_log = good._whole_log
     web_log.clear()
-    process = crawl_apart(database, *seeds, settings=settings, workers=workers)
+    slower = stretch()
+    process = crawl_apart(database, *seeds, settings=settings(slower), workers=workers)
     watcher = gevent.spawn(_peak, process.pid)
     try:
-        with gevent.Timeout(110):
+        with gevent.Timeout(slower * WHOLE_S):
             told, _ = process.communicate()
     finally:
         process.kill()
@@ -91,7 +106,7 @@ def crawl_and_watch(
     good_s = max(hit.ended for hit in hits) - min(hit.started for hit in hits)
     at_once = sum(hit.ended - hit.started for hit in hits) / good_s
     peak = _PEAKS.pop(process.pid, 0)
-    return Crawled(database, told.decode().split(), peak, at_once)
+    return Crawled(database, told.decode().split(), peak, at_once, max(slower, stretch()))
 
 
 _PEAKS: dict[int, int] = {}
@@ -142,7 +157,7 @@ def good_host() -> Iterator[Host]:
 @pytest.fixture(scope="module")
 def alone(good_host: Host, folder: Path) -> Crawled:
     """The good host without the others."""
-    return crawl_and_watch(folder / "alone.db", [good_host.url()], good_host, SETTINGS, 2)
+    return crawl_and_watch(folder / "alone.db", [good_host.url()], good_host, 2)
 
 
 @pytest.fixture(scope="module", params=[0, 2], ids=["local", "processes"])
@@ -159,7 +174,7 @@ def crawled(
         patch.setenv("SSL_CERT_FILE", os.fspath(believed))
         seeds = [*party.seeds(), good_host.url()]
         database = folder / f"{request.param}.db"
-        yield crawl_and_watch(database, seeds, good_host, SETTINGS, request.param)
+        yield crawl_and_watch(database, seeds, good_host, request.param)
 
 
 def test_every_case_ends_as_the_table_says(crawled: Crawled, party: Party) -> None:
@@ -204,12 +219,17 @@ def _visits(origin: Origin) -> Counter[tuple[str | None, str | None]]:
     return counted
 
 
-def test_a_good_host_is_fetched_whole_and_at_least_half_as_fast_as_alone(
-    crawled: Crawled, alone: Crawled, good_host: Host
-) -> None:
+def test_a_good_host_is_fetched_whole(crawled: Crawled, good_host: Host) -> None:
     root = good_host.url("")
     sql = "SELECT count(*) FROM pages WHERE url LIKE ? || '/%' AND status = 200 AND error IS NULL"
     assert rows(crawled.database, sql, root) == [(GOOD_PAGES,)]
+
+
+def test_a_good_host_is_fetched_at_least_half_as_fast_as_alone(
+    crawled: Crawled, alone: Crawled
+) -> None:
+    if max(crawled.slower, alone.slower) > 1.0:
+        pytest.skip("others work on this machine, so what takes long here tells nothing")
     assert crawled.good_at_once >= alone.good_at_once / 2
 
 

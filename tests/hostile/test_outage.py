@@ -13,6 +13,7 @@ from crawler.model import Stats
 from crawler.policy import outage
 from tests.crawls import AGENT, check_whole, config, read_seeds, rows
 from tests.fetch.nameserver import Nameserver
+from tests.patience import PATIENT_S
 from tests.sites.web import Web
 
 from crawler.conductor import Conductor  # isort: skip
@@ -67,7 +68,7 @@ def crawl_names(
 
     helpers = [gevent.spawn(watch), *([gevent.spawn(break_it)] if breaks else [])]
     try:
-        with gevent.Timeout(40):
+        with gevent.Timeout(PATIENT_S):
             assert one.run().reason == "finished"
     finally:
         gevent.killall(helpers)

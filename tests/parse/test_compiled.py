@@ -17,6 +17,7 @@ from lxml import etree
 from crawler.model import Target
 from crawler.parse import _loops_py, _scan_py
 from crawler.parse.elements import Survey
+from tests.patience import PATIENT_S
 from tests.sites.skip import require_corpus, require_folder
 
 # One that is there but cannot be used is an error: these tests would pass over everything.
@@ -34,7 +35,9 @@ def test_crawler_pure_leaves_what_is_compiled_alone(pure: str, ending: str) -> N
     )
     environment = {**os.environ, "CRAWLER_PURE": pure}
     command = [sys.executable, "-c", asked]
-    ran = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
+    ran = subprocess.run(
+        command, capture_output=True, text=True, env=environment, timeout=PATIENT_S
+    )
     assert ran.stdout.split() == [str(ending == "_py")] * 2, ran.stderr
 
 
@@ -251,5 +254,5 @@ for page in (b"<a href=1 />", NESTED + b"</table><p>a"):
 
 def test_memory_may_run_out_at_any_moment() -> None:
     pytest.importorskip("_testcapi", reason="this Python has no test helpers of its own")
-    ran = subprocess.run([sys.executable, "-c", STARVING], capture_output=True, timeout=60)
+    ran = subprocess.run([sys.executable, "-c", STARVING], capture_output=True, timeout=PATIENT_S)
     assert (ran.returncode, ran.stderr.decode()) == (0, "")

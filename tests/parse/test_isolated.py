@@ -19,20 +19,20 @@ from crawler.config import Config, ParseConfig
 from crawler.model import Job, Reply
 from crawler.parse import isolated, parse
 from crawler.parse.isolated import GIVEN_UP, LARGE_BYTES, IsolatedParser, is_risky
+from tests.patience import PATIENT_S
 from tests.sites.burning import BURNS
 from tests.sites.skip import ROOT
 
 JOB = Job(1, 1, "http://h.test/d/p.html")
 PAGE = b"<title>t</title><a href=x>y</a>" + b"<p>word</p>" * (LARGE_BYTES // 11 + 1)
 BURNING = BURNS.encode()
-PATIENT_S = 30.0
 
 
 def reply(body: bytes) -> Reply:
     return Reply(200, headers=(("Content-Type", "text/html; charset=utf-8"),), body=body)
 
 
-def parser(max_seconds: float = 5.0) -> IsolatedParser:
+def parser(max_seconds: float = PATIENT_S) -> IsolatedParser:
     return IsolatedParser(Config(parse=ParseConfig(max_seconds=max_seconds)))
 
 

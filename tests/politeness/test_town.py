@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -10,22 +12,39 @@ import pytest
 
 from crawler.config import Config
 from tests.crawls import check_whole, config, crawl_apart, rows
+from tests.patience import stretch
 from tests.politeness.checker import offences
 from tests.politeness.town import GAP_S, NUMBERS, Town, town
 from tests.sites.server import Hit
 
+pytestmark = pytest.mark.timeout(1200)
 LONGEST_S = 90
-PUBLIC = config(
-    pace={"own_is_public": True, "gap_s": GAP_S, "retry_base_s": 0.3},
-    fetch={"read_s": 1.0, "connect_s": 2.0, "verify_tls": False},
-)
 
 
-def crawl(database: Path, built: Town, settings: Config = PUBLIC) -> str:
+@dataclass(frozen=True)
+class Crawled:
+    """A town that was crawled. slower: than where nobody else works, as `stretch` says."""
+
+    town: Town
+    database: Path
+    outcome: str
+    slower: float
+
+
+def public(slower: float) -> Config:
+    """As hosts of strangers are crawled."""
+    return config(
+        pace={"own_is_public": True, "gap_s": GAP_S, "retry_base_s": 0.3},
+        fetch={"read_s": slower * 1.0, "connect_s": slower * 2.0, "verify_tls": False},
+        robots={"first_s": slower * 5.0},
+    )
+
+
+def crawl(database: Path, built: Town, slower: float) -> str:
     """Crawl a town from a process of its own; how the run ended."""
-    running = crawl_apart(database, *built.seeds(), settings=settings, workers=1)
+    running = crawl_apart(database, *built.seeds(), settings=public(slower), workers=1)
     try:
-        with gevent.Timeout(LONGEST_S):
+        with gevent.Timeout(slower * LONGEST_S):
             output, _ = running.communicate()
     finally:
         running.kill()
@@ -40,39 +59,40 @@ def spans(log: list[Hit], built: Town) -> list[float]:
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory) -> float:
-    """The time of the healthy houses when there are no others."""
-    with town(healthy=NUMBERS["healthy"]) as built:
-        crawl(tmp_path_factory.mktemp("alone") / "alone.db", built)
-        return median(spans(built.log, built))
-
-
-@pytest.mark.timeout(200)
-def test_two_hundred_hosts_are_asked_politely_and_none_holds_up_another(
-    tmp_path: Path, alone: float
-) -> None:
-    database = tmp_path / "town.db"
+def crawled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crawled]:
+    """The town, after a crawl of it."""
+    slower, database = stretch(), tmp_path_factory.mktemp("town") / "town.db"
     with town(**NUMBERS) as built:
-        assert len(built.houses) == 200
-        outcome = crawl(database, built)
-        log = list(built.log)
-        assert offences(log, built.manners) == []
-        assert outcome.startswith("finished finished 0 ")
-        check_whole(database)
-        fetched = set(rows(database, "SELECT url FROM pages WHERE status = 200"))
-        expected = {
-            (house.host.url(path),) for house in built.houses.values() for path in house.pages
-        }
-        assert fetched == expected
-        fates = {
-            url: (state, reason)
-            for url, state, reason in rows(database, "SELECT url, state, reason FROM urls")
-        }
-        for house in built.houses.values():
-            for path, fate in house.fates.items():
-                assert fates[house.host.url(path)] == fate
-        once = [hit for hit in log if hit.status == 200 and "robots" not in hit.path]
-        pages = [hit for hit in once if hit.path != "/rules.txt"]
-        assert len(pages) == len({(hit.address, hit.path) for hit in pages})
-        together = median(spans(log, built))
-    assert together <= 1.1 * alone
+        outcome = crawl(database, built, slower)
+        yield Crawled(built, database, outcome, slower)
+
+
+def test_two_hundred_hosts_are_asked_politely(crawled: Crawled) -> None:
+    built, database = crawled.town, crawled.database
+    log = list(built.log)
+    assert len(built.houses) == 200
+    assert offences(log, built.manners) == []
+    assert crawled.outcome.startswith("finished finished 0 ")
+    check_whole(database)
+    fetched = set(rows(database, "SELECT url FROM pages WHERE status = 200"))
+    houses = built.houses.values()
+    assert fetched == {(house.host.url(path),) for house in houses for path in house.pages}
+    fates = {
+        url: (state, reason)
+        for url, state, reason in rows(database, "SELECT url, state, reason FROM urls")
+    }
+    for house in houses:
+        for path, fate in house.fates.items():
+            assert fates[house.host.url(path)] == fate
+    once = [hit for hit in log if hit.status == 200 and "robots" not in hit.path]
+    pages = [hit for hit in once if hit.path != "/rules.txt"]
+    assert len(pages) == len({(hit.address, hit.path) for hit in pages})
+
+
+def test_no_house_holds_up_another(crawled: Crawled, tmp_path: Path) -> None:
+    with town(healthy=NUMBERS["healthy"]) as built:
+        crawl(tmp_path / "alone.db", built, 1.0)
+        alone = median(spans(built.log, built))
+    if max(crawled.slower, stretch()) > 1.0:
+        pytest.skip("others work on this machine, so what takes long here tells nothing")
+    assert median(spans(crawled.town.log, crawled.town)) <= 1.1 * alone

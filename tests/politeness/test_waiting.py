@@ -10,11 +10,10 @@ import gevent
 from crawler.conductor import Conductor
 from crawler.model import Stats
 from tests.crawls import AGENT, check_whole, config, crawl, fates, read_seeds, rows
+from tests.patience import PATIENT_S
 from tests.politeness.checker import Manners, offences
 from tests.sites.server import Answer, Request
 from tests.sites.web import Web
-
-PATIENT_S = 30
 
 
 def watch(conductor: Conductor, every_s: float = 0.1) -> list[Stats]:

@@ -6,7 +6,9 @@ pages a crawl must find, and what becomes of the rest.
 
 from __future__ import annotations
 
+import socket
 import ssl
+import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -96,10 +98,9 @@ class Town:
             except OSError:
                 pass
             finally:
+                ended = time.monotonic() - _heard_ago_s(connection)
                 connection.close()
-            self.log.append(
-                Hit(started, time.monotonic(), "GET", address, address, "/", UNANSWERED, {})
-            )
+            self.log.append(Hit(started, ended, "GET", address, address, "/", UNANSWERED, {}))
 
         server = StreamServer((address, self.web.port), wait)
         server.start()
@@ -132,6 +133,14 @@ class Secure(Server):
         self.port = listener.server_port
         self._listeners[address] = listener
         return self.port
+
+
+def _heard_ago_s(connection: Any) -> float:
+    """When the other side sent something last, and be it that it hung up: by the kernel's notice,
+    for this process may have been asleep (tcp_info, tcpi_last_ack_recv, in ms)."""
+    told = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+    (ago_ms,) = struct.unpack_from("I", told, 56)
+    return float(ago_ms) / 1000
 
 
 def _furnish(house: House) -> None:

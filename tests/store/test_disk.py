@@ -12,6 +12,7 @@ from crawler.errors import StorageError
 from crawler.store import disk
 from crawler.store.disk import Room, shortage
 from tests.crawls import AGENT, config, crawl, read_seeds, rows
+from tests.patience import PATIENT_S, until
 from tests.sites.web import Web
 
 ALL = 2**62
@@ -73,15 +74,13 @@ def test_a_crawl_pauses_while_there_is_too_little_room_and_says_so(
     settings = config(store={"min_free_bytes": ALL})
     conductor = Conductor(settings, database, read_seeds(web.url()), agent=AGENT)
     crawling = gevent.spawn(conductor.run)
-    with gevent.Timeout(30, AssertionError("it never paused")):
-        while not conductor.stats().resting:
-            gevent.sleep(0.05)
+    until(lambda: conductor.stats().resting)
     asked = len(web.paths)
     gevent.sleep(1.0)
     assert (len(web.paths), crawling.ready()) == (asked, False)
     assert "nothing new is fetched until there is more" in conductor.stats().resting[0][2]
     full.setattr(disk, "SHARE", 0.0)
-    assert crawling.get(timeout=30).reason == "finished"
+    assert crawling.get(timeout=PATIENT_S).reason == "finished"
     assert rows(database, "SELECT count(*) FROM pages") == [(3,)]
     assert [record.message.split(": ", 1)[1] for record in caplog.records][-1] == (
         "there is room again"

@@ -16,6 +16,7 @@ from crawler.store import writer as writers
 from crawler.store.database import open_for_reading, open_for_writing, sqlite3
 from crawler.store.writer import Writer
 from tests.crawls import AGENT, config, crawl, rows
+from tests.patience import PATIENT_S
 from tests.sites.web import Web
 from tests.store.test_views import FIRST_VERSION
 
@@ -183,7 +184,7 @@ def test_a_second_stop_ends_what_sqlite_is_at(
     gevent.sleep(0.05)
     assert not working.ready()
     writer.hurry()
-    with pytest.raises(Interrupted), gevent.Timeout(30):
+    with pytest.raises(Interrupted), gevent.Timeout(PATIENT_S):
         working.get()
     writer.finish(state="interrupted", reason="signal")
     writer.close()

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from crawler.store.database import open_for_writing
 from tests.crawls import config, crawl, crawl_apart, rows
+from tests.patience import PATIENT_S
 from tests.sites import generated
 from tests.sites.generated import GeneratedSite
 
-PATIENCE_S = 90
 WAITING = 300_000
 CACHE_MIB = 20
 """What SQLite keeps of a file (``PRAGMA cache_size``): a small one does not fill it, a larger may.
@@ -28,7 +28,7 @@ PRELOAD = """
 def peak_mib(database: Path, url: str, max_pages: int) -> float:
     settings = config(run={"max_pages": max_pages})
     process = crawl_apart(database, url, settings=settings)
-    output, _ = process.communicate(timeout=PATIENCE_S)
+    output, _ = process.communicate(timeout=PATIENT_S)
     words = output.split()
     assert int(words[3]) == max_pages
     return int(words[4]) / 1024
