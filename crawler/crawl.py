@@ -201,25 +201,37 @@ def complaint(
         worst = ended.worst
         can_be_had = worst is not None and worst.refused_name
         return NoSeedFetched(f"{of}: {summary.seed_told(worst)}" if worst and can_be_had else of)
-    checks = () if audit is None else audit.checks
-    return condition_met(outcomes.met(fail_on, checks, queued=ended.outcome.queued))
+    if audit is not None:
+        return audit_complaint(audit, fail_on, queued=ended.outcome.queued)
+    return condition_met(outcomes.met(fail_on, (), queued=ended.outcome.queued))
 
 
-def audit_complaint(audit: Audit, fail_on: Sequence[str]) -> CrawlError | None:
-    """The same of an audit; with a baseline, only what began after it counts."""
+def audit_complaint(
+    audit: Audit, fail_on: Sequence[str], *, queued: int | None = None
+) -> CrawlError | None:
+    """The same of an audit; with a baseline, only what began after it counts.
+
+    queued: URLs that are left, where the audit does not tell it.
+    """
+    left = audit.queued if queued is None else queued
     return condition_met(
-        outcomes.met(fail_on, audit.checks, queued=audit.queued, only_new=audit.baseline)
+        outcomes.met(fail_on, audit.checks, queued=left, only_new=audit.baseline),
+        list(outcomes.not_judged(fail_on, audit.checks)),
     )
 
 
-def condition_met(met: Sequence[tuple[str, int]]) -> CrawlError | None:
-    """One line that names each condition that was met."""
+def condition_met(
+    met: Sequence[tuple[str, int]], not_judged: Sequence[tuple[str, str]] = ()
+) -> CrawlError | None:
+    """One line that names each condition that was met, and each of which nobody can say whether it
+    is: what nobody has looked at must not pass for good."""
     told = [
         f"{condition}: {wording.count(number, 'URL')} left to fetch"
         if condition == outcomes.UNFINISHED
         else f"{condition}: {wording.count(number, 'finding')}"
         for condition, number in met
     ]
+    told += [f"{name}: could not be judged: {wording.plain(why)}" for name, why in not_judged]
     return ConditionMet(f"--fail-on {'; '.join(told)}") if told else None
 
 

@@ -20,7 +20,6 @@ from crawler.cli.group import (
     newest,
     quiet_option,
     standard_output,
-    tell_not_judged,
 )
 from crawler.config import load
 from crawler.crawl import analyse_crawl, audit_complaint, conditions
@@ -93,7 +92,6 @@ def show_audit(
             _tell(connection, audit, check, **shape)
         if junit is not None or sarif is not None:
             _write_files(connection, audit, junit=junit, sarif=sarif)
-    tell_not_judged(asked, audit)
     if (wrong := audit_complaint(audit, asked)) is not None:
         raise wrong
 

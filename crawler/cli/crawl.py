@@ -32,7 +32,6 @@ from crawler.cli.group import (
     json_option,
     quiet_option,
     standard_output,
-    tell_not_judged,
 )
 from crawler.config import AUTHORITIES, Setting, load
 from crawler.crawl import Crawl, Ended, Plan, analyse_crawl, complaint, conditions
@@ -354,13 +353,11 @@ def _tell(plan: Plan, face: Face, ended: Ended, *, fail_on: Sequence[str]) -> in
 
 
 def _audit(path: Path, fail_on: Sequence[str]) -> Audit | None:
-    """The audit, where a condition asks for it; what could not be judged is told."""
+    """The audit, where a condition asks for it."""
     if not need_checks(fail_on):
         return None
     with queries.reading(path) as connection:
-        audit = store_audit.audit(connection)
-    tell_not_judged(fail_on, audit)
-    return audit
+        return store_audit.audit(connection)
 
 
 @contextmanager

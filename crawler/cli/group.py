@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
@@ -19,9 +19,7 @@ from crawler.faces import progress, wording
 from crawler.faces.progress import Face
 from crawler.faces.screen import Screen, Stream
 from crawler.plain import log_plainly
-from crawler.policy.conditions import not_judged
 from crawler.store import database, queries
-from crawler.store.audit import Audit
 
 DASHBOARD_PORT = 8100
 
@@ -127,7 +125,7 @@ fail_on_option = click.option(
     metavar="CONDITION,...",
     help="End with exit code 4 when one is met: unfinished (URLs are left to fetch), the name of a "
     "check, severity=error (or warning, note: that or worse), new (errors and warnings that began "
-    "since the run before).",
+    "since the run before). A check that is named and cannot be judged counts as met.",
 )
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Write a JSON object a second to the standard output."
@@ -178,9 +176,3 @@ def face_for(*, quiet: bool, as_json: bool) -> Face:
     from crawler.faces.panel import LivePanel  # rich takes 20 ms to load
 
     return LivePanel(people)
-
-
-def tell_not_judged(fail_on: Sequence[str], audit: Audit) -> None:
-    """A condition whose check could not be made is not met, and not silently so."""
-    for name, reason in not_judged(fail_on, audit.checks):
-        complain(f"--fail-on {name}: could not be judged: {wording.plain(reason)}")

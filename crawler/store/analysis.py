@@ -329,6 +329,16 @@ VIEWS: Final = {
                 WHEN 'type' THEN pages.content_type
                 WHEN 'noindex' THEN pages.meta_robots
                 WHEN 'canonical' THEN pages.canonical
+                WHEN 'redirect' THEN (
+                    SELECT urls.url
+                    FROM visits
+                    JOIN urls ON urls.id = visits.redirect_to_id
+                    WHERE visits.url_id = pages.id AND visits.kind = 'page'
+                    ORDER BY visits.id DESC
+                    LIMIT 1
+                )
+                WHEN 'robots' THEN
+                    substr(pages.url, 1, 8 + instr(substr(pages.url, 9), '/')) || 'robots.txt'
             END AS why,
             pages.inlinks,
             pages.id AS url_id

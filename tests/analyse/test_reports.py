@@ -248,11 +248,13 @@ def test_an_unknown_condition_is_refused_with_the_nearest(twice: Path) -> None:
     )
 
 
-def test_a_condition_that_could_not_be_judged_is_told(twice: Path) -> None:
+def test_a_condition_that_could_not_be_judged_does_not_pass(twice: Path) -> None:
     ran = ask(twice, "--fail-on", "broken_assets")
-    assert ran.exit_code == 0
-    assert ran.stderr.startswith("crawler: ") is False
-    assert ran.stderr.startswith("--fail-on broken_assets: could not be judged: ")
+    assert ran.exit_code == 4
+    assert ran.stderr == (
+        "crawler: --fail-on broken_assets: could not be judged: "
+        "no images, scripts and so on were asked for (--check assets)\n"
+    )
 
 
 def test_the_whole_audit_is_written_as_a_table_too(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Iterator
 from typing import Final
 
 from crawler.analyse.check import Check, Finder, Found, Limits
+from crawler.analyse.checks.sites import IS_HOME
 from crawler.analyse.checks.tracking import is_tracked
 from crawler.store.database import Connection
 
@@ -175,7 +176,7 @@ def _explosions(connection: Connection, limits: Limits) -> Iterator[Found]:
             yield first[template], template, {"urls": count, "different_texts": different}
 
 
-_FRONTS: Final = """
+_HOMES: Final = f"""
     WITH homes AS (
         SELECT id, url,
             CASE
@@ -183,7 +184,7 @@ _FRONTS: Final = """
                 ELSE substr(url, instr(url, '://') + 3)
             END AS name
         FROM good_pages
-        WHERE url LIKE '%/' AND length(url) - length(replace(url, '/', '')) = 3
+        WHERE {IS_HOME}
     )
     SELECT one.id AS url_id, min(other.url) AS other
     FROM homes AS one
@@ -324,7 +325,7 @@ _VARIANTS: Final = (
         severity="error",
         definition="a front page was fetched with and without www, or over http and https, and"
         " none of the two redirects",
-        sql=_FRONTS,
+        sql=_HOMES,
     ),
     Check(
         name="parameter_explosion",

@@ -10,6 +10,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from crawler.analyse.check import Check, Found, Limits
+from crawler.analyse.checks.sites import front_pages
 from crawler.analyse.checks.tracking import is_tracked
 from crawler.parse.elements import rel_kind
 from crawler.parse.headers import declared
@@ -69,14 +70,6 @@ _FORMS: Final = """
     JOIN origins ON origins.id = urls.origin_id
     WHERE good_pages.canonical IS NOT NULL
     ORDER BY origins.host_id, good_pages.canonical
-"""
-_FRONTS: Final = """
-    SELECT host_id, coalesce(
-        max(CASE WHEN url LIKE '%://%/' AND url NOT LIKE '%://%/%_' THEN id END),
-        min(id)
-    )
-    FROM good_pages
-    GROUP BY host_id
 """
 
 
@@ -146,7 +139,7 @@ def _is_first(before: dict[int, int], url_id: int, canonical_id: int | None) -> 
 
 def _drift(connection: Connection, _limits: Limits) -> Iterator[Found]:
     """Hosts whose canonicals write the same thing in several ways; told of their front page."""
-    fronts = dict(connection.execute(_FRONTS).fetchall())
+    fronts = front_pages(connection)
     rows = connection.execute(_FORMS).fetchall()
     for host_id, group in groupby(rows, key=lambda row: row[0]):
         mixed = _mixed(sorted({canonical for _, canonical in group}))

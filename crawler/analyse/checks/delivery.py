@@ -13,7 +13,7 @@ from typing import Final
 
 from crawler.analyse.check import Check, Found, Limits
 from crawler.analyse.checks import labels
-from crawler.analyse.checks.sites import FRONTS
+from crawler.analyse.checks.sites import front_pages
 from crawler.store.database import Connection
 
 _TIMES: Final = """
@@ -34,7 +34,7 @@ _NEARLY: Final = 0.8
 def _slow_under_load(connection: Connection, limits: Limits) -> Iterator[Found]:
     """Hosts of which the slowest answers, while most was asked of them at once, took longer than
     the usual one of those that were asked for alone."""
-    fronts = dict(connection.execute(f"WITH {FRONTS} SELECT host_id, id FROM fronts"))
+    fronts = front_pages(connection)
     for host_id, rows in groupby(connection.execute(_TIMES), key=itemgetter(0)):
         answers = [(_ms(started), total, ttfb) for _, started, total, ttfb in rows]
         beside = _beside_each(answers)
@@ -102,7 +102,7 @@ CHECKS: Final = (
     Check(
         name="slow_pages",
         severity="warning",
-        definition="the first byte of a page took long; ``severe`` where it took very long",
+        definition="the first byte of a page took long; severe where it took very long",
         sql="""
             SELECT id AS url_id, round(ttfb_ms, 1) AS ttfb_ms,
                 ttfb_ms > :severe_milliseconds AS severe

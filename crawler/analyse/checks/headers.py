@@ -14,21 +14,8 @@ from typing import Any, Final
 import msgspec
 
 from crawler.analyse.check import Check, Evidence, Finder, Found, Limits
+from crawler.analyse.checks.sites import front_pages
 from crawler.store.database import Connection
-
-_FRONTS: Final = """
-    SELECT host_id, coalesce(
-        min(
-            CASE
-                WHEN url LIKE '%/' AND length(url) - length(replace(url, '/', '')) = 3 THEN id
-            END
-        ),
-        min(id)
-    )
-    FROM good_pages
-    GROUP BY host_id
-"""
-"""The front page of each host, or the first good page that was seen of it."""
 
 _SAID: Final = """
     SELECT good_pages.host_id, {values}, count(*), min(good_pages.url)
@@ -85,7 +72,7 @@ def _once_a_host(fault: Fault, *names: str, pages: str = _EVERY, meta: str | Non
     """One finding a host of which any page has this fault."""
 
     def find(connection: Connection, _limits: Limits) -> Iterator[Found]:
-        fronts = dict(connection.execute(_FRONTS))
+        fronts = front_pages(connection)
         found: dict[int, dict[str, Any]] = {}
         for group in _groups(connection, names, pages, meta):
             wrong = fault(group.values)
@@ -122,7 +109,7 @@ _DAY_S: Final = 86_400
 
 def _hsts_missing(connection: Connection, _limits: Limits) -> Iterator[Found]:
     """One page that says it is enough for a host: RFC 6797, section 8.1."""
-    fronts = dict(connection.execute(_FRONTS))
+    fronts = front_pages(connection)
     said: dict[int, bool] = {}
     for group in _groups(connection, ["strict-transport-security"], _SECURE):
         said[group.host_id] = said.get(group.host_id, False) or group.values[0] is not None
@@ -133,7 +120,7 @@ def _hsts_missing(connection: Connection, _limits: Limits) -> Iterator[Found]:
 
 def _hsts_short(connection: Connection, limits: Limits) -> Iterator[Found]:
     """The shortest time that a host says; of several headers the first counts (section 8.1)."""
-    fronts = dict(connection.execute(_FRONTS))
+    fronts = front_pages(connection)
     shortest: dict[int, tuple[int, str]] = {}
     for group in _groups(connection, ["strict-transport-security"], _SECURE):
         first = next(iter(_all_of(group.values[0])), None)
@@ -252,7 +239,7 @@ _COOKIE_FLAGS: Final = ("secure", "httponly", "samesite")
 def _cookie_flags(connection: Connection, _limits: Limits) -> Iterator[Found]:
     """One finding a cookie of a host. Over http there can be no ``Secure``, and what takes a
     cookie away protects nothing."""
-    fronts = dict(connection.execute(_FRONTS))
+    fronts = front_pages(connection)
     found: dict[tuple[int, str], Evidence] = {}
     for group in _groups(connection, ["set-cookie"]):
         for cookie in _all_of(group.values[0]):
@@ -275,7 +262,7 @@ _VERSION: Final = re.compile(r"\d")
 
 
 def _tells_version(connection: Connection, _limits: Limits) -> Iterator[Found]:
-    fronts = dict(connection.execute(_FRONTS))
+    fronts = front_pages(connection)
     for name in ("server", "x-powered-by"):
         for group in _groups(connection, [name]):
             said = ", ".join(_all_of(group.values[0]))
@@ -298,7 +285,7 @@ CHECKS: Final = (
         name="hsts_short",
         severity="warning",
         definition="a host says that it is to be asked over https alone for a short time; "
-        "``severe`` where that is very short",
+        "severe where that is very short",
         find=_hsts_short,
         limits={"days": 365, "severe_days": 31},
         needs=_NEEDS,

@@ -210,7 +210,7 @@ _USED: Final = (
     Check(
         name="dom_too_large",
         severity="note",
-        definition="a page has very many elements, or very many within each other; ``severe`` where"
+        definition="a page has very many elements, or very many within each other; severe where"
         " they are deeper still",
         sql=_of_facts(
             "facts.nodes, facts.depth, facts.depth > :severe_depth AS severe",

@@ -23,6 +23,7 @@ from crawler.analyse.checks.sitemap_files import (
     guessed,
     sitemap_files,
 )
+from crawler.analyse.checks.sites import FRONTS
 from crawler.policy.urls import resolve
 from crawler.store.database import Connection
 
@@ -61,11 +62,11 @@ _SITEMAPS: Final = f"""
 """
 """Those that are named, or stand where one is looked for, count when a page links to them and there
 is none, too."""
-_FRONTS: Final = """
-    SELECT urls.origin_id, urls.id
-    FROM urls
-    JOIN origins ON origins.id = urls.origin_id
-    WHERE urls.url = origins.origin || '/'
+_FRONTS: Final = f"""
+    WITH {FRONTS}
+    SELECT origins.id, fronts.id
+    FROM fronts
+    JOIN origins ON origins.host_id = fronts.host_id
 """
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from crawler.store.database import Connection
+
 EXTERNAL: Final = """(
     target.reason = 'scope'
     OR target.kind = 'check' AND target.host_id NOT IN (
@@ -25,13 +27,15 @@ EXTERNAL: Final = """(
 """A URL called ``target`` belongs to another site."""
 INTERNAL: Final = f"(target.host_id IS NOT NULL AND NOT coalesce({EXTERNAL}, 0))"
 """It belongs to the site that was crawled; what is no address of the web is neither."""
-FRONTS: Final = """
+IS_HOME: Final = "url LIKE '%/' AND length(url) - length(replace(url, '/', '')) = 3"
+"""A ``url`` without a path."""
+FRONTS: Final = f"""
     fronts AS MATERIALIZED (
         SELECT host_id, id
         FROM (
             SELECT host_id, id, row_number() OVER (
                 PARTITION BY host_id
-                ORDER BY depth, length(url), id
+                ORDER BY {IS_HOME} DESC, depth, length(url), id
             ) AS place
             FROM pages
             WHERE status = 200
@@ -39,7 +43,23 @@ FRONTS: Final = """
         WHERE place = 1
     )
 """
-"""The page of each host where what concerns all of it is filed: the one nearest to a seed."""
+"""The page of each host where what concerns all of it is filed: its front page, where that answers,
+or the page nearest to a seed."""
+PLACES: Final = f"""{FRONTS},
+    places AS MATERIALIZED (
+        SELECT host_id, id AS url_id
+        FROM fronts
+        UNION ALL
+        SELECT host_id, coalesce(min(CASE WHEN {IS_HOME} THEN id END), min(id))
+        FROM urls
+        WHERE kind = 'page'
+            AND reason IS NOT 'scope'
+            AND host_id IS NOT NULL
+            AND host_id NOT IN (SELECT host_id FROM fronts)
+        GROUP BY host_id
+    )
+"""
+"""The same, and of hosts where nothing answers the URL that would be it."""
 SEEDS: Final = "SELECT url_id FROM seeds WHERE url_id IS NOT NULL"
 """Pages that people named themselves: nothing needs to lead to them."""
 COUNTED_BEFORE: Final = """
@@ -68,3 +88,8 @@ COUNTED_BEFORE: Final = """
     )
 """
 """What pages counted when the last crawl was judged, of those that count otherwise since."""
+
+
+def front_pages(connection: Connection) -> dict[int, int]:
+    """`FRONTS` by host."""
+    return dict(connection.execute(f"WITH {FRONTS} SELECT host_id, id FROM fronts").fetchall())

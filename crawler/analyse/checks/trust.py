@@ -5,23 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from crawler.analyse.check import Check
-
-_FRONTS: Final = """
-    fronts AS MATERIALIZED (
-        SELECT host_id, coalesce(
-            min(
-                CASE
-                    WHEN url LIKE '%/' AND length(url) - length(replace(url, '/', '')) = 3 THEN id
-                END
-            ),
-            min(id)
-        ) AS url_id
-        FROM urls
-        WHERE host_id IS NOT NULL AND kind = 'page' AND reason IS NOT 'scope'
-        GROUP BY host_id
-    )
-"""
-"""The front page of each host of the crawl, or the first URL that was seen of it."""
+from crawler.analyse.checks.sites import PLACES
 
 CHECKS: Final = (
     Check(
@@ -31,7 +15,7 @@ CHECKS: Final = (
         definition="URLs of a host were not fetched, because they still wait, a limit was reached,"
         " or the host fell silent: what an audit says of it is not all",
         sql=f"""
-            WITH {_FRONTS},
+            WITH {PLACES},
             unseen AS (
                 SELECT host_id,
                     count(*) FILTER (WHERE state = 'queued') AS queued,
@@ -51,10 +35,10 @@ CHECKS: Final = (
                     )
                 GROUP BY host_id
             )
-            SELECT fronts.url_id, unseen.queued, unseen.capped, unseen.blocked, hosts.block_reason,
+            SELECT places.url_id, unseen.queued, unseen.capped, unseen.blocked, hosts.block_reason,
                 (SELECT finish_reason FROM runs ORDER BY id DESC LIMIT 1) AS finish_reason
             FROM unseen
-            JOIN fronts ON fronts.host_id = unseen.host_id
+            JOIN places ON places.host_id = unseen.host_id
             JOIN hosts ON hosts.id = unseen.host_id
         """,
     ),
@@ -65,7 +49,7 @@ CHECKS: Final = (
         definition="many of a host's answers were 403, 429, 503 or a wall in place of the page: an"
         " audit of it is not to be trusted",
         sql=f"""
-            WITH {_FRONTS},
+            WITH {PLACES},
             answers AS (
                 SELECT host_id, count(*) AS answers,
                     count(*) FILTER (
@@ -75,9 +59,9 @@ CHECKS: Final = (
                 WHERE status IS NOT NULL
                 GROUP BY host_id
             )
-            SELECT fronts.url_id, answers.answers, answers.blocked
+            SELECT places.url_id, answers.answers, answers.blocked
             FROM answers
-            JOIN fronts ON fronts.host_id = answers.host_id
+            JOIN places ON places.host_id = answers.host_id
             WHERE 100.0 * answers.blocked > :percent * answers.answers
         """,
         limits={"percent": 10},
