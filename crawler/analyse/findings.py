@@ -110,7 +110,9 @@ def _register(
         """,
         [(number, *row) for number, row in enumerate(rows, 1)],
     )
+    failpoints.reached("before-commit")
     connection.execute("COMMIT")
+    failpoints.reached("after-commit")
 
 
 def _judge(

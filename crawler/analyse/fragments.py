@@ -13,6 +13,7 @@ from operator import itemgetter
 from typing import Final
 from urllib.parse import unquote
 
+from crawler import failpoints
 from crawler.store.database import Connection
 
 _LINKS: Final = """
@@ -33,7 +34,9 @@ def find_missing_fragments(connection: Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
     connection.execute("DELETE FROM missing_fragments")
     connection.executemany("INSERT INTO missing_fragments VALUES (?, ?, ?, ?)", rows)
+    failpoints.reached("before-commit")
     connection.execute("COMMIT")
+    failpoints.reached("after-commit")
 
 
 def _missing(connection: Connection) -> Iterator[tuple[int, int, int, str]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from crawler import failpoints
 from crawler.store.database import Connection
 
 REASON: Final = """
@@ -54,5 +55,7 @@ def judge_indexability(connection: Connection) -> None:
     connection.execute("CREATE INDEX temp.canonicals_page_id ON canonicals(page_id)")
     connection.execute("BEGIN IMMEDIATE")
     connection.execute(_JUDGE)
+    failpoints.reached("before-commit")
     connection.execute("COMMIT")
+    failpoints.reached("after-commit")
     connection.execute("DROP TABLE temp.canonicals")

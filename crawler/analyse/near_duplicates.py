@@ -12,6 +12,7 @@ import struct
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from crawler import failpoints
 from crawler.store.database import Connection
 
 ALIKE: Final = 0.9
@@ -36,7 +37,9 @@ def group_near_duplicates(connection: Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
     connection.execute("DELETE FROM near_duplicates")
     connection.executemany("INSERT INTO near_duplicates VALUES (?, ?, ?)", rows)
+    failpoints.reached("before-commit")
     connection.execute("COMMIT")
+    failpoints.reached("after-commit")
 
 
 def near_duplicates(signatures: Signatures) -> list[tuple[int, int, float]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -33,14 +32,6 @@ TABLES = (
     *("facts", "headings", "meta_tags", "link_facts", "structured_data", "near_duplicates"),
     *("missing_fragments", "checks", "findings", "runs_checks"),
 )
-ANALYSE = """
-import crawler._patch
-import sys
-from pathlib import Path
-from crawler.analyse.run import analyse
-from crawler.config import Config
-analyse(Path(sys.argv[1]), Config(), lambda *_: None, processes=2)
-"""
 
 
 @pytest.fixture
@@ -84,27 +75,6 @@ def test_judging_a_run_again_changes_nothing(web: Web, tmp_path: Path) -> None:
     before = stored(database)
     analyse(database, Config(), lambda *_: None, processes=1)
     assert stored(database) == before
-
-
-@pytest.mark.parametrize("place", ["before-commit", "after-commit"])
-@pytest.mark.parametrize("nth", [1, 2, 3, 9, 20])
-def test_an_analysis_that_was_killed_comes_to_the_same_end(
-    web: Web, tmp_path: Path, place: str, nth: int
-) -> None:
-    database, calm = tmp_path / "killed.db", tmp_path / "calm.db"
-    site = Site(web.host("127.0.6.2"))
-    for number in range(250):
-        site.page(f"/{number}", title=None if number % 7 == 0 else "", body=f"<a href='#{number}'>")
-    site.finish()
-    crawl(database, site.url())
-    calm.write_bytes(database.read_bytes())
-    command = [sys.executable, "-c", ANALYSE]
-    subprocess.run([*command, str(calm)], cwd=ROOT, check=True)
-    killed = os.environ | {"CRAWLER_FAILPOINT": f"{place}:{nth}"}
-    ended = subprocess.run([*command, str(database)], cwd=ROOT, env=killed, check=False)
-    assert ended.returncode == -signal.SIGKILL
-    subprocess.run([*command, str(database)], cwd=ROOT, check=True)
-    assert stored(database) == stored(calm)
 
 
 SLOW = zlib.compress(b"<html><title>x</title>" + b"<p>so <b>it</b> goes on" * 700_000)

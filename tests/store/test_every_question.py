@@ -178,8 +178,8 @@ ANSWERS: dict[str, tuple[str, Rows]] = {
     "missing_metadata": ("url, no_title, no_description, no_h1", [("/b", 0, 0, 1)]),
     "near_duplicate_pages": ("url, like_url, similarity", [("/canonical", "/a", 0.93)]),
     "not_indexable_pages": ("url, reason, why", [
-        ("/canonical", "canonical", "/a"), ("/gone", "status", "404"), ("/old", "redirect", "/gone"),
-        ("/older", "redirect", "/old"),
+        ("/canonical", "canonical", "/a"), ("/gone", "status", "404"),
+        ("/old", "redirect", "/gone"), ("/older", "redirect", "/old"),
     ]),
     "orphan_pages": ("url, sitemap", [("/listed", "/map.xml")]),
     "redirect_chains": ("start, hop, url, redirects_to, target_status", [
