@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import re
-import resource
 import socket
 from pathlib import Path
 
@@ -143,13 +142,8 @@ def test_a_folder_may_hold_more_files_than_a_process_may_open(tmp_path: Path) ->
     nginx.require_nginx()
     for number in range(600):
         (tmp_path / f"{number}.html").write_text("here")
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
-    try:
-        with nginx.serve_folder(tmp_path) as served:
-            answers = [get(served.url(), f"/{number}.html")[0] for number in range(600)]
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    with nginx.serve_folder(tmp_path, descriptors=256) as served:
+        answers = [get(served.url(), f"/{number}.html")[0] for number in range(600)]
     assert answers == [200] * 600
 
 

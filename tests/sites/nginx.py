@@ -19,7 +19,7 @@ from gevent import subprocess
 
 from tests.sites.skip import require_program
 
-START_S = 10
+START_S = 60
 TRIES = 5
 MIME_TYPES = Path("/etc/nginx/mime.types")
 MOST_CONNECTIONS = 8192
@@ -105,8 +105,10 @@ def serve_folder(
     addresses: Sequence[str] = ("127.0.0.1",),
     access_log: bool = True,
     inside_server: str = "",
+    descriptors: int | None = None,
 ) -> Iterator[Nginx]:
-    """Serve a folder; `inside_server` is configuration of nginx for its server block."""
+    """Serve a folder; `inside_server` is configuration of nginx for its server block, and it may
+    have as many `descriptors`, by default as this process."""
     program = require_nginx()
     with TemporaryDirectory(prefix="nginx-") as home:
         log = Path(home, "access.log")
@@ -117,8 +119,10 @@ def serve_folder(
             "types": f"include {MIME_TYPES};" if MIME_TYPES.exists() else "",
             "access_log": f"{log} hits" if access_log else "off",
             "inside_server": inside_server,
-        } | _shares(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+        } | _shares(descriptors or resource.getrlimit(resource.RLIMIT_NOFILE)[0])
         process, port = _start(program, Path(home), settings, addresses)
+        if descriptors is not None:
+            resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (descriptors, descriptors))
         try:
             yield Nginx(port, tuple(addresses), process.pid, log)
         finally:
