@@ -313,6 +313,8 @@ class Stats(msgspec.Struct, frozen=True):
     hosts_due: hosts that could be asked now. resting: hosts that rest longest (name, seconds, why).
     next_due_s: seconds until something may be fetched; None when nothing waits.
     workers: processes; 0 for the conductor's own. max_pages: the limit, 0 for none.
+    loads: jobs that are out to each worker. database_bytes, log_bytes: the file and its write-ahead
+        log. disk_free_bytes: room on its disk.
     """
 
     phase: str
@@ -331,3 +333,7 @@ class Stats(msgspec.Struct, frozen=True):
     next_due_s: float | None
     workers: int
     max_pages: int
+    loads: tuple[int, ...] = ()
+    database_bytes: int = 0
+    log_bytes: int = 0
+    disk_free_bytes: int = 0

@@ -33,6 +33,10 @@ class Channel(Protocol):
     def workers(self) -> int:
         """Processes that work; 0 when the work is done in the conductor's own."""
 
+    @property
+    def loads(self) -> tuple[int, ...]:
+        """Jobs that are out to each worker."""
+
     def start(self) -> None:
         """Make ready to take jobs."""
 

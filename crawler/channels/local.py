@@ -38,6 +38,11 @@ class LocalChannel:
         """How many more jobs may be sent now."""
         return self._concurrency - self._out
 
+    @property
+    def loads(self) -> tuple[int, ...]:
+        """Jobs that are out to the one worker."""
+        return (self._out,)
+
     def start(self) -> None:
         """Nothing to make ready."""
 

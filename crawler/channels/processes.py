@@ -98,6 +98,11 @@ class ProcessChannel:
         limit = self._config.run.concurrency
         return sum(max(0, limit - len(child.out)) for child in self._lively())
 
+    @property
+    def loads(self) -> tuple[int, ...]:
+        """Jobs that are out to each worker."""
+        return tuple(len(child.out) for child in self._children)
+
     def start(self) -> None:
         """Fork the workers."""
         self._children = [self._spawn(number) for number in range(self.workers)]

@@ -28,6 +28,7 @@ from crawler.errors import CrawlError, StorageError, UsageError
 from crawler.frontier.frontier import Frontier
 from crawler.model import Stats
 from crawler.policy.seeds import Seed
+from crawler.store import disk
 from crawler.store.disk import Room
 from crawler.store.runs import Start
 from crawler.store.writer import Writer
@@ -66,6 +67,7 @@ class Conductor:
         workers: int = 0,
     ) -> None:
         self._config = config
+        self._database = database
         self._seeds_file = seeds_file
         self._writer = Writer(database, config, agent=agent)
         self._channel = channel or open_channel(config, workers)
@@ -196,6 +198,7 @@ class Conductor:
         if self._room.low:
             resting.insert(0, ("the disk", TICK_S, self._room.notice()))
         due = frontier.next_due(now, wall)
+        sizes = disk.sizes(self._database)
         return Stats(
             phase="paused" if self._paused and self._phase == "crawling" else self._phase,
             elapsed_s=elapsed,
@@ -213,6 +216,10 @@ class Conductor:
             next_due_s=None if due is None else max(0.0, due - now),
             workers=self._channel.workers,
             max_pages=self._config.run.max_pages,
+            loads=self._channel.loads,
+            database_bytes=sizes.database,
+            log_bytes=sizes.log,
+            disk_free_bytes=sizes.free,
         )
 
     # The greenlets

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 from crawler.errors import StorageError
 
@@ -62,6 +63,32 @@ class Room:
             raise StorageError(
                 f"{self._path}: {self._lacks}; make room and run the same command again"
             )
+
+
+class Sizes(NamedTuple):
+    """Bytes of a database, of its write-ahead log, and free on its disk; 0 for what cannot be
+    told."""
+
+    database: int
+    log: int
+    free: int
+
+
+def sizes(path: Path) -> Sizes:
+    """How large a database is, and what room there is."""
+    try:
+        found = os.statvfs(path.parent)
+        free = found.f_bavail * found.f_frsize
+    except OSError:
+        free = 0
+    return Sizes(_size(path), _size(Path(f"{path}-wal")), free)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def shortage(path: Path, floor_bytes: int) -> str:

@@ -39,10 +39,10 @@ def changed(**values: object) -> Stats:
     return msgspec.structs.replace(AT_WORK, **values)
 
 
-def drawn(stats: Stats) -> str:
+def drawn(stats: Stats, *rates: float) -> str:
     """The panel as a terminal of 100 columns shows it."""
     console = Console(file=io.StringIO(), width=100, force_terminal=True, color_system=None)
-    console.print(panel.panel(stats))
+    console.print(panel.panel(stats, rates))
     file = console.file
     assert isinstance(file, io.StringIO)
     return file.getvalue()
@@ -110,9 +110,28 @@ def test_no_more_pages_are_counted_on_than_are_known() -> None:
 
 def test_the_panel_shows_answers_and_resting_hosts() -> None:
     text = drawn(AT_WORK)
-    assert "200: 1,100   404: 103   timeout: 1" in text
+    assert "200: 1,100   404: 103 " in text
+    assert re.search(r"errors +1   timeout: 1 ", text)
     assert "slow.example rests 12 s (pace)" in text
     assert "60/s now, 15/s on average" in text
+
+
+def test_the_panel_shows_the_file_its_disk_and_what_each_worker_has() -> None:
+    told = changed(
+        loads=(12, 19), database_bytes=12_300_000, log_bytes=4_100_000, disk_free_bytes=80 * 10**9
+    )
+    text = drawn(told)
+    assert "12.3 MB   4.1 MB in its log   80.0 GB free" in text
+    assert re.search(r"workers +2   12 \+ 19 in flight", text)
+    assert "database" not in drawn(AT_WORK)
+
+
+@pytest.mark.parametrize(
+    ("rates", "shown"),
+    [((), ""), ((0.0, 0.0), ""), ((0.0, 4.0, 8.0), "▁▅█"), ((5.0,), "█"), ((1.0, 1000.0), "▁█")],
+)
+def test_rates_are_drawn_as_a_curve(rates: tuple[float, ...], shown: str) -> None:
+    assert panel.curve(rates) == shown
 
 
 def test_the_panel_says_how_many_kinds_of_answers_it_leaves_out() -> None:
@@ -128,7 +147,7 @@ def test_what_a_terminal_echoes_lands_on_a_line_of_its_own_below_the_panel(
     shown = STYLE.sub("", terminal.shown())
     face.close()
     assert shown.endswith("╯\r\n")
-    assert shown.count("\r\n") == drawn(AT_WORK).count("\n")
+    assert shown.count("\r\n") == drawn(AT_WORK, AT_WORK.pages_per_s).count("\n")
 
 
 def test_no_host_commands_the_terminal() -> None:
