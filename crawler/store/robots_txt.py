@@ -16,10 +16,18 @@ from crawler.policy.scope import Judge, asks_for_sitemaps
 from crawler.policy.urls import UrlRules
 from crawler.store.batch import Batch
 from crawler.store.clock import iso
-from crawler.store.contract import Arrival, RobotsOutcome
+from crawler.store.contract import Arrival, Entry, RobotsOutcome
 from crawler.store.database import Connection
 from crawler.store.origins import Origin, Origins
-from crawler.store.ruling import RobotsRuling, may_be_asked, may_try_http, rule_robots
+from crawler.store.ruling import (
+    MAX_ROBOTS_HOPS,
+    MAX_STRANGE_ROBOTS,
+    RobotsRuling,
+    is_robots_txt,
+    may_be_asked,
+    may_try_http,
+    rule_robots,
+)
 from crawler.store.scopes import Scopes
 from crawler.store.url_table import UrlTable
 
@@ -38,10 +46,20 @@ class RobotsFiles(msgspec.Struct, frozen=True):
     judge: Judge
     batch: Batch
     _strangers: Counter[str] = msgspec.field(default_factory=Counter)
+    _detours: dict[int, Arrival] = msgspec.field(default_factory=dict)
+    """By origin the redirect that waits for the rules of the host that it leads to."""
 
     def record(self, arrival: Arrival, now: float, *, chance: float) -> None:
         """A visit to the robots.txt of an origin, or to where one redirects."""
         origin = self.origins.origin_by_id(arrival.for_origin)
+        led_here = self._detours.pop(origin.id, None)
+        if led_here is not None and arrival.entry.origin_id != origin.id:
+            self._record_detour(arrival, origin, led_here, now, chance=chance)
+            return
+        if self._must_ask_first(arrival, origin):
+            self._record_visit(arrival)
+            self.batch.settled.robots.append(self._detour(arrival, origin))
+            return
         bare = self.scopes.bare_seeds(origin) if may_try_http(arrival, self.config) else []
         ruling = rule_robots(
             arrival, self.config, bare_seeds=bool(bare),
@@ -68,6 +86,51 @@ class RobotsFiles(msgspec.Struct, frozen=True):
         )
         self._strangers[place.host.name] += allowed and not at_home
         return allowed
+
+    def _must_ask_first(self, arrival: Arrival, origin: Origin) -> bool:
+        """Does a redirect lead to a place of another host whose rules are not known yet?"""
+        target = arrival.visit.reply.redirect
+        if target is None or target.refusal is not None or arrival.entry.hops >= MAX_ROBOTS_HOPS:
+            return False
+        place = self.origins.origin(target.origin)
+        return (
+            place.host.id != origin.host.id
+            and place.known_until <= self.origins.now
+            and not is_robots_txt(target)
+            and self._strangers[place.host.name] < MAX_STRANGE_ROBOTS
+        )
+
+    def _detour(self, arrival: Arrival, origin: Origin) -> RobotsOutcome:
+        """The rules of the host that a redirect leads to are asked for first."""
+        redirect = arrival.visit.reply.redirect
+        assert redirect is not None
+        place = self.origins.origin(redirect.origin)
+        self._strangers[place.host.name] += 1
+        self._detours[origin.id] = arrival
+        return self._next(origin, arrival.entry, f"{place.name}/robots.txt", place)
+
+    def _record_detour(
+        self, arrival: Arrival, origin: Origin, led_here: Arrival, now: float, *, chance: float
+    ) -> None:
+        """What was asked for first has come: the redirect is followed, or as good as not there."""
+        place = self.origins.origin_by_id(arrival.entry.origin_id)
+        ruling = rule_robots(
+            arrival, self.config, bare_seeds=False, leads_astray=True, chance=chance
+        )
+        self._record_visit(arrival)
+        if ruling.retry_in_s is not None:
+            self._detours[origin.id] = led_here
+            outcome = self._again(arrival, ruling, origin)
+        else:
+            if ruling.failed is None:
+                self._learn(arrival, ruling, place, now)
+            target = led_here.visit.reply.redirect
+            assert target is not None
+            if ruling.failed is None and self.origins.stop_reason(place, target.url) is None:
+                outcome = self._next(origin, led_here.entry, target.url, place)
+            else:
+                outcome = self._known(led_here, RobotsRuling(), origin, now)
+        self.batch.settled.robots.append(outcome)
 
     def _record_visit(self, arrival: Arrival) -> None:
         reply = arrival.visit.reply
@@ -100,21 +163,31 @@ class RobotsFiles(msgspec.Struct, frozen=True):
     ) -> RobotsOutcome:
         entry, redirect = arrival.entry, arrival.visit.reply.redirect
         if ruling.follows and redirect is not None:
-            place = self.origins.origin(redirect.origin)
-            return RobotsOutcome(
-                origin.id,
-                entry,
-                next_url=redirect.url,
-                next_host_id=place.host.id,
-                next_origin_id=place.id,
-            )
+            return self._next(origin, entry, redirect.url, self.origins.origin(redirect.origin))
         if ruling.retry_in_s is not None:
-            asked = entry if ruling.counted else entry._replace(attempts=entry.attempts - 1)
-            return RobotsOutcome(origin.id, asked, retry_in_s=ruling.retry_in_s)
+            return self._again(arrival, ruling, origin)
+        return self._known(arrival, ruling, origin, now)
+
+    def _next(self, origin: Origin, asked: Entry, url: str, place: Origin) -> RobotsOutcome:
+        """Another place is asked, for the rules of this origin."""
+        return RobotsOutcome(
+            origin.id, asked, next_url=url, next_host_id=place.host.id, next_origin_id=place.id
+        )
+
+    def _again(self, arrival: Arrival, ruling: RobotsRuling, origin: Origin) -> RobotsOutcome:
+        """The same is asked once more."""
+        entry = arrival.entry
+        asked = entry if ruling.counted else entry._replace(attempts=entry.attempts - 1)
+        return RobotsOutcome(origin.id, asked, retry_in_s=ruling.retry_in_s)
+
+    def _known(
+        self, arrival: Arrival, ruling: RobotsRuling, origin: Origin, now: float
+    ) -> RobotsOutcome:
+        """All is known of this origin."""
         self._learn(arrival, ruling, origin, now)
         return RobotsOutcome(
             origin.id,
-            entry,
+            arrival.entry,
             open=origin.closure is None,
             known_until=origin.known_until,
             crawl_delay_s=origin.crawl_delay_s,

@@ -293,8 +293,12 @@ def may_be_asked(target: Target, *, at_home: bool, is_allowed: bool, asked: int)
     """
     if at_home:
         return True
-    is_robots = urlsplit(target.url)[2:4] == ("/robots.txt", "")
-    return (is_robots or is_allowed) and asked < MAX_STRANGE_ROBOTS
+    return (is_robots_txt(target) or is_allowed) and asked < MAX_STRANGE_ROBOTS
+
+
+def is_robots_txt(target: Target) -> bool:
+    """Is this the robots.txt of its own host, which anybody may ask for?"""
+    return urlsplit(target.url)[2:4] == ("/robots.txt", "")
 
 
 def rule_robots(

@@ -290,35 +290,47 @@ def test_new_rules_do_not_count_a_page_twice_that_was_out_meanwhile(tmp_path: Pa
     ("target", "rules", "asked"),
     [
         pytest.param("http://victim.example/robots.txt", None, True, id="its robots.txt"),
-        pytest.param("http://victim.example/delete?id=1", None, False, id="rules not known"),
+        pytest.param("http://victim.example/rules?id=1", None, True, id="no rules there"),
+        pytest.param(
+            "http://victim.example/private/x", "unknown", False, id="forbidden, as it turns out"
+        ),
+        pytest.param("http://victim.example/r", "unknown", True, id="allowed, as it turns out"),
+        pytest.param("http://victim.example/r", "closed", False, id="rules that cannot be had"),
         pytest.param(
             "http://victim.example/private/x", "Disallow: /private", False, id="forbidden there"
         ),
         pytest.param("http://victim.example/r", "Disallow: /private", True, id="allowed there"),
         pytest.param("http://a.example/rules", None, True, id="the same host"),
         pytest.param("http://a.example:8080/robots", None, True, id="its other port"),
-        pytest.param("http://victim.example/robots.txt?x", None, False, id="with a query"),
+        pytest.param("http://victim.example/robots.txt?x", "unknown", True, id="with a query"),
     ],
 )
 def test_a_redirect_asks_another_host_only_for_what_its_own_rules_allow(
     tmp_path: Path, target: str, rules: str | None, asked: bool
 ) -> None:
     stage = Stage(tmp_path, settings())
-    if rules is not None:
+    if rules not in (None, "unknown", "closed"):
         stage.open_hosts("http://victim.example/", body=f"User-agent: *\n{rules}\n")
-    stage.seed("http://a.example/")
+    stage.seed("http://a.example/", "http://a.example/secret")
     seen = set()
-    for _ in range(10):
+    for _ in range(16):
         if stage.frontier.next_due(stage.now, stage.wall) is None:
             break
         lease, _ = stage.next()
         seen.add(lease.entry.url)
-        redirects = lease.entry.url == "http://a.example/robots.txt"
-        stage.answer(
-            lease, status=302 if redirects else 200, location=target if redirects else None
-        )
+        if lease.entry.url == "http://a.example/robots.txt":
+            stage.answer(lease, status=302, location=target)
+        elif lease.entry.url == "http://victim.example/robots.txt" and rules == "closed":
+            stage.answer(lease, status=500)
+        elif lease.entry.url == "http://victim.example/robots.txt" and rules == "unknown":
+            stage.answer(lease, body="User-agent: *\nDisallow: /private\n")
+        else:
+            stage.answer(lease, body="User-agent: *\nDisallow: /secret\n")
         stage.commit()
     assert (target in seen) == asked
+    assert stage.state("http://a.example/secret") == (
+        ("skipped", "robots") if asked else ("done", None)
+    ), "the rules hold for the host that was asked first (RFC 9309, section 2.3.1.2)"
     assert "http://a.example/" in seen, "what may not be asked for is as good as not there"
     stage.close()
 
