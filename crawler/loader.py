@@ -16,7 +16,15 @@ from gevent.socket import wait_read
 
 from crawler.errors import StorageError, UsageError
 from crawler.policy import urls
-from crawler.policy.seed_columns import TABLES, Table, cells, is_address, is_whole, table
+from crawler.policy.seed_columns import (
+    TABLES,
+    Table,
+    address_in,
+    cells,
+    is_address,
+    is_whole,
+    table,
+)
 from crawler.policy.seeds import Seed, read_line
 from crawler.policy.urls import ORDINARY, UrlRules
 from crawler.store import queries
@@ -162,6 +170,7 @@ class _Source:
         self._table: Table | None = None
         self._row = ""
         self._rows = 0
+        self._width: int | None = None
 
     def open(self, patience_s: float | None) -> Iterator[list[Seed]]:
         """Its seeds, chunk by chunk."""
@@ -228,9 +237,9 @@ class _Source:
     def _read_row(self, row: str, table: Table) -> Seed | None:
         self._rows += 1
         if self._rows == 1 and table.title is not None:
+            self._width = len(cells(row, table.delimiter))
             return None
-        found = cells(row, table.delimiter)
-        text = found[table.column] if table.column < len(found) else ""
+        text = address_in(row, table, self._width)
         return read_line(self._number, text, rules=self._rules)
 
 

@@ -10,6 +10,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from pathlib import PurePath
 from typing import Final
 
@@ -42,6 +43,12 @@ _HOST = re.compile(
     re.IGNORECASE,
 )
 """A name, or an IPv4 address with a port or a path: alone it may be a version or a date."""
+_SPACE = re.compile(r"\s")
+_END = re.compile(
+    r"[/=&?%]|\.(?:[psx]?html?|php\d?|aspx?|jspx?|cgi|do|pdf|xml|json|txt|docx?|xlsx?|jpe?g|png)\b",
+    re.IGNORECASE,
+)
+"""What the end of an address has, and a cell of its own has not."""
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -97,8 +104,35 @@ def is_whole(row: str) -> bool:
 
 def cells(line: str, delimiter: str) -> list[str]:
     """One row's cells, out of their quotes."""
-    row = next(csv.reader(line.split("\n"), delimiter=delimiter), [])
-    return [cell.strip() for cell in row]
+    return [cell.strip() for cell in _split(line, delimiter)]
+
+
+def _split(line: str, delimiter: str) -> list[str]:
+    return next(csv.reader(line.split("\n"), delimiter=delimiter), [])
+
+
+def address_in(row: str, table: Table, width: int | None) -> str:
+    """The address in a row, with what a comma that nobody put in quotes has cut off.
+
+    width: cells of the head, None where there is none. What stands beyond it belongs to the cell
+    that can take it; without a head only what nothing but an address looks like.
+    """
+    split = _split(row, table.delimiter)
+    found = [cell.strip() for cell in split]
+    at, extra = table.column, max(0, len(found) - width) if width else 0
+    text = _cell(found, at)
+    if extra and not is_address(text) and is_address(_cell(found, at + extra)):
+        return found[at + extra]
+    rest = list(takewhile(_goes_on, split[at + 1 :]))
+    if width is None:
+        ends = [number for number, cell in enumerate(rest, 1) if _END.search(cell)]
+        extra = ends[-1] if ends else 0
+    return table.delimiter.join([text, *map(str.strip, rest[:extra])]) if text else ""
+
+
+def _goes_on(cell: str) -> bool:
+    """May this be the rest of an address?"""
+    return not (_SPACE.search(cell) or _WORDS.fullmatch(cell) or _ADDRESS.match(cell))
 
 
 def is_address(text: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crawler.policy.seed_columns import Table, table
+from crawler.policy.seed_columns import Table, address_in, table
 
 PLAIN = [
     ["http://h.test/0,1518,1,00.html", "http://h.test/0,1518,2,00.html"],
@@ -85,3 +85,44 @@ def test_a_table_without_addresses_has_no_such_column(lines: list[str]) -> None:
 def test_a_person_is_told_which_column() -> None:
     assert 'column "url"' in Table(",", 0, "url").told
     assert "column number 2" in Table(",", 1, None).told
+
+
+ROWS = [
+    # what stands beyond the head belongs to the cell that can take it
+    ("url,name", "http://h.test/0,1518,1,00.html,Harbour", "http://h.test/0,1518,1,00.html"),
+    ("url,name", "http://h.test/tags/red,green,harbour", "http://h.test/tags/red,green"),
+    ("name,link", "Harbour,http://h.test/a,b", "http://h.test/a,b"),
+    ("name,link", "Harbour,http://h.test/a,,b", "http://h.test/a,,b"),
+    ("name,link,n", "Harbour,http://h.test/map?at=53.5,9.9,7", "http://h.test/map?at=53.5,9.9"),
+    ("url", "http://h.test/a,B", "http://h.test/a"),
+    ("url", "http://h.test/a,b", "http://h.test/a,b"),
+    ("url,name", "http://i.test/,Isle, of Man", "http://i.test/"),
+    ("url,name", "http://i.test/,isle, of man", "http://i.test/,isle"),
+    ("url,name", "http://i.test/, isle, of man", "http://i.test/"),
+    ("name,url", "Isle, of Man,http://i.test/", "http://i.test/"),
+    ("name;url", "Harbour;http://h.test/a;b=1", "http://h.test/a;b=1"),
+    ("url,name", '"http://h.test/a,b",Harbour', "http://h.test/a,b"),
+    ("url,also", "http://h.test/a,http://i.test/", "http://h.test/a"),
+    ("url,also,n", "http://h.test/a,b,http://i.test/,1", "http://h.test/a,b"),
+    ("url,name", "http://h.test/,Harbour", "http://h.test/"),
+    ("url,name", ",Harbour", ""),
+    ("url,name", "http://h.test/", "http://h.test/"),
+    # without a head, only what nothing but an address looks like
+    (None, "http://h.test/0,1518,1,00.html", "http://h.test/0,1518,1,00.html"),
+    (None, "http://h.test/0,1518,1,00.html,Harbour,7", "http://h.test/0,1518,1,00.html"),
+    (None, "http://h.test/map?at=53.5,9.9&z=4", "http://h.test/map?at=53.5,9.9&z=4"),
+    (None, "http://h.test/@53.5,9.9,14z/data", "http://h.test/@53.5,9.9,14z/data"),
+    (None, "http://h.test/,12", "http://h.test/"),
+    (None, "http://h.test/a,en", "http://h.test/a"),
+    (None, "http://h.test/a,Old Harbour/Pier", "http://h.test/a"),
+    (None, "http://h.test/a,http://i.test/b", "http://h.test/a"),
+]
+
+
+@pytest.mark.parametrize(("head", "row", "address"), ROWS)
+def test_a_comma_of_an_address_does_not_cut_it(head: str | None, row: str, address: str) -> None:
+    delimiter = ";" if head and ";" in head else ","
+    names = head.split(delimiter) if head else []
+    at = next((number for number, name in enumerate(names) if name in ("url", "link")), 0)
+    told = Table(delimiter, at, names[at] if names else None)
+    assert address_in(row, told, len(names) or None) == address
