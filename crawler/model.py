@@ -55,7 +55,12 @@ class Distinct(msgspec.Struct, frozen=True, array_like=True, gc=False):
     @classmethod
     def of(cls, targets: Sequence[Target]) -> Distinct:
         """These targets. Raises ValueError where an address has a lone surrogate."""
-        return cls([target.hash for target in targets], msgspec.msgpack.encode(targets))
+        return cls.identified([target.hash for target in targets], targets)
+
+    @classmethod
+    def identified(cls, hashes: list[int], targets: Sequence[Target]) -> Distinct:
+        """The same, of targets whose identities, in this order, are known."""
+        return cls(hashes, msgspec.msgpack.encode(targets))
 
     def __getitem__(self, index: int) -> Target:
         return _unpacked(self.packed)[index]
@@ -98,8 +103,14 @@ class Link(NamedTuple):
 
 def worth_keeping(column: list[Value]) -> list[Value]:
     """The column, or an empty one where it has nothing but None or False."""
-    nothing = column.count(None) + column.count(False)  # type: ignore[arg-type]  # may be absent
-    return column if nothing < len(column) else []
+    # Most have something at once, or the same throughout, where counting compares identities only.
+    starts_empty = bool(column) and (column[0] is None or column[0] is False)
+    if starts_empty and column.count(column[0]) == len(column):
+        return []
+    for value in column:
+        if value is not None and value is not False:
+            return column
+    return []
 
 
 class LinkColumns(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -7,7 +7,7 @@ def is_utf8(data: bytes) -> bool: ...
 def indexes(
     texts: list[str],
     known: dict[str, int],
-    memories: tuple[dict[str, Target], dict[str, Target]],
+    memories: tuple[dict[str, tuple[int, Target]], dict[str, tuple[int, Target]]],
     targets: tuple[dict[int, int], list[Target]],
     other: Callable[[int], int],
 ) -> list[int]: ...

@@ -88,19 +88,22 @@ def indexes(list texts, dict known, tuple memories, tuple targets, other):
     cdef list found = targets[1]
     cdef Py_ssize_t number
     cdef object before = None
+    cdef tuple meant
     place = None
     for number in range(len(texts)):
         text = texts[number]
         if text is not before or place is None:
             place = known.get(text)
         if place is None:
-            target = site.get(text) or folder.get(text)
-            if target is None or target.refusal is not None:
+            meant = site.get(text)
+            if meant is None:
+                meant = folder.get(text)
+            if meant is None:
                 places.append(other(number))
                 continue
-            place = by_hash.setdefault(target.hash, len(found))
+            place = by_hash.setdefault(meant[0], len(found))
             if place == len(found):
-                found.append(target)
+                found.append(meant[1])
             known[text] = place
         before = text
         places.append(place)

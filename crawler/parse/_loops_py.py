@@ -24,15 +24,15 @@ def is_utf8(data: bytes) -> bool:
 def indexes(
     texts: list[str],
     known: dict[str, int],
-    memories: tuple[dict[str, Target], dict[str, Target]],
+    memories: tuple[dict[str, tuple[int, Target]], dict[str, tuple[int, Target]]],
     targets: tuple[dict[int, int], list[Target]],
     other: Callable[[int], int],
 ) -> list[int]:
     """Which target each text means, by its place among the targets.
 
-    known: texts that were met before. memories: what texts meant in other documents. targets:
-    places by identity, and the targets. other: tells the place of the text with this number, which
-    is in no memory or means no address.
+    known: texts that were met before. memories: identities and targets that texts meant in other
+    documents. targets: places by identity, and the targets. other: tells the place of the text with
+    this number, which is in no memory.
     """
     places = []
     site, folder = memories
@@ -40,13 +40,13 @@ def indexes(
     for number, text in enumerate(texts):
         place = known.get(text)
         if place is None:
-            target = site.get(text) or folder.get(text)
-            if target is None or target.refusal is not None:
+            meant = site.get(text) or folder.get(text)
+            if meant is None:
                 place = other(number)
             else:
-                place = by_hash.setdefault(target.hash, len(found))
+                place = by_hash.setdefault(meant[0], len(found))
                 if place == len(found):
-                    found.append(target)
+                    found.append(meant[1])
                 known[text] = place
         places.append(place)
     return places

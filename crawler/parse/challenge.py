@@ -41,6 +41,7 @@ _HEADERS_OF_REFUSALS: Final = {
     "x-kpsdk-ct": "kasada",
     "x-dd-b": "datadome",
 }
+_TELLING: Final = frozenset({name for name, _ in _HEADERS} | set(_HEADERS_OF_REFUSALS))
 
 Where = Literal["script", "tag", "title", "body"]
 """In the text of a script, in the tag of an element, as the whole title, or anywhere."""
@@ -184,6 +185,8 @@ def _by_headers(reply: Reply) -> str | None:
     refused = reply.status in REFUSALS
     for name, value in reply.headers:
         name = name.lower()
+        if name not in _TELLING:  # nearly all, of all answers
+            continue
         service = _HEADERS.get((name, value.strip().lower()))
         if service is None and refused:
             service = _HEADERS_OF_REFUSALS.get(name)

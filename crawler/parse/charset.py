@@ -62,6 +62,12 @@ _ATTRIBUTE = re.compile(
 )
 _TAG_NAME = re.compile(rb"</?[A-Za-z][^\s/>]*")
 _PRAGMA = re.compile(rb"""charset\s*=\s*(?:"([^"]*)"|'([^']*)'|(?!["'])([^\s;]*))""", re.IGNORECASE)
+_USUAL_BEGINNING = re.compile(
+    rb"""\s*+(?:<!doctype html>\s*+)?(?:<(?:html|head)(?:\s++[\w:.-]++="[^"]*+")*+\s*+>\s*+)*+"""
+    rb"""<meta\s++charset="([\w-]++)"\s*+/?>""",
+    re.IGNORECASE,
+)
+"""Most pages declare their encoding first; `_prescan` takes four times as long to the same end."""
 _XML_DECLARATION = re.compile(rb"""<\?xml[^>]*?\sencoding\s*=\s*(?:"([^">]*)"|'([^'>]*)')""")
 
 
@@ -102,6 +108,8 @@ def declared(body: bytes, within: int = PRESCAN_BYTES) -> str | None:
     https://html.spec.whatwg.org/multipage/parsing.html#prescan-a-byte-stream-to-determine-its-encoding
     """
     head = body[:within]
+    if (usual := _USUAL_BEGINNING.match(head)) and (name := named(usual[1].decode("latin-1"))):
+        return _readable(name)
     found = _XML_DECLARATION.match(head.lstrip(_SPACE)[:PRESCAN_BYTES])
     name = named((found[1] or found[2] or b"").decode("latin-1")) if found else None
     return _readable(name) if name else _prescan(head)

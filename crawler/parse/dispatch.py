@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from crawler.config import Config
-from crawler.model import Distinct, Document, Job, Link, LinkColumns, Reply, SitemapEntry
+from crawler.model import Document, Job, Link, LinkColumns, Reply, SitemapEntry
 from crawler.parse.challenge import challenge
 from crawler.parse.charset import decode
 from crawler.parse.headers import Declared, declared, with_links
@@ -125,7 +125,7 @@ def _with_headers(
         lang=said.language,
         canonical=beside.canonical,
         meta_robots=", ".join(said.robots)[:MAX_FACT] or None,
-        targets=Distinct.of(targets.found),
+        targets=targets.distinct(),
         columns=beside.columns,
         truncated=document.truncated or ("links" if beside.overflow else None),
         leads_on=beside.leads_on,
@@ -160,7 +160,7 @@ def _listed(job: Job, reply: Reply, said: Declared, config: Config) -> Document:
     return Document(
         said.media_type or kind,
         charset,
-        targets=Distinct.of(targets.found),
+        targets=targets.distinct(),
         entries=tuple(listing.entries),
         truncated=listing.truncated or (None if whole else "parse"),
     )

@@ -78,8 +78,8 @@ class Beside(msgspec.Struct, frozen=True):
     """
 
     columns: LinkColumns
-    canonical: str | None
-    overflow: bool
+    canonical: str | None = None
+    overflow: bool = False
     leads_on: int | None = None
 
 
@@ -96,6 +96,8 @@ def with_links(
 
     They stand on the document's own address, whatever <base> says (RFC 8288, section 3.2).
     """
+    if not said.links and not said.refresh:
+        return Beside(links)
     canonical, overflow, leads_on = None, False, None
     nofollow = forbid_following(said.robots)
     more: list[Link] = []

@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 from lxml import etree
 
-from crawler.model import Distinct, Document, LinkColumns, worth_keeping
+from crawler.model import Document, LinkColumns, worth_keeping
 from crawler.parse.elements import Survey, words_of
 from crawler.parse.headers import Declared, with_links
 from crawler.parse.loops import find
@@ -26,7 +26,7 @@ from crawler.policy.urls import UrlRules, resolve
 
 _HTML_ENDS = (b"</html", b"</HTML", b"</Html")
 _END_TAGS = re.compile(rb"</(?:html|body)\b[^>]*>", re.IGNORECASE)
-_TEMPLATES: Final = (b"<template", b"<TEMPLATE", b"<Template")
+_IN_CAPITALS: Final = (b"<TEMPLATE", b"<Template")
 _TEMPLATE = re.compile(
     rb"<!--.*?(?:-->|\Z)|<(script|style|textarea|title|xmp)\b[^>]*+>.*?(?:</\1|\Z)"
     rb"|(?P<begin><template\b(?:[^<>\"']++|\"[^\"]{0,1000}+\"|'[^']{0,1000}+')*+>)"
@@ -77,7 +77,7 @@ def read_html(
         text=text,
         word_count=survey.words,
         text_hash=fingerprint(survey.text),
-        targets=Distinct.of(targets.found),
+        targets=targets.distinct(),
         columns=beside.columns,
         truncated=truncated or cut,
         leads_on=leads_on,
@@ -103,9 +103,16 @@ def one_body(data: bytes) -> bytes:
     its templates empty."""
     if _goes_on_after_its_end(data):
         data = _END_TAGS.sub(b"", data)
-    if any(find(data, name) >= 0 for name in _TEMPLATES):
+    if _has_templates(data):
         data = b"".join(_outside_of_templates(data))
     return data
+
+
+def _has_templates(data: bytes) -> bool:
+    """Each search reads all of the page, and few pages have tags in capitals."""
+    if find(data, b"<template") >= 0:
+        return True
+    return find(data, b"<T") >= 0 and any(find(data, name) >= 0 for name in _IN_CAPITALS)
 
 
 def _goes_on_after_its_end(data: bytes) -> bool:

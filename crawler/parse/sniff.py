@@ -44,6 +44,9 @@ _SIGNATURES: Final = (
     (0, b"wOF2", "font/woff2"),
     (0, b"\0asm", "application/wasm"),
 )
+_SIGNED = re.compile(
+    b"|".join(b"." * at + re.escape(mark) for at, mark, _ in _SIGNATURES), re.DOTALL
+)
 _BINARY: Final = bytes({*range(0x09), 0x0B, *range(0x0E, 0x1B), *range(0x1C, 0x20)})
 _TEXT: Final = bytes(set(range(256)) - set(_BINARY))
 _MARKUP = re.compile(rb"<\0?[a-zA-Z!?/]|\0<")
@@ -54,6 +57,7 @@ _HTML = re.compile(
 )
 _BOM: Final = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 _SPACE = re.compile(rb"[\s\0]*")
+_USUAL_BEGINNING = re.compile(rb"[\s\0]*+(?:<!doctype html>[\s\0]*+)?<html[\s>]", re.IGNORECASE)
 _ROOT = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)")
 SITEMAP_ROOTS: Final = (b"urlset", b"sitemapindex")
 _FORMS: Final[dict[bytes, Form]] = {
@@ -109,6 +113,8 @@ def root_name(data: bytes) -> bytes:
 
     Comments, declarations and instructions before it are skipped.
     """
+    if _USUAL_BEGINNING.match(data):
+        return b"html"
     at = _skip_space(data, 0)
     while data.startswith((b"<!", b"<?"), at):
         end = _end_of_declaration(data, at)
@@ -154,12 +160,16 @@ def _unlabelled(body: bytes) -> str:
 
 
 def _signed(body: bytes) -> str | None:
-    return next((kind for at, mark, kind in _SIGNATURES if body.startswith(mark, at)), None)
+    if not _SIGNED.match(body):
+        return None
+    return next(kind for at, mark, kind in _SIGNATURES if body.startswith(mark, at))
 
 
 def _is_binary(body: bytes) -> bool:
     """More than a tenth control characters, and nothing that looks like a tag or like UTF-16."""
     head = body[:SNIFFED_BYTES]
+    if _MARKUP.match(head):
+        return False
     controls = len(head.translate(None, _TEXT))
     if controls * 10 <= len(head) or head.startswith(_BOM):
         return False

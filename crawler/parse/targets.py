@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from crawler.model import Target, worth_keeping
+from crawler.model import Distinct, Target, worth_keeping
 from crawler.parse.encodings import output_of, percent_encoded
 from crawler.parse.loops import indexes
 from crawler.policy.urls import MAX_KEPT_URL, Resolver, UrlRules, resolve
@@ -14,7 +14,7 @@ REMEMBERED_BYTES: Final = 8 * 1024 * 1024
 """Memory, roughly, for the addresses that texts of links mean, of all documents."""
 MAX_REMEMBERED: Final = 300
 """Characters of a text that is worth keeping."""
-ENTRY_BYTES: Final = 200
+ENTRY_BYTES: Final = 260
 """What an address takes besides its characters."""
 
 _PLAIN_FRAGMENT = re.compile(r"[\w.~:/?@!$&'()*+,;=%-]*", re.ASCII)
@@ -22,8 +22,9 @@ _FOREIGN = re.compile(r"[^\x00-\x7f]+")
 _OTHER_SCHEME = re.compile(r"\s*(?!https?:)[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 _WEB: Final = ("http://", "https://")
 
-_Addresses = dict[str, Target]
-"""What link texts mean, without fragments."""
+_Addresses = dict[str, tuple[int, Target]]
+"""What link texts mean, without fragments: identity and target of each that may be fetched. (To ask
+the target for its identity, link by link, took as long as to look it up.)"""
 
 
 class _Memory:
@@ -34,24 +35,32 @@ class _Memory:
     """
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, str | None, UrlRules], _Addresses] = {}
+        self._known: dict[tuple[str | None, UrlRules], dict[str, _Addresses]] = {}
         self._bytes = 0
 
-    def of(self, place: str, charset: str | None, rules: UrlRules) -> _Addresses:
-        """The addresses known in a folder or on a site."""
+    def of(
+        self, folder: str, site: str, charset: str | None, rules: UrlRules
+    ) -> tuple[_Addresses, _Addresses]:
+        """The addresses known in a folder, and on a site."""
         if self._bytes > REMEMBERED_BYTES:
             self._known.clear()
             self._bytes = 0
-        addresses = self._known.get((place, charset, rules))
+        places = self._known.get((charset, rules))
+        if places is None:
+            places = self._known[charset, rules] = {}
+        return self._at(places, folder), self._at(places, site)
+
+    def _at(self, places: dict[str, _Addresses], place: str) -> _Addresses:
+        addresses = places.get(place)
         if addresses is None:
             self._bytes += ENTRY_BYTES + len(place)
-            addresses = self._known[place, charset, rules] = {}
+            addresses = places[place] = {}
         return addresses
 
     def add(self, addresses: _Addresses, text: str, target: Target) -> None:
-        """Keep one, unless it is very long."""
-        if len(text) <= MAX_REMEMBERED:
-            addresses[text] = target
+        """Keep one, unless it is very long or no address."""
+        if len(text) <= MAX_REMEMBERED and target.refusal is None:
+            addresses[text] = target.hash, target
             self._bytes += ENTRY_BYTES + len(text) + len(target.url)
 
 
@@ -91,6 +100,10 @@ class Targets:
 
     def __repr__(self) -> str:
         return f"<Targets {len(self.found)} distinct of {len(self._known)} texts>"
+
+    def distinct(self) -> Distinct:
+        """All that were found, as they travel."""
+        return Distinct.identified(list(self._by_hash), self.found)
 
     def places(
         self, texts: list[str], fragments: list[str | None], *, plain: bool
@@ -158,11 +171,12 @@ class Targets:
     def _read(self, text: str) -> Target:
         """What a text without fragment means; it is not among those found for that."""
         addresses = self._addresses(text)
-        target = None if addresses is None else addresses.get(text)
-        if target is None:
-            target, _ = self._resolve(text)
-            if addresses is not None:
-                _memory.add(addresses, text, target)
+        known = None if addresses is None else addresses.get(text)
+        if known is not None:
+            return known[1]
+        target, _ = self._resolve(text)
+        if addresses is not None:
+            _memory.add(addresses, text, target)
         return target
 
     def _addresses(self, text: str) -> _Addresses | None:
@@ -180,8 +194,7 @@ class Targets:
         if path < 0:
             return {}, {}
         folder = base.partition("#")[0].partition("?")[0].rpartition("/")[0]
-        charset, rules = self._charset, self._rules
-        return _memory.of(folder + "/", charset, rules), _memory.of(base[:path], charset, rules)
+        return _memory.of(folder + "/", base[:path], self._charset, self._rules)
 
     def _resolve(self, href: str) -> tuple[Target, str | None]:
         if self._resolver is None:

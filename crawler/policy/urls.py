@@ -96,8 +96,13 @@ class UrlRules(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, config: Config) -> UrlRules:
-        """The rules of a configuration."""
-        return cls(config.fetch.max_url_bytes, strip=config.scope.strip_parameters)
+        """The rules of a configuration: one value for all that ask, since each page does."""
+        return _rules(config.fetch.max_url_bytes, config.scope.strip_parameters)
+
+
+@lru_cache(maxsize=16)
+def _rules(max_bytes: int, strip: tuple[str, ...]) -> UrlRules:
+    return UrlRules(max_bytes, strip=strip)
 
 
 ORDINARY: Final = UrlRules()

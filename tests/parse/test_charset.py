@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crawler.parse.charset import LATE_BYTES, declared, decode, guessed
 from crawler.parse.labels import named
@@ -28,6 +30,21 @@ def test_declarations_are_found_as_html5lib_expects() -> None:
             # What the corpus leaves to the reader's default is undeclared to us.
             found = declared(data) or declared(data, LATE_BYTES) or "windows-1252"
         assert found == named(expected), data[:200]
+
+
+BEGINNINGS = (
+    *("<!doctype html>", "<!DOCTYPE HTML>", "<!doctype html ", "<html", "<head>", "<title"),
+    *(" lang=en", ' lang="en"', " lang='>'", ' x="<meta charset=big5>"', ' x="', "/", ">", "/>"),
+    *("<meta", " charset=utf-8", ' charset="big5"', ' CHARSET="utf-16"', ' charset="none"', " "),
+    *('<meta charset="koi8-r">', '<Meta  charset="x-user-defined" />', "<!--", "-->"),
+    *("<HEAD", "\n", "\v", "t"),
+)
+
+
+@given(st.lists(st.sampled_from(BEGINNINGS), max_size=12).map("".join))
+def test_a_usual_beginning_declares_what_any_other_does(html: str) -> None:
+    """Text before the first tag changes nothing but that the beginning is not usual any more."""
+    assert declared(html.encode()) == declared(b"t" + html.encode())
 
 
 def _cases(name: str) -> list[tuple[bytes, str]]:

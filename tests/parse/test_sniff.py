@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from crawler.parse.sniff import media_type
+from crawler.parse.sniff import media_type, root_name
 from tests.parse.page import hrefs, parsed
 
 PAGE = b"<!doctype html><title>t</title><a href=x>x</a>"
@@ -92,3 +94,15 @@ def test_robots_and_checks_are_not_read(kind: str) -> None:
     document = parsed(PAGE, kind=kind)  # type: ignore[arg-type]  # the ids of the table
     assert (document.content_type, document.title, document.links) == ("text/html", None, ())
     assert parsed(b"", "text/html", kind="check").content_type == "text/html"
+
+
+ROOTS = (
+    *("<!doctype html>", "<!DOCTYPE html [", "]>", "<!doctype rss>", "<html>", "<HTML lang=en>"),
+    *("<html", "<htmlx>", "<html:rss>", "<rss>", "<?xml?>", "<!-- html -->", " ", "\n", "\0", "t"),
+)
+
+
+@given(st.lists(st.sampled_from(ROOTS), max_size=6).map("".join))
+def test_a_usual_beginning_has_the_root_that_any_other_has(text: str) -> None:
+    """A comment before it changes nothing but that the beginning is not usual any more."""
+    assert root_name(text.encode()) == root_name(b"<!---->" + text.encode())

@@ -76,8 +76,8 @@ def test_memory_of_addresses_is_bounded(folder: str) -> None:
     for number in range(60):
         read = Targets(f"http://h.test/{folder}/{number}/", ORDINARY)
         places(read, [f"{number}-{at}" for at in range(1000)])
-    known = targets._memory._known.values()
-    kept = sum(len(text) + len(found.url) for part in known for text, found in part.items())
+    known = [part for places in targets._memory._known.values() for part in places.values()]
+    kept = sum(len(text) + len(found.url) for part in known for text, (_, found) in part.items())
     assert 0 < kept <= REMEMBERED_BYTES + 1000 * 2000
 
 
