@@ -10,11 +10,16 @@ import mmap
 import os
 import struct
 from socket import socket
+from typing import Final
 
 import msgspec
 
 BUFFER_KEPT = 4 * 1024 * 1024
 """A larger buffer is given up after its frame."""
+AHEAD: Final = 512 * 1024
+"""Where in its buffer a frame begins. msgspec first cuts a buffer down to half as much again as
+stands before the frame: of one that begins at its start nothing was left, and each page of memory
+had to be had anew. What stands before is never touched, and so takes no memory."""
 _LENGTH = struct.Struct(">I")
 _CELL = struct.Struct("=dqd")
 _encoder = msgspec.msgpack.Encoder()
@@ -26,7 +31,7 @@ class Frames:
 
     def __init__(self, link: socket) -> None:
         self.link = link
-        self._sent = bytearray(_LENGTH.size)
+        self._sent = bytearray()
         self._received = bytearray(_LENGTH.size)
 
     def __repr__(self) -> str:
@@ -35,11 +40,13 @@ class Frames:
     def write(self, value: object) -> None:
         """Send one value; blocks while the other side does not read."""
         frame = self._sent
-        _encoder.encode_into(value, frame, _LENGTH.size)
-        _LENGTH.pack_into(frame, 0, len(frame) - _LENGTH.size)
-        self.link.sendall(frame)
-        if len(frame) > BUFFER_KEPT:
-            self._sent = bytearray(_LENGTH.size)
+        _encoder.encode_into(value, frame, AHEAD)
+        start = AHEAD - _LENGTH.size
+        _LENGTH.pack_into(frame, start, len(frame) - AHEAD)
+        with memoryview(frame) as whole, whole[start:] as sent:
+            self.link.sendall(sent)
+        if len(frame) > AHEAD + BUFFER_KEPT:
+            self._sent = bytearray()
 
     def read(self) -> memoryview | None:
         """The next frame, valid until the next call; None when the other side has closed."""
