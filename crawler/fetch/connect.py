@@ -164,10 +164,7 @@ class Connector:
 
     def admitted(self, addresses: tuple[str, ...], route: Route, private_ok: bool) -> list[str]:
         """Those of a host's addresses to which packets may go, at least one. Raises Failure
-        (``blocked_addr``) where there is none.
-
-        Asked of a kept connection, too: what one job was allowed says nothing about the next.
-        """
+        (``blocked_addr``) where there is none."""
         host = route.host
         found = [ip for ip in addresses if self._gate.refusal(ip, host, private_ok) is None]
         if not found:
@@ -175,6 +172,12 @@ class Connector:
             shown = ", ".join(addresses[:ADDRESSES_TOLD])
             raise Failure("blocked_addr", f"{host} is at {shown}")
         return found
+
+    def admit(self, ip: str, route: Route, private_ok: bool) -> None:
+        """The same of the address of a kept connection: what one job was allowed says nothing about
+        the next."""
+        if self._gate.refusal(ip, route.host, private_ok) is not None:
+            self.admitted((ip,), route, private_ok)
 
     @contextmanager
     def _distrusting(self, host: str) -> Iterator[None]:

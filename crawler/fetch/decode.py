@@ -321,11 +321,16 @@ class Codings(msgspec.Struct, frozen=True):
         return len(_BINARY.findall(start)) > max(1, _FEW * len(start))
 
 
-def codings_of(values: Iterable[str]) -> Codings:
+_NONE: Final = Codings((), ())
+
+
+def codings_of(values: Sequence[str]) -> Codings:
     """The codings that Content-Encoding headers name (RFC 9110, section 8.4.1).
 
     In quotes, or with parameters, as neither may be, they mean the same.
     """
+    if not values:
+        return _NONE
     named = [_name(coding) for value in values for coding in value.split(",")]
     return Codings(
         tuple(coding for coding in named if coding in DECODERS),

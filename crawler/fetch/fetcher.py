@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Final
 
@@ -254,7 +254,7 @@ def href_of(location: str) -> str:
     return _HIGH_BYTE.sub(lambda byte: b"%%%02X" % byte[0][0], data).decode("ascii")
 
 
-def retry_after(value: str, dates: list[str], now: float) -> float | None:
+def retry_after(value: str, dates: Sequence[str], now: float) -> float | None:
     """Seconds, from either form of Retry-After (RFC 9110, section 10.2.3), within 0..1 h.
 
     A date is measured from the server's own Date, since its clock need not be ours.

@@ -33,11 +33,10 @@ WIRE_SLACK: Final = 64 * 1024
 _WINDOWED: Final = frozenset({"br", "zstd"})
 """Codings whose decoder holds up to 16 MiB of what it has said."""
 
-_INDIVISIBLE: Final = re.compile(
+_INDIVISIBLE: Final = (
     r"(?:audio|font|image|video)/(?![^;]*\+xml)"
     r"|application/(?:octet-stream|pdf|zip|x-7z-compressed|x-rar-compressed|x-tar"
-    r"|vnd\.(?:debian|ms-|openxmlformats|rar)|java-archive|x-(?:bzip|iso9660|msdownload|xz))",
-    re.IGNORECASE,
+    r"|vnd\.(?:debian|ms-|openxmlformats|rar)|java-archive|x-(?:bzip|iso9660|msdownload|xz))"
 )
 """Media types of which the beginning is worth nothing: no link is in it, and nobody can open it."""
 
@@ -60,7 +59,8 @@ class Attempt:
         self._weight = 1
         self._began = perf_counter()
         self._answer: Response | None = None
-        self._raw_headers: list[tuple[bytes, bytes]] = []
+        self._headers: list[tuple[str, str]] = []
+        self._names: set[str] = set()
         self._body: list[bytes] = []
         self._size = 0
         self._wire = 0
@@ -79,19 +79,17 @@ class Attempt:
         """The head has come."""
         self._answer = answer
         self.status = answer.status_code
-        self._raw_headers = _raw_headers(answer)
+        self._headers = _headers(answer)
+        self._names = {name.lower() for name, _ in self._headers}
         self.wants_body = not (
             self._job.method == "HEAD" or self._job.kind == "check" or self.status in _BODILESS
         )
 
-    def values(self, name: str) -> list[str]:
+    def values(self, name: str) -> Sequence[str]:
         """All values of a header by its lower-case name, latin-1 decoded, stripped."""
-        wanted, size = name.encode("ascii"), len(name)
-        return [
-            value.strip(b" \t").decode("latin-1")
-            for key, value in self._raw_headers
-            if len(key) == size and key.lower() == wanted
-        ]
+        if name not in self._names:
+            return ()
+        return [value for key, value in self._headers if key.lower() == name]
 
     def read_body(self) -> None:
         """Reads what is wanted, at most the cap, decoded."""
@@ -114,11 +112,13 @@ class Attempt:
         announced = self.values("content-length")
         if self._job.kind != "page" or not announced or self.values("transfer-encoding"):
             return
-        kind = (self.values("content-type") or [""])[-1]
         digits = announced[-1]
-        if not (digits.isdecimal() and digits.isascii()) or not _INDIVISIBLE.match(kind):
+        if not (digits.isdecimal() and digits.isascii()):
             return
-        if len(digits) > 18 or int(digits) > self._cap + WIRE_SLACK:
+        if len(digits) <= 18 and int(digits) <= self._cap + WIRE_SLACK:
+            return
+        kind = (self.values("content-type") or [""])[-1]
+        if re.match(_INDIVISIBLE, kind, re.IGNORECASE):
             raise self._too_large()
 
     def _keep_whole(self) -> bool:
@@ -233,7 +233,7 @@ class Attempt:
             total_ms=(perf_counter() - self._began) * 1000,
             wire_bytes=raw.wire_bytes if isinstance(raw, Incoming) else self._wire,
             truncated=self._truncated,
-            headers=_shown(self._raw_headers),
+            headers=_shown(self._headers),
             redirect=self.redirect,
             redirect_fragment=self.redirect_fragment,
             retry_after_s=self.retry_after_s,
@@ -248,23 +248,21 @@ class Attempt:
         )
 
 
-def _raw_headers(answer: Response) -> list[tuple[bytes, bytes]]:
-    """Names and values as bytes; of a foreign adapter, as far as it still knows them."""
+def _headers(answer: Response) -> list[tuple[str, str]]:
+    """Names and values, latin-1 decoded, values stripped; of a foreign adapter, as far as it still
+    knows them."""
     exact: Any = getattr(answer, "exact_headers", None)
-    if exact is not None:
-        return list(exact)
-    known = getattr(answer.raw, "headers", None) or answer.headers
-    return [(_latin(name), _latin(value)) for name, value in known.items()]
+    if exact is None:
+        known = getattr(answer.raw, "headers", None) or answer.headers
+        exact = [(_latin(name), _latin(value)) for name, value in known.items()]
+    return [(str(name, "latin-1"), str(value, "latin-1").strip(" \t")) for name, value in exact]
 
 
-def _shown(headers: list[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
-    """Headers as text, values stripped, without control characters."""
-    pairs = [
-        (name.decode("latin-1"), value.strip(b" \t").decode("latin-1")) for name, value in headers
-    ]
-    if not "".join(chain.from_iterable(pairs)).isprintable():
-        pairs = [(printable(name), printable(value)) for name, value in pairs]
-    return tuple(pairs)
+def _shown(headers: list[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Headers without control characters."""
+    if "".join(chain.from_iterable(headers)).isprintable():
+        return tuple(headers)
+    return tuple((printable(name), printable(value)) for name, value in headers)
 
 
 def _latin(text: str | bytes) -> bytes:

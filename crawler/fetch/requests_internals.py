@@ -34,6 +34,9 @@ class SlimRequest(PreparedRequest):
     facts: what the transport notes on its way.
     """
 
+    hooks = _NO_HOOKS
+    body = _cookies = _body_position = None
+
     def __init__(
         self,
         method: str,
@@ -48,8 +51,6 @@ class SlimRequest(PreparedRequest):
         self.method = method
         self.url = url
         self.headers = headers
-        self.hooks = _NO_HOOKS
-        self.body = self._cookies = self._body_position = None
         self.route, self.authority, self.path = split(url)
         self.block = block
         self.facts = Facts()
@@ -71,10 +72,13 @@ class SlimResponse(Response):
     exact_headers: names and values as bytes, in the order of arrival. facts: how it came.
     """
 
+    _content: Any = False  # as in requests: not read yet
+    _content_consumed = False
+    _next = None
+    encoding = None
+    reason = ""
+
     def __init__(self, request: PreparedRequest, head: Head, raw: Raw, facts: Facts) -> None:
-        self._content = False  # as in requests: not read yet
-        self._content_consumed = False
-        self._next = None
         self.status_code = head.status
         self.version = head.version
         self.exact_headers = head.headers
@@ -83,8 +87,6 @@ class SlimResponse(Response):
         self.url = request.url or ""
         self.request = request
         self.history = []
-        self.encoding = None
-        self.reason = ""
 
     def __getattr__(self, name: str) -> Any:
         if name == "headers":

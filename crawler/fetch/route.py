@@ -13,6 +13,8 @@ from crawler.fetch.failures import Failure
 _PORTS: Final = {"http": 80, "https": 443}
 _URL: Final = re.compile(r"(https?)://(?:[^/?#]*@)?([^/?#@]*)([^#]*)")
 """Scheme, what Host says, and what is requested."""
+_NAME_AT: Final = len("http://") + 1
+"""Where the slash that begins a path stands at the earliest."""
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -34,6 +36,23 @@ class Route(msgspec.Struct, frozen=True):
 def split(url: str) -> tuple[Route, str, str]:
     """Where an http(s) URL leads: the way, what Host says, and what is requested there. Raises
     Failure for what is none."""
+    slash = url.find("/", _NAME_AT)
+    way = _way(url[:slash]) if slash > 0 and "#" not in url else None
+    return (*way, url[slash:]) if way else _split_odd(url)
+
+
+@lru_cache(maxsize=4096)
+def _way(site: str) -> tuple[Route, str] | None:
+    """The way, and what Host says, of what stands before the path; None where it does not end
+    there, or is odd. Most jobs lead where others have led."""
+    try:
+        route, authority, path = _split_odd(site)
+    except Failure:
+        return None
+    return (route, authority) if path == "/" else None
+
+
+def _split_odd(url: str) -> tuple[Route, str, str]:
     found = _URL.match(url)
     if found is None:
         raise _nowhere(url)
@@ -44,7 +63,6 @@ def split(url: str) -> tuple[Route, str, str]:
     return route, authority, path if path.startswith("/") else "/" + path
 
 
-@lru_cache(maxsize=4096)
 def _route(scheme: str, authority: str) -> Route:
     host, colon, port = authority.rpartition(":")
     if not colon or port.endswith("]"):

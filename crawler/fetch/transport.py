@@ -223,7 +223,7 @@ class Transport(BaseAdapter):
             connection.close()
             return None
         try:
-            self._connector.admitted((connection.ip,), asked.route, asked.private_ok)
+            self._connector.admit(connection.ip, asked.route, asked.private_ok)
         except Failure:
             self._idle.put(connection, monotonic())
             raise

@@ -110,28 +110,26 @@ _CAPTCHAS: Final = (
     Mark("turnstile", "tag", b"cf-turnstile"),
     Mark("turnstile", "tag", b"challenges.cloudflare.com/turnstile"),
 )
-_PUZZLE = re.compile(
+# What is text here is compiled when the first page is short enough to be asked.
+_PUZZLE: Final = (
     r"not a (?:ro)?bot|are you (?:a |an )?(?:human|robot)|you(?:'re| are) (?:a )?human"
-    r"|unusual traffic|security check|verif(?:y|ying|ication)|captcha|kein roboter|pas un robot",
-    re.IGNORECASE,
+    r"|unusual traffic|security check|verif(?:y|ying|ication)|captcha|kein roboter|pas un robot"
 )
 _FIELD = re.compile(
     rb"<textarea\b(?![^>]*captcha)|<select\b|<input\b(?![^>]*captcha)"
     rb"(?![^>]*\btype\s*=\s*[\"']?(?:hidden|submit|button|checkbox|image))",
 )
 _PASSWORD = re.compile(rb"<input\b[^<>]*\btype\s*=\s*[\"']?password\b")
-_LOGIN = re.compile(
+_LOGIN: Final = (
     r"\b(?:log[ -]?[io]n|sign[ -]?[io]n|members only|anmeld(?:en|ung)|einloggen|connexion"
     r"|se connecter|s[\u2019']identifier|iniciar sesi[oó]n|accedi|entrar|inloggen|logga in"
     r"|log ind|logg inn|zaloguj|logowanie|přihl[aá][sš](?:it|en[ií])|bejelentkezés"
-    r"|войти|вход|авторизация)\b|登录|登入|ログイン|로그인",
-    re.IGNORECASE,
+    r"|войти|вход|авторизация)\b|登录|登入|ログイン|로그인"
 )
 _HEADING = re.compile(rb"<h[2-4]\b[^<>]*>([^<]{1,100})")
-_ASKED_FOR_LOGIN = re.compile(
+_ASKED_FOR_LOGIN: Final = (
     r"log[-_]?(?:[io]n|out|off)|sign[-_]?[iou]|auth|account|regist|passw|session|member|anmeld"
-    r"|connexion|user",
-    re.IGNORECASE,
+    r"|connexion|user"
 )
 
 _NAMES_OF_LOGIN: Final = (
@@ -140,15 +138,13 @@ _NAMES_OF_LOGIN: Final = (
     r"|userlogin|anmelden|anmeldung|einloggen|connexion|se-connecter|identification"
     r"|iniciar-sesion|acceder|accedi|entrar|inloggen|logga-in|zaloguj|logowanie|prihlaseni"
 )
-_LOGIN_PATH = re.compile(
-    rf"(?:^|[/:])(?:{_NAMES_OF_LOGIN})(?:\.\w{{2,5}})?/?$|/(?:oauth2?|saml2?|cas|idp|openid)/",
-    re.IGNORECASE,
+_LOGIN_PATH: Final = (
+    rf"(?:^|[/:])(?:{_NAMES_OF_LOGIN})(?:\.\w{{2,5}})?/?$|/(?:oauth2?|saml2?|cas|idp|openid)/"
 )
-_LOGIN_QUERY = re.compile(
-    rf"(?:^|&)(?:action|mode|page|view|title|do|a|q)=(?:[^&]*[/:])?(?:{_NAMES_OF_LOGIN})(?:&|$)",
-    re.IGNORECASE,
+_LOGIN_QUERY: Final = (
+    rf"(?:^|&)(?:action|mode|page|view|title|do|a|q)=(?:[^&]*[/:])?(?:{_NAMES_OF_LOGIN})(?:&|$)"
 )
-_LOGIN_HOST = re.compile(r"(?:login|logon|signin|sso|auth|accounts?|idp)\.", re.IGNORECASE)
+_LOGIN_HOST: Final = r"(?:login|logon|signin|sso|auth|accounts?|idp)\."
 _FOR_NOW: Final = frozenset({302, 303, 307})
 """Redirects that say that the page stays where it is."""
 
@@ -226,7 +222,7 @@ def _asks_for_nothing_but_a_captcha(body: bytes, document: Document) -> bool:
     if (document.word_count or 0) > FEW_WORDS:
         return False
     told = f"{document.title or ''} {document.h1 or ''} {document.text or ''}"
-    return _PUZZLE.search(told) is not None and _FIELD.search(body) is None
+    return re.search(_PUZZLE, told, re.IGNORECASE) is not None and _FIELD.search(body) is None
 
 
 def _sends_to_login(url: str, reply: Reply) -> bool:
@@ -235,7 +231,7 @@ def _sends_to_login(url: str, reply: Reply) -> bool:
     Who asks for something of a login's own is sent on for other reasons.
     """
     here, there = urlsplit(url), urlsplit(reply.redirect.url if reply.redirect else "")
-    if _ASKED_FOR_LOGIN.search(here.path) or _is_place_of_login(here):
+    if re.search(_ASKED_FOR_LOGIN, here.path, re.IGNORECASE) or _is_place_of_login(here):
         return False
     comes_back = len(here.path) > 1 and here.path in unquote(unquote(there.query))
     return _is_place_of_login(there) and (reply.status in _FOR_NOW or comes_back)
@@ -244,9 +240,9 @@ def _sends_to_login(url: str, reply: Reply) -> bool:
 def _is_place_of_login(parts: SplitResult) -> bool:
     path, query = unquote(parts.path), unquote(parts.query)
     return bool(
-        _LOGIN_PATH.search(path)
-        or _LOGIN_QUERY.search(query)
-        or (parts.hostname and _LOGIN_HOST.match(parts.hostname))
+        re.search(_LOGIN_PATH, path, re.IGNORECASE)
+        or re.search(_LOGIN_QUERY, query, re.IGNORECASE)
+        or (parts.hostname and re.match(_LOGIN_HOST, parts.hostname, re.IGNORECASE))
     )
 
 
@@ -257,13 +253,13 @@ def _is_login(url: str, status: int, body: bytes, document: Document) -> bool:
         return False
     if status in (401, 403):
         return True
-    if status not in _GOOD or _ASKED_FOR_LOGIN.search(urlsplit(url).path):
+    if status not in _GOOD or re.search(_ASKED_FOR_LOGIN, urlsplit(url).path, re.IGNORECASE):
         return False
-    if _LOGIN.search(document.h1 or ""):
+    if re.search(_LOGIN, document.h1 or "", re.IGNORECASE):
         return True
     short = (document.word_count or 0) <= FEW_WORDS
     heading = _HEADING.search(body) if short and not document.h1 else None
-    if heading and _LOGIN.search(heading[1].decode("utf-8", "replace")):
+    if heading and re.search(_LOGIN, heading[1].decode("utf-8", "replace"), re.IGNORECASE):
         return True
     told = document.title if short or not document.h1 else None
-    return _LOGIN.search(told or "") is not None
+    return re.search(_LOGIN, told or "", re.IGNORECASE) is not None

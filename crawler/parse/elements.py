@@ -69,7 +69,7 @@ _REL_KINDS: Final = (
 )
 # A URL, then descriptors up to a comma outside parentheses.
 _CANDIDATE = re.compile(r"[\s,]*(\S*[^\s,])[^,(]*(?:\([^)]*\)?[^,(]*)*")
-PLAIN: Final = re.compile(rf"""[^\x00- "<>`\x7f-\U0010ffff]{{0,{MAX_KEPT_URL}}}""")
+PLAIN: Final = re.compile(rf"[!#-;=?-_a-~]{{0,{MAX_KEPT_URL}}}")
 """Of such an address the fragment comes out of the URL parser as it went in.
 
 https://url.spec.whatwg.org/#fragment-percent-encode-set

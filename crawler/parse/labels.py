@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from functools import lru_cache
 from typing import Final
 
 # Name in the Encoding Standard, Python's codec, further labels: the table of
@@ -107,14 +108,19 @@ _NAMES: Final = {label: name for name, _, labels in _ENCODINGS for label in (nam
 CODECS: Final = {name: codec for name, codec, _ in _ENCODINGS}
 """Python's codec for each, which does not always read as the standard does: see `encodings`."""
 
-_BY_CODEC: Final = {
-    **{codecs.lookup(codec).name: name for name, codec, _ in _ENCODINGS},
+_OTHER_CODECS: Final = {
     "gbk": "gbk",
     "gb2312": "gbk",
     "big5": "big5",
     "euc_kr": "euc-kr",
     "shift_jis": "shift_jis",
 }
+
+
+@lru_cache(maxsize=1)
+def _by_codec() -> dict[str, str]:
+    """Made when it is first asked: it loads forty codecs, and few documents are guessed at."""
+    return {codecs.lookup(codec).name: name for name, codec, _ in _ENCODINGS} | _OTHER_CODECS
 
 
 def named(label: str | None) -> str | None:
@@ -125,6 +131,6 @@ def named(label: str | None) -> str | None:
 def of_codec(codec: str) -> str | None:
     """The standard's name of what Python, or a guess, calls so; None for what it does not have."""
     try:
-        return named(codec) or _BY_CODEC.get(codecs.lookup(codec).name)
+        return named(codec) or _by_codec().get(codecs.lookup(codec).name)
     except LookupError:
         return None

@@ -31,7 +31,8 @@ _ATTRIBUTE = re.compile(
     r"""([A-Za-z_][\w.-]*(?::[A-Za-z_][\w.-]*)?)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"']+))"""
 )
 _REFERENCE = re.compile(r"&(?:#[0-9]{1,8}|#[xX][0-9a-fA-F]{1,8}|[A-Za-z][A-Za-z0-9]{0,31});")
-_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Not the complement of what is XML's: that takes 14 ms to compile.
+_NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _PREFIXES: Final = {
     "xhtml": "http://www.w3.org/1999/xhtml",
     "atom": "http://www.w3.org/2005/Atom",
