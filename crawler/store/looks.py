@@ -26,7 +26,7 @@ from crawler.store.figures import shown
 
 BUDGET_S: Final = 0.2
 """For one look."""
-SQL_BUDGET_S: Final = 5.0
+SQL_BUDGET_S: Final = 2.0
 """For a person's own SQL."""
 MAX_ROWS: Final = 1000
 MAX_BYTES: Final = 1024 * 1024

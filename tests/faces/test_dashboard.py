@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import axe_core_python
 import gevent
 import pytest
 from gevent import subprocess
@@ -144,7 +145,7 @@ def test_only_our_own_names_are_answered(
 
 def test_odd_requests_are_refused_and_the_server_lives_on(crawled: Path) -> None:
     with served(crawled) as address:
-        assert ask(address, "//evil.example/")[0] == 400
+        assert ask(address, "//evil.example/")[0] == 404
         assert ask(address, "/" + "a" * 9000)[0] == 414
         assert ask(address, "/", method="DELETE")[0] == 405
         assert ask(address, "/nowhere")[0] == 404
@@ -359,6 +360,50 @@ def test_the_file_is_never_written(crawled: Path) -> None:
             for path in PAGES:
                 assert ask(address, path)[0] == 200
         assert connection.execute("PRAGMA data_version").fetchone() == before
+
+
+def test_a_file_that_is_replaced_is_read_anew(crawled: Path, web: Web, tmp_path: Path) -> None:
+    other = tmp_path / "other.db"
+    crawl(other, web.url("/plain"))
+    with served(crawled) as address:
+        assert "/moved" in ask(address, "/pages")[2]
+        other.replace(crawled)
+        assert "/moved" not in ask(address, "/pages")[2]
+        crawled.unlink()
+        assert ask(address, "/pages")[0] == 503
+
+
+def test_long_and_turned_texts_are_shown_in_their_place(crawled: Path) -> None:
+    turned = "\u202eevil\u2066\u200b"
+    connection = sqlite3.connect(crawled)
+    connection.execute("UPDATE pages SET title = ? WHERE id = 1", (turned + "x" * 10_000_000,))
+    connection.execute("UPDATE pages SET h1 = ?", (turned,))
+    connection.commit()
+    connection.close()
+    with served(crawled) as address:
+        for path in ("/pages", "/pages/1"):
+            assert len(ask(address, path)[2]) < 500_000
+    with served(crawled) as address, chromium() as page:
+        page.open(address + "/pages")
+        assert page.ask("getComputedStyle(document.querySelector('td')).unicodeBidi") == "isolate"
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_nothing_serious_stands_in_the_way_of_readers_of_screens(crawled: Path, dark: bool) -> None:
+    script = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text()
+    numbers = [number for (number,) in rows(crawled, "SELECT id FROM pages LIMIT 2")]
+    with served(crawled) as address, chromium() as page:
+        if dark:
+            page.dark()
+        found = {}
+        for path in (*PAGES, *(f"/pages/{number}" for number in numbers), "/hosts/127.0.0.1"):
+            page.open(address + path)
+            page.ask(script + "; 1")
+            told = page.ask("axe.run().then((told) => told.violations)")
+            grave = [one for one in told if one["impact"] in {"serious", "critical"}]
+            if grave:
+                found[path] = [(one["id"], one["nodes"][0]["html"]) for one in grave]
+        assert found == {}
 
 
 def test_events_are_json(web: Web, tmp_path: Path) -> None:

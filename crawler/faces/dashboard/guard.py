@@ -56,7 +56,7 @@ class Guard(msgspec.Struct, frozen=True):
             return Refusal("405 Method Not Allowed", "only GET, HEAD and POST are answered")
         target = environ.get("PATH_INFO", "")
         if not target.startswith("/") or target.startswith("//"):
-            return Refusal("400 Bad Request", "this is no path")
+            return Refusal("404 Not Found", "this is no path")
         if len(target) + len(environ.get("QUERY_STRING", "")) > MAX_TARGET:
             return Refusal("414 URI Too Long", "the address is too long")
         if not self._is_ours(environ.get("HTTP_HOST", "")):
