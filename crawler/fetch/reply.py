@@ -60,7 +60,7 @@ class Attempt:
         self._began = perf_counter()
         self._answer: Response | None = None
         self._headers: list[tuple[str, str]] = []
-        self._names: set[str] = set()
+        self._last: dict[str, str] = {}
         self._body: list[bytes] = []
         self._size = 0
         self._wire = 0
@@ -80,15 +80,17 @@ class Attempt:
         self._answer = answer
         self.status = answer.status_code
         self._headers = _headers(answer)
-        self._names = {name.lower() for name, _ in self._headers}
+        self._last = {name.lower(): value for name, value in self._headers}
         self.wants_body = not (
             self._job.method == "HEAD" or self._job.kind == "check" or self.status in _BODILESS
         )
 
     def values(self, name: str) -> Sequence[str]:
         """All values of a header by its lower-case name, latin-1 decoded, stripped."""
-        if name not in self._names:
+        if name not in self._last:
             return ()
+        if len(self._last) == len(self._headers):  # each name came once
+            return (self._last[name],)
         return [value for key, value in self._headers if key.lower() == name]
 
     def read_body(self) -> None:
@@ -101,9 +103,14 @@ class Attempt:
             self._read_coded(codings.known)
         elif not self._keep_whole():
             self._keep(self._wire_pieces(self._cap + 1))
+        if codings.unknown:
+            self._doubt_body(codings)
+
+    def _doubt_body(self, codings: decode.Codings) -> None:
+        """Fails where a coding is still on the body."""
         kind = (self.values("content-type") or [""])[-1]
         is_text = _TEXT.match(kind) is not None
-        if codings.unknown and codings.still_on(b"".join(self._body), is_text=is_text):
+        if codings.still_on(b"".join(self._body), is_text=is_text):
             self.fail(Failure("decode_error", f"unknown content coding {codings.unknown[0]!r}"))
 
     def _refuse_needless(self) -> None:
