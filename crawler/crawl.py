@@ -39,6 +39,7 @@ BEGUN = {
     "(--new-only visits nothing twice)",
     "retry": "only what failed is tried again",
     "new_only": "only what no run has visited yet",
+    "due": "of the pages visited before, those that are due by the plan (crawler plan)",
 }
 """How a run began, in words."""
 

@@ -24,6 +24,7 @@ from crawler.analyse.indexable import judge_indexability
 from crawler.analyse.near_duplicates import group_near_duplicates
 from crawler.analyse.pdfs import read_pdfs
 from crawler.config import Config
+from crawler.store import plan
 from crawler.store.database import (
     Connection,
     SQLiteError,
@@ -67,6 +68,7 @@ def analyse(
                 max_text_bytes=config.store.text_max_bytes * config.store.texts,
             )
             index_texts(connection, progress)
+            _plan_revisits(connection, config, progress)
             extract_values(connection, config.extract, progress, processes=processes)
             _relate(connection, progress)
             judge_run(connection, GROUPS, limits, progress)
@@ -92,6 +94,15 @@ def _writing(path: Path) -> Iterator[Connection]:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             close_for_readers(connection, path, ended_well=True)
+
+
+def _plan_revisits(connection: Connection, config: Config, progress: Progress) -> None:
+    """When each page that was visited is to be visited again."""
+    progress("plan", 0, 1)
+    connection.execute("BEGIN IMMEDIATE")
+    plan.update(connection, often_s=config.revisit.often_s)
+    connection.execute("COMMIT")
+    progress("plan", 1, 1)
 
 
 def _relate(connection: Connection, progress: Progress) -> None:

@@ -162,6 +162,13 @@ def setting_option(*names: str, help: str, **kinds: Any) -> Callable[[Command], 
     help="Visit nothing a second time: only new seeds, and what a limit left.",
 )
 @setting_option(
+    "--due",
+    "run__due",
+    is_flag=True,
+    flag_value=True,
+    help="Of what was visited before, visit what is due by crawler plan.",
+)
+@setting_option(
     "--insecure",
     "fetch__verify_tls",
     is_flag=True,

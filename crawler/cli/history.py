@@ -32,6 +32,12 @@ Examples:
   crawler diff https://www.example.org/prices
   crawler diff www.example.org/prices --from 1 --to 5
 """
+PLAN_EXAMPLES = """\b
+Examples:
+  crawler plan
+  crawler plan --csv > plan.csv
+  crawler crawl seeds.txt --due
+"""
 from_option = partial(click.option, "--from", "older", type=int, metavar="RUN")
 to_option = partial(click.option, "--to", "newer", type=int, metavar="RUN")
 
@@ -118,3 +124,17 @@ def _version(connection: Connection, page: Known, run: int) -> history.Version:
     if found is None:
         raise UsageError(f"{page.url}: no run up to {run} visited it as a page")
     return found
+
+
+@cli.command(name="plan", epilog=PLAN_EXAMPLES)
+@db_option("The database.  [default: the one in data/ that was written last]")
+@form_options
+def show_plan(db: Path | None, **shape: Any) -> None:
+    """Tell when each page is to be visited again, and why then; crawler crawl --due goes by it.
+
+    How often a page changes is estimated from its visits; revisit.often_s says how often those are
+    visited that change most.
+    """
+    path = db or newest()
+    with queries.reading(path) as connection, standard_output():
+        show(history.plan(connection), **shape)

@@ -184,6 +184,7 @@ class RunConfig(Section, frozen=True):
     concurrency: greenlets of one worker. bodies_in_flight_bytes: memory for bodies of one worker.
     max_pages: pages of this run, 0 for no limit. max_seconds: of this run, 0 for no limit.
     retry_failed: fetch only what failed before. new_only: visit nothing a second time.
+    due: of what was visited, only what is due by the plan (``crawler plan``).
     drain_s: how long the first Ctrl-C waits for what is in flight.
     max_wait_s: when all work lies further ahead than this, the run ends and says so.
     """
@@ -195,8 +196,19 @@ class RunConfig(Section, frozen=True):
     max_seconds: NotNegative = 0
     retry_failed: bool = False
     new_only: bool = False
+    due: bool = False
     drain_s: NotNegative = 10
     max_wait_s: NotNegative = 900
+
+
+class RevisitConfig(Section, frozen=True):
+    """When is a page visited again, where only what is due is?
+
+    often_s: seconds between two visits of the pages that change most; what changes less is visited
+        more rarely, so that for as many visits most pages are kept as they are on their site.
+    """
+
+    often_s: Annotated[float, msgspec.Meta(ge=60, le=31_536_000)] = 86_400
 
 
 class AuditConfig(Section, frozen=True):
@@ -239,6 +251,7 @@ class Config(Section, frozen=True):
     parse: ParseConfig = ParseConfig()
     store: StoreConfig = StoreConfig()
     run: RunConfig = RunConfig()
+    revisit: RevisitConfig = RevisitConfig()
     audit: AuditConfig = AuditConfig()
     extract: dict[str, ExtractRule] = {}
 

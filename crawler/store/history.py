@@ -172,6 +172,27 @@ def log(connection: Connection, url: Known) -> Rows:
     return _rows(connection.execute(LOG, {"url_id": url.id}))
 
 
+def plan(connection: Connection) -> Rows:
+    """When each page is to be visited again, those that are due first."""
+    _need(connection, "revisits", "due_at")
+    return _rows(
+        connection.execute(
+            """
+            SELECT due_at, url, why, interval_days, changes_per_day, accesses, changes, visited_at
+            FROM revisit_plan
+            ORDER BY due_at
+            """
+        )
+    )
+
+
+def _need(connection: Connection, table: str, column: str) -> None:
+    """Refuse a file that no crawler of this version has written to."""
+    there = "SELECT 1 FROM pragma_table_info(?) WHERE name = ?"
+    if connection.execute(there, (table, column)).fetchone() is None:
+        raise UsageError("this file is of an older version; crawler analyse --db FILE updates it")
+
+
 class Version(msgspec.Struct, frozen=True):
     """A page as a run left it.
 

@@ -15,6 +15,7 @@ from crawler.config import Config, PaceConfig
 from crawler.model import Target
 from crawler.policy import pace, words
 from crawler.policy.scope import judging
+from crawler.store import plan
 from crawler.store.clock import iso
 from crawler.store.database import Connection
 from crawler.store.recorder import Recorder
@@ -29,7 +30,7 @@ class Start(msgspec.Struct, frozen=True):
     """How a run began.
 
     mode: ``new`` (an empty file), ``resumed``, ``revisit`` (all in scope is queued again),
-        ``retry`` (only failures are), ``new_only`` (nothing is).
+        ``retry`` (only failures are), ``new_only`` (nothing is), ``due`` (what the plan names).
     queued: URLs that were queued again.
     """
 
@@ -63,7 +64,7 @@ def start(
         """,
         (iso(now), msgspec.json.encode(config).decode(), judged, seeds_file, version, pid),
     ).fetchone()[0]
-    mode, queued = _mode(connection, config, previous)
+    mode, queued = _mode(connection, config, previous, now)
     _cut_rests(connection, config.pace, now)
     connection.execute("COMMIT")
     return Start(run_id, mode, queued)
@@ -113,7 +114,7 @@ def _rules(config: Config) -> str:
 
 
 def _mode(
-    connection: Connection, config: Config, previous: tuple[int, str, str] | None
+    connection: Connection, config: Config, previous: tuple[int, str, str] | None, now: float
 ) -> tuple[str, int]:
     if previous is None:
         return "new", 0
@@ -122,27 +123,24 @@ def _mode(
         return "retry", queued
     if config.run.new_only:
         return "new_only", 0
+    if config.run.due:
+        plan.update(connection, often_s=config.revisit.often_s)
+        return "due", _queue_again(connection, f"{VISITED_AGAIN} AND {DUE}", iso(now))
     waiting = connection.execute("SELECT 1 FROM urls WHERE state = 'queued' LIMIT 1").fetchone()
     if waiting or previous[1] != "finished":
         return "resumed", 0
-    queued = _queue_again(
-        connection,
-        f"""
-        kind <> 'robots'
-        AND (state IN ('done', 'failed') OR reason IN ({_listed(words.which(asked_anew=True))}))
-        """,
-    )
-    return "revisit", queued
+    return "revisit", _queue_again(connection, VISITED_AGAIN)
 
 
-def _queue_again(connection: Connection, which: str) -> int:
+def _queue_again(connection: Connection, which: str, *values: object) -> int:
     """Queue URLs again and ask for robots.txt anew."""
     queued: int = connection.execute(
         f"""
         UPDATE urls
         SET state = 'queued', reason = NULL, attempts = 0, not_before = NULL
         WHERE state <> 'queued' AND origin_id IS NOT NULL AND {which}
-        """
+        """,
+        values,
     ).rowcount
     connection.execute("UPDATE origins SET robots_fetched_at = NULL WHERE robots_error IS NOT NULL")
     _recount(connection)
@@ -152,6 +150,22 @@ def _queue_again(connection: Connection, which: str) -> int:
 def _listed(chosen: frozenset[str]) -> str:
     """Words of the table, as SQL."""
     return ", ".join(f"'{word}'" for word in sorted(chosen))
+
+
+VISITED_AGAIN = f"""
+    kind <> 'robots'
+    AND (state IN ('done', 'failed') OR reason IN ({_listed(words.which(asked_anew=True))}))
+"""
+"""What a new run of a finished crawl asks for again."""
+
+DUE = """
+    (
+        kind NOT IN ('page', 'check')
+        OR (kind = 'page' AND id NOT IN (SELECT url_id FROM revisits))
+        OR id IN (SELECT url_id FROM revisits WHERE due_at <= ?)
+    )
+"""
+"""Of it, what the plan says; lists of pages always, since they tell what is new."""
 
 
 def _recount(connection: Connection) -> None:

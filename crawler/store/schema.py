@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from crawler.store import analysis, columns, extracts, search_index
+from crawler.store import analysis, columns, extracts, plan, search_index
 from crawler.store.steps import Steps
 
 if TYPE_CHECKING:
@@ -470,4 +470,11 @@ def forms_of_bodies_and_what_pages_counted(db: Database) -> None:
 def texts_are_searched(db: Database) -> None:
     """What is in the full-text index, which an analysis makes."""
     for statement in search_index.statements():
+        db.execute(statement)
+
+
+@migrations()
+def when_pages_are_visited_again(db: Database) -> None:
+    """Planned from their visits, by whoever analyses a crawl or asks for what is due."""
+    for statement in plan.statements():
         db.execute(statement)

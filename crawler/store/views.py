@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from textwrap import dedent
 from typing import Any
 
-from crawler.store import analysis, changes, page_views, search_index
+from crawler.store import analysis, changes, page_views, plan, search_index
 
 FIRST_VIEWS = frozenset(
     {
@@ -49,6 +49,7 @@ VIEWS = (
     | analysis.VIEWS
     | page_views.VIEWS
     | search_index.VIEWS
+    | plan.VIEWS
     | {
         "current_links": """
         -- Links of pages that are still there; a page that is gone or has moved carries none.

@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import mkdtemp
 
-from tests.bench import race, workshop
+from tests.bench import race, revisit, workshop
 from tests.bench.contestants import Command, crawl_command, our_command, pages_of_crawl
 from tests.bench.filling import fill
 from tests.bench.race import last_words
@@ -263,4 +263,24 @@ def _home() -> Iterator[Path]:
         shutil.rmtree(home)
 
 
-LOADS = {"latency": latency, "tls": tls, "frontier": frontier, "analysis": analysis}
+def revisits(_runs: int, _limit_s: float, tell: Tell) -> Iterator[Figure]:
+    """A simulated year of 500 pages: the mean share that is as on the site, for as many visits."""
+    for days in (3, 7, 14):
+        visits = revisit.PAGES * 365 // days
+        found = {}
+        for name, rule in revisit.RULES.items():
+            tell(f"a year of {visits:,} visits, planned by: {name}")
+            found[name] = revisit.at(visits, rule)
+        best = max(year.freshness for name, (year, _) in found.items() if name != "ours")
+        for name, (year, setting_s) in found.items():
+            what = f"{year.visits:,} visits: {name}, {setting_s / 86_400:.3f} days"
+            yield Figure(what, f"{year.freshness:.4f}", f"{best:.4f}" if name == "ours" else "")
+
+
+LOADS = {
+    "latency": latency,
+    "tls": tls,
+    "frontier": frontier,
+    "analysis": analysis,
+    "revisit": revisits,
+}
