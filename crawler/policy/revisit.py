@@ -42,34 +42,32 @@ class Access(NamedTuple):
 def rate_per_s(accesses: Sequence[Access]) -> float:
     """The rate of change that makes what was seen most likely.
 
-    Half an access with a change and half of one without are added, each of the usual length: the
-    estimator that is corrected for its bias adds the latter, so that a page that changed each time
-    has a rate, and no page is known never to change. Where all accesses are of one length, the rate
-    times that length is log((n + 1) / (n - X + 0.5)), of X changes in n.
+    Half a change in `UNKNOWN_S` is supposed besides, since nobody knows of a page that it never
+    changes; and half an access without a change, by which the estimator is corrected for its bias,
+    so that a page that changed each time has a rate: as long as those with a change, or `UNKNOWN_S`
+    where there is none. Of n equal accesses, X with a change, short beside `UNKNOWN_S`, the rate
+    times their length is log((n + 0.5) / (n - X + 0.5)).
     """
-    usual = sum(access.seconds for access in accesses) / len(accesses) if accesses else UNKNOWN_S
-    usual = max(usual, 1.0)
-    still = sum(access.seconds for access in accesses if not access.changed) + usual / 2
     spans = [max(access.seconds, 1.0) for access in accesses if access.changed]
-    if not spans:
-        return log1p(usual / 2 / still) / usual
-    rate = log((len(accesses) + 1) / (len(accesses) - len(spans) + 0.5)) / usual
+    usual = sum(spans) / len(spans) if spans else UNKNOWN_S
+    still = sum(access.seconds for access in accesses if not access.changed) + usual / 2
+    rate = log1p((sum(spans) + UNKNOWN_S / 2) / still) / max(usual, UNKNOWN_S)
     for _ in range(STEPS):
-        factor = _nearer(rate, still, spans, usual)
+        factor = _nearer(rate, still, spans)
         rate *= min(max(factor, 1 / 8), 8.0)
         if abs(factor - 1) < 1e-4:
             break
     return rate
 
 
-def _nearer(rate: float, still: float, spans: Sequence[float], usual: float) -> float:
+def _nearer(rate: float, still: float, spans: Sequence[float]) -> float:
     """By what to multiply a rate, to come nearer to the most likely one.
 
     There the sum of t / (exp(rate * t) - 1) over all changes is the time without one. Its
     logarithm falls, ever more steeply, with that of the rate: Newton's method does not miss it.
     """
     total = slope = 0.0
-    for weight, span in ((0.5, usual), *((1.0, span) for span in spans)):
+    for weight, span in ((0.5, UNKNOWN_S), *((1.0, span) for span in spans)):
         power = expm1(min(rate * span, 700.0))
         total += weight * span / power
         slope += weight * (span / power) ** 2 * (power + 1)

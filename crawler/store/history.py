@@ -151,7 +151,10 @@ def _near(connection: Connection, url: str) -> list[str]:
         """,
         {"end": end, "host": host, "most": LOOKED_THROUGH},
     )
-    return get_close_matches(url, [row[0] for row in rows], MOST_NEAR, 0.7)
+    # What all addresses of a site have in common says nothing of which one is meant.
+    known_by_path = {urls.path_of(found): found for (found,) in rows}
+    near = get_close_matches(urls.path_of(url), known_by_path, MOST_NEAR, 0.7)
+    return [known_by_path[path] for path in near]
 
 
 def _variants(url: str) -> Iterator[str]:
