@@ -31,7 +31,6 @@ from tests.patience import PATIENT_S
 from tests.sites.skip import ROOT, require_program
 from tests.sites.web import Web
 
-TIMEOUT_S = 60
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100", "TERM": "xterm"}
 CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 IMAGES = "".join(f'<img src="/image/{number}.png">' for number in range(3000))
@@ -57,7 +56,7 @@ class Terminal:
     def __call__(self, *words: str, stdin: bytes = b"") -> Ran:
         """Run a command to its end."""
         with self.start(*words) as process:
-            out, err = process.communicate(stdin, timeout=TIMEOUT_S)
+            out, err = process.communicate(stdin, timeout=PATIENT_S)
         return Ran(process.returncode, out.decode(), err.decode())
 
     @contextmanager
@@ -104,7 +103,7 @@ def story(web: Web) -> Web:
 
 def wait_for(happened: Callable[[], object], what: str) -> None:
     """Wait, not for ever, until something has happened."""
-    for _ in range(int(TIMEOUT_S / 0.02)):
+    for _ in range(int(PATIENT_S / 0.02)):
         if happened():
             return
         gevent.sleep(0.02)
@@ -193,7 +192,7 @@ def test_an_input_without_addresses_ends_with_the_time_of_the_run(
 ) -> None:
     with subprocess.Popen(["sh", "-c", f"exec {source}"], stdout=subprocess.PIPE) as giving:
         with crawler.start("crawl", "-", "--max-time", "0.2", stdin=giving.stdout) as process:
-            _, err = process.communicate(timeout=TIMEOUT_S)
+            _, err = process.communicate(timeout=PATIENT_S)
         giving.kill()
     assert process.returncode == 2
     assert err == b"crawler: standard input: no address came within 0.2 s\n"
@@ -215,7 +214,7 @@ def test_too_few_files_are_told_in_a_line(crawler: Terminal, files: int) -> None
 
     seeds = crawler.seeds("http://127.0.0.1:8/")
     with crawler.start("crawl", seeds, "--quiet", "--workers", "2", preexec_fn=few) as process:
-        _, err = process.communicate(timeout=TIMEOUT_S)
+        _, err = process.communicate(timeout=PATIENT_S)
     assert process.returncode in (2, 3)
     assert err.startswith(b"crawler: ")
     assert err.count(b"\n") == 1
@@ -232,7 +231,7 @@ def test_an_input_without_end_does_not_outlive_the_time_of_the_run(
     ) as giving:
         words = ("crawl", "-", "--db", "data/seeds.db", "--max-time", "1", "--quiet", *PATIENT)
         with crawler.start(*words, stdin=giving.stdout) as process:
-            _, err = process.communicate(timeout=TIMEOUT_S)
+            _, err = process.communicate(timeout=PATIENT_S)
         os.killpg(giving.pid, signal.SIGKILL)
     assert (process.returncode, err) == (0, b"")
     assert crawler.ask("SELECT finish_reason FROM runs") == [("max_time",)]
@@ -310,7 +309,7 @@ def test_who_cannot_be_reached_by_others_is_warned_once(
         environment = {**ENVIRONMENT, **names.environment()}
         words = ("crawl", crawler.seeds(*lines), *more, *AT_ONCE)
         with crawler.start(*words, env=environment) as process:
-            _, err = process.communicate(timeout=TIMEOUT_S)
+            _, err = process.communicate(timeout=PATIENT_S)
     assert err.count(b"sites cannot reach you") == times
 
 
@@ -471,7 +470,7 @@ def test_a_name_on_a_private_address_is_told_with_what_permits_it(crawler: Termi
         environment = {**ENVIRONMENT, **names.environment()}
         words = ("crawl", crawler.seeds("http://news.test:8080/"), "--quiet", *AT_ONCE)
         with crawler.start(*words, env=environment) as process:
-            _, err = process.communicate(timeout=TIMEOUT_S)
+            _, err = process.communicate(timeout=PATIENT_S)
     assert process.returncode == 5
     assert err.decode() == (
         "crawler: no seed could be fetched, out of 1: http://news.test:8080/: news.test is at "
@@ -586,11 +585,11 @@ def test_the_first_signal_lets_finish_what_is_in_flight(
     slow = story.held("/slow", title="Slow", links=["/last"])
     words = ("crawl", crawler.seeds(story.url("/slow"), story.url("/")), "--set", "store.batch_s=1")
     with crawler.start(*words) as process:
-        assert slow.asked.wait(TIMEOUT_S)
+        assert slow.asked.wait(PATIENT_S)
         process.send_signal(number)
         told = lines_until(process.stderr, b"Stopping")
         slow.let_go()
-        _, rest = process.communicate(timeout=TIMEOUT_S)
+        _, rest = process.communicate(timeout=PATIENT_S)
     assert process.returncode == 130
     assert re.search(rb"Stopping: finishing \d+ in flight \(Ctrl-C again to stop at once\)", told)
     assert b"interrupted: run the same command again to go on" in rest
@@ -604,7 +603,7 @@ def lines_until(stream: IO[bytes] | None, said: bytes) -> bytes:
     """What a process writes, to the end of the line that says this."""
     assert stream is not None
     read = b""
-    with gevent.Timeout(TIMEOUT_S, AssertionError(f"{said!r} never came")):
+    with gevent.Timeout(PATIENT_S, AssertionError(f"{said!r} never came")):
         while said not in read:
             line = stream.readline()
             assert line, read
@@ -617,12 +616,12 @@ def test_the_second_signal_stops_at_once_and_nothing_is_lost(crawler: Terminal, 
     words = ("crawl", crawler.seeds(story.url("/"), story.url("/slow")))
     queued, pages = "SELECT url FROM urls WHERE state = 'queued'", "SELECT count(*) FROM pages"
     with crawler.start(*words) as process:
-        assert slow.asked.wait(TIMEOUT_S)
+        assert slow.asked.wait(PATIENT_S)
         wait_for(lambda: "/gone" in story.paths and crawler.ask(pages) == [(4,)], "what is quick")
         process.send_signal(signal.SIGINT)
         told = lines_until(process.stderr, b"Stopping: finishing")
         process.send_signal(signal.SIGINT)
-        _, rest = process.communicate(timeout=TIMEOUT_S)
+        _, rest = process.communicate(timeout=PATIENT_S)
     assert process.returncode == 130
     assert b"Stopping at once" in rest
     assert b"Traceback" not in told + rest
@@ -633,10 +632,10 @@ def test_a_hangup_that_is_ignored_stays_ignored(crawler: Terminal, story: Web) -
     front = story.held("/", title="Front")
     ignore = {"preexec_fn": lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)}
     with crawler.start("crawl", crawler.seeds(story.url("/")), **ignore) as process:
-        assert front.asked.wait(TIMEOUT_S)
+        assert front.asked.wait(PATIENT_S)
         process.send_signal(signal.SIGHUP)
         front.let_go()
-        process.communicate(timeout=TIMEOUT_S)
+        process.communicate(timeout=PATIENT_S)
     assert process.returncode == 0
 
 
@@ -646,7 +645,7 @@ def test_ctrl_c_while_seeds_are_awaited_is_no_bug(crawler: Terminal) -> None:
         with crawler.start("crawl", "-", stdin=outside) as process:
             told = lines_until(process.stderr, b"Reading addresses from standard input")
             process.send_signal(signal.SIGINT)
-            process.wait(timeout=TIMEOUT_S)
+            process.wait(timeout=PATIENT_S)
             assert process.stderr is not None
             assert process.stderr.read() == b""
             assert told.count(b"\n") == 1
@@ -662,7 +661,7 @@ def test_whoever_types_the_seeds_is_told_so(crawler: Terminal) -> None:
         assert process.stderr is not None
         told = process.stderr.readline()
         os.write(inside, b"\x04")
-        _, err = process.communicate(timeout=TIMEOUT_S)
+        _, err = process.communicate(timeout=PATIENT_S)
     os.close(outside)
     os.close(inside)
     assert told == b"Reading addresses from standard input, one a line; Ctrl-D ends them\n"
@@ -695,7 +694,7 @@ def test_a_reader_that_goes_away_is_no_error(crawler: Terminal, story: Web) -> N
         env=ENVIRONMENT,
         capture_output=True,
         text=True,
-        timeout=TIMEOUT_S,
+        timeout=PATIENT_S,
     )
     assert ran.stdout.count("\n") == 4
     assert ran.stdout.endswith("\n0\n")
@@ -714,7 +713,7 @@ def test_an_output_that_takes_nothing_is_not_blamed_on_the_database(
         Path("/dev/full").open("wb") as full,
         crawler.start("query", "one", *form, "--db", "a.db", stdout=full) as process,
     ):
-        _, err = process.communicate(timeout=TIMEOUT_S)
+        _, err = process.communicate(timeout=PATIENT_S)
     assert process.returncode == 3
     assert err == b"crawler: standard output: cannot be written: No space left on device\n"
 
@@ -725,7 +724,7 @@ def test_a_crawl_whose_lines_cannot_be_written_says_so(crawler: Terminal, story:
         Path("/dev/full").open("wb") as full,
         crawler.start(*words, stdout=full) as process,
     ):
-        _, err = process.communicate(timeout=TIMEOUT_S)
+        _, err = process.communicate(timeout=PATIENT_S)
     assert process.returncode == 3
     assert err == b"crawler: standard output: cannot be written: No space left on device\n"
     assert crawler.ask("SELECT count(*) FROM pages") == [(4,)]
@@ -736,7 +735,7 @@ def test_a_crawl_goes_on_though_nobody_can_be_told(crawler: Terminal, story: Web
         Path("/dev/full").open("wb") as full,
         crawler.start("crawl", crawler.seeds(story.url("/")), *AT_ONCE, stderr=full) as process,
     ):
-        process.communicate(timeout=TIMEOUT_S)
+        process.communicate(timeout=PATIENT_S)
     assert process.returncode == 0
     assert crawler.ask("SELECT count(*) FROM pages") == [(4,)]
 
@@ -750,7 +749,7 @@ def test_a_closed_standard_error_is_no_error(crawler: Terminal, story: Web) -> N
         env=ENVIRONMENT,
         capture_output=True,
         text=True,
-        timeout=TIMEOUT_S,
+        timeout=PATIENT_S,
     )
     assert ran.returncode == 0
     assert json.loads(ran.stdout.splitlines()[-1])["pages"] == 4
@@ -771,7 +770,7 @@ def test_closed_streams_are_no_error_and_nothing_else_gets_their_place(
         env=ENVIRONMENT,
         capture_output=True,
         text=True,
-        timeout=TIMEOUT_S,
+        timeout=PATIENT_S,
     )
     assert (ran.returncode, ran.stdout) == (0, "")
     assert "Traceback" not in ran.stderr
@@ -791,7 +790,7 @@ def test_every_command_ends_by_its_own_code_without_streams(
         shell=True,
         cwd=crawler.folder,
         env=ENVIRONMENT,
-        timeout=TIMEOUT_S,
+        timeout=PATIENT_S,
     )
     assert ran.returncode == code
 
@@ -824,8 +823,8 @@ def test_on_a_terminal_a_panel_lives_while_the_crawl_does(crawler: Terminal, sto
         looking = gevent.spawn(look)
         wait_for(lambda: b" of 99 " in seen, "a panel")
         slow.let_go()
-        process.communicate(timeout=TIMEOUT_S)
-        looking.join(timeout=TIMEOUT_S)
+        process.communicate(timeout=PATIENT_S)
+        looking.join(timeout=PATIENT_S)
     os.close(inside)
     text = seen.decode()
     assert process.returncode == 0
@@ -839,7 +838,7 @@ def test_on_a_terminal_a_panel_lives_while_the_crawl_does(crawler: Terminal, sto
 def read_terminal(descriptor: int) -> bytes:
     """What a terminal shows next; empty when its program is gone."""
     try:
-        gevent.socket.wait_read(descriptor, timeout=TIMEOUT_S)
+        gevent.socket.wait_read(descriptor, timeout=PATIENT_S)
         return os.read(descriptor, 65_536)
     except OSError:
         return b""
@@ -863,7 +862,7 @@ def test_whoever_stops_reading_an_answer_ends_it_in_silence(
     os.close(reading)
     with crawler.start(*words, stdout=writing) as process:
         os.close(writing)
-        _, err = process.communicate(timeout=TIMEOUT_S)
+        _, err = process.communicate(timeout=PATIENT_S)
     assert process.returncode == 0, err
     assert b"rror" not in err
 
@@ -885,8 +884,8 @@ def test_no_colours_are_sent_to_a_terminal_that_wants_none(crawler: Terminal, st
     with crawler.start(*words, stderr=outside, env=environment) as process:
         os.close(outside)
         looking = gevent.spawn(look)
-        process.communicate(timeout=TIMEOUT_S)
-        looking.join(timeout=TIMEOUT_S)
+        process.communicate(timeout=PATIENT_S)
+        looking.join(timeout=PATIENT_S)
     os.close(inside)
     assert b"nothing is left to fetch" in seen
     assert COLOURS.search(seen) is None
@@ -902,7 +901,7 @@ def test_status_tells_where_a_crawl_is_while_it_runs_and_after_it_was_killed(
     words = ("crawl", crawler.seeds(story.url("/"), story.url("/slow")), "--quiet")
     found = "SELECT count(*) FROM hosts WHERE queued > 0"
     with crawler.start(*words) as process:
-        assert slow.asked.wait(TIMEOUT_S)
+        assert slow.asked.wait(PATIENT_S)
         wait_for(lambda: crawler.ask(found) == [(1,)], "what waits")
         during = crawler("status")
         process.kill()
@@ -1014,4 +1013,4 @@ def test_a_query_that_does_not_end_is_ended_by_ctrl_c(
         at_work = psutil.Process(process.pid).cpu_times
         wait_for(lambda: at_work().user > 2, "the query, far beyond what it takes to start,")
         process.send_signal(signal.SIGINT)
-        assert process.wait(TIMEOUT_S) == 130
+        assert process.wait(PATIENT_S) == 130

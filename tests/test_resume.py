@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from gevent import subprocess
 from crawler.conductor import Conductor
 from crawler.config import Config
 from tests.crawls import AGENT, check_whole, config, crawl, crawl_apart, ends, read_seeds, rows
-from tests.patience import PATIENT_S
+from tests.patience import PATIENT_S, until
 from tests.sites import generated
 from tests.sites.generated import GeneratedSite, Served
 from tests.sites.skip import ROOT
@@ -50,9 +49,8 @@ def stop_when(
     process: subprocess.Popen, site: Served, pages: int, number: signal.Signals
 ) -> tuple[int, bytes]:
     """Send a signal once the site has answered so many more requests; exit code and output."""
-    until, deadline = answered(site) + pages, time.monotonic() + PATIENT_S
-    while answered(site) < until and process.poll() is None and time.monotonic() < deadline:
-        gevent.sleep(0.005)
+    goal = answered(site) + pages
+    until(lambda: answered(site) >= goal or process.poll() is not None)
     process.send_signal(number)
     output, _ = process.communicate(timeout=PATIENT_S)
     return process.returncode, output
@@ -102,7 +100,7 @@ def test_a_second_signal_stops_at_once_and_nothing_is_stored_twice(
         web.page(f"/{number}", wait_s=60 if number == 299 else 0.002 * (number % 50))
     conductor = conduct(database, web)
     crawling = gevent.spawn(conductor.run)
-    _until(lambda: len(web.paths) > 150)
+    until(lambda: len(web.paths) > 150)
     conductor.stop()
     conductor.stop()
     outcome = crawling.get(timeout=PATIENT_S)
@@ -142,13 +140,6 @@ def test_a_run_that_was_killed_is_told_apart(served: Served, tmp_path: Path) -> 
 
 def conduct(database: Path, web: Web, settings: Config | None = None) -> Conductor:
     return Conductor(settings or config(), database, read_seeds(web.url()), agent=AGENT)
-
-
-def _until(condition: object) -> None:
-    deadline = time.monotonic() + PATIENT_S
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline
-        gevent.sleep(0.002)
 
 
 def test_the_same_command_goes_on_after_a_signal(

@@ -19,7 +19,7 @@ from crawler.channels.processes import ProcessChannel
 from crawler.errors import CrawlError
 from crawler.model import Document, Job, Reply, Visit
 from tests.crawls import check_whole, config, crawl, crawl_apart, ends, rows
-from tests.patience import PATIENT_S, until
+from tests.patience import PATIENT_S, stretch, until
 from tests.sites import generated
 from tests.sites.burning import STALLS
 from tests.sites.generated import GeneratedSite, Served
@@ -63,7 +63,7 @@ def test_a_page_that_stalls_its_worker_is_given_up_alone(web: Web, tmp_path: Pat
     web.page("/", links=["/stalls", *beside])
     for number in range(60):
         web.page(beside[number], wait_s=0.05 * (number % 30))
-    settings = config(parse={"max_seconds": 1.0})
+    settings = config(parse={"max_seconds": stretch() * 1.0})
     crawl(database, web.url(), settings=settings, workers=2)
     failed = "SELECT url, reason, attempts FROM urls WHERE state = 'failed'"
     assert rows(database, failed) == [(web.url("/stalls"), "parse_timeout", 1)]

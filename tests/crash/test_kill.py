@@ -91,7 +91,7 @@ def test_a_crawl_whose_conductor_alone_is_killed_leaves_no_worker_and_goes_on(
             break
         kill(process.pid)
         wait(process)
-        until(lambda children=children: not any(map(_is_running, children)), 5)
+        until(lambda children=children: not any(map(_is_running, children)))
         this.rounds += 1
         watch.note(trial)
     trial.go_on()

@@ -12,6 +12,7 @@ from crawler.store import queries
 from crawler.store.database import sqlite3
 from crawler.store.writer import Writer
 from tests.crawls import check_whole, config, crawl, fates, rows
+from tests.patience import stretch
 from tests.sites.server import NOT_FOUND, Answer, Request, html
 from tests.sites.web import Web
 
@@ -252,10 +253,12 @@ def test_failures_count_as_pages_of_the_run(web: Web, database: Path) -> None:
 
 
 def test_the_limit_on_time_leaves_the_rest_queued(web: Web, database: Path) -> None:
+    slower = stretch()
     web.page("/", links=[f"/{number}" for number in range(10)])
     for number in range(10):
-        web.page(f"/{number}", wait_s=0.15)
-    settings = config(run={"max_seconds": 0.6, "drain_s": 5}, pace={"own_in_flight": 1})
+        web.page(f"/{number}", wait_s=slower * 0.15)
+    limit = {"max_seconds": slower * 0.6, "drain_s": slower * 5}
+    settings = config(run=limit, pace={"own_in_flight": 1})
     outcome = crawl(database, web.url(), settings=settings)
     assert (outcome.state, outcome.reason) == ("finished", "max_time")
     assert 0 < outcome.queued < 10
