@@ -26,6 +26,8 @@ from crawler.store.figures import shown
 
 BUDGET_S: Final = 0.2
 """For one look."""
+COUNT_BUDGET_S: Final = 30.0
+"""For a count over a whole crawl, which no page waits for."""
 SQL_BUDGET_S: Final = 2.0
 """For a person's own SQL."""
 MAX_ROWS: Final = 1000

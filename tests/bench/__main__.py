@@ -8,12 +8,13 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
-from tests.bench import flame, loads, race, table
+from tests.bench import flame, loads, race, table, watched
 from tests.bench.contestants import CONTESTANTS, OURS
 from tests.bench.loads import Failed
 from tests.bench.workshop import Absent
 
-WORKS = (*race.COURSES, *loads.LOADS)
+LOADS = loads.LOADS | {"dashboard": watched.dashboard}
+WORKS = (*race.COURSES, *LOADS)
 BIG = (10_000, 1_000_000, 10_000_000)
 
 
@@ -54,11 +55,11 @@ def run(name: str, asked: argparse.Namespace) -> None:
         placings = race.race(course, takers, runs=asked.runs, limit_s=asked.limit_s, tell=tell)
         shown.print(table.of_race(course, placings, asked.runs))
     else:
-        load = loads.LOADS[name]
+        load = LOADS[name]
         if name == "frontier" and asked.big:
             load = partial(loads.frontier, sizes=BIG)
         figures = list(load(asked.runs, asked.limit_s, tell))
-        about = loads.LOADS[name].__doc__ or ""
+        about = LOADS[name].__doc__ or ""
         shown.print(table.of_load(name, about, figures))
 
 

@@ -104,8 +104,8 @@ def tls(runs: int, limit_s: float, tell: Tell, *, hosts: int = 200) -> Iterator[
 def analysis(runs: int, limit_s: float, tell: Tell) -> Iterator[Figure]:
     """What a crawl of the Python manual takes when it has ended: facts, graph, checks."""
     course = race.docs()
-    with _home() as home, race.served(course) as site:
-        _timed(crawl_command(our_command(), site.url(course.start), home), home, limit_s)
+    with lap_folder() as home, race.served(course) as site:
+        timed_run(crawl_command(our_command(), site.url(course.start), home), home, limit_s)
         yield from analysed(home / "crawl.db", runs, limit_s, tell)
 
 
@@ -115,12 +115,12 @@ def analysed(crawled: Path, runs: int, limit_s: float, tell: Tell) -> Iterator[F
     before = crawled.stat().st_size
     first, again = [], []
     for turn in range(1, runs + 1):
-        with _home() as home:
+        with lap_folder() as home:
             copy = home / "crawl.db"
             shutil.copyfile(crawled, copy)
             command = [*our_command(), "analyse", "--db", copy, "--quiet"]
-            first.append(_timed(command, home, limit_s))
-            again.append(_timed(command, home, limit_s))
+            first.append(timed_run(command, home, limit_s))
+            again.append(timed_run(command, home, limit_s))
             grown = copy.stat().st_size / before - 1
         tell(f"analysis {turn}/{runs}  {first[-1].wall_s:.1f} s, again {again[-1].wall_s:.1f} s")
     cpu = median(1000 * cost.cpu_s / pages for cost in first)
@@ -143,11 +143,11 @@ def frontier(
 ) -> Iterator[Figure]:
     """A database in which many URLs wait: does the cost grow with them?"""
     for size in sizes:
-        with _home() as home:
+        with lap_folder() as home:
             full = home / "full.db"
             with serve_hosts(hosts) as served:
                 first = crawl_command(our_command(), served.urls(), home)
-                _timed([*first, "--max-pages", "1"], home, limit_s)
+                timed_run([*first, "--max-pages", "1"], home, limit_s)
             tell(f"frontier: queueing {size:,} URLs")
             fill(home / "crawl.db", size)
             shutil.move(home / "crawl.db", full)
@@ -179,7 +179,7 @@ def _resumed(
     begin: Command = [sys.executable, "-m", "tests.bench.leases", leases]
     command = crawl_command(begin, served.urls(), home)
     with serve_hosts(served.hosts, port=served.port) as again:
-        cost = _timed([*command, *PUBLIC, "--max-time", f"{seconds:g}"], home, limit_s)
+        cost = timed_run([*command, *PUBLIC, "--max-time", f"{seconds:g}"], home, limit_s)
     times = json.loads(leases.read_text())
     counts = again.counts
     found = Resumed(
@@ -203,12 +203,12 @@ def _load(
     secure: bool = False,
 ) -> Load:
     """Crawl all pages of all hosts."""
-    with _home() as home:
+    with lap_folder() as home:
         authority = home / "authority.pem" if secure else None
         with serve_hosts(hosts, pages=pages, latency_ms=latency_ms, authority=authority) as served:
             command = [*crawl_command(our_command(), served.urls(), home), *arguments]
             environment = {"SSL_CERT_FILE": str(authority)} if authority else {}
-            cost = _timed(command, home, limit_s, environment)
+            cost = timed_run(command, home, limit_s, environment)
         return Load(cost, served.counts, pages_of_crawl(home))
 
 
@@ -241,7 +241,7 @@ def _told(load: Load) -> str:
     )
 
 
-def _timed(
+def timed_run(
     command: Command, home: Path, limit_s: float, environment: Mapping[str, str] | None = None
 ) -> Cost:
     """Run a crawl that must end well. Raises Failed."""
@@ -255,7 +255,8 @@ def _timed(
 
 
 @contextmanager
-def _home() -> Iterator[Path]:
+def lap_folder() -> Iterator[Path]:
+    """A folder for one run, which goes with it."""
     home = Path(mkdtemp(prefix="load-", dir=workshop.folder("laps")))
     try:
         yield home

@@ -23,6 +23,7 @@ from gevent.threadpool import ThreadPool
 from crawler.errors import CrawlError, UsageError
 from crawler.faces import pages
 from crawler.faces.dashboard import metrics, views
+from crawler.faces.dashboard.counts import Counts
 from crawler.faces.dashboard.guard import HEADERS, Guard
 from crawler.faces.dashboard.live import MAX_CLIENTS, Live
 from crawler.faces.dashboard.views import Asked, Missing
@@ -50,6 +51,7 @@ class Application:
         self._guard = guard
         self._live = live
         self._threads = ThreadPool(THREADS)
+        self._counts = Counts(path, views.COUNTS)
 
     def __repr__(self) -> str:
         return f"<Application {self._path}>"
@@ -88,7 +90,8 @@ class Application:
             with queries.reading(self._path) as connection:
                 return view.ask(connection, asked)
 
-        values = self._threads.apply(ask)
+        counted = self._counts.known(view.counts)
+        values = counted | self._threads.apply(ask)
         body = self._page(view.template, here=view.section, asked=asked, **values)
         return _send(start, "200 OK", "text/html; charset=utf-8", body)
 
@@ -111,17 +114,14 @@ class Application:
         return self._live.stream()
 
     def _metrics(self) -> str:
-        def ask() -> dict[str, int]:
-            with queries.reading(self._path) as connection:
-                return views.states(connection)
-
+        states = self._counts.known(["states"])["states"]
         log = self._path.with_name(self._path.name + "-wal")
         sizes = {
             name: file.stat().st_size
             for name, file in (("database", self._path), ("log", log))
             if file.exists()
         }
-        return metrics.exposition(self._live.stats, self._threads.apply(ask), sizes)
+        return metrics.exposition(self._live.stats, states or {}, sizes)
 
     def _command(self, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
         if environ["PATH_INFO"] != "/command":

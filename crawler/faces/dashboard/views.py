@@ -1,12 +1,11 @@
 """Which pages has the dashboard, and what is asked for each?
 
-A page is a path, a template, and a function from a connection to what the template shows. What is
-counted over a whole crawl is remembered for a few seconds, since every page shows it.
+A page is a path, a template, and a function from a connection to what the template shows. What has
+to be counted over a whole crawl is named, and made beside (`counts`).
 """
 
 from __future__ import annotations
 
-import time
 import zlib
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -20,7 +19,6 @@ from crawler.store import figures, looks, queries
 from crawler.store.database import Connection
 from crawler.store.looks import Look, look
 
-KEPT_S: Final = 5.0
 MAX_SOURCE: Final = 200_000
 """Characters of a body or a text that are shown."""
 
@@ -49,11 +47,13 @@ Ask = Callable[[Connection, Asked], dict[str, Any]]
 
 
 class View(msgspec.Struct, frozen=True):
-    """A page: the part of the menu that it belongs to, its template, and what it asks."""
+    """A page: the part of the menu that it belongs to, its template, what it asks, and which counts
+    it shows."""
 
     section: str
     template: str
     ask: Ask
+    counts: tuple[str, ...] = ()
 
 
 def find(asked: Asked) -> View:
@@ -65,38 +65,34 @@ def find(asked: Asked) -> View:
     return view
 
 
-_kept: dict[str, tuple[float, Any]] = {}
-
-
-def _remembered(key: str, make: Callable[[], Any]) -> Any:
-    made_at, value = _kept.get(key, (0.0, None))
-    now = time.monotonic()
-    if not made_at or now - made_at > KEPT_S:
-        value = make()
-        _kept[key] = (time.monotonic(), value)
-    return value
-
-
-def states(connection: Connection) -> dict[str, int]:
-    """URLs by state."""
-    found: dict[str, int] = _remembered(
-        "states", lambda: dict(look(connection, looks.STATES, budget_s=2.0).rows)
+def _whole(sql: str, limit: int = looks.ROWS, **values: Any) -> Callable[[Connection], Look]:
+    """A count over all of a crawl."""
+    return lambda connection: look(
+        connection, sql, values, limit=limit, budget_s=looks.COUNT_BUDGET_S
     )
-    return found
+
+
+def _charts(connection: Connection) -> list[tuple[figures.Figure, Look]]:
+    return [
+        (figure, look(connection, figure.sql, limit=12, budget_s=looks.COUNT_BUDGET_S))
+        for figure in figures.CHARTS
+    ]
+
+
+COUNTS: Final[Mapping[str, Callable[[Connection], Any]]] = {
+    "states": lambda connection: dict(_whole(looks.STATES)(connection).rows),
+    "charts": _charts,
+    "errors": _whole(looks.SKIPPED, state="failed"),
+    "skipped": _whole(looks.SKIPPED, state="skipped"),
+    "slowest": _whole(looks.SLOWEST_HOSTS, limit=10),
+    "changes": _whole(looks.CHANGES),
+    "changed": _whole(looks.CHANGED, limit=100),
+}
+"""What takes a while on a large crawl; see `counts`."""
 
 
 def _overview(connection: Connection, _asked: Asked) -> dict[str, Any]:
-    charts = _remembered(
-        "charts",
-        lambda: [(figure, look(connection, figure.sql, limit=12)) for figure in figures.CHARTS],
-    )
-    return {
-        "run": queries.last_run(connection),
-        "states": states(connection),
-        "charts": charts,
-        "errors": look(connection, looks.SKIPPED, {"state": "failed"}),
-        "slowest": _remembered("slowest", lambda: look(connection, looks.SLOWEST_HOSTS, limit=10)),
-    }
+    return {"run": queries.last_run(connection)}
 
 
 def _hosts(connection: Connection, asked: Asked) -> dict[str, Any]:
@@ -105,7 +101,6 @@ def _hosts(connection: Connection, asked: Asked) -> dict[str, Any]:
     return {
         "hosts": look(connection, looks.HOSTS.format(order=order), values, limit=300),
         "orders": looks.HOST_ORDERS,
-        "slowest": _remembered("slowest", lambda: look(connection, looks.SLOWEST_HOSTS, limit=10)),
     }
 
 
@@ -138,10 +133,8 @@ def _queue(connection: Connection, asked: Asked) -> dict[str, Any]:
         "after": asked.number("after"),
     }  # fmt: skip
     return {
-        "states": states(connection),
         "next": look(connection, looks.NEXT),
         "state": state,
-        "reasons": look(connection, looks.SKIPPED, {"state": state}),
         "urls": look(connection, looks.SKIPPED_URLS, values),
     }
 
@@ -236,11 +229,7 @@ def _finding(connection: Connection, asked: Asked) -> dict[str, Any]:
 
 
 def _runs(connection: Connection, _asked: Asked) -> dict[str, Any]:
-    return {
-        "runs": look(connection, looks.RUNS, limit=100),
-        "changes": look(connection, looks.CHANGES, budget_s=0.5),
-        "changed": look(connection, looks.CHANGED, limit=100, budget_s=0.5),
-    }
+    return {"runs": look(connection, looks.RUNS, limit=100)}
 
 
 def _map(connection: Connection, asked: Asked) -> dict[str, Any]:
@@ -275,12 +264,14 @@ def _sql(connection: Connection, asked: Asked) -> dict[str, Any]:
 
 
 _PLAIN: Final[Mapping[str, View]] = {
-    "": View("overview", "dashboard/overview.html", _overview),
-    "hosts": View("hosts", "dashboard/hosts.html", _hosts),
-    "queue": View("queue", "dashboard/queue.html", _queue),
+    "": View(
+        "overview", "dashboard/overview.html", _overview, ("states", "charts", "errors", "slowest")
+    ),
+    "hosts": View("hosts", "dashboard/hosts.html", _hosts, ("slowest",)),
+    "queue": View("queue", "dashboard/queue.html", _queue, ("states", "errors", "skipped")),
     "pages": View("pages", "dashboard/pages.html", _pages),
     "findings": View("findings", "dashboard/findings.html", _findings),
-    "runs": View("runs", "dashboard/runs.html", _runs),
+    "runs": View("runs", "dashboard/runs.html", _runs, ("changes", "changed")),
     "map": View("map", "dashboard/map.html", _map),
     "sql": View("sql", "dashboard/sql.html", _sql),
 }
