@@ -27,11 +27,10 @@ from crawler.policy.urls import UrlRules, resolve
 _HTML_ENDS = (b"</html", b"</HTML", b"</Html")
 _END_TAGS = re.compile(rb"</(?:html|body)\b[^>]*>", re.IGNORECASE)
 _IN_CAPITALS: Final = (b"<TEMPLATE", b"<Template")
-_TEMPLATE = re.compile(
+_TEMPLATE: Final = (
     rb"<!--.*?(?:-->|\Z)|<(script|style|textarea|title|xmp)\b[^>]*+>.*?(?:</\1|\Z)"
     rb"|(?P<begin><template\b(?:[^<>\"']++|\"[^\"]{0,1000}+\"|'[^']{0,1000}+')*+>)"
-    rb"|(?P<end></template\b[^>]*+>)",
-    re.IGNORECASE | re.DOTALL,
+    rb"|(?P<end></template\b[^>]*+>)"
 )
 _SHADOW = re.compile(rb"""\sshadowrootmode\s*=\s*["']?(?:open|closed)\b""", re.IGNORECASE)
 _MAX_NESTING: Final = 200
@@ -129,7 +128,7 @@ def _outside_of_templates(data: bytes) -> Iterator[bytes]:
     """The page without its templates. What is left open in one ends with it, which libxml2 does not
     know; one that never ends is left to `scan`."""
     done, begun, inert, opened = 0, 0, 0, list[bool]()
-    for token in _TEMPLATE.finditer(data):
+    for token in re.finditer(_TEMPLATE, data, re.IGNORECASE | re.DOTALL):
         if token["begin"]:
             begun = begun if inert else token.start()
             opened.append(not _SHADOW.search(token["begin"]))

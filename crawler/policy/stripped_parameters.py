@@ -30,9 +30,8 @@ _HEX: Final = "[0-9a-f]{32,128}"
 _UUID: Final = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _MIXED: Final = "(?=[a-z]*[0-9])(?=[0-9]*[a-z])[0-9a-z]{20,128}"
 _SEARCH_OR_SESSION: Final = "s"  # WordPress searches with it, vBulletin knows visitors by it
-_COOKIELESS = re.compile(  # ASP.NET
-    r"/\((?:[a-z]\([^/()]*\))*s\([0-9a-z]{24}\)(?:[a-z]\([^/()]*\))*\)(?=/)", re.IGNORECASE
-)
+# of ASP.NET; compiled when the first path with parentheses comes
+_COOKIELESS: Final = r"/\((?:[a-z]\([^/()]*\))*s\([0-9a-z]{24}\)(?:[a-z]\([^/()]*\))*\)(?=/)"
 
 Strip = Callable[[str], str]
 
@@ -54,7 +53,7 @@ def stripper(more: tuple[str, ...] = ()) -> Strip:
         if ";" in path or "%3" in path:
             path = in_path.sub("", path)
         if "(" in path:
-            path = _COOKIELESS.sub("", path)
+            path = re.sub(_COOKIELESS, "", path, flags=re.IGNORECASE)
         if not mark:
             return path
         left = in_query.sub("", query)
