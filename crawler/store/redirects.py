@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from crawler.store.database import Connection
+from crawler.store.views import led_on
 
 MAX_LOOP = 64
 """Redirects in a loop that is found out."""
@@ -113,17 +114,10 @@ SET_ERROR_OF_VISIT = """
     WHERE id = (SELECT max(id) FROM visits WHERE url_id = ? AND kind <> 'robots')
 """
 
-REFRESH = """
-    SELECT target.id, target.url
-    FROM links
-    JOIN urls AS target ON target.id = links.target_id
-    WHERE links.source_id = ?1
-        AND links.kind = 'refresh'
-        AND target.depth = 0
-        AND target.via = 'refresh'
-        AND target.found_on_id = ?1
-    ORDER BY links.position
-    LIMIT 1
+REFRESH = f"""
+    SELECT id, url
+    FROM urls
+    WHERE id = ({led_on("?1")})
 """
 
 LAST_HOP = """

@@ -9,6 +9,7 @@ import msgspec
 
 from crawler.policy import urls
 from crawler.store.database import Connection
+from crawler.store.views import led_on
 
 
 class SeedCount(msgspec.Struct, frozen=True):
@@ -111,16 +112,7 @@ ENDS = f"""
             WHERE last.url_id = chain.url_id AND last.kind <> 'robots'
         )
         -- where its page leads by itself
-        LEFT JOIN urls AS refreshed ON refreshed.id = (
-            SELECT min(target.id)
-            FROM links
-            JOIN urls AS target ON target.id = links.target_id
-            WHERE links.source_id = chain.url_id
-                AND links.kind = 'refresh'
-                AND target.depth = 0
-                AND target.via = 'refresh'
-                AND target.found_on_id = chain.url_id
-        )
+        LEFT JOIN urls AS refreshed ON refreshed.id = ({led_on("chain.url_id")})
         WHERE coalesce(visits.redirect_to_id, refreshed.id) IS NOT NULL
             AND chain.hops < {MAX_HOPS}
     ),

@@ -40,6 +40,23 @@ COUNTED = "kind NOT IN ('robots', 'sitemap')"
 """Rows of `urls` that are counted: a robots.txt or a sitemap is nobody's page, and need not be."""
 
 
+def led_on(page: str) -> str:
+    """Asks for the id of where a seed's page leads by a refresh that stands for a redirect.
+
+    page: its own id, as SQL.
+    """
+    return f"""
+        SELECT min(target.id)
+        FROM links
+        JOIN urls AS target ON target.id = links.target_id
+        WHERE links.source_id = {page}
+            AND links.kind = 'refresh'
+            AND target.depth = 0
+            AND target.via = 'refresh'
+            AND target.found_on_id = {page}
+    """
+
+
 def _listed(words: Iterable[str]) -> str:
     return ", ".join(f"'{word}'" for word in words)
 
@@ -161,7 +178,7 @@ VIEWS = (
         JOIN urls AS target ON target.id = chains.redirect_to_id
         LEFT JOIN pages ON pages.id = target.id
     """,
-        "seed_summary": """
+        "seed_summary": f"""
         -- Each line of the seeds file in the last run, and what became of it.
         SELECT
             seeds.line,
@@ -180,16 +197,7 @@ VIEWS = (
         )
         LEFT JOIN urls AS redirected ON redirected.id = coalesce(
             visits.redirect_to_id,
-            (
-                SELECT min(target.id)
-                FROM links
-                JOIN urls AS target ON target.id = links.target_id
-                WHERE links.source_id = seeds.url_id
-                    AND links.kind = 'refresh'
-                    AND target.depth = 0
-                    AND target.via = 'refresh'
-                    AND target.found_on_id = seeds.url_id
-            )
+            ({led_on("seeds.url_id")})
         )
         WHERE seeds.run_id = (SELECT max(id) FROM runs)
     """,
