@@ -8,9 +8,12 @@ Such a scale puts half of all pages below 2, so a percentile stands beside it.
 from __future__ import annotations
 
 import math
+from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
+
+import msgspec
 
 from crawler import failpoints
 from crawler.store.database import Connection
@@ -19,36 +22,26 @@ DAMPING: Final = 0.85
 CLOSE_ENOUGH: Final = 1e-9
 MOST_ROUNDS: Final = 200
 _MAX_FOLDS: Final = 20
+_UINT32: Final = "I"
 
-_PAIRS: Final = """
-    CREATE TEMP TABLE pairs AS
-    SELECT links.source_id, links.target_id, max(
-        links.nofollow = 0
-        AND ' ' || coalesce(links.rel, '') || ' ' NOT LIKE '% ugc %'
-        AND ' ' || coalesce(links.rel, '') || ' ' NOT LIKE '% sponsored %'
-    ) AS followed
-    FROM links
-    JOIN good_pages ON good_pages.id = links.source_id
-    WHERE links.kind IN ('a', 'area') AND links.source_id <> links.target_id
-    GROUP BY links.target_id, links.source_id
+_PAGES: Final = """
+    SELECT pages.id, coalesce(pages.indexable, 0), good_pages.id IS NOT NULL
+    FROM pages
+    LEFT JOIN good_pages ON good_pages.id = pages.id
+    ORDER BY pages.id
 """
-_INLINKS: Final = """
-    UPDATE pages
-    SET inlinks = coalesce(counted.inlinks, 0),
-        followed_inlinks = coalesce(counted.followed, 0),
-        indexable_inlinks = coalesce(counted.indexable, 0),
-        link_score = NULL,
-        score_percentile = NULL,
-        clicks = NULL
-    FROM pages AS same
-    LEFT JOIN (
-        SELECT pairs.target_id, count(*) AS inlinks, sum(pairs.followed) AS followed,
-            sum(pairs.followed AND source.indexable = 1) AS indexable
-        FROM temp.pairs
-        JOIN pages AS source ON source.id = pairs.source_id
-        GROUP BY pairs.target_id
-    ) AS counted ON counted.target_id = same.id
-    WHERE same.id = pages.id
+_LINKS: Final = """
+    SELECT links.source_id, links.target_id, links.nofollow = 0 AND (
+        links.rel IS NULL
+        OR (
+            ' ' || links.rel || ' ' NOT LIKE '% ugc %'
+            AND ' ' || links.rel || ' ' NOT LIKE '% sponsored %'
+        )
+    )
+    FROM good_pages
+    CROSS JOIN links
+    WHERE links.source_id = good_pages.id AND links.kind IN ('a', 'area')
+    ORDER BY links.source_id
 """
 _FOLDS: Final = """
     SELECT pages.id, coalesce(
@@ -65,6 +58,12 @@ _SEEDS: Final = """
     SELECT DISTINCT url_id
     FROM seeds
     WHERE url_id IS NOT NULL AND run_id = (SELECT max(run_id) FROM seeds)
+"""
+_STORE: Final = """
+    UPDATE pages
+    SET inlinks = ?, followed_inlinks = ?, indexable_inlinks = ?, link_score = ?,
+        score_percentile = ?, clicks = ?
+    WHERE id = ?
 """
 
 _RUNS: Final = "SELECT (SELECT max(run_id) FROM runs_checks), (SELECT max(id) FROM runs)"
@@ -90,27 +89,44 @@ Edges = tuple[Sequence[int], Sequence[int]]
 """Sources and targets, as places among the nodes."""
 
 
+class Graph(msgspec.Struct):
+    """Pages by their place in the order of ids, and links between them, one for each pair.
+
+    indexable, good: by place, 0 or 1. sources, targets, followed: of the pairs, by source.
+    folds: where a page leads on, as places.
+    """
+
+    ids: list[int]
+    indexable: bytearray
+    good: bytearray
+    sources: array[int]
+    targets: array[int]
+    followed: bytearray
+    folds: dict[int, int]
+
+    def followed_from(self, place: int) -> Iterator[int]:
+        """Pages to which a page has a link that may be followed."""
+        first, end = (bisect_right(self.sources, at) for at in (place - 1, place))
+        return (self.targets[at] for at in range(first, end) if self.followed[at])
+
+
 def measure_graph(connection: Connection) -> None:
     """Fill inlinks, scores and clicks of all pages, anew and in one transaction, and keep what an
     earlier run was judged by."""
-    connection.execute("DROP TABLE IF EXISTS temp.pairs")
-    connection.execute(_PAIRS)
-    folds = {here: there for here, there in connection.execute(_FOLDS) if there is not None}
-    followed = "SELECT source_id, target_id FROM temp.pairs WHERE followed"
-    pairs = connection.execute(followed).fetchall()
-    nodes = [row[0] for row in connection.execute("SELECT id FROM good_pages ORDER BY id")]
-    seeds = [row[0] for row in connection.execute(_SEEDS)]
-    scored = _scored(nodes, pairs, folds)
-    clicks = count_clicks(seeds, pairs, folds)
+    graph = read_graph(connection)
+    places = {url_id: place for place, url_id in enumerate(graph.ids)}
+    seeds = [places[row[0]] for row in connection.execute(_SEEDS) if row[0] in places]
+    scored = _scored(graph)
+    clicks = count_clicks(seeds, graph)
+    inlinks = count_inlinks(graph)
     connection.execute("BEGIN IMMEDIATE")
     before = _held(connection)
-    connection.execute(_INLINKS)
     connection.executemany(
-        "UPDATE pages SET link_score = ?, score_percentile = ? WHERE id = ?", scored
-    )
-    connection.executemany(
-        "UPDATE pages SET clicks = ? WHERE id = ?",
-        [(count, url_id) for url_id, count in clicks.items()],
+        _STORE,
+        (
+            (*(counts[at] for counts in inlinks), *scored.get(at, (None, None)), clicks.get(at), id)
+            for at, id in enumerate(graph.ids)
+        ),
     )
     if before is not None:
         connection.execute(_KEEP, (before,))
@@ -118,7 +134,6 @@ def measure_graph(connection: Connection) -> None:
     failpoints.reached("before-commit")
     connection.execute("COMMIT")
     failpoints.reached("after-commit")
-    connection.execute("DROP TABLE temp.pairs")
 
 
 def _held(connection: Connection) -> int | None:
@@ -130,25 +145,88 @@ def _held(connection: Connection) -> int | None:
     return int(judged)
 
 
-def _scored(
-    nodes: Sequence[int], pairs: Iterable[tuple[int, int]], folds: Mapping[int, int]
-) -> list[tuple[float, float, int]]:
-    """Score, percentile and id of every node that nothing folds away."""
-    kept = [node for node in nodes if end_of(node, folds) == node]
-    place = {node: number for number, node in enumerate(kept)}
-    ends = {node: place.get(end_of(node, folds)) for node in {*nodes, *folds}}
-    folded = {(ends.get(source), ends.get(target)) for source, target in pairs}
-    edges = sorted(
-        (source, target)
-        for source, target in folded
-        if source is not None and target is not None and source != target
+def read_graph(connection: Connection) -> Graph:
+    """The graph of the last good version of each page, in one look at the links."""
+    rows = connection.execute(_PAGES).fetchall()
+    places = {row[0]: place for place, row in enumerate(rows)}
+    folds = {
+        places[here]: places.get(there, -1)
+        for here, there in connection.execute(_FOLDS)
+        if there is not None
+    }
+    graph = Graph(
+        [row[0] for row in rows],
+        bytearray(row[1] for row in rows),
+        bytearray(row[2] for row in rows),
+        array(_UINT32),
+        array(_UINT32),
+        bytearray(),
+        folds,
     )
-    sources, targets = [edge[0] for edge in edges], [edge[1] for edge in edges]
-    ranks = page_ranks(len(kept), (sources, targets))
-    return [
-        (score, percentile, node)
-        for (score, percentile), node in zip(on_scale(ranks), kept, strict=True)
-    ]
+    for source, led in _by_source(connection.execute(_LINKS)):
+        led.pop(source, None)
+        found = [(places[target], may) for target, may in led.items() if target in places]
+        graph.sources.extend([places[source]] * len(found))
+        graph.targets.extend(target for target, _ in found)
+        graph.followed.extend(may for _, may in found)
+    return graph
+
+
+def _by_source(links: Iterable[tuple[int, int, int]]) -> Iterator[tuple[int, dict[int, int]]]:
+    """Of each source its targets, and whether any link to one may be followed."""
+    led: dict[int, int] = {}
+    current = None
+    for source, target, may in links:
+        if source != current:
+            if current is not None:
+                yield current, led
+            current, led = source, {}
+        if may or target not in led:
+            led[target] = may
+    if current is not None:
+        yield current, led
+
+
+def count_inlinks(graph: Graph) -> tuple[list[int], list[int], list[int]]:
+    """By place: pages that link there, with a link to follow, and indexable ones of these."""
+    inlinks, followed, indexable = ([0] * len(graph.ids) for _ in range(3))
+    pairs = zip(graph.sources, graph.targets, graph.followed, strict=True)
+    for source, target, may in pairs:
+        inlinks[target] += 1
+        if may:
+            followed[target] += 1
+            indexable[target] += graph.indexable[source]
+    return inlinks, followed, indexable
+
+
+def _scored(graph: Graph) -> dict[int, tuple[float, float]]:
+    """Score and percentile of every good page that nothing folds away, by place."""
+    kept = [at for at, good in enumerate(graph.good) if good and end_of(at, graph.folds) == at]
+    node = {at: number for number, at in enumerate(kept)}
+    ranks = page_ranks(len(kept), folded_edges(graph, node))
+    return dict(zip(kept, on_scale(ranks), strict=True))
+
+
+def folded_edges(graph: Graph, node: Mapping[int, int]) -> Edges:
+    """Links to follow between nodes, each once; what is folded away counts as where it leads."""
+    ends = {at: node.get(end_of(at, graph.folds), -1) for at in graph.folds}
+    nodes = array("q", (ends.get(at, node.get(at, -1)) for at in range(len(graph.ids))))
+    sources, targets = array(_UINT32), array(_UINT32)
+    folded: dict[tuple[int, int], None] = {}
+    for at, may in enumerate(graph.followed):
+        if may and (graph.sources[at] in ends or graph.targets[at] in ends):
+            folded[nodes[graph.sources[at]], nodes[graph.targets[at]]] = None
+    for here, there, may in zip(graph.sources, graph.targets, graph.followed, strict=True):
+        source, target = nodes[here], nodes[there]
+        if may and here not in ends and there not in ends and source >= 0 and target >= 0:
+            folded.pop((source, target), None)
+            sources.append(source)
+            targets.append(target)
+    for source, target in folded:
+        if source >= 0 and target >= 0 and source != target:
+            sources.append(source)
+            targets.append(target)
+    return sources, targets
 
 
 def end_of(node: int, folds: Mapping[int, int]) -> int:
@@ -234,23 +312,20 @@ def on_scale(ranks: Sequence[float]) -> list[tuple[float, float]]:
     ]
 
 
-def count_clicks(
-    seeds: Iterable[int], pairs: Iterable[tuple[int, int]], folds: Mapping[int, int]
-) -> dict[int, int]:
-    """Followed links from the nearest seed; what redirects or names a canonical costs no click."""
-    following: dict[int, list[int]] = {}
-    for source, target in pairs:
-        following.setdefault(source, []).append(target)
+def count_clicks(seeds: Iterable[int], graph: Graph) -> dict[int, int]:
+    """Followed links from the nearest seed, by place; what redirects or names a canonical costs no
+    click."""
     clicks: dict[int, int] = {}
     edge, distance = list(seeds), 0
     while edge:
         reached: list[int] = []
-        for node in edge:
-            if node not in clicks:
-                clicks[node] = distance
-                reached.append(node)
-                if node in folds and folds[node] not in clicks:
-                    edge.append(folds[node])  # looked at in this same round
-        edge = [target for node in reached for target in following.get(node, ())]
+        for place in edge:
+            if place not in clicks:
+                clicks[place] = distance
+                reached.append(place)
+                onward = graph.folds.get(place, -1)
+                if onward >= 0 and onward not in clicks:
+                    edge.append(onward)  # looked at in this same round
+        edge = [target for place in reached for target in graph.followed_from(place)]
         distance += 1
     return clicks
