@@ -940,6 +940,13 @@ def test_a_limit_counts_rows_and_a_table_says_when_there_are_more(
     assert len(crawler("query", "heavy_pages", "--csv").out.splitlines()) == 4
 
 
+def test_a_table_is_shown_by_its_name_as_a_view_is(crawler: Terminal, story: Web) -> None:
+    crawler("crawl", crawler.seeds(story.url("/")), "--quiet", *AT_ONCE)
+    shown = crawler("query", "hosts").out.splitlines()
+    assert shown[0].split()[:2] == ["id", "host"]
+    assert shown[1].split()[:2] == ["1", "127.0.0.1"]
+
+
 def test_without_a_name_every_question_is_listed_and_an_unknown_one_gets_a_hint(
     crawler: Terminal, story: Web
 ) -> None:

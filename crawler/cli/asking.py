@@ -48,8 +48,9 @@ def query(name: str | None, db: Path | None, **shape: Any) -> None:
 
 def show(rows: Rows, *, form: str | None, limit: int | None, wide: bool) -> None:
     if form is None:
-        most = ROWS_SHOWN if limit is None else limit
-        shown = table.show_table(rows, most, Screen(Stream(1)), wide=wide)
+        screen = Screen(Stream(1))
+        most = ROWS_SHOWN if limit is None and screen.is_terminal else limit
+        shown = table.show_table(rows, most, screen, wide=wide)
         if shown.more:
             complain(f"There are more than {most} rows; --limit N shows more")
         if shown.shortened:

@@ -26,6 +26,7 @@ from crawler.crawl import analyse_crawl, audit_complaint, conditions
 from crawler.errors import StorageError
 from crawler.faces import audit as audit_told
 from crawler.faces import wording
+from crawler.faces.screen import Screen, Stream
 from crawler.store import audit as store_audit
 from crawler.store import queries
 from crawler.store.audit import Audit, all_findings
@@ -82,7 +83,9 @@ def show_audit(
 ) -> None:
     """Tell what is wrong with a site, by group; with a CHECK, its definition, SQL and findings.
 
-    Files and conditions are always of the whole audit.
+    Files and conditions are always of the whole audit. A group's score is 100 less the share of
+    pages whose worst finding in it is an error, and 0.3 of the share of those where it is a
+    warning; the score of all is the mean of the groups.
     """
     asked = conditions(fail_on)
     path = db or newest()
@@ -102,7 +105,11 @@ def _tell(connection: Connection, audit: Audit, check: str | None, **shape: Any)
         show(store_audit.every_finding(connection, since=since), **shape)
         return
     if check is None:
-        click.echo("\n".join(map(wording.plain, audit_told.lines(audit))))
+        screen = Screen(Stream(1))
+        told = map(wording.plain, audit_told.lines(audit))
+        click.echo(
+            "\n".join(audit_told.folded(told, screen.places) if screen.is_terminal else told)
+        )
         return
     about = store_audit.definition(connection, check)
     if shape["form"] is None:

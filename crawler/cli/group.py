@@ -7,8 +7,9 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import Any, TextIO, TypeVar, cast
 
 import click
 import gevent
@@ -133,19 +134,30 @@ json_option = click.option(
 
 
 def form_options(command: Command) -> Command:
-    """How rows are given."""
+    """How rows are given: passes ``form``, ``limit`` and ``wide`` on."""
+
+    @wraps(command)
+    def shaped(*given: Any, as_csv: bool, as_objects: bool, **more: Any) -> Any:
+        if as_csv and as_objects:
+            raise UsageError("--csv and --json are two ways to write the rows; give one of them")
+        form = "csv" if as_csv else "json" if as_objects else None
+        return command(*given, form=form, **more)
+
+    chosen: Any = shaped
     for option in (
         click.option(
             "--wide", is_flag=True, help="Shorten nothing to fit the window; show ids, too."
         ),
         click.option(
-            "--limit", type=click.IntRange(min=0), help="Rows.  [default: 50, all for a file]"
+            "--limit",
+            type=click.IntRange(min=0),
+            help="Rows.  [default: 50 on a terminal, all for a file or a pipe]",
         ),
-        click.option("--json", "form", flag_value="json", help="Write a JSON object a row."),
-        click.option("--csv", "form", flag_value="csv", help="Write CSV."),
+        click.option("--json", "as_objects", is_flag=True, help="Write a JSON object a row."),
+        click.option("--csv", "as_csv", is_flag=True, help="Write CSV."),
     ):
-        command = option(command)
-    return command
+        chosen = option(chosen)
+    return cast(Command, chosen)
 
 
 def newest() -> Path:

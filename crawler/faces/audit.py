@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Final
 
 from crawler.faces import wording
 from crawler.store.audit import Audit, Definition, Judged
@@ -12,32 +14,59 @@ from crawler.store.audit import Audit, Definition, Judged
 _ORDER = ("error", "warning", "note")
 
 
+RULE: Final = (
+    "A group's score is 100 less the share of pages whose worst finding in it is an error, and 0.3 "
+    "of the share of those where it is a warning; notes cost nothing. The score of all is their "
+    "mean."
+)
+_HANG: Final = re.compile(r"\s*(?:(?:error|warning|note)\s+[\d,]+  )?")
+"""What stands before the text of a line, below which it goes on."""
+
+
+def folded(told: Iterable[str], places: int) -> Iterator[str]:
+    """Lines in so many places: they go on between two words, below where their text begins."""
+    for line in told:
+        hang = _HANG.match(line)
+        indent = " " * (len(hang[0]) if hang else 0)
+        yield from textwrap.wrap(
+            line,
+            places,
+            subsequent_indent=indent or "  ",
+            break_long_words=False,
+            break_on_hyphens=False,
+            drop_whitespace=True,
+        ) or [""]
+
+
 def lines(audit: Audit) -> Iterator[str]:
-    """The groups with their scores, the worst of their checks first, and what is not known."""
+    """The groups with their scores, the worst of their checks first, what is not known, and how
+    the scores come about."""
     overall = round(sum(audit.scores.values()) / max(len(audit.scores), 1))
     yield f"Run {audit.run_id}: {wording.count(audit.pages, 'page')}, score {overall} of 100"
     for group, score in audit.scores.items():
         members = [check for check in audit.checks if check.group == group]
         yield ""
-        yield f"{group:<14}{score:>4}   {_totals(members)}"
+        yield f"{group:<14}{score:>4}   {_totals(members, compared=audit.compared)}"
         for check in sorted(members, key=lambda one: (_ORDER.index(one.severity), -one.found)):
             if check.judged and (check.found or check.fixed):
-                yield _line(check)
+                yield _line(check, compared=audit.compared)
     yield from _unknown(audit)
+    yield ""
+    yield RULE
 
 
-def _totals(checks: list[Judged]) -> str:
+def _totals(checks: list[Judged], *, compared: bool) -> str:
     found = {
         severity: sum(check.found for check in checks if check.severity == severity)
         for severity in _ORDER
     }
     told = [wording.count(found[severity], severity) for severity in _ORDER]
     new, fixed = sum(check.new for check in checks), sum(check.fixed for check in checks)
-    return ", ".join([*told, f"{new:,} new", f"{fixed:,} fixed"])
+    return ", ".join([*told, *([f"{new:,} new", f"{fixed:,} fixed"] if compared else [])])
 
 
-def _line(check: Judged) -> str:
-    news = [f"{check.new:,} new"] if check.new else []
+def _line(check: Judged, *, compared: bool) -> str:
+    news = [f"{check.new:,} new"] if check.new and compared else []
     news += [f"{check.fixed:,} fixed"] if check.fixed else []
     beside = f" ({', '.join(news)})" if news else ""
     return f"  {check.severity:<8}{check.found:>7,}  {check.name}: {check.definition}{beside}"

@@ -24,6 +24,18 @@ LAYERS = {
     "names": "resolving names: when that is down, nobody is blamed",
     "links": "reaching addresses: when that is down, nobody is blamed",
 }
+SHOWN = {
+    "queued": "a URL's state: it is left to fetch, now or when it has rested",
+    "done": "a URL's state: its host answered, whatever the status",
+    "failed": "a URL's state: no answer after all tries, or a 429 or 5xx; urls.reason says which",
+    "skipped": "a URL's state: a rule stopped it, and it was not asked for; urls.reason says which",
+    "waiting": "URLs are left, and the time of none of them, or of their hosts, has come yet",
+    "rests": "a host is not asked for so long: the gap between two requests, a Crawl-delay, a "
+    "Retry-After, a retry, or nearly all of its last answers have failed",
+    "retry": "why a host rests: an attempt failed in a way that time may heal, and is made again",
+    "parked": "nearly all of a host's last answers have failed: it rests for 15 minutes to an hour",
+}
+"""Words of the progress line and of ``urls.state``."""
 CUTS = {
     "length": "cut at its limit",
     "disconnect": "what came before is stored",
@@ -33,9 +45,12 @@ CUTS = {
 
 def told(word: str) -> Iterator[str]:
     """A word's row of the table in lines. Raises UsageError, with the nearest, for no word."""
+    if word in SHOWN:
+        yield f"{word}: {SHOWN[word]}"
+        return
     found = words.of(word)
     if found is words.OTHER:
-        near = difflib.get_close_matches(word, words.WORDS, 1)
+        near = difflib.get_close_matches(word, [*words.WORDS, *SHOWN], 1)
         hint = f'did you mean "{near[0]}"?' if near else "crawler explain lists all words"
         raise UsageError(f"{word}: no word of a crawl's database ({hint})")
     yield f"{word}: {found.meaning}"
@@ -48,6 +63,8 @@ def listed() -> Iterator[str]:
     width = max(map(len, words.WORDS)) + 2
     for word, row in words.WORDS.items():
         yield f"{word:<{width}}{row.meaning}"
+    for word, meaning in SHOWN.items():
+        yield f"{word:<{width}}{meaning}"
     yield f"{'http_NNN':<{width}}the host answered with this status, also after all tries"
 
 

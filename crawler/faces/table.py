@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
 import msgspec
@@ -24,6 +24,8 @@ COLUMN_MIN = 8
 HEAD_SHARE = 3
 """Of an address that is shortened, its beginning gets one place in so many, its end the others:
 addresses of a site begin alike."""
+MEASURED = 1000
+"""Rows by which columns are measured where all rows are shown, however many there are."""
 GAP = "  "
 MORE = "\u2026"
 
@@ -47,37 +49,51 @@ def show_views(views: Iterable[View], screen: Screen) -> None:
         screen.print(shown, soft_wrap=True)
 
 
-def show_table(rows: Rows, limit: int, screen: Screen, *, wide: bool = False) -> Shown:
-    """Print the first rows as a table, a line each.
+def show_table(rows: Rows, limit: int | None, screen: Screen, *, wide: bool = False) -> Shown:
+    """Print the first rows, or all, as a table, a line each.
 
-    On a terminal it fits the window, unless `wide` is asked for: ids are left out, addresses
-    shortened in the middle, other texts at the end. Elsewhere a row is as wide as it is, so that
-    addresses stay whole.
+    On a terminal it fits the window, unless `wide` is asked for: ids and columns without a value
+    are left out, addresses shortened in the middle, other texts at the end. Elsewhere a row is as
+    wide as it is, so that addresses stay whole.
     """
     from rich.text import Text  # see `Screen`
 
-    values = list(itertools.islice(rows.rows, limit + 1))
+    values = list(itertools.islice(rows.rows, MEASURED if limit is None else limit + 1))
     places = screen.places if screen.is_terminal and not wide else None
-    kept = _telling(rows.columns, places)
-    chosen = [tuple(row[at] for at in kept) for row in (rows.columns, *values[:limit])]
-    whole = [tuple(map(_cell, row)) for row in chosen]
-    widths = [max(map(cell_len, cells)) for cells in zip(*whole, strict=True)]
-    widths = (
-        [min(one, COLUMN_MAX) for one in widths] if places is None else _fitting(widths, places)
-    )
-    shown = whole if places is None else [tuple(map(_shortened, row, widths)) for row in whole]
-    for at, line in enumerate(_lines(chosen, shown, widths)):
+    kept = _telling(rows.columns, values[:limit], places)
+    widths = _widths((rows.columns, *values[:limit]), kept, places)
+    shortened = len(kept) < len(rows.columns)
+    rest = rows.rows if limit is None else ()
+    for at, row in enumerate(itertools.chain((rows.columns,), values[:limit], rest)):
+        chosen = [row[column] for column in kept]
+        whole = [_cell(value) for value in chosen]
+        cells = whole if places is None else list(map(_shortened, whole, widths))
+        shortened = shortened or cells != whole
+        line = _line(chosen, cells, widths)
         screen.print(Text(line, style="" if at else "bold"), soft_wrap=True)
-    return Shown(len(values) > limit, shown != whole or len(kept) < len(rows.columns))
+    return Shown(limit is not None and len(values) > limit, shortened)
 
 
-def _telling(columns: Sequence[str], places: int | None) -> Sequence[int]:
-    """Which columns are shown in so many places: no ids, unless there is nothing else, and no more
-    than have room."""
+def _widths(
+    rows: Iterable[Sequence[object]], kept: Sequence[int], places: int | None
+) -> Sequence[int]:
+    """Places of each column that is shown."""
+    cells = ([cell_len(_cell(row[at])) for at in kept] for row in rows)
+    widths = [max(lengths) for lengths in zip(*cells, strict=True)]
+    return [min(one, COLUMN_MAX) for one in widths] if places is None else _fitting(widths, places)
+
+
+def _telling(
+    columns: Sequence[str], values: Sequence[Sequence[object]], places: int | None
+) -> Sequence[int]:
+    """Which columns are shown in so many places: no ids and nothing that is empty in all rows,
+    unless there is nothing else, and no more than have room."""
     everything = range(len(columns))
     if places is None:
         return everything
     told = [at for at in everything if columns[at] != "id" and not columns[at].endswith("_id")]
+    if values:
+        told = [at for at in told if any(row[at] not in (None, "") for row in values)]
     return (told or everything)[: (places + len(GAP)) // (COLUMN_MIN + len(GAP))]
 
 
@@ -101,13 +117,10 @@ def _shortened(text: str, width: int) -> str:
     return f"{set_cell_size(text, head)}{MORE}{tail}"
 
 
-def _lines(
-    rows: Sequence[Sequence[object]], table: Sequence[Sequence[str]], widths: Sequence[int]
-) -> Iterator[str]:
-    """The names and the rows, cell below cell, without blanks at the end."""
-    for values, cells in zip(rows, table, strict=True):
-        aligned = map(_padded, cells, widths, (isinstance(value, (int, float)) for value in values))
-        yield GAP.join(aligned).rstrip()
+def _line(values: Sequence[object], cells: Sequence[str], widths: Sequence[int]) -> str:
+    """The cells of a row, numbers to the right, without blanks at the end."""
+    aligned = map(_padded, cells, widths, (isinstance(value, (int, float)) for value in values))
+    return GAP.join(aligned).rstrip()
 
 
 def _cell(value: object) -> str:

@@ -54,6 +54,7 @@ _ALL: Final = """
     WHERE findings.fixed_run_id IS NULL
     ORDER BY checks.position, urls.url, findings.item
 """
+_JUDGED_BEFORE: Final = "SELECT 1 FROM runs_checks WHERE run_id <= ? AND judged = 1 LIMIT 1"
 _QUEUED: Final = "SELECT count(*) FROM urls WHERE state = 'queued'"
 _DOUBTS: Final = (
     (
@@ -101,8 +102,9 @@ class Judged(msgspec.Struct, frozen=True):
 class Audit(msgspec.Struct, frozen=True):
     """An audit. since: the run after which findings are new; baseline: somebody named it.
 
-    scores: 0 to 100, by group. queued: URLs left to fetch. doubts: how many of what there is, and
-    what that keeps the audit from knowing.
+    scores: 0 to 100, by group. queued: URLs left to fetch. compared: a run up to `since` was
+    judged, so that it can be told what is new. doubts: how many of what there is, and what that
+    keeps the audit from knowing.
     """
 
     run_id: int
@@ -113,6 +115,7 @@ class Audit(msgspec.Struct, frozen=True):
     doubts: Sequence[tuple[int, str]]
     baseline: bool
     queued: int
+    compared: bool = True
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -145,7 +148,8 @@ def audit(connection: Connection, *, since: int | None = None) -> Audit:
     counted = [(connection.execute(sql).fetchone()[0], said) for said, sql in _DOUBTS]
     doubts = [(count, said) for count, said in counted if count]
     (queued,) = connection.execute(_QUEUED).fetchone()
-    return Audit(run_id, since, pages, checks, scores, doubts, baseline, queued)
+    compared = baseline or connection.execute(_JUDGED_BEFORE, (since,)).fetchone() is not None
+    return Audit(run_id, since, pages, checks, scores, doubts, baseline, queued, compared)
 
 
 def all_findings(connection: Connection) -> Iterator[Finding]:

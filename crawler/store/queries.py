@@ -346,10 +346,11 @@ def _first_comment(sql: str) -> str:
 
 
 def ask(connection: Connection, name: str) -> Rows:
-    """All rows of a view. Raises UsageError for an unknown one, with the nearest that exists."""
+    """All rows of a view or table. Raises UsageError for an unknown one, with the nearest that
+    exists."""
     known = [view.name for view in views(connection)]
-    if name not in known:
-        near = get_close_matches(name, known, 1)
+    if name not in known and name not in columns.HELP:
+        near = get_close_matches(name, [*known, *columns.HELP], 1)
         hint = f'did you mean "{near[0]}"? ' if near else ""
         raise UsageError(f'no view "{name}" ({hint}there are: {", ".join(known)})')
     quoted = name.replace('"', '""')

@@ -17,6 +17,7 @@ from lxml import etree
 from crawler.analyse.run import analyse
 from crawler.cli import cli
 from crawler.config import Config
+from crawler.faces import audit as audit_told
 from crawler.faces import junit, sarif
 from crawler.store.audit import Audit, Finding, Judged
 from tests.analyse.site import Site
@@ -359,3 +360,31 @@ def test_junit_says_how_many_findings_it_leaves_out() -> None:
     failure = read_junit(out.getvalue()).find(".//failure")
     assert failure.get("message").startswith("1,500 found: ")
     assert failure.text.endswith("\n... and 1,000 more")
+
+
+def test_on_a_first_run_nothing_is_called_new(twice: Path) -> None:
+    told = list(audit_told.lines(msgspec.structs.replace(audit_of(3), compared=False)))
+    assert not any(" new" in line for line in told)
+    assert any("3 new" in line for line in audit_told.lines(audit_of(3)))
+
+
+def test_an_audit_says_at_its_end_how_its_score_comes_about(twice: Path) -> None:
+    assert ask(twice).output.splitlines()[-1] == audit_told.RULE
+
+
+def test_in_a_window_lines_go_on_between_words_below_their_text() -> None:
+    line = "  error        12  broken_links: a link of a good page leads to what is gone"
+    assert list(audit_told.folded([line, ""], 40)) == [
+        "  error        12  broken_links: a link",
+        "                   of a good page leads",
+        "                   to what is gone",
+        "",
+    ]
+
+
+def test_two_forms_at_once_are_refused(twice: Path) -> None:
+    ran = ask(twice, "--csv", "--json")
+    assert ran.exit_code == 2
+    assert ran.stderr == (
+        "crawler: --csv and --json are two ways to write the rows; give one of them\n"
+    )

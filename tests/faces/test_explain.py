@@ -46,3 +46,10 @@ def test_without_a_word_all_are_listed() -> None:
     ran = CliRunner().invoke(cli, ["explain"])
     assert ran.exit_code == 0
     assert all(word in ran.output for word in words.WORDS)
+
+
+@pytest.mark.parametrize(
+    "word", ["rests", "waiting", "retry", "queued", "done", "failed", "skipped"]
+)
+def test_words_of_the_progress_line_and_the_states_are_explained(word: str) -> None:
+    assert [line.partition(": ")[0] for line in explain.told(word)] == [word]

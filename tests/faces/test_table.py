@@ -140,3 +140,21 @@ def test_a_table_for_no_terminal_cuts_nothing_and_says_when_there_is_more(tmp_pa
     lines = (tmp_path / "out").read_text(encoding="utf-8").splitlines()
     assert lines[1].split() == [long, "[bold]"]
     assert len(lines) == 3 + 4
+
+
+def test_a_column_without_a_value_takes_no_room_on_a_terminal(terminal: Terminal) -> None:
+    asked = Rows(
+        ("url", "reason", "other", "links"), iter([("/a", None, "", 0), ("/b", "", "", 2)])
+    )
+    shown = table.show_table(asked, 2, terminal.screen)
+    assert lines_of(terminal)[0].split() == ["url", "links"]
+    assert shown == Shown(more=False, shortened=True)
+
+
+def test_for_no_terminal_all_rows_are_written_however_many(tmp_path: Path) -> None:
+    asked = Rows(("number",), iter([(at,) for at in range(table.MEASURED * 2)]))
+    with (tmp_path / "out").open("w") as out:
+        shown = table.show_table(asked, None, Screen(Stream(out.fileno())))
+    lines = (tmp_path / "out").read_text().splitlines()
+    assert [int(line) for line in lines[1:]] == list(range(table.MEASURED * 2))
+    assert not shown.more

@@ -105,6 +105,8 @@ def _tell_analysis(site: Site) -> None:
     for body_id in (1, 5, 6, 7, 8):
         site._insert("bodies", id=body_id, sha256=str(body_id), body_bytes=100, content_type=HTML)
         site._insert("facts", body_id=body_id, version=1, scripts=1, main_words=60, anchors=9)
+    site._insert("texts", body_id=5, text="a lantern")
+    site._insert("indexed_texts", body_id=5, title="Twice", text_bytes=9)
     ask("UPDATE facts SET main_words = 3, anchors = 0 WHERE body_id = 8")
     site._insert("near_duplicates", body_id=5, leader_id=5, similarity=1.0)
     site._insert("near_duplicates", body_id=7, leader_id=5, similarity=0.93)
@@ -182,10 +184,17 @@ ANSWERS: dict[str, tuple[str, Rows]] = {
         ("/old", "redirect", "/gone"), ("/older", "redirect", "/old"),
     ]),
     "orphan_pages": ("url, sitemap", [("/listed", "/map.xml")]),
+    "page_versions": ("url, run_id, status, title", [
+        ("/", 1, 200, "Home"), ("/gone", 1, 404, None), ("/old", 1, 301, None),
+        ("/older", 1, 301, None), ("/a", 1, 200, "Twice"), ("/b", 1, 200, "Twice"),
+        ("/canonical", 1, 200, "Elsewhere"), ("/listed", 1, 200, "Listed"),
+        ("/", 2, 200, "Home, anew"), ("/b", 2, 410, "Twice"), ("/listed", 2, 200, "Listed"),
+    ]),
     "redirect_chains": ("start, hop, url, redirects_to, target_status", [
         ("/old", 1, "/old", "/gone", 404),
         ("/older", 1, "/older", "/old", 301), ("/older", 2, "/old", "/gone", 404),
     ]),
+    "searchable": ("body_id, title, text", [(5, "Twice", "a lantern")]),
     "seed_summary": ("line, text, state, status", [(1, "/", "done", 200)]),
     "skipped_urls": ("url, reason", [
         ("/forbidden", "robots"), ("/x.png", "not_followed"), ("http://b.test/", "scope"),
