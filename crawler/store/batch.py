@@ -5,8 +5,9 @@ Rows are gathered here and written at once; what they say has been decided befor
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import chain, count, repeat
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain, compress, count, repeat
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -16,6 +17,10 @@ from crawler.store import rows
 from crawler.store.contract import HostPace, Settled
 from crawler.store.database import Connection
 from crawler.store.rows import Row
+
+_optional: Callable[[LinkColumns], tuple[list[Any], ...]] = attrgetter(
+    *rows.OPTIONAL_IN_LINKS.values()
+)
 
 
 class Batch:
@@ -86,20 +91,17 @@ class Batch:
 
     def links(self, source_id: int, ids: list[int], links: LinkColumns) -> int:
         """The links of a page, whose targets have these ids; returns how many there are."""
-        optional = {
-            name: column
-            for name, field in rows.OPTIONAL_IN_LINKS.items()
-            if (column := getattr(links, field))
-        }
+        columns = _optional(links)
         found = zip(
             repeat(source_id),
             count(),
             map(ids.__getitem__, links.targets),
             links.kinds,
-            *optional.values(),
+            *filter(None, columns),
             strict=False,
         )
-        self._links.setdefault(tuple(optional), []).append(found)
+        names = tuple(compress(rows.OPTIONAL_IN_LINKS, columns))
+        self._links.setdefault(names, []).append(found)
         return len(links)
 
     def sitemap_entry(self, row: Row) -> None:
@@ -149,7 +151,10 @@ def _headers(reply: Reply) -> str | None:
     """Headers as a JSON object: lower-case names, a list where a name came more than once."""
     if reply.status is None:
         return None
-    folded: dict[str, Any] = {}
+    folded: dict[str, Any] = {name.lower(): value for name, value in reply.headers}
+    if len(folded) == len(reply.headers):
+        return msgspec.json.encode(folded).decode()
+    folded = {}
     for name, value in reply.headers:
         key = name.lower()
         if key not in folded:

@@ -156,8 +156,9 @@ class Recorder:
             part = list(url_ids[start : start + LOOK_UP])
             part += [0] * (LOOK_UP - len(part))
             for url_id, *row in self._connection.execute(BEFORE, part):
-                seen = news.seen_by(row[SEEN_AT:])
-                found[url_id] = Before._make((*row[:SEEN_AT], seen))
+                if row[SEEN_AT] is not None:  # None for all pages of a first run
+                    row[SEEN_AT:] = [news.seen_by(row[SEEN_AT:])]
+                found[url_id] = Before._make(row[: SEEN_AT + 1])
         return found
 
     def _facts(self, arrival: Arrival, before: Before) -> Facts:

@@ -220,9 +220,10 @@ def _lists(arrival: Arrival, error: str | None, before: Before) -> bool:
     reply, document = arrival.visit.reply, arrival.visit.document
     if document.entries:
         return True
-    was_one = before.is_page or arrival.entry.kind == "sitemap"
+    if not (before.is_page or arrival.entry.kind == "sitemap"):
+        return False
     is_whole = reply.status == 200 and why_partial(reply, document, error) is None
-    return bool(was_one and is_whole and document.challenge is None)
+    return is_whole and document.challenge is None
 
 
 def why_partial(reply: Reply, document: Document, error: str | None) -> str | None:
