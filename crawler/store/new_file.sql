@@ -615,6 +615,19 @@ CREATE TABLE spaced_texts (
     text TEXT  -- its text as it is searched: U+200B behind each Chinese, Japanese, Korean, Thai character, forms of one letter alike; NULL: as it was written
 ) STRICT;
 
+CREATE TABLE revisits (
+    url_id INTEGER PRIMARY KEY REFERENCES urls(id),  -- the page (urls.id)
+    visited_at TEXT NOT NULL,  -- its last visit when this was planned
+    accesses INTEGER NOT NULL,  -- visits that tell whether it had changed, of the last 20
+    changes INTEGER NOT NULL,  -- of these, those that found it changed
+    changes_per_day REAL NOT NULL,  -- how often it changes, as far as these tell
+    interval_s INTEGER NOT NULL,  -- seconds to the next visit
+    due_at TEXT NOT NULL,  -- when it is to be visited again
+    often_s REAL NOT NULL  -- revisit.often_s when this was planned
+) STRICT;
+
+CREATE INDEX revisits_due_at ON revisits(due_at);
+
 INSERT INTO _sqlite_migrations (migration_set, name, applied_at)
 SELECT 'crawler', column1, strftime('%Y-%m-%d %H:%M:%f+00:00', 'now')
 FROM (VALUES 
@@ -636,5 +649,6 @@ FROM (VALUES
     ('what_rules_take_out_of_pages'),
     ('visits_tell_whether_they_found_anything_new'),
     ('forms_of_bodies_and_what_pages_counted'),
-    ('texts_are_searched')
+    ('texts_are_searched'),
+    ('when_pages_are_visited_again')
 )
