@@ -346,7 +346,8 @@ VIEWS = {
             document.started_at AS document_at,
             document.body_id,
             known.url_id
-        FROM (
+        FROM urls
+        CROSS JOIN (
             SELECT
                 visits.url_id,
                 visits.run_id,
@@ -373,11 +374,10 @@ VIEWS = {
             FROM visits
             WHERE visits.kind = 'page'
         ) AS known
-        JOIN urls ON urls.id = known.url_id
         LEFT JOIN visits AS document ON document.id = known.document_id
         LEFT JOIN bodies ON bodies.id = document.body_id
         LEFT JOIN facts ON facts.body_id = document.body_id
-        WHERE known.id = known.last_id
+        WHERE known.url_id = urls.id AND known.id = known.last_id
     """,
 }
 
