@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import pytest
 from crawler.analyse.run import analyse
 from crawler.errors import UsageError
 from crawler.store import history, queries
+from crawler.store.changes import BETWEEN as BETWEEN_RUNS
+from crawler.store.database import open_for_reading, open_for_writing
 from crawler.store.history import Pair
 from tests.crawls import config, crawl, rows
 from tests.sites.server import Answer, Request
@@ -139,6 +142,28 @@ def test_an_unchanged_page_is_asked_for_conditionally_and_nothing_is_new(
         f"{site}/same",
     )
     assert [visit[:2] for visit in visits] == [(200, 1), (304, 0), (304, 0), (304, 0)]
+
+
+def test_runs_are_compared_without_reading_every_visit(four: tuple[Path, str]) -> None:
+    file, _ = four
+    with closing(open_for_reading(file)) as connection:
+        steps = connection.execute(f"EXPLAIN QUERY PLAN {BETWEEN_RUNS}", {"older": 1, "newer": 4})
+        told = [step[3] for step in steps]
+    assert any("INDEX visits_changed (run_id>? AND run_id<?)" in step for step in told)
+    assert [step for step in told if step.startswith("SCAN visits")] == []
+
+
+@pytest.mark.parametrize("command", ["changes", "log", "diff", "plan"])
+def test_history_is_told_while_a_crawl_writes(four: tuple[Path, str], command: str) -> None:
+    file, site = four
+    words = [f"{site}/title"] if command in ("log", "diff") else []
+    with closing(open_for_writing(file)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("UPDATE urls SET depth = depth")
+        told = ask(command, *words, "--db", str(file), "--json")
+        connection.execute("ROLLBACK")
+    assert told.returncode == 0, told.stderr
+    assert len(told.stdout.splitlines()) >= 2
 
 
 # page_versions
