@@ -53,6 +53,10 @@ class Worker:
         self._isolated = IsolatedParser(config)
         self._queue: JoinableQueue[Job] = JoinableQueue(maxsize=2 * config.run.concurrency)
         self._pool = Pool(config.run.concurrency)
+        if not config.store.bodies:
+            from crawler.parse.body_facts import prepare  # only where facts are read here
+
+            prepare()
         for _ in range(config.run.concurrency):
             self._pool.spawn(self._work)
 

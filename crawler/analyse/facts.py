@@ -12,6 +12,7 @@ from typing import Final
 
 from crawler.analyse.bodies import in_chunks
 from crawler.analyse.readers import Packed, Read, read_all
+from crawler.parse import language
 from crawler.parse.body_facts import read_body
 from crawler.parse.sniff import HTML_TYPES
 from crawler.store import analysis, facts
@@ -37,7 +38,13 @@ _MISSING: Final = """
     FROM kept
     LEFT JOIN facts ON facts.body_id = kept.id
     LEFT JOIN body_forms ON body_forms.body_id = kept.id
-    WHERE (kept.is_page AND coalesce(facts.version, 0) < :version)
+    WHERE (
+            kept.is_page
+            AND (
+                coalesce(facts.version, 0) < :version
+                OR (:detector IS NOT NULL AND facts.language_by IS NULL AND facts.error IS NULL)
+            )
+        )
         OR ((kept.is_sitemap OR NOT kept.is_page) AND coalesce(body_forms.version, 0) < :version)
     ORDER BY kept.id
 """
@@ -49,9 +56,13 @@ Progress = Callable[[str, int, int], None]
 def gather_facts(
     connection: Connection, progress: Progress, *, processes: int, max_links: int
 ) -> int:
-    """Read every body that has no facts of this version; returns how many there were."""
+    """Read every body that has no facts of this version, or whose language nobody looked for though
+    somebody can by now; returns how many there were."""
     analysis.complete(connection)
-    missing = connection.execute(_MISSING, {"version": VERSION}).fetchall()
+    asked = {"version": VERSION, "detector": language.detector_name()}
+    missing = connection.execute(_MISSING, asked).fetchall()
+    if missing:
+        language.load()
     kinds = {body_id: (kind, bool(is_sitemap)) for body_id, *_, kind, is_sitemap in missing}
 
     def look(body: bytes, packed: Packed) -> BodyFacts:

@@ -79,7 +79,7 @@ NEEDS: Final[dict[str, tuple[str, str]]] = {
     ),
     "languages": (
         "SELECT EXISTS (SELECT 1 FROM facts WHERE language IS NOT NULL)",
-        "no language was detected; that needs py3langid",
+        "no language was detected; install crawler[language], then: crawler analyse",
     ),
     "rendered": ("SELECT 0", "pages were not rendered as a browser shows them"),
     "probe": ("SELECT 0", "that takes a request of its own, which is never made"),

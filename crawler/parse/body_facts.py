@@ -10,6 +10,7 @@ from typing import Final
 
 from crawler.config import Config
 from crawler.model import Document, Job, Reply
+from crawler.parse import language
 from crawler.parse.body_forms import form_of
 from crawler.parse.facts import read_facts
 from crawler.parse.sniff import HTML_TYPES
@@ -29,6 +30,11 @@ def read_body(
     if is_sitemap or not is_page:
         facts.form = form_of(body)
     return facts
+
+
+def prepare() -> None:
+    """Load what reading takes, before a page has to wait for it."""
+    language.load()
 
 
 def is_asked(job: Job, reply: Reply) -> bool:

@@ -19,6 +19,7 @@ from crawler.parse.charset import decode
 from crawler.parse.elements import HANDLERS, Survey
 from crawler.parse.head import Head, read_head
 from crawler.parse.html import one_body
+from crawler.parse.language import language_of
 from crawler.parse.link_facts import LinkNotes, names_itself
 from crawler.parse.main_text import MainText
 from crawler.parse.prose import count_sentences, count_syllables
@@ -332,6 +333,7 @@ class _Look:
                 "signature": signature_of(self._main.text),
                 "sentences": count_sentences(self._main.text),
                 "syllables": count_syllables(self._main.text, self._values["lang"] or ""),
+                **language_of(self._main.text),
                 **self._data.values(),
                 "doctype": int(self._head.doctype),
                 "head_ended_by": self._head.ended_by,

@@ -86,6 +86,7 @@ FACTS: Final[Mapping[str, Column]] = {
     "anchors": ("INTEGER", "a and area that lead somewhere"),
     "secrets": ("TEXT", "keys that nobody should see: whose, with their beginnings, by spaces"),
     "byte_order_mark": ("INTEGER", "1: the body begins with one"),
+    "language_by": ("TEXT", "what looked for the language, with its version; NULL: nothing did"),
     "author": ("TEXT", "of a PDF: who wrote it"),
     "pages": ("INTEGER", "of a PDF: its pages"),
     "pages_read": ("INTEGER", "of a PDF: its pages whose text is in ``texts``"),

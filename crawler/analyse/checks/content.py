@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from crawler.analyse.check import Check, Found, Limits
+from crawler.analyse.checks.language_codes import macrolanguage
 from crawler.analyse.checks.phrases import (
     NOT_FOUND_TITLE,
     mojibake,
@@ -73,6 +74,23 @@ def _placeholders(connection: Connection, _limits: Limits) -> Iterator[Found]:
         at = placeholder(whole, lang)
         if at is not None:
             yield url_id, "", {"says": whole[at:][:_SEEN]}
+
+
+def _language_differs(connection: Connection, limits: Limits) -> Iterator[Found]:
+    sql = """
+        SELECT indexable_pages.id, indexable_pages.lang, facts.language, facts.language_score
+        FROM indexable_pages
+        JOIN facts ON facts.body_id = indexable_pages.body_id
+        WHERE facts.language_score >= :score
+            AND (facts.main_words >= :words OR facts.language IN ('dz', 'ja', 'km', 'lo', 'my',
+                'th', 'wuu', 'yue', 'zh'))
+            AND facts.language <> 'zxx'
+            AND indexable_pages.lang <> ''
+        ORDER BY indexable_pages.id
+    """
+    for url_id, lang, language, score in connection.execute(sql, dict(limits)):
+        if macrolanguage(lang) != macrolanguage(language):
+            yield url_id, "", {"lang": lang, "language": language, "language_score": score}
 
 
 def _mojibake(connection: Connection, limits: Limits) -> Iterator[Found]:
@@ -322,18 +340,7 @@ CHECKS: Final = (
         name="language_differs",
         severity="note",
         definition="the language that a page declares is not the one it is written in",
-        sql="""
-            SELECT indexable_pages.id AS url_id, indexable_pages.lang, facts.language,
-                facts.language_score
-            FROM indexable_pages
-            JOIN facts ON facts.body_id = indexable_pages.body_id
-            WHERE facts.language_score >= :score
-                AND facts.main_words >= :words
-                AND indexable_pages.lang <> ''
-                AND lower(indexable_pages.lang) <> facts.language
-                AND replace(lower(indexable_pages.lang), '_', '-') || '-'
-                    NOT LIKE facts.language || '-%'
-        """,
+        find=_language_differs,
         limits={"score": 0.9, "words": 50},
         needs=("facts", "languages"),
     ),

@@ -29,9 +29,9 @@ _REGIONS: Final = (
 )
 REGIONS: Final = frozenset(_REGIONS.split())
 """ISO 3166-1 alpha-2, lower case."""
-_REGISTERED_LANGUAGES: Final = LANGUAGES | {"bh", "in", "iw", "ji", "jw", "mo", "sh"}
+REGISTERED_LANGUAGES: Final = LANGUAGES | {"bh", "in", "iw", "ji", "jw", "mo", "sh"}
 _OTHER_REGIONS: Final = "aa ac an bu cp cq cs dd dg ea eu ez fx ic nt su ta tp un yd yu zr zz"
-_REGISTERED_REGIONS: Final = REGIONS | frozenset(_OTHER_REGIONS.split())
+REGISTERED_REGIONS: Final = REGIONS | frozenset(_OTHER_REGIONS.split())
 """What the registry of BCP 47 has beside, most of it deprecated."""
 _HREFLANG: Final = re.compile(r"([a-z]{2})(?:-[a-z]{4})?(?:-([a-z]{2}))?")
 _TAG: Final = re.compile(
@@ -50,6 +50,48 @@ _IRREGULAR: Final = (
     " zh-guoyu zh-hakka zh-min zh-min-nan zh-xiang"
 )
 _GRANDFATHERED: Final = frozenset(_IRREGULAR.split())
+MACROLANGUAGES: Final = {
+    "ar": (
+        "aao abh abv acm acq acw acx acy adf aeb aec afb ajp apc apd arb arq ars ary arz "
+        "auz avl ayh ayl ayn ayp bbz pga shu ssh"
+    ),
+    "az": "azb azj",
+    "bik": "bcl bhk bln bto cts fbl lbl rbl ubl",
+    "et": "ekk vro",
+    "fa": "pes prs",
+    "ff": "ffm fub fuc fue fuf fuh fui fuq fuv",
+    "gn": "gnw gug gui gun nhd",
+    "kok": "gom knn",
+    "ku": "ckb kmr sdh",
+    "lv": "ltg lvs",
+    "mg": "bhr bjq bmm bzc msh plt skg tdx tkg txy xmv xmw",
+    "mn": "khk mvf",
+    "ms": (
+        "bjn btj bve bvu coa dup hji jak jax kvb kvr kxd lce lcf liw max meo mfa "
+        "mfb min mqg msi mui orn ors pel pse tmw urk vkk vkt xmm zlm zmi zsm"
+    ),
+    "ne": "dty npi",
+    "no": "nb nn",
+    "om": "gax gaz hae orc",
+    "or": "ory spv",
+    "ps": "pbt pbu pst",
+    "qu": (
+        "cqu qub qud quf qug quh quk qul qup qur qus quw qux quy quz qva qvc qve qvh qvi "
+        "qvj qvl qvm qvn qvo qvp qvs qvw qvz qwa qwc qwh qws qxa qxc qxh qxl qxn qxo qxp "
+        "qxr qxt qxu qxw"
+    ),
+    "sa": "cls vsn",
+    "sh": "bs cnr hr sr",
+    "sq": "aae aat aln als",
+    "sw": "swc swh",
+    "uz": "uzn uzs",
+    "zh": "cdo cjy cmn cnp cpx csp czh czo gan hak hsn lzh mnp nan wuu yue",
+}
+"""What is one language to whoever tells languages by their texts, as the registry of BCP 47 (of
+2024-05-16) joins them; but for Indonesian, which nobody calls Malay."""
+_MACROLANGUAGE: Final = {
+    member: one for one, members in MACROLANGUAGES.items() for member in members.split()
+} | {"fil": "tl", "in": "id", "iw": "he", "ji": "yi", "jw": "jv", "kik": "ki", "mo": "ro"}
 
 
 def is_hreflang(code: str) -> bool:
@@ -71,5 +113,11 @@ def is_language_tag(tag: str) -> bool:
     if found is None:
         return tag in _GRANDFATHERED
     language, region = found["language"] or "", found["region"] or ""
-    is_known = len(language) != 2 or language in _REGISTERED_LANGUAGES
-    return is_known and (len(region) != 2 or region[0] == "x" or region in _REGISTERED_REGIONS)
+    is_known = len(language) != 2 or language in REGISTERED_LANGUAGES
+    return is_known and (len(region) != 2 or region[0] == "x" or region in REGISTERED_REGIONS)
+
+
+def macrolanguage(tag: str) -> str:
+    """The language of a tag, or that of which it is one: ``no`` of ``nb-NO``."""
+    language = tag.lower().replace("_", "-").partition("-")[0].strip()
+    return _MACROLANGUAGE.get(language, language)

@@ -8,7 +8,6 @@ from tests.analyse.site import Site
 
 _NO_PROBE = "that takes a request of its own, which is never made"
 NOT_JUDGED = {
-    "language_differs": "no language was detected; that needs py3langid",
     "soft_404_site": _NO_PROBE,
     "soft_404_like_probe": _NO_PROBE,
 }
@@ -16,6 +15,29 @@ _SHORT = ("fog", "buoy", "lamp", "boat", "gull", "pier", "net", "oar", "wave", "
 _LONG = (
     *("institutional", "considerations", "regarding", "international", "harmonisation"),
     *("necessitate", "comprehensive", "administrative", "reconfiguration", "thereafter"),
+)
+_GERMAN = (
+    "Der Leuchtturm stand am Ende des Hafens, und sein Wärter hatte dort dreißig Jahre gelebt, ohne"
+    " ihn auch nur für eine einzige Nacht zu verlassen. Wenn Schiffe von der See kamen, zündete er"
+    " die Lampe an und wartete, bis sie vorbei waren."
+)
+"""42 words."""
+_NORWEGIAN = (
+    "Fyret sto ved enden av havnen, og vokteren hadde bodd der i tretti år uten å forlate det en"
+    " eneste natt. Når skipene kom inn fra sjøen, tente han lampen og ventet til de hadde passert"
+    " skjærene. Om vinteren var det ofte så mye is at ingen kunne komme ut til ham, og da leste han"
+    " de gamle bøkene som faren hans hadde etterlatt seg."
+)
+_CHINESE = (
+    "灯塔矗立在港口的尽头。看守人在那里住了三十年。从未离开过一夜。当船只从海上驶来时。他会点亮灯。等待它们驶过礁石。"
+    "冬天的时候。海面上常常结满了冰。没有人能够到他那里去。于是他就读父亲留下来的旧书。他说。这里的每一块石头他都认识。"
+    "每一阵风他都听过。而他最喜欢的是清晨的时候。太阳从海里慢慢地升起来。"
+)
+_INDONESIAN = (
+    "Mercusuar itu berdiri di ujung pelabuhan, dan penjaganya sudah tinggal di sana selama tiga"
+    " puluh tahun tanpa pernah meninggalkannya satu malam pun. Ketika kapal-kapal datang dari laut,"
+    " dia menyalakan lampu dan menunggu sampai mereka melewati batu karang. Kalau cuaca sedang"
+    " buruk dia tidak bisa tidur karena khawatir ada nelayan yang belum pulang ke rumah mereka."
 )
 
 
@@ -29,6 +51,7 @@ def plant(site: Site) -> None:
     _walls(site)
     _placeholders(site)
     _language(site)
+    _languages(site)
     _hidden(site)
 
 
@@ -203,7 +226,33 @@ def _language(site: Site) -> None:
     site.page("/ease/list", html=page(site, "/ease/list", listed + words(140, 92)
               .replace(".", "")), spared=["readability"])  # fmt: skip
     site.page("/ease/unknown", html=page(site, "/ease/unknown", words(220, 93, _LONG), lang="fi"),
+              planted=["language_differs"],
               spared=["readability"])  # fmt: skip
+
+
+def _languages(site: Site) -> None:
+    few = ["low_word_count", "no_main_text"]
+    for number, (path, text, lang, is_fault, beside) in enumerate((
+        ("german", _GERMAN, "en", True, []), ("declared", _GERMAN, "de-AT", False, []),
+        ("undeclared", _GERMAN, "", False, []), ("norwegian", _NORWEGIAN, "nb", False, []),
+        ("indonesian", _INDONESIAN, "ms", True, []), ("few", _GERMAN, "en", False, few),
+        ("chinese", _CHINESE, "en", True, few),
+        ("chinese/own", _CHINESE[:-20], "zh_CN", False, few),
+    )):  # fmt: skip
+        text = text if beside else counted(text, number)
+        site.page(f"/language/{path}", html=page(site, f"/language/{path}", text, lang=lang),
+                  planted=["language_differs"] * is_fault + beside,
+                  spared=["language_differs"] * (not is_fault))  # fmt: skip
+    site.page("/language/hidden", html=page(site, "/language/hidden", counted(_GERMAN, 99),
+              head="<meta name=robots content=noindex>"), spared=["language_differs"])  # fmt: skip
+
+
+def counted(text: str, seed: int) -> str:
+    """A text over and over, with numbers in it that make it unlike all others."""
+    return " ".join(
+        f"{word} {1000 * seed + at}." if at % 5 == 4 else word
+        for at, word in enumerate((text.split() * 6)[:240])
+    )
 
 
 def _hidden(site: Site) -> None:
