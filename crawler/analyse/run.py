@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from crawler.analyse.check import read_limits
@@ -70,7 +71,7 @@ def analyse(
             index_texts(connection, progress)
             _plan_revisits(connection, config, progress)
             extract_values(connection, config.extract, progress, processes=processes)
-            _relate(connection, progress)
+            _relate(connection, progress, processes=processes)
             judge_run(connection, GROUPS, limits, progress)
     finally:
         lock.release()
@@ -105,12 +106,12 @@ def _plan_revisits(connection: Connection, config: Config, progress: Progress) -
     progress("plan", 1, 1)
 
 
-def _relate(connection: Connection, progress: Progress) -> None:
+def _relate(connection: Connection, progress: Progress, *, processes: int) -> None:
     """What only all pages together tell."""
     steps = (
         ("indexable", judge_indexability),
         ("links", measure_graph),
-        ("near-duplicates", group_near_duplicates),
+        ("near-duplicates", partial(group_near_duplicates, processes=processes)),
         ("fragments", find_missing_fragments),
     )
     for name, step in steps:

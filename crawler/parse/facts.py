@@ -72,6 +72,16 @@ def read_facts(body: bytes, charset: str | None, *, max_links: int = 10_000) -> 
     return facts
 
 
+def read_main_text(body: bytes, charset: str | None) -> str:
+    """The main text of a page, as `read_facts` finds it."""
+    data, _ = decode(body, charset)
+    look = _Look(read_head(data), 0)
+    root: etree._Element | None = etree.fromstring(one_body(data), _html_parser())
+    if root is not None:
+        look.walk(root)
+    return look.main_text()
+
+
 class _Open(msgspec.Struct):
     """A heading that is open: its row's number, and what of it is text."""
 
@@ -318,6 +328,11 @@ class _Look:
     def _count(self, name: str, outside: bool) -> None:
         self._counts[name] += 1
         self._counts[f"{name}_outside"] += outside
+
+    def main_text(self) -> str:
+        """What of the page is its own."""
+        self._main.values()
+        return self._main.text
 
     def facts(self) -> BodyFacts:
         """Everything as rows."""

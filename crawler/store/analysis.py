@@ -153,6 +153,7 @@ NEAR_DUPLICATES: Final[Mapping[str, Column]] = {
     "body_id": ("INTEGER PRIMARY KEY REFERENCES bodies(id)", "a member of a group"),
     "leader_id": ("INTEGER NOT NULL REFERENCES bodies(id)", "the group's first body"),
     "similarity": ("REAL NOT NULL", "share of 3-word shingles of main text in common with it"),
+    "exact": ("INTEGER", "1: these were counted, 0: estimated by signatures, right to about 0.05"),
 }
 
 MISSING_FRAGMENTS: Final[Mapping[str, Column]] = {
@@ -282,11 +283,12 @@ def later_statements() -> list[str]:
 
 
 def complete(connection: Any) -> None:
-    """Give the table of facts the columns that came after it was made."""
-    there = {row[1] for row in connection.execute("PRAGMA table_info(facts)")}
-    for name, (kind, _) in FACTS.items():
-        if name not in there:
-            connection.execute(f"ALTER TABLE facts ADD COLUMN {name} {kind}")
+    """Give tables the columns that came after they were made."""
+    for table in ("facts", "near_duplicates"):
+        there = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+        for name, (kind, _) in TABLES[table].items():
+            if name not in there:
+                connection.execute(f"ALTER TABLE {table} ADD COLUMN {name} {kind}")
 
 
 def create(name: str, columns: Mapping[str, Column], key: str | None) -> str:

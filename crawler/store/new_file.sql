@@ -455,6 +455,7 @@ CREATE TABLE facts (
     anchors INTEGER,  -- a and area that lead somewhere
     secrets TEXT,  -- keys that nobody should see: whose, with their beginnings, by spaces
     byte_order_mark INTEGER,  -- 1: the body begins with one
+    language_by TEXT,  -- what looked for the language, with its version; NULL: nothing did
     author TEXT,  -- of a PDF: who wrote it
     pages INTEGER,  -- of a PDF: its pages
     pages_read INTEGER,  -- of a PDF: its pages whose text is in ``texts``
@@ -505,7 +506,8 @@ CREATE TABLE structured_data (
 CREATE TABLE near_duplicates (
     body_id INTEGER PRIMARY KEY REFERENCES bodies(id),  -- a member of a group
     leader_id INTEGER NOT NULL REFERENCES bodies(id),  -- the group's first body
-    similarity REAL NOT NULL  -- share of 3-word shingles of main text in common with it
+    similarity REAL NOT NULL,  -- share of 3-word shingles of main text in common with it
+    exact INTEGER  -- 1: these were counted, 0: estimated by signatures, right to about 0.05
 ) STRICT;
 
 CREATE TABLE missing_fragments (

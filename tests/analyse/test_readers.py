@@ -11,6 +11,7 @@ import pytest
 
 from crawler.analyse import readers
 from crawler.analyse.readers import Packed, read_all
+from crawler.parse import language
 from crawler.parse.facts import read_facts
 from crawler.store.facts import BodyFacts
 
@@ -31,6 +32,12 @@ for _ in range(3000):
             sys.exit()
     time.sleep(0.01)
 """
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _ready() -> None:
+    """What facts are read with is loaded before processes are forked, as an analysis does it."""
+    language.load()
 
 
 def look(body: bytes, packed: Packed) -> BodyFacts:
