@@ -30,6 +30,10 @@ class Links(msgspec.Struct, frozen=True, array_like=True):
     links: dict[str, str]
 
 
+NOTHING: Final = Links("", {})
+"""Of a page that has never been there."""
+
+
 def compare(url: str, older: Version, newer: Version, config: Config) -> Compared:
     """What differs from one version to the other."""
     unknown: list[str] = []
@@ -63,16 +67,20 @@ def _of_documents(
 ) -> list[Difference]:
     """Of text and links."""
     found = _read_again(url, (older, newer), config)
-    old, new = (found.get(version.body_id or 0) for version in (older, newer))
+    old, new = (
+        found.get(version.body_id) if version.body_id else NOTHING for version in (older, newer)
+    )
     texts = [
         version.text if version.text is not None or again is None else again.text
         for version, again in ((older, old), (newer, new))
     ]
     differences = list(_text(texts[0], texts[1], older, newer, unknown))
     if old is None or new is None:
-        runs = [v.run for v, again in ((older, old), (newer, new)) if v.body_id and again is None]
-        if runs:
-            unknown.append(f"links of run {' and '.join(map(str, runs))}: its body is not kept")
+        unknown.extend(
+            f"the links of run {version.run}: its body is not kept, or cannot be read"
+            for version, again in ((older, old), (newer, new))
+            if again is None
+        )
         return differences
     return [*differences, *_links(old.links, new.links)]
 

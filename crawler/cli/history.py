@@ -76,7 +76,11 @@ def show_log(url: str, db: Path | None, **shape: Any) -> None:
     """Tell every visit to a URL, the last first: when, what it answered, and what was new."""
     path = db or newest()
     with queries.reading(path) as connection, standard_output():
-        show(history.log(connection, history.find(connection, url)), **shape)
+        found = history.find(connection, url)
+        why = history.why_unvisited(connection, found)
+        if why is not None:
+            complain(f"{found.url}: no run has visited it ({why})")
+        show(history.log(connection, found), **shape)
 
 
 @cli.command(name="diff", epilog=DIFF_EXAMPLES)

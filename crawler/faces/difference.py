@@ -29,11 +29,12 @@ def rows(compared: Compared) -> Rows:
 
 def show(url: str, compared: Compared, screen: Screen, *, wide: bool = False) -> None:
     """Print what differs. In colours on a terminal, with marks elsewhere; wide: with every word."""
-    for line in _lines(url, compared, plain=not screen.is_terminal, wide=wide):
+    for line in lines(url, compared, plain=not screen.is_terminal, wide=wide):
         screen.print(line, soft_wrap=True)
 
 
-def _lines(url: str, compared: Compared, *, plain: bool, wide: bool) -> Iterator[Text]:
+def lines(url: str, compared: Compared, *, plain: bool, wide: bool) -> Iterator[Text]:
+    """What differs, a line each. plain: with marks in place of colours."""
     yield Text(wording.plain(url), style="" if plain else "bold")
     for name, version in (("from", compared.older), ("to", compared.newer)):
         yield Text(f"{name:{WIDTH}}{_told(version)}")

@@ -89,10 +89,12 @@ def changes(connection: Connection, compared: Pair) -> Rows:
 
 
 class Known(msgspec.Struct, frozen=True):
-    """A URL that is in a crawl: its id, and how it is written there."""
+    """A URL that is in a crawl: its id, how it is written there, and what became of it."""
 
     id: int
     url: str
+    state: str
+    reason: str | None
 
 
 def find(connection: Connection, address: str) -> Known:
@@ -119,10 +121,14 @@ def config_of(connection: Connection) -> Config:
 
 
 def _by_hash(connection: Connection, number: int) -> Known | None:
-    row = connection.execute("SELECT id, url FROM urls WHERE hash = ?", (number,)).fetchone()
+    row = connection.execute(
+        "SELECT id, url, state, reason FROM urls WHERE hash = ?", (number,)
+    ).fetchone()
     return None if row is None else Known(*row)
 
 
+LOG_KIND = 10
+"""The place of the kind of visit in a row of the log."""
 MOST_NEAR = 3
 LOOKED_THROUGH = 2000
 """URLs among which those that are like another one are looked for."""
@@ -172,6 +178,7 @@ def _variants(url: str) -> Iterator[str]:
 
 def log(connection: Connection, url: Known) -> Rows:
     """Every visit to a URL, the last first: what it found other than the one before it."""
+    _need(connection, "visits", "changed")
     return _rows(connection.execute(LOG, {"url_id": url.id}))
 
 
@@ -252,6 +259,7 @@ class Compared(msgspec.Struct, frozen=True):
 
 def version(connection: Connection, url: Known, run: int) -> Version | None:
     """The page as this run left it; None when nobody had visited it yet."""
+    _need(connection, "visits", "changed")
     row = connection.execute(VERSION, {"url_id": url.id, "run_id": run}).fetchone()
     if row is None:
         return None
@@ -261,13 +269,26 @@ def version(connection: Connection, url: Known, run: int) -> Version | None:
 
 def runs_apart(connection: Connection, url: Known) -> Pair | None:
     """The last run that visited a page, and the last before it that found it another; None where it
-    has been the same all the time."""
+    has been the same all the time. Raises UsageError where nobody has visited it as a page."""
+    _need(connection, "visits", "changed")
     visits = connection.execute(LOG, {"url_id": url.id}).fetchall()
-    newest = visits[0][1] if visits else 0
+    if all(visit[LOG_KIND] != "page" for visit in visits):
+        raise UsageError(f"{url.url}: no run visited it as a page ({_fate(url)})")
+    newest = visits[0][1]
     for visit, before in pairwise(visits):
         if visit[2] not in (None, "same") and before[1] < newest:
             return Pair(before[1], newest)
     return None
+
+
+def why_unvisited(connection: Connection, url: Known) -> str | None:
+    """Why there is no visit to a URL, in words of the database; None when there is one."""
+    visited = connection.execute("SELECT 1 FROM visits WHERE url_id = ? LIMIT 1", (url.id,))
+    return None if visited.fetchone() else _fate(url)
+
+
+def _fate(url: Known) -> str:
+    return url.state if url.reason is None else f"{url.state}: {url.reason}"
 
 
 BETWEEN_BY_VIEW = """

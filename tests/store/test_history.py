@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from crawler.analyse import versions
 from crawler.analyse.run import analyse
 from crawler.errors import UsageError
+from crawler.faces import difference
 from crawler.store import history, queries
 from crawler.store.changes import BETWEEN as BETWEEN_RUNS
 from crawler.store.database import open_for_reading, open_for_writing
@@ -313,6 +315,70 @@ def test_a_page_of_one_version_says_so(four: tuple[Path, str]) -> None:
     told = ask("diff", f"{site}/same", "--db", str(file))
     assert (told.returncode, told.stdout) == (0, "")
     assert "has one version in this crawl" in told.stderr
+
+
+def test_a_page_that_came_has_come_with_all_its_links(web: Web, tmp_path: Path) -> None:
+    file = tmp_path / "came.db"
+    web.page("/", links=["/later"])
+    crawl(file, web.url(), settings=QUICK)
+    web.page("/later", title="Late", links=[("/", "Home")])
+    crawl(file, web.url(), settings=QUICK)
+    assert parts(file, web.url("/later")) == [
+        ("status", "changed", "", "404", "200"), ("title", "added", "", None, "Late"),
+        ("text", "added", "1", None, "Late Home"), ("link", "added", web.url("/"), None, "Home"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kept", "told"),
+    [
+        ({"bodies": False}, [
+            "word 1    [-One-] {+Two+}",
+            "unknown   the links of run 1: its body is not kept, or cannot be read",
+        ]),
+        ({"texts": False}, ["word 1    [-One-] {+Two+}"]),
+        ({"bodies": False, "texts": False}, [
+            "unknown   the text of run 1: it is not kept",
+            "unknown   the links of run 2: its body is not kept, or cannot be read",
+        ]),
+    ],
+)  # fmt: skip
+def test_what_was_not_kept_is_named(
+    web: Web, tmp_path: Path, kept: dict[str, bool], told: list[str]
+) -> None:
+    file = tmp_path / "kept.db"
+    for title in ("One", "Two"):
+        web.page("/", title=title)
+        crawl(file, web.url(), settings=config(robots={"obey": False}, store=kept))
+    lines = ask("diff", web.url(), "--db", str(file)).stdout.splitlines()
+    assert [line for line in told if line not in lines] == []
+    assert "title     [-One-] {+Two+}" in lines
+
+
+def test_an_address_that_nobody_visited_says_why(web: Web, tmp_path: Path) -> None:
+    file = tmp_path / "unvisited.db"
+    web.page("/", links=["http://127.0.9.9/"])
+    crawl(file, web.url(), settings=QUICK)
+    log = ask("log", "http://127.0.9.9/", "--db", str(file))
+    assert "no run has visited it (skipped: scope)" in log.stderr
+    diff = ask("diff", "http://127.0.9.9/", "--db", str(file))
+    assert (diff.returncode, diff.stdout) == (2, "")
+    assert "no run visited it as a page (skipped: scope)" in diff.stderr
+
+
+def test_on_a_terminal_words_are_coloured(four: tuple[Path, str]) -> None:
+    file, site = four
+    with queries.reading(file) as connection:
+        page = history.find(connection, f"{site}/text")
+        older, newer = (history.version(connection, page, run) for run in (3, 4))
+        assert older is not None
+        assert newer is not None
+        compared = versions.compare(page.url, older, newer, QUICK)
+    lines = list(difference.lines(page.url, compared, plain=False, wide=False))
+    [line] = [line for line in lines if line.plain.startswith("word")]
+    assert line.plain == "word 4    \u2026 Text One two three four five \u2026"
+    coloured = {line.plain[span.start : span.end]: span.style for span in line.spans}
+    assert coloured == {"three": "red", "four": "green"}
 
 
 def test_an_address_is_read_as_a_seed_is(four: tuple[Path, str]) -> None:
