@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -130,6 +131,30 @@ def analysed(crawled: Path, runs: int, limit_s: float, tell: Tell) -> Iterator[F
     yield Figure("again, s", _median(cost.wall_s for cost in again))
     yield Figure("the file grows by", f"{grown:.0%}", "30%")
     yield Figure("peak MB", _median(cost.peak_bytes / 1e6 for cost in first))
+
+
+def million(
+    runs: int, limit_s: float, tell: Tell, *, pages: int = 1_000_000, told_s: float = 1.0
+) -> Iterator[Figure]:
+    """A million pages and 20 million links in one file: what takes more than a second there?
+
+    Made, analysed and asked once, however long that takes.
+    """
+    with lap_folder() as home:
+        database = home / "million.db"
+        tell(f"million: a file of {pages:,} pages, its analysis, its views: a quarter of an hour")
+        command = [sys.executable, "-m", "tests.bench.million", str(database), str(pages)]
+        ran = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+        if ran.returncode:
+            raise Failed(f"exit {ran.returncode}")
+        took: dict[str, float] = json.loads(ran.stdout)
+        yield Figure("the file, MB", f"{database.stat().st_size / 1e6:,.0f}")
+    views = [seconds for what, seconds in took.items() if what.startswith("view ")]
+    yield Figure("views within a second", f"{sum(one <= 1 for one in views)}", f"{len(views)}")
+    yield Figure("all checks, s", f"{sum(s for what, s in took.items() if 'check ' in what):,.0f}")
+    for what, seconds in sorted(took.items(), key=lambda one: -one[1]):
+        if seconds > told_s:
+            yield Figure(f"{what}, s", f"{seconds:,.1f}")
 
 
 def frontier(
@@ -284,4 +309,5 @@ LOADS = {
     "frontier": frontier,
     "analysis": analysis,
     "revisit": revisits,
+    "million": million,
 }

@@ -52,6 +52,14 @@ def test_a_load_counts_at_the_server_what_the_crawler_asks() -> None:
     assert (pages.value, pages.against) == ("8", "8")
 
 
+def test_a_file_of_many_pages_is_analysed_and_asked() -> None:
+    """Of a hundredth of the size; the faults that were sown are found."""
+    figures = {one.what: one for one in loads.million(1, 60, quiet, pages=10_000, told_s=0.0)}
+    views = figures["views within a second"]
+    assert int(views.against) > 30
+    assert {"pass links, s", "check title_missing, s", "view orphan_pages, s"} <= figures.keys()
+
+
 def test_the_stopwatch_counts_what_grandchildren_use(tmp_path: Path) -> None:
     started = "import subprocess, sys\nsubprocess.run([sys.executable, '-c', sys.argv[1]])"
     command = [sys.executable, "-c", started, BUSY]
