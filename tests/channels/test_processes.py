@@ -100,7 +100,8 @@ def arrivals_of(arrivals: Iterator[Visit | Returned], count: int) -> list[Visit]
 
 def test_a_stopped_conductor_and_its_workers_blame_nobody(tmp_path: Path) -> None:
     site = GeneratedSite(pages=300, links_per_page=6, latency_ms=120)
-    settings = config(parse={"max_seconds": 2.0}, pace={"own_in_flight": 32})
+    slower = stretch()
+    settings = config(parse={"max_seconds": slower * 1.0}, pace={"own_in_flight": 32})
     database, log = tmp_path / "crawl.db", tmp_path / "log"
     with generated.serve_apart(site, log=log) as served:
         process = crawl_apart(database, served.url(), settings=settings, workers=2)
@@ -110,7 +111,7 @@ def test_a_stopped_conductor_and_its_workers_blame_nobody(tmp_path: Path) -> Non
         for number in (signal.SIGSTOP, signal.SIGCONT):
             for pid in family:
                 os.kill(pid, number)
-            gevent.sleep(4 if number == signal.SIGSTOP else 0)
+            gevent.sleep(slower * 2 if number == signal.SIGSTOP else 0)
         output, _ = process.communicate(timeout=PATIENT_S)
     assert output.split()[:2] == [b"finished", b"finished"]
     assert rows(database, "SELECT count(*), max(attempt), count(error) FROM visits") == [

@@ -31,7 +31,7 @@ def stage(
     try:
         yield made
     finally:
-        made.server.stop(timeout=0.2)
+        made.server.stop(timeout=0)
 
 
 class Stage:

@@ -14,12 +14,13 @@ from contextlib import ExitStack, contextmanager, suppress
 import gevent
 import psutil
 import pytest
+from msgspec.structs import replace
 
 from crawler.fetch.dns import KEPT_ADDRESSES, Names
 from crawler.fetch.failures import Failure
 from crawler.fetch.race import HEAD_START_MIN_S, HEAD_START_S, Race, head_start_s, interleaved
 from crawler.fetch.route import Route, split
-from tests.fetch.stage import fetch, fetcher, job, ok, serving, stage
+from tests.fetch.stage import QUICK, fetch, fetcher, job, ok, serving, stage
 from tests.patience import PATIENT_S, until
 
 HI = serving(ok(b"hi"))
@@ -303,7 +304,7 @@ def test_want_of_descriptors_is_waited_out() -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "never-asked.invalid"])
 def test_want_of_descriptors_blames_no_site(host: str) -> None:
-    one = fetcher()
+    one = fetcher(replace(QUICK, total_s=1.0))
     with no_descriptor_left():
         reply = one.fetch(job(f"http://{host}:8080/"))
     assert (reply.status, reply.error) == (None, "cancelled")

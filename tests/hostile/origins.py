@@ -195,7 +195,7 @@ class Party:
         if origin.play is None:
             return self.forbidden.port
         made = Stage(self._resolved(origin.play), address, context)
-        self._closers.callback(made.server.stop, timeout=0.2)
+        self._closers.callback(made.server.stop, timeout=0)
         self.stages[place] = made
         return made.port
 
