@@ -15,13 +15,18 @@ PACKAGE: Final = "py3langid"
 FEWEST_WORDS: Final = 20
 FEWEST_CHARACTERS: Final = 100
 """Of less nobody can tell; in scripts without spaces, characters count."""
-_MOST: Final = 4000
-"""Characters that are looked at: 0.5 ms."""
+_MOST: Final = 2000
+"""Characters that are looked at: 0.4 ms, a few hundred words."""
 
 
 def detector_name() -> str | None:
     """What would tell, with its version; None where it is not installed. Loads nothing."""
-    return f"{PACKAGE} {version(PACKAGE)}" if find_spec(PACKAGE) is not None else None
+    return _named() if find_spec(PACKAGE) is not None else None
+
+
+@lru_cache(maxsize=1)
+def _named() -> str:
+    return f"{PACKAGE} {version(PACKAGE)}"
 
 
 @lru_cache(maxsize=1)
@@ -40,7 +45,7 @@ def language_of(text: str) -> dict[str, object]:
     detector = load()
     if detector is None:
         return {}
-    by: dict[str, object] = {"language_by": detector_name()}
+    by: dict[str, object] = {"language_by": _named()}
     if text.count(" ") < FEWEST_WORDS and len(text) < FEWEST_CHARACTERS:
         return by
     language, score = detector.classify(text[:_MOST])
