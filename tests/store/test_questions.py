@@ -241,3 +241,24 @@ def test_a_canonical_of_a_header_alone_is_told(site: Site) -> None:
     site.url("/file.pdf", canonical="/file")
     found = site.ask("SELECT url, canonical, canonical_status FROM canonical_mismatches")
     assert found == [("/file.pdf", "/file", None)]
+
+
+@pytest.mark.parametrize(
+    ("judged_run", "orphans"), [(1, [("/listed",)]), (2, [])], ids=["of an earlier run", "of this"]
+)
+def test_counts_of_links_are_believed_only_where_the_last_run_was_analysed(
+    site: Site, judged_run: int, orphans: list[tuple[Any, ...]]
+) -> None:
+    site.url("/listed")
+    site.url("/map.xml", kind="sitemap")
+    site._insert("sitemap_entries", sitemap_id=2, url_id=1)
+    site.connection.execute("UPDATE pages SET inlinks = 1")
+    site._insert(
+        "runs", id=2, started_at=MOMENT, state="finished", config="", judging="", version=""
+    )
+    site._insert(
+        "checks", name="x", position=1, group_name="x", severity="note", definition="", limits="{}",
+        needs="",
+    )  # fmt: skip
+    site._insert("runs_checks", run_id=judged_run, check_name="x", judged=1)
+    assert site.ask("SELECT url FROM orphan_pages") == orphans
