@@ -9,6 +9,7 @@ table of elements (`elements.HANDLERS`), so that the numbers of links are those 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -135,11 +136,11 @@ class _Look:
         self._values |= {"nodes": nodes, "depth": deepest}
 
     def _start(self, tag: str, element: etree._Element) -> None:
-        attributes = element.attrib
-        if attributes:
-            self._note_attributes(tag, element)
+        names = element.keys()  # asking it for one that is not there takes longer than this
+        if names:
+            self._note_attributes(tag, element, names)
         text = element.text
-        self._main.start(tag, element, text)
+        self._main.start(tag, element, text, names)
         self._links.in_main = self._main.in_main > 0
         if tag == "a":
             self._open_anchor(element)
@@ -174,9 +175,10 @@ class _Look:
         self._tail(element)
 
     def _tail(self, element: etree._Element) -> None:
-        if element.tail:
-            self._main.add(element.tail)
-            self._text(element.tail)
+        text = element.tail
+        if text:
+            self._main.add(text)
+            self._text(text)
 
     def _text(self, text: str) -> None:
         if self._main.hidden:
@@ -198,16 +200,14 @@ class _Look:
         """Does this one, which was counted last, stand behind the end of the head?"""
         return tag in self._seen and self._seen[tag] > self._head.counts.get(tag, 0)
 
-    def _note_attributes(self, tag: str, element: etree._Element) -> None:
-        attributes = element.attrib
-        name = attributes.get("id")
-        if name:
+    def _note_attributes(self, tag: str, element: etree._Element, names: Sequence[str]) -> None:
+        if "id" in names and (name := element.get("id")):
             (self._twice if name in self._ids else self._ids)[str(name)] = None
-        if tag == "a" and attributes.get("name"):
-            self._ids.setdefault(str(attributes["name"]))
-        if "itemscope" in attributes:
+        if tag == "a" and "name" in names and (name := element.get("name")):
+            self._ids.setdefault(str(name))
+        if "itemscope" in names:
             self._data.add_microdata(element)
-        if "typeof" in attributes:
+        if "typeof" in names:
             self._data.add_rdfa(element)
 
     # what single elements mean

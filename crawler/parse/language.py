@@ -19,6 +19,7 @@ _MOST: Final = 2000
 """Characters that are looked at: 0.4 ms, a few hundred words."""
 
 
+@lru_cache(maxsize=1)
 def detector_name() -> str | None:
     """What would tell, with its version; None where it is not installed. Loads nothing."""
     return _named() if find_spec(PACKAGE) is not None else None

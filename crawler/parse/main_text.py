@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from lxml import etree
 
-from crawler.parse.elements import region_of
+from crawler.parse.elements import LANDMARKS, region_of
 from crawler.parse.text import BLOCKS, HIDDEN, count_words, fingerprint, fold
 
 _ASIDE: Final = frozenset({"nav", "header", "footer"})
@@ -32,16 +33,13 @@ class MainText:
         self._concealed: list[str] = []
         self._open: list[tuple[str | None, bool]] = []
 
-    def start(self, tag: str, element: etree._Element, text: str | None) -> None:
-        """An element begins, with what stands before its first child."""
+    def start(
+        self, tag: str, element: etree._Element, text: str | None, names: Sequence[str]
+    ) -> None:
+        """An element begins, with what stands before its first child; names: its attributes."""
         self.hidden += tag in HIDDEN
-        region, styled = None, False
-        if element.attrib:
-            region = region_of(tag, element.get("role"))
-            style = element.get("style")
-            styled = style is not None and _HIDES.search(style) is not None
-        elif tag in _ASIDE or tag == "main":
-            region = tag
+        region = region_of(tag, element.get("role")) if "role" in names else LANDMARKS.get(tag)
+        styled = "style" in names and _HIDES.search(element.get("style", "")) is not None
         self._open.append((region, styled))
         self._styled += styled
         if region == "main":
