@@ -21,7 +21,7 @@ from crawler.store.database import open_for_writing
 from crawler.store.views import VIEWS
 from tests.crawls import rows
 from tests.sites.skip import require_program
-from tests.store.test_questions import Site
+from tests.store.test_questions import MOMENT, Site
 from tests.test_readme import ANSWERS as README_ANSWERS
 
 LATER = "2026-02-01T00:00:00.000Z"
@@ -127,6 +127,11 @@ def _tell_analysis(site: Site) -> None:
             "findings", check_name="title_duplicate", url_id=url_id, evidence="{}",
             first_run_id=1, since_run_id=since, last_run_id=2, fixed_run_id=fixed,
         )  # fmt: skip
+    for url_id, accesses, changes, days in ((5, 4, 2, 2), (2, 0, 0, 7)):
+        site._insert(
+            "revisits", url_id=url_id, visited_at=MOMENT, accesses=accesses, changes=changes,
+            changes_per_day=0.5, interval_s=days * 86_400, due_at=LATER, often_s=3600.0,
+        )  # fmt: skip
 
 
 ANSWERS: dict[str, tuple[str, Rows]] = {
@@ -193,6 +198,10 @@ ANSWERS: dict[str, tuple[str, Rows]] = {
     "redirect_chains": ("start, hop, url, redirects_to, target_status", [
         ("/old", 1, "/old", "/gone", 404),
         ("/older", 1, "/older", "/old", 301), ("/older", 2, "/old", "/gone", 404),
+    ]),
+    "revisit_plan": ("url, due_at, why, interval_days", [
+        ("/a", LATER, "changed at 2 of 4 visits", 2.0),
+        ("/gone", LATER, "visited once", 7.0),
     ]),
     "searchable": ("body_id, title, text", [(5, "Twice", "a lantern")]),
     "seed_summary": ("line, text, state, status", [(1, "/", "done", 200)]),
