@@ -1021,3 +1021,68 @@ def test_a_query_that_does_not_end_is_ended_by_ctrl_c(
         wait_for(lambda: at_work().user > 2, "the query, far beyond what it takes to start,")
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENT_S) == 130
+
+
+# Search
+
+
+@pytest.fixture
+def searched(crawler: Terminal, story: Web) -> Terminal:
+    """A crawl of two pages that tell of lanterns, analysed."""
+    story.page("/", links=["/a", "/b"], title="Front")
+    story.page("/a", title="Keepers", body="The keeper of the lantern spoke.")
+    story.page("/b", title="Shops", body="Lanterns are sold here.")
+    assert crawler("crawl", crawler.seeds(story.url("/"))).code == 0
+    return crawler
+
+
+def test_search_tells_pages_with_the_words_around(searched: Terminal, story: Web) -> None:
+    ran = searched("search", '"keeper of the lantern"')
+    assert ran.code == 0
+    assert ran.out.splitlines() == [
+        "Keepers",
+        story.url("/a"),
+        "  Keepers The [keeper of the lantern] spoke.",
+    ]
+    as_json = searched("search", "lantern", "--json", "--limit", "1", "--site", "127.0.0.1")
+    assert {"title": "Shops", "status": 200}.items() <= json.loads(as_json.out).items()
+    as_csv = searched("search", "lantern", "--csv").out.splitlines()
+    assert as_csv[0] == "url,title,snippet,score,status,content_type,found_at"
+    assert len(as_csv) == 3
+
+
+def test_search_that_finds_nothing_says_where_it_looked(searched: Terminal) -> None:
+    ran = searched("search", "unheard", "of")
+    assert (ran.code, ran.out) == (0, "")
+    assert "Nothing in 3 pages: unheard of" in ran.err
+    ran = searched("search", "(lantern AND")
+    assert (ran.code, 'Read as words, since it is no query: "lantern"' in ran.err) == (0, True)
+    ran = searched("search", "lantern", "--site", "127.0.0.9")
+    assert (ran.code, ran.err.count("no host of this crawl is called so")) == (2, 1)
+
+
+def test_search_says_what_it_lacks_and_finds_what_is_there(searched: Terminal, story: Web) -> None:
+    story.page("/", links=["/c"], title="Front")
+    story.page("/c", body="One more lantern.")
+    assert searched("crawl", "seeds.txt", "--no-analyse").code == 0
+    ran = searched("search", "lantern")
+    assert (ran.code, ran.out.count("http://")) == (0, 2)
+    assert "The index lacks 2 texts; bring it up to date with: crawler analyse --db " in ran.err
+    assert searched("analyse").code == 0
+    assert searched("search", "lantern").out.count("http://") == 3
+    assert searched("crawl", story.url("/c"), "--db", "new.db", "--no-analyse").code == 0
+    ran = searched("search", "lantern", "--db", "new.db")
+    assert (ran.code, ran.out) == (0, "")
+    assert "There is no index to search yet" in ran.err
+
+
+def test_search_works_while_a_crawl_runs(searched: Terminal, story: Web) -> None:
+    story.page("/", links=["/late"], title="Front")
+    story.raw("/late", body="late", wait_s=60)
+    with searched.start("crawl", "seeds.txt"):
+        wait_for(
+            lambda: searched.ask("SELECT 1 FROM visits WHERE run_id = 2 AND kind = 'page'"),
+            "a page",
+        )
+        ran = searched("search", "lantern")
+    assert (ran.code, ran.out.count("http://")) == (0, 2)

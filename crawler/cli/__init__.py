@@ -11,6 +11,7 @@ from crawler.cli import (
     auditing,
     crawl,
     history,
+    searching,
     showing,
 )
 from crawler.cli.group import Front, cli
@@ -22,5 +23,6 @@ __all__ = [
     "cli",
     "crawl",
     "history",
+    "searching",
     "showing",
 ]
