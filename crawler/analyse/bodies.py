@@ -8,7 +8,7 @@ from typing import Any, Final
 from crawler.analyse.readers import Chunk, Packed
 from crawler.store.database import Connection
 
-CHUNK_BODIES: Final = 100
+CHUNK_BODIES: Final = 25
 CHUNK_BYTES: Final = 4 * 1024 * 1024
 """Of packed bodies, in one transaction."""
 
