@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from crawler.errors import UsageError
+from crawler.store import search_index
 from crawler.store.database import Connection
 from crawler.store.queries import Rows
 
@@ -76,6 +77,10 @@ _DOUBTS: Final = (
     (
         "hosts were parked when the run ended",
         "SELECT count(*) FROM hosts WHERE queued > 0 AND blocked_until IS NOT NULL",
+    ),
+    (
+        "PDFs were not read: pip install 'crawler[pdf]', then crawler analyse",
+        search_index.UNREAD_PDFS,
     ),
     (
         "bodies could not be read for their facts",

@@ -117,14 +117,6 @@ _BEHIND: Final = """
     FROM texts
     WHERE body_id > (SELECT coalesce(max(body_id), 0) FROM indexed_texts)
 """
-_UNREAD_PDFS: Final = """
-    SELECT count(*)
-    FROM pages
-    LEFT JOIN facts ON facts.body_id = pages.body_id
-    WHERE pages.content_type = 'application/pdf'
-        AND pages.document_at IS NOT NULL
-        AND facts.body_id IS NULL
-"""
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -187,7 +179,7 @@ def search(connection: Connection, asked: Asked) -> Found:
     [searched] = connection.execute(
         _SEARCHED + _OF_SITE.format(host_id="pages.host_id"), values
     ).fetchone()
-    [pdfs] = connection.execute(_UNREAD_PDFS).fetchone()
+    [pdfs] = connection.execute(search_index.UNREAD_PDFS).fetchone()
     return Found(hits=[], read_as=read_as, searched=searched, behind=behind, unread_pdfs=pdfs)
 
 

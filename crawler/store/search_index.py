@@ -69,6 +69,17 @@ KEYS: Final = (
     "CREATE INDEX IF NOT EXISTS visits_body_id ON visits(body_id) WHERE body_id IS NOT NULL",
 )
 """From a body to its pages; made by the first analysis, so that a first crawl does not pay."""
+UNREAD_PDFS: Final = """
+    SELECT count(*)
+    FROM pages
+    JOIN bodies ON bodies.id = pages.body_id
+    LEFT JOIN facts ON facts.body_id = pages.body_id
+    WHERE pages.content_type = 'application/pdf'
+        AND pages.document_at IS NOT NULL
+        AND bodies.body IS NOT NULL
+        AND facts.body_id IS NULL
+"""
+"""Those whose body is there, and that no analysis has read: the library was not there."""
 _log = logging.getLogger(__name__)
 
 

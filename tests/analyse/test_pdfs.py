@@ -12,6 +12,7 @@ from crawler.analyse import pdfs, readers
 from crawler.analyse.full_text import index_texts
 from crawler.parse import isolated
 from crawler.store.database import open_for_writing
+from crawler.store.search_index import UNREAD_PDFS
 from tests.crawls import config, crawl, rows
 from tests.parse.test_pdf import bomb, made
 from tests.sites.web import Web
@@ -117,7 +118,9 @@ def test_without_the_library_they_wait_until_it_is_there(
         without.setattr(pdfs, "is_readable", lambda: False)
         assert analysed(database) == 0
     assert facts(database) == {}
+    assert rows(database, UNREAD_PDFS) == [(1,)]
     assert analysed(database) == 1
+    assert rows(database, UNREAD_PDFS) == [(0,)]
     assert holding(database, "lantern") == ["report.pdf"]
 
 
