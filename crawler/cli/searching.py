@@ -9,10 +9,9 @@ import click
 
 from crawler.cli.asking import show
 from crawler.cli.group import cli, complain, db_option, newest, standard_output
-from crawler.faces import hits, wording
+from crawler.faces import wording
 from crawler.faces.screen import Screen, Stream
 from crawler.store import queries
-from crawler.store.search import Asked, search
 
 SEARCH_EXAMPLES = """\b
 Examples:
@@ -43,6 +42,10 @@ def search_pages(
     "A phrase" in quotes, the beginning of a word with *, AND, OR, NOT and brackets; title : word
     asks the title alone. What is none of this is read as words.
     """
+    # patterns that take 20 ms to be made ready, which a crawl has no need of
+    from crawler.faces import hits
+    from crawler.store.search import Asked, search
+
     question = Asked(words=" ".join(words), **asked)  # type: ignore[arg-type]  # click has them typed
     path = db or newest()
     with queries.reading(path) as connection, standard_output():
