@@ -29,6 +29,8 @@ FACETS: Final = {
     "hosts": ["own", "block_reason"],
 }
 LABELS: Final = {"urls": "url", "pages": "url", "hosts": "host", "origins": "origin"}
+SEARCHED: Final = {"pages": {"fts_table": "search", "fts_pk": "body_id"}}
+"""Where a box for words is shown: the index of texts is known by the body."""
 SORTED: Final = {"runs": "id", "visits": "id", "pages": "fetched_at"}
 SETTINGS: Final = {"sql_time_limit_ms": 5000, "facet_time_limit_ms": 1000, "allow_download": False}
 
@@ -55,6 +57,9 @@ def make_folder(connection: Connection, path: Path, folder: Path) -> None:
 def metadata(connection: Connection, name: str) -> dict[str, Any]:
     """What Datasette is told of a file."""
     tables: dict[str, Any] = {}
+    (has_index,) = connection.execute(
+        "SELECT count(*) FROM sqlite_master WHERE name = 'search'"
+    ).fetchone()
     for table in queries.tables(connection):
         about: dict[str, Any] = {
             "description": f"A row: {table.row}",
@@ -63,6 +68,7 @@ def metadata(connection: Connection, name: str) -> dict[str, Any]:
             "label_column": LABELS.get(table.name),
             "sort_desc": SORTED.get(table.name),
         }
+        about |= SEARCHED.get(table.name, {}) if has_index else {}
         tables[table.name] = {key: value for key, value in about.items() if value}
     asked = {}
     for view in queries.views(connection):

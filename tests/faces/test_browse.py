@@ -12,6 +12,8 @@ import gevent
 import pytest
 from gevent import socket, subprocess
 
+from crawler.analyse.run import analyse
+from crawler.config import Config
 from crawler.faces import browse
 from crawler.store import columns, queries, views
 from tests.crawls import crawl
@@ -28,8 +30,10 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     database = folder / "shop.db"
     web = Web()
     publish_injections(web)
-    crawl(database, web.url())
+    web.page("/plain-page", title="A lantern", body="<p>The lantern of the harbour is lit.")
+    crawl(database, web.url(), web.url("/plain-page"))
     web.close()
+    analyse(database, Config(), lambda *_: None, processes=1)
     with queries.reading(database) as connection:
         browse.make_folder(connection, database, folder / "made")
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -79,6 +83,11 @@ def test_questions_are_stored_queries(address: str) -> None:
         assert f"ask_{name}" in front
     rows = json.loads(read(f"{address}/shop/ask_crawl_summary.json?_shape=array"))
     assert {"state", "urls"} <= rows[0].keys()
+
+
+def test_pages_are_found_by_their_words(address: str) -> None:
+    told = json.loads(read(f"{address}/shop/pages.json?_search=lanterns&_shape=array"))
+    assert [page["title"] for page in told] == ["A lantern"]
 
 
 def test_a_stored_page_is_never_live(address: str) -> None:
