@@ -65,7 +65,7 @@ quarters more."""
 _RANK: Final = f"INSERT INTO {NAME} ({NAME}, rank) VALUES ('rank', 'bm25(5.0, 1.0)')"
 """A word of the title counts five times as much as one of the text."""
 KEYS: Final = (
-    "CREATE INDEX IF NOT EXISTS pages_body_id ON pages(body_id, host_id)",
+    "CREATE INDEX IF NOT EXISTS pages_body_id ON pages(body_id, host_id, changed_at)",
     "CREATE INDEX IF NOT EXISTS visits_body_id ON visits(body_id) WHERE body_id IS NOT NULL",
 )
 """From a body to its pages; made by the first analysis, so that a first crawl does not pay."""
