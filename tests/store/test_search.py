@@ -98,7 +98,6 @@ def sentences(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_word_of_every_sentence_is_found_on_its_page_alone(
     sentences: Path, language: str
 ) -> None:
-    """All 104 are; unicode61 alone finds 40."""
     for at, (sentence, words) in enumerate(SENTENCES[language]):
         for word in words.split():
             page = f"/{language}/{at}"
