@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from crawler.config.rules import EXTRACT, is_of_rule, read_rules
+from crawler.config.extraction import EXTRACT, is_of_rule, read_rules
 from crawler.config.sections import SECTIONS, Config
 from crawler.config.values import STR_LIKE, Setting, compile_patterns, expected, shown
 from crawler.errors import UsageError

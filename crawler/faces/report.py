@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from crawler.errors import StorageError, UsageError
-from crawler.faces import pages, wording
+from crawler.faces import templating, wording
 from crawler.store import audit as store_audit
 from crawler.store import figures, queries
 from crawler.store.audit import Audit, Judged
@@ -53,7 +53,7 @@ def render(connection: Connection, *, name: str, now: datetime) -> str:
     """The report as text."""
     audit = _audit(connection)
     checks = [] if audit is None else list(_checks(connection, audit))
-    return pages.render(
+    return templating.render(
         "report.html",
         name=name,
         made_at=f"{now:%Y-%m-%d %H:%M} UTC",

@@ -21,7 +21,7 @@ from gevent.pywsgi import WSGIServer
 from gevent.threadpool import ThreadPool
 
 from crawler.errors import CrawlError, UsageError
-from crawler.faces import pages
+from crawler.faces import templating
 from crawler.faces.dashboard import metrics, views
 from crawler.faces.dashboard.counts import Counts
 from crawler.faces.dashboard.guard import HEADERS, Guard
@@ -96,7 +96,7 @@ class Application:
         return _send(start, "200 OK", "text/html; charset=utf-8", body)
 
     def _page(self, template: str, **values: Any) -> str:
-        return pages.render(
+        return templating.render(
             template,
             name=self._path.name,
             token=self._guard.token,
