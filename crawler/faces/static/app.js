@@ -36,6 +36,13 @@ function curve(rates) {
 function resting(hosts) {
   const list = document.querySelector("#resting");
   if (!list) return;
+  if (!hosts.length) {
+    const none = document.createElement("li");
+    none.className = "soft";
+    none.textContent = "None.";
+    list.replaceChildren(none);
+    return;
+  }
   list.replaceChildren(...hosts.map(([host, seconds, why]) => {
     const item = document.createElement("li");
     const link = document.createElement("a");
@@ -51,6 +58,8 @@ function show(told) {
   for (const name of ["pages", "queued", "in_flight", "errors", "hosts_due"]) put(name, number.format(stats[name]));
   for (const name of ["pages_per_s", "pages_per_s_average"]) put(name, small.format(stats[name]));
   put("bytes", size(stats.bytes));
+  put("database", size(stats.database_bytes + stats.log_bytes));
+  put("free", size(stats.disk_free_bytes));
   put("next_due", stats.in_flight || stats.hosts_due || stats.next_due_s === null ? "" : `Nothing may be asked for ${span(stats.next_due_s)}.`);
   curve(told.rates);
   resting(stats.resting);
