@@ -21,6 +21,8 @@ from crawler.config import ExtractRule
 from crawler.store.database import Connection
 from crawler.store.extracts import keep_rules, stored_rules
 
+Taken = tuple[list[tuple[str, int, str | float | int]], bool]
+"""Rows of a page, and whether there are more than are kept."""
 _VERSION: Final = 1
 """Of how values are taken; what an older one took is taken again."""
 _OUTDATED: Final = """
@@ -98,13 +100,15 @@ def _read_missing(
     missing = connection.execute(_MISSING).fetchall()
     bodies = {page_id: body_id for body_id, _, _, page_id, _ in missing}
 
-    def look(body: bytes, packed: Packed) -> list[extraction.Row]:
+    def look(body: bytes, packed: Packed) -> Taken:
         of_page = extraction.of_page(ready, packed.url)
-        return extraction.extract(body, packed.charset, packed.url, of_page) if of_page else []
+        if not of_page:
+            return [], False
+        return extraction.extract(body, packed.charset, packed.url, of_page)
 
     done = 0
     chunks = in_chunks(connection, missing)
-    for answers in read_all(chunks, look, list[extraction.Row], processes=max(1, processes)):
+    for answers in read_all(chunks, look, Taken, processes=max(1, processes)):
         _store(connection, answers, bodies, digest)
         done += len(answers)
         progress("extraction", done, len(missing))
@@ -117,15 +121,23 @@ def _store(
     connection.execute("BEGIN IMMEDIATE")
     connection.executemany(
         "INSERT INTO extracts (page_id, rule, position, value, number) VALUES (?, ?, ?, ?, ?)",
-        [(read.number, *_columns(*row)) for read in answers for row in read.found or ()],
+        [
+            (read.number, *_columns(*row))
+            for read in answers
+            for row in (read.found or ([], False))[0]
+        ],
     )
     connection.executemany(
         "INSERT INTO extract_pages (page_id, body_id, rules, error) VALUES (?, ?, ?, ?)",
-        [(read.number, bodies[read.number], digest, read.error) for read in answers],
+        [(read.number, bodies[read.number], digest, _error(read)) for read in answers],
     )
     failpoints.reached("before-commit")
     connection.execute("COMMIT")
     failpoints.reached("after-commit")
+
+
+def _error(read: Read[Any]) -> str | None:
+    return "cut" if read.found and read.found[1] else read.error
 
 
 def _columns(rule: str, position: int, value: str | float) -> tuple[object, ...]:

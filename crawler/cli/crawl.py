@@ -331,7 +331,8 @@ def _looked_at(plan: Plan, face: Face, port: int | None) -> Iterator[Crawl]:
         return
     from crawler.faces.dashboard.feed import Dashboard  # few crawls are watched so
 
-    shown = Dashboard(face, plan.path, port, control=lambda asked: run.command(asked))
+    wanted = None if port == DASHBOARD_PORT else port
+    shown = Dashboard(face, plan.path, wanted, control=lambda asked: run.command(asked))
     run = Crawl(plan, face=shown)
     try:
         yield run

@@ -46,6 +46,8 @@ def write_report(db: Path | None, out: Path | None, pdf: bool) -> None:
     target = out or path.with_suffix(".html")
     if target.resolve() == path.resolve():
         raise UsageError(f"--out {target}: is the database itself")
+    if out is None and not report.is_ours(target):
+        raise UsageError(f"{target}: is there, and no report of ours; name one with --out")
     if pdf:
         paper.browser()
     with queries.reading(path) as connection:

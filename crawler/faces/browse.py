@@ -38,6 +38,8 @@ SETTINGS: Final = {"sql_time_limit_ms": 5000, "facet_time_limit_ms": 1000, "allo
 def make_folder(connection: Connection, path: Path, folder: Path) -> None:
     """Make the folder that Datasette is started with. Raises StorageError."""
     name = path.stem
+    if folder.exists() and not (folder / f"{name}.db").is_symlink() and any(folder.iterdir()):
+        raise UsageError(f"{folder}: is a folder of something else; name another with --folder")
     told = metadata(connection, name)
     try:
         folder.mkdir(parents=True, exist_ok=True)

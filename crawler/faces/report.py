@@ -49,6 +49,15 @@ def write(connection: Connection, out: Path, *, name: str, now: datetime) -> Non
         beside.unlink(missing_ok=True)
 
 
+def is_ours(path: Path) -> bool:
+    """May a file be written over: is none there, or a report of ours?"""
+    try:
+        with path.open("rb") as there:
+            return b"<title>Report on " in there.read(2000)
+    except OSError:
+        return not path.exists()
+
+
 def render(connection: Connection, *, name: str, now: datetime) -> str:
     """The report as text."""
     audit = _audit(connection)

@@ -28,6 +28,8 @@ MAX_VALUES: Final = 1000
 """Of one rule on one page."""
 MAX_VALUE: Final = 32 * 1024
 """Characters of one."""
+MAX_OF_PAGE: Final = 512 * 1024
+"""Characters of all values of a page: a nest of elements would give each of its texts again."""
 _MAX_DATE: Final = 100
 _SPACES: Final = r"[\s\u00a0\u2009\u202f'\u2019]"
 _NUMBER: Final = re.compile(
@@ -63,14 +65,26 @@ def of_page(rules: Iterable[Rule], url: str) -> list[Rule]:
     return [rule for rule in rules if not rule.include or rule.include.match(url)]
 
 
-def extract(body: bytes, charset: str | None, url: str, rules: Iterable[Rule]) -> list[Row]:
-    """What the rules take out of a page as it was sent; charset: what it was read as."""
+def extract(
+    body: bytes, charset: str | None, url: str, rules: Iterable[Rule], most: int = MAX_OF_PAGE
+) -> tuple[list[Row], bool]:
+    """What the rules take out of a page as it was sent, and whether that is cut.
+
+    charset: what it was read as. most: characters of all values.
+    """
     data, _ = decode(body, charset)
     root: etree._Element | None = etree.fromstring(one_body(data), _html_parser())
     if root is None:
         root = etree.Element("html")
     base = _base(root, url)
-    return [row for rule in rules for row in _rows(rule, root, base)]
+    taken: list[Row] = []
+    for rule in rules:
+        for row in _rows(rule, root, base):
+            most -= len(str(row[2]))
+            if most < 0:
+                return taken, True
+            taken.append(row)
+    return taken, False
 
 
 def _base(root: etree._Element, url: str) -> str:
@@ -178,7 +192,10 @@ def _as_date(taken: str, _base: str) -> str | None:
         return moment.date().isoformat()
     if moment.tzinfo is None:
         return moment.replace(microsecond=0).isoformat()
-    utc = moment.astimezone(UTC).replace(microsecond=0, tzinfo=None)
+    try:
+        utc = moment.astimezone(UTC).replace(microsecond=0, tzinfo=None)
+    except (ArithmeticError, ValueError):  # the first or last day there is, beyond its zone
+        return None
     return utc.isoformat() + "Z"
 
 
@@ -186,7 +203,7 @@ def _moment(text: str) -> datetime | None:
     for read in (datetime.fromisoformat, parsedate_to_datetime):
         try:
             return read(text)
-        except (ValueError, TypeError, IndexError, OverflowError):
+        except (ValueError, TypeError, IndexError, ArithmeticError):
             continue
     day_first = bool(re.match(r"\d{1,2}\.", text))
     try:
@@ -195,7 +212,7 @@ def _moment(text: str) -> datetime | None:
             dates.parse(text, default=default, dayfirst=day_first, fuzzy=True)
             for default in (datetime(2001, 1, 1), datetime(2004, 2, 29))
         )
-    except (ValueError, OverflowError, TypeError):
+    except (ValueError, ArithmeticError, TypeError, AttributeError):
         return None
     return first if first == second else None
 

@@ -207,7 +207,10 @@ READS = frozenset(
     {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 )
 FORBIDDEN = frozenset(
-    {"load_extension", "fts3_tokenizer", "writefile", "readfile", "edit", "zeroblob", "randomblob"}
+    {
+        *("load_extension", "fts3_tokenizer", "writefile", "readfile", "edit"),
+        *("zeroblob", "randomblob", "printf", "format"),
+    }
 )
 """Functions that reach beyond the file, or make as many bytes as they are told."""
 

@@ -39,7 +39,10 @@ EXTRACT_PAGES: Final[Mapping[str, Column]] = {
     "page_id": ("INTEGER PRIMARY KEY REFERENCES pages(id)", "a page that was read for the rules"),
     "body_id": ("INTEGER REFERENCES bodies(id)", "the body that was read"),
     "rules": ("TEXT NOT NULL", "which rules it was read by, as a digest"),
-    "error": ("TEXT", "why nothing was taken: no_body (none is kept), timeout, lost, or an error"),
+    "error": (
+        "TEXT",
+        "why not all was taken: cut, no_body, timeout, lost or an error",
+    ),
 }
 TABLES: Final = {
     "extract_rules": EXTRACT_RULES,
@@ -135,7 +138,7 @@ SELECT
     pages.url{columns}
 FROM extract_pages
 JOIN pages ON pages.id = extract_pages.page_id
-WHERE extract_pages.error IS NULL"""
+WHERE extract_pages.error IS NULL OR extract_pages.error = 'cut'"""
 
 
 def _column(name: str, rule: ExtractRule) -> str:

@@ -578,7 +578,7 @@ CREATE TABLE extract_pages (
     page_id INTEGER PRIMARY KEY REFERENCES pages(id),  -- a page that was read for the rules
     body_id INTEGER REFERENCES bodies(id),  -- the body that was read
     rules TEXT NOT NULL,  -- which rules it was read by, as a digest
-    error TEXT  -- why nothing was taken: no_body (none is kept), timeout, lost, or an error
+    error TEXT  -- why not all was taken: cut, no_body, timeout, lost or an error
 ) STRICT;
 
 CREATE INDEX visits_changed ON visits(run_id, url_id)

@@ -148,6 +148,8 @@ def test_odd_requests_are_refused_and_the_server_lives_on(crawled: Path) -> None
         assert ask(address, "//evil.example/")[0] == 404
         assert ask(address, "/" + "a" * 9000)[0] == 414
         assert ask(address, "/", method="DELETE")[0] == 405
+        assert ask(address, "/sql?q=SELECT+1", Sec_Fetch_Site="cross-site")[0] == 403
+        assert ask(address, "/sql?q=SELECT+1", Sec_Fetch_Site="same-origin")[0] == 200
         assert ask(address, "/nowhere")[0] == 404
         assert ask(address, "/pages/99999999999999999999")[0] == 404
         assert ask(address, "/pages/x")[0] == 404
@@ -189,7 +191,8 @@ def test_beyond_loopback_a_password_is_asked(crawled: Path) -> None:
         "DELETE FROM urls", "DROP TABLE urls", "ATTACH '/etc/passwd' AS x",
         "PRAGMA user_version = 9", "SELECT load_extension('x')", "VACUUM INTO '/tmp/x'",
         "BEGIN IMMEDIATE",
-        "CREATE TEMP TABLE t (a)", "SELECT zeroblob(1000000000)", "SELECT 1; DELETE FROM urls",
+        "CREATE TEMP TABLE t (a)", "SELECT zeroblob(1000000000)",
+        "SELECT printf('%.*c', 999999999, 'x')", "SELECT 1; DELETE FROM urls",
         "nonsense", "SELECT '\0'",
     ],
 )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from crawler.config import ExtractRule
-from crawler.parse.extraction import MAX_VALUE, MAX_VALUES, extract, of_page, ready
+from crawler.parse.extraction import MAX_OF_PAGE, MAX_VALUE, MAX_VALUES, extract, of_page, ready
 
 URL = "https://shop.example/products/lamp?page=2"
 PAGE = """<!doctype html><html><head><title>Lamp</title>
@@ -25,7 +25,7 @@ PAGE = """<!doctype html><html><head><title>Lamp</title>
 def take(body: str = PAGE, **rule: Any) -> list[Any]:
     """The values that one rule takes out of a page."""
     rules = ready({"it": ExtractRule(**rule)})
-    rows = extract(body.encode(), "utf-8", URL, rules)
+    rows, _ = extract(body.encode(), "utf-8", URL, rules)
     assert [row[:2] for row in rows] == [("it", place) for place in range(len(rows))]
     return [row[2] for row in rows]
 
@@ -96,6 +96,9 @@ def test_a_number_is_read_as_people_write_it(text: str, number: float | None) ->
         *[("Posted on March 12, 2024 by Ann", "2024-03-12"), ("03/12/2024", "2024-03-12")],
         *[("March 12, 2024 at 3:05 pm", "2024-03-12T15:05:00"), ("20240312", "2024-03-12")],
         *[("March 2024", None), ("2024", None), ("page 3", None), ("12:30", None), ("", None)],
+        *[("0001-01-01T00:00:00+01:00", None), ("9999-12-31T23:59:00-05:00", None)],
+        *[("2024-01-01 12:00 +99:99", None), ("2024-01-01T12:00 UTC+99", None)],
+        ("h999999999999999999999999999999202400:00:60 NaN .", None),
         *[("March 12", None), ("31.02.2024", None), ("x" * 10_000, None), ("9" * 99, None)],
     ],
 )
@@ -125,6 +128,14 @@ def test_what_a_page_can_give_is_bounded() -> None:
     assert [len(value) for value in take(f"<p>{'x' * 2 * MAX_VALUE}", css="p")] == [MAX_VALUE]
 
 
+def test_a_nest_of_elements_is_cut_and_says_so() -> None:
+    rules = ready({"it": ExtractRule(css=".p", many=True)})
+    page = "<div class=p>" * 1200 + "word " * 4000
+    rows, cut = extract(page.encode(), "utf-8", URL, rules)
+    assert cut
+    assert 0 < sum(len(str(row[2])) for row in rows) <= MAX_OF_PAGE
+
+
 @pytest.mark.parametrize("body", ["", "\0", "no markup", "<!-- -->", "<p>" * 5000])
 def test_a_page_without_anything_gives_nothing(body: str) -> None:
     assert take(body, css="h1") == []
@@ -137,4 +148,8 @@ def test_what_no_database_holds_is_replaced() -> None:
 
 def test_pages_are_read_in_their_charset() -> None:
     rules = ready({"it": ExtractRule(css="p")})
-    assert extract("<p>Żółw".encode("iso-8859-2"), "iso-8859-2", URL, rules) == [("it", 0, "Żółw")]
+    page = "<p>Żółw".encode("iso-8859-2")
+    assert extract(page, "iso-8859-2", URL, rules) == (
+        [("it", 0, "Żółw")],
+        False,
+    )

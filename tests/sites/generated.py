@@ -175,8 +175,9 @@ class Served:
         """The access log so far."""
         if self.log is None:
             raise ValueError("this site keeps no log: serve it with log=PATH")
-        with self.log.open(encoding="utf-8") as lines:
-            return [Hit(**json.loads(line)) for line in lines if line.endswith("\n")]
+        # Read at once: who reads line by line may get the two halves of one that is being written.
+        whole, _, _ = self.log.read_text(encoding="utf-8").rpartition("\n")
+        return [Hit(**json.loads(line)) for line in whole.split("\n") if line]
 
 
 @contextmanager

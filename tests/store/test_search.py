@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from gevent import subprocess
 
 from crawler.analyse.full_text import index_texts
 from crawler.errors import UsageError
@@ -15,7 +17,9 @@ from crawler.store import search as searching
 from crawler.store.database import open_for_reading, open_for_writing, sqlite3
 from crawler.store.search import Asked, Found, as_written, search
 from tests.crawls import crawl, rows
+from tests.sites.skip import require_program
 from tests.sites.web import Web
+from tests.test_readme import ANSWERS
 
 SENTENCES = {
     "zh": [
@@ -310,3 +314,17 @@ def test_pdfs_that_were_not_read_are_told_where_nothing_was_found(web: Web, data
         1,
         0,
     )
+
+
+@pytest.mark.parametrize("question", [one for one in ANSWERS if " MATCH " in one])
+def test_what_readme_asks_of_words_is_answered_alike_by_a_plain_sqlite(
+    sentences: Path, question: str
+) -> None:
+    asked = question.replace("lantern", "Frau")
+    program = require_program("sqlite3", "apt-get install sqlite3")
+    told = subprocess.run(
+        [program, "-readonly", "-json", sentences, asked], capture_output=True, check=True
+    )
+    found = [tuple(row.values()) for row in json.loads(told.stdout)]
+    assert found == rows(sentences, asked)
+    assert found

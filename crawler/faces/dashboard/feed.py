@@ -36,11 +36,11 @@ Control = Callable[[dict[str, Any]], str]
 class Dashboard:
     """A face beside another: what is shown there is shown by a dashboard, too.
 
-    beside: the other face. database: what the dashboard reads. port: where it listens; 0 for any.
-    control: carries out what people command.
+    beside: the other face. database: what the dashboard reads. port: where it listens; 0 for any,
+    None for the usual one or any. control: carries out what people command.
     """
 
-    def __init__(self, beside: Face, database: Path, port: int, *, control: Control) -> None:
+    def __init__(self, beside: Face, database: Path, port: int | None, *, control: Control) -> None:
         self._beside = beside
         self._database = database
         self._port = port
@@ -101,7 +101,8 @@ class Dashboard:
         self._link = ours
         command = [
             *(sys.executable, "-m", "crawler", "dashboard", "--db", str(self._database)),
-            *("--port", str(self._port), "--feed", str(theirs.fileno())),
+            *("--feed", str(theirs.fileno())),
+            *(() if self._port is None else ("--port", str(self._port))),
         ]
         self._process = subprocess.Popen(
             command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,

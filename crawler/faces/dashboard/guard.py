@@ -63,7 +63,14 @@ class Guard(msgspec.Struct, frozen=True):
             return Refusal("421 Misdirected Request", "no such host here")
         if self.password and not self._knows(environ.get("HTTP_AUTHORIZATION", "")):
             return Refusal("401 Unauthorized", "a password is needed", (BASIC,))
+        if target == "/sql" and environ.get("QUERY_STRING") and self._is_foreign(environ):
+            return Refusal("403 Forbidden", "SQL comes from the dashboard's own pages")
         return None
+
+    @staticmethod
+    def _is_foreign(environ: Mapping[str, str]) -> bool:
+        """Did a page of somebody else's make the browser ask? (Fetch Metadata, Sec-Fetch-Site)"""
+        return environ.get("HTTP_SEC_FETCH_SITE", "none") not in {"same-origin", "none"}
 
     def refuse_command(self, environ: Mapping[str, str], token: str) -> Refusal | None:
         """Why a command is not carried out. A browser names the origin of every POST (Fetch,
@@ -72,7 +79,7 @@ class Guard(msgspec.Struct, frozen=True):
         origin = environ.get("HTTP_ORIGIN")
         if origin is not None and origin != f"http://{environ.get('HTTP_HOST', '')}":
             return Refusal("403 Forbidden", "a command comes from the dashboard's own pages")
-        if environ.get("HTTP_SEC_FETCH_SITE", "same-origin") not in {"same-origin", "none"}:
+        if self._is_foreign(environ):
             return Refusal("403 Forbidden", "a command comes from the dashboard's own pages")
         if not hmac.compare_digest(token.encode(), self.token.encode()):
             return Refusal("403 Forbidden", "a command bears the token of the dashboard's pages")

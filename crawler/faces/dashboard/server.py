@@ -86,12 +86,18 @@ class Application:
         asked = Asked(path, dict(parse_qsl(environ.get("QUERY_STRING", ""), max_num_fields=50)))
         view = views.find(asked)
 
-        def ask() -> dict[str, Any]:
+        def ask() -> dict[str, Any] | Missing:
             with queries.reading(self._path) as connection:
-                return view.ask(connection, asked)
+                try:
+                    return view.ask(connection, asked)
+                except Missing as missing:  # gevent prints what passes a thread
+                    return missing
 
         counted = self._counts.known(view.counts)
-        values = counted | self._threads.apply(ask)
+        found = self._threads.apply(ask)
+        if isinstance(found, Missing):
+            raise found
+        values = counted | found
         body = self._page(view.template, here=view.section, asked=asked, **values)
         return _send(start, "200 OK", "text/html; charset=utf-8", body)
 

@@ -75,7 +75,7 @@ function watch() {
   const source = new EventSource("/events");
   source.onmessage = (event) => show(JSON.parse(event.data));
   source.addEventListener("over", () => { phase("not running"); source.close(); });
-  source.onerror = () => { if (source.readyState === EventSource.CLOSED) phase("not running"); };
+  source.onerror = () => phase("ended, or not connected: crawler dashboard shows what the file holds");
 }
 
 function commands() {
