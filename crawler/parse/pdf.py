@@ -62,7 +62,10 @@ def read_pdf(body: bytes, *, max_text_bytes: int, has_time: Callable[[], bool]) 
     except PdfiumError as error:
         locked = error.err_code == _INCORRECT_PASSWORD
         return Pdf(error="encrypted" if locked else "broken")
-    said = document.get_metadata_dict()
+    try:
+        said = document.get_metadata_dict()
+    except ValueError:  # half a character of UTF-16; the pages' text is none the worse
+        said = {}
     texts, read, cut = (
         _texts(document, max_text_bytes, has_time) if max_text_bytes else ([], 0, None)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from io import BytesIO
 
@@ -46,6 +47,12 @@ def test_text_title_author_and_pages_are_read() -> None:
     assert read(body) == Pdf(
         "Lights", "A. Writer", 2, 2, None, "The keeper of the light Second page"
     )
+
+
+def test_half_a_character_in_an_author_costs_no_text() -> None:
+    body = re.sub(rb"/Author \([^)]*\)", b"/Author <FEFFD800>", made("hello", author="A. Writer"))
+    assert b"D800" in body
+    assert read(body).text == "hello"
 
 
 def test_japanese_is_read() -> None:
