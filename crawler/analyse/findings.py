@@ -53,13 +53,18 @@ _JUDGED: Final = """
     CREATE TEMP TABLE judged AS
     SELECT DISTINCT url_id
     FROM visits
-    WHERE run_id = :run AND error IS NULL AND status < 500 AND status <> 429
+    WHERE run_id > coalesce((SELECT max(run_id) FROM runs_checks WHERE run_id < :run), 0)
+        AND error IS NULL
+        AND status < 500
+        AND status <> 429
     UNION
     SELECT urls.id
     FROM urls
     WHERE urls.state = 'skipped'
         AND EXISTS (SELECT 1 FROM runs WHERE id = :run AND finish_reason = 'finished')
 """
+"""URLs that were seen since checks were made last: a run that was stopped before its analysis, and
+resumed, is judged with the run that went on with it."""
 _COUNTED: Final = """
     INSERT OR REPLACE INTO runs_checks (run_id, check_name, judged, reason, found, new, fixed)
     SELECT :run, :check, :judged, :reason,
@@ -148,11 +153,11 @@ def _replace(connection: Connection, check: Check, found: Sequence[Found], run_i
     )
     connection.executemany(
         _UPSERT,
-        [
+        (
             {"check": check.name, "url_id": url_id, "item": item, "run": run_id,
              "evidence": _encode(evidence).decode()}
             for url_id, item, evidence in found
-        ],
+        ),
     )  # fmt: skip
     judged = {"check": check.name, "run": run_id}
     connection.execute(_NEVER_WAS, judged)

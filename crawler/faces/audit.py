@@ -9,15 +9,15 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from crawler.faces import wording
-from crawler.store.audit import Audit, Definition, Judged
+from crawler.store.audit import WEIGHTS, Audit, Definition, Judged
 
-_ORDER = ("error", "warning", "note")
+_ORDER: Final = tuple(WEIGHTS)
 
 
 RULE: Final = (
-    "A group's score is 100 less the share of pages whose worst finding in it is an error, and 0.3 "
-    "of the share of those where it is a warning; notes cost nothing. The score of all is their "
-    "mean."
+    "A group's score is 100 less the share of pages whose worst finding in it is an error, and "
+    f"{WEIGHTS['warning']:g} of the share of those where it is a warning; notes cost nothing. The "
+    "score of all is their mean."
 )
 _HANG: Final = re.compile(r"\s*(?:(?:error|warning|note)\s+[\d,]+  )?")
 """What stands before the text of a line, below which it goes on."""
@@ -41,8 +41,7 @@ def folded(told: Iterable[str], places: int) -> Iterator[str]:
 def lines(audit: Audit) -> Iterator[str]:
     """The groups with their scores, the worst of their checks first, what is not known, and how
     the scores come about."""
-    overall = round(sum(audit.scores.values()) / max(len(audit.scores), 1))
-    yield f"Run {audit.run_id}: {wording.count(audit.pages, 'page')}, score {overall} of 100"
+    yield f"Run {audit.run_id}: {wording.count(audit.pages, 'page')}, score {audit.score} of 100"
     for group, score in audit.scores.items():
         members = [check for check in audit.checks if check.group == group]
         yield ""
@@ -78,14 +77,10 @@ def _unknown(audit: Audit) -> Iterator[str]:
         yield "Not to be trusted without looking:"
         for count, said in audit.doubts:
             yield f"  {count:,} {said}"
-    reasons: dict[str, list[str]] = {}
-    for check in audit.checks:
-        if not check.judged and check.reason:
-            reasons.setdefault(check.reason, []).append(check.name)
-    if reasons:
+    if audit.not_judged:
         yield ""
         yield "Not judged:"
-        for reason, names in reasons.items():
+        for reason, names in audit.not_judged.items():
             yield f"  {reason}: {', '.join(names)}"
 
 

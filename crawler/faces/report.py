@@ -16,6 +16,7 @@ import msgspec
 
 from crawler.errors import StorageError, UsageError
 from crawler.faces import templating, wording
+from crawler.faces.audit import RULE
 from crawler.store import audit as store_audit
 from crawler.store import figures, queries
 from crawler.store.audit import Audit, Judged
@@ -26,7 +27,6 @@ ROWS: Final = 100
 """Of one list."""
 FINDINGS: Final = 20
 """Of one check."""
-SEVERITIES: Final = ("error", "warning", "note")
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -69,22 +69,15 @@ def render(connection: Connection, *, name: str, now: datetime) -> str:
         run=queries.last_run(connection),
         tiles=_tiles(connection),
         audit=audit,
-        overall=None if audit is None else overall(audit),
-        weights=store_audit.WEIGHTS,
+        rule=RULE,
         checks={
             severity: [one for one in checks if one.judged.severity == severity]
-            for severity in SEVERITIES
+            for severity in store_audit.WEIGHTS
         },
-        not_judged=[] if audit is None else _not_judged(audit),
         charts=_filled(connection, figures.CHARTS),
         tables=_filled(connection, figures.TABLES),
         doubts=_filled(connection, figures.DOUBTS),
     )
-
-
-def overall(audit: Audit) -> int:
-    """The mean of the groups' scores."""
-    return round(sum(audit.scores.values()) / max(len(audit.scores), 1))
 
 
 def _audit(connection: Connection) -> Audit | None:
@@ -110,20 +103,12 @@ def _of_check(audit: Audit, judged: Judged) -> Figure:
         judged.name,
         judged.definition,
         f"""
-        SELECT {"state, " if audit.since else ""}url, nullif(item, '') AS item, evidence
+        SELECT {"state, " if audit.compared else ""}url, nullif(item, '') AS item, evidence
         FROM audit_findings
         WHERE check_name = '{judged.name}' AND state <> 'fixed'
         ORDER BY CASE state WHEN 'new' THEN 0 ELSE 1 END, url, item
         """,
     )
-
-
-def _not_judged(audit: Audit) -> list[tuple[str, list[str]]]:
-    reasons: dict[str, list[str]] = {}
-    for check in audit.checks:
-        if not check.judged and check.reason:
-            reasons.setdefault(check.reason, []).append(check.name)
-    return list(reasons.items())
 
 
 def _tiles(connection: Connection) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from crawler.store.database import Connection
 from crawler.store.queries import Rows
 
 WEIGHTS: Final = {"error": 1.0, "warning": 0.3, "note": 0.0}
-"""What a page's worst finding takes from the score of its group."""
+"""What a page's worst finding takes from the score of its group; the gravest severity first."""
 
 _CHECKS: Final = """
     SELECT checks.name, checks.group_name, checks.severity, checks.definition, judged.judged,
@@ -121,6 +121,20 @@ class Audit(msgspec.Struct, frozen=True):
     baseline: bool
     queued: int
     compared: bool = True
+
+    @property
+    def score(self) -> int:
+        """The mean of the groups' scores."""
+        return round(sum(self.scores.values()) / max(len(self.scores), 1))
+
+    @property
+    def not_judged(self) -> dict[str, list[str]]:
+        """By the reason why not, the checks that could not be made."""
+        reasons: dict[str, list[str]] = {}
+        for check in self.checks:
+            if not check.judged and check.reason:
+                reasons.setdefault(check.reason, []).append(check.name)
+        return reasons
 
 
 class Finding(msgspec.Struct, frozen=True):

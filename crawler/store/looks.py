@@ -101,8 +101,7 @@ def with_end(connection: Connection, budget_s: float) -> None:
 def ask_freely(connection: Connection, sql: str) -> Look:
     """A person's own SQL: one statement that only reads, bounded in time, rows and bytes."""
     refuse_all_but_reading(connection)
-    end = time.monotonic() + SQL_BUDGET_S
-    interruptible(connection, lambda: time.monotonic() > end)
+    with_end(connection, SQL_BUDGET_S)
     rows: list[tuple[Any, ...]] = []
     size = 0
     try:

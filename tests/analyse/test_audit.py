@@ -17,7 +17,7 @@ from crawler.analyse.run import analyse
 from crawler.config import Config
 from crawler.store.database import open_for_writing
 from tests.analyse.site import Site
-from tests.crawls import crawl, rows
+from tests.crawls import config, crawl, rows
 from tests.patience import PATIENT_S, until
 from tests.sites.skip import ROOT
 from tests.sites.web import Web
@@ -67,6 +67,20 @@ def test_a_page_that_does_not_answer_mends_nothing(web: Web, tmp_path: Path) -> 
     audited(web, database, title=None)
     audited(web, database, title=None, status=501)
     assert rows(database, LIVES) == [("title_missing", 1, 1, 1, None)]
+
+
+def test_what_a_run_saw_that_was_not_analysed_counts_with_the_next(
+    web: Web, tmp_path: Path
+) -> None:
+    database = tmp_path / "audit.db"
+    audited(web, database, title=None)
+    site = Site(web.host("127.0.6.1"))
+    site.page("/changing", title="A title by now")
+    site.finish()
+    crawl(database, site.url())
+    crawl(database, site.url(), settings=config(run={"new_only": True}))
+    analyse(database, Config(), lambda *_: None, processes=1)
+    assert rows(database, LIVES) == [("title_missing", 1, 1, 1, 3)]
 
 
 def test_judging_a_run_again_changes_nothing(web: Web, tmp_path: Path) -> None:

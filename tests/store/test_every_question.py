@@ -12,14 +12,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import duckdb_extension_sqlite_scanner as scanner
 import pytest
 from gevent import subprocess
 
 from crawler.store.database import open_for_writing
 from crawler.store.views import VIEWS
-from tests.crawls import rows
+from tests.crawls import as_duckdb_sees, rows
 from tests.sites.skip import require_program
 from tests.store.test_questions import MOMENT, Site
 from tests.test_readme import ANSWERS as README_ANSWERS
@@ -230,11 +228,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ask(request: pytest.FixtureRequest, database: Path) -> Iterator[Ask]:
     """What answers."""
     if request.param == "DuckDB":
-        [extension] = Path(scanner.__file__).parent.rglob("sqlite_scanner.duckdb_extension")
-        with duckdb.connect() as duck:
-            duck.execute(f"LOAD '{extension}'")
-            duck.execute(f"ATTACH '{database}' AS crawl (TYPE sqlite)")
-            duck.execute("USE crawl")
+        with as_duckdb_sees(database) as duck:
             yield lambda sql: duck.execute(sql).fetchall()
     elif request.param == "sqlite3":
         program = require_program("sqlite3", "apt-get install sqlite3")
