@@ -37,7 +37,7 @@ BEGUN = {
     "resumed": "going on where the last run stopped",
     "revisit": "the last run was finished; everything in scope is visited again "
     "(--new-only visits nothing twice)",
-    "retry": "only what failed is tried again",
+    "retry": "what failed is tried again, and nothing but what still waits besides",
     "new_only": "only what no run has visited yet",
     "due": "of the pages visited before, those that are due by the plan (crawler plan)",
 }

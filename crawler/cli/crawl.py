@@ -152,7 +152,7 @@ def setting_option(*names: str, help: str, **kinds: Any) -> Callable[[Command], 
     "run__retry_failed",
     is_flag=True,
     flag_value=True,
-    help="Fetch only what failed before, and what changed settings permit now.",
+    help="Fetch what failed before, what still waits, and what changed settings permit now.",
 )
 @setting_option(
     "--new-only",

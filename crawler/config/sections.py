@@ -183,7 +183,7 @@ class RunConfig(Section, frozen=True):
     workers: processes that fetch and parse; -1 is one per core, 0 keeps the work in the conductor.
     concurrency: greenlets of one worker. bodies_in_flight_bytes: memory for bodies of one worker.
     max_pages: pages of this run, 0 for no limit. max_seconds: of this run, 0 for no limit.
-    retry_failed: fetch only what failed before. new_only: visit nothing a second time.
+    retry_failed: fetch what failed before, and what waits. new_only: visit nothing a second time.
     due: of what was visited, only what is due by the plan (``crawler plan``).
     drain_s: how long the first Ctrl-C waits for what is in flight.
     max_wait_s: when all work lies further ahead than this, the run ends and says so.

@@ -19,13 +19,12 @@ MAX_CELL: Final = 300
 
 
 class Figure(msgspec.Struct, frozen=True):
-    """What is shown under a title. chart: the first column names, the second counts."""
+    """What is shown under a title. Of a chart the first column names, the second counts."""
 
     name: str
     title: str
     lead: str
     sql: str
-    chart: bool = False
 
     @property
     def shown_sql(self) -> str:
@@ -88,7 +87,6 @@ CHARTS: Final = (
         GROUP BY answer
         ORDER BY pages DESC, answer
         """,
-        chart=True,
     ),
     Figure(
         "depths",
@@ -101,21 +99,18 @@ CHARTS: Final = (
         GROUP BY depth
         ORDER BY depth
         """,
-        chart=True,
     ),
     Figure(
         "times",
         "Response time",
         "Good pages by milliseconds to the first byte.",
         _buckets("ttfb_ms", _TIMES, "2.5 s and more"),
-        chart=True,
     ),
     Figure(
         "sizes",
         "Size",
         "Good pages by bytes, unpacked.",
         _buckets("body_bytes", _SIZES, "1 MB and more"),
-        chart=True,
     ),
     Figure(
         "types",
@@ -128,7 +123,6 @@ CHARTS: Final = (
         GROUP BY content_type
         ORDER BY pages DESC, content_type
         """,
-        chart=True,
     ),
     Figure(
         "growth",
@@ -139,7 +133,6 @@ CHARTS: Final = (
         FROM runs
         ORDER BY id
         """,
-        chart=True,
     ),
 )
 
