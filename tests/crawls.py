@@ -98,6 +98,18 @@ def rows(database: Path, sql: str, *values: object) -> list[tuple[Any, ...]]:
         return list(connection.execute(sql, values).fetchall())
 
 
+def holding(database: Path, words: str) -> list[str]:
+    """The URLs of pages, as they are now, whose text holds these words."""
+    asked = """
+        SELECT pages.url
+        FROM search
+        JOIN pages ON pages.body_id = search.rowid
+        WHERE search MATCH ?
+        ORDER BY pages.url
+    """
+    return [url for (url,) in rows(database, asked, words)]
+
+
 @contextmanager
 def as_duckdb_sees(database: Path) -> Iterator[Any]:
     """A connection of DuckDB in which the tables and views of a file are the only ones."""

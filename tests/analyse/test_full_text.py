@@ -13,6 +13,7 @@ import pytest
 
 from crawler.analyse import full_text
 from crawler.store.database import open_for_writing, sqlite3
+from tests import crawls
 from tests.crawls import config, crawl, rows
 from tests.sites.skip import ROOT, require_program
 from tests.sites.web import Web
@@ -51,14 +52,7 @@ def change(database: Path, statement: str, *values: object) -> None:
 
 def holding(database: Path, words: str) -> list[str]:
     """The paths of pages, as they are now, that hold these words."""
-    asked = """
-        SELECT pages.url
-        FROM search
-        JOIN pages ON pages.body_id = search.rowid
-        WHERE search MATCH ?
-        ORDER BY pages.url
-    """
-    return ["/" + url.split("/", 3)[3] for (url,) in rows(database, asked, words)]
+    return ["/" + url.split("/", 3)[3] for url in crawls.holding(database, words)]
 
 
 def check_exact(database: Path) -> None:

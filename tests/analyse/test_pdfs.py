@@ -13,6 +13,7 @@ from crawler.analyse.full_text import index_texts
 from crawler.parse import isolated
 from crawler.store.database import open_for_writing
 from crawler.store.search_index import UNREAD_PDFS
+from tests import crawls
 from tests.crawls import config, crawl, rows
 from tests.parse.test_pdf import bomb, made
 from tests.sites.web import Web
@@ -51,13 +52,8 @@ def facts(database: Path) -> dict[str, tuple[object, ...]]:
 
 
 def holding(database: Path, words: str) -> list[str]:
-    asked = """
-        SELECT pages.url
-        FROM search
-        JOIN pages ON pages.body_id = search.rowid
-        WHERE search MATCH ?
-    """
-    return [url.rpartition("/")[2] for (url,) in rows(database, asked, words)]
+    """The names of files that hold these words."""
+    return [url.rpartition("/")[2] for url in crawls.holding(database, words)]
 
 
 def test_text_is_searched_and_title_author_and_pages_are_facts(web: Web, database: Path) -> None:

@@ -1,4 +1,4 @@
-"""A terminal to look at."""
+"""A terminal to look at, and a crawl to be shown."""
 
 from __future__ import annotations
 
@@ -9,10 +9,16 @@ import select
 import termios
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
+from crawler.analyse.run import analyse
+from crawler.config import Config
 from crawler.faces.screen import Screen, Stream
+from tests.crawls import crawl
+from tests.sites.injections import publish_injections
+from tests.sites.web import Web
 
 SILENCE_S = 0.3
 STYLE = re.compile(r"\x1b\[[0-9;]*m")
@@ -49,3 +55,21 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
     made = Terminal()
     yield made
     made.close()
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    web = Web()
+    yield web
+    web.close()
+
+
+@pytest.fixture
+def crawled(web: Web, tmp_path: Path) -> Path:
+    """A site with a broken link, a redirect, two titles alike and scripts in every text, crawled
+    and analysed."""
+    publish_injections(web)
+    database = tmp_path / "site.db"
+    crawl(database, web.url())
+    analyse(database, Config(), lambda *_: None, processes=1)
+    return database

@@ -19,13 +19,10 @@ import gevent
 import pytest
 from gevent import subprocess
 
-from crawler.analyse.run import analyse
-from crawler.config import Config
 from crawler.faces.dashboard.guard import Guard
 from crawler.store import looks, queries
 from tests.browser import Page, chromium
 from tests.crawls import crawl, rows
-from tests.sites.injections import publish_injections
 from tests.sites.skip import ROOT
 from tests.sites.web import Web
 
@@ -42,23 +39,6 @@ PAGES = (
     "/map",
     "/sql",
 )
-
-
-@pytest.fixture
-def web() -> Iterator[Web]:
-    web = Web()
-    yield web
-    web.close()
-
-
-@pytest.fixture
-def crawled(web: Web, tmp_path: Path) -> Path:
-    """A site of scripts in every text, crawled and analysed."""
-    publish_injections(web)
-    database = tmp_path / "site.db"
-    crawl(database, web.url())
-    analyse(database, Config(), lambda *_: None, processes=1)
-    return database
 
 
 @contextmanager

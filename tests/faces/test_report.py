@@ -3,42 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
 
 import pytest
 
-from crawler.analyse.run import analyse
-from crawler.config import Config
 from crawler.errors import StorageError, UsageError
 from crawler.faces import paper, report
 from crawler.store import figures, queries
 from crawler.store.database import open_for_writing
 from tests.browser import chromium
 from tests.crawls import crawl, rows
-from tests.sites.injections import publish_injections
 from tests.sites.web import Web
 
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-def web() -> Iterator[Web]:
-    web = Web()
-    yield web
-    web.close()
-
-
-@pytest.fixture
-def crawled(web: Web, tmp_path: Path) -> Path:
-    """A site with a broken link, a redirect, two titles alike and scripts in every text."""
-    publish_injections(web)
-    database = tmp_path / "site.db"
-    crawl(database, web.url())
-    analyse(database, Config(), lambda *_: None, processes=1)
-    return database
 
 
 def written(database: Path) -> str:
