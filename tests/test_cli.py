@@ -940,6 +940,31 @@ def test_a_limit_counts_rows_and_a_table_says_when_there_are_more(
     assert len(crawler("query", "heavy_pages", "--csv").out.splitlines()) == 4
 
 
+def test_numbers_and_dates_beyond_all_bounds_are_wrong_usage(crawler: Terminal, story: Web) -> None:
+    crawler("crawl", crawler.seeds(story.url("/")), "--quiet", *AT_ONCE)
+    huge, digits = "9" * 20, "9" * 5000
+    for words in (
+        ("query", "pages", "--limit", huge),
+        ("query", "pages", "--csv", "--limit", str(2**63 - 1)),
+        ("search", "front", "--limit", huge),
+        ("search", "front", "--run", huge),
+        ("search", "front", "--run", f"-{huge}"),
+        ("search", "front", "--since", "0001-01-01T00:00+05:00"),
+        ("search", "front", "--until", "9999-12-31"),
+        ("changes", "--since", "9999-12-31T23:59:59-23:59"),
+        ("changes", "--since", digits),
+        ("changes", "--from", huge),
+        ("diff", story.url("/"), "--to", huge),
+        ("audit", "--since", huge),
+        ("dashboard", "--port", huge),
+        ("crawl", story.url("/"), "--dashboard", digits),
+    ):
+        ran = crawler(*words, *([] if words[0] == "crawl" else ["--db", "data/seeds.db"]))
+        assert (ran.code, ran.out) == (2, ""), words
+        assert len(ran.err.splitlines()) == 1
+        assert len(ran.err) < 400
+
+
 def test_a_table_is_shown_by_its_name_as_a_view_is(crawler: Terminal, story: Web) -> None:
     crawler("crawl", crawler.seeds(story.url("/")), "--quiet", *AT_ONCE)
     shown = crawler("query", "hosts").out.splitlines()

@@ -25,6 +25,10 @@ from crawler.store import database, queries
 DASHBOARD_PORT = 8100
 
 
+ROWS = click.IntRange(0, 10**15)
+"""How many rows somebody wants; SQLite and Python count no further than 2^63."""
+
+
 class Port(click.ParamType[int]):
     """A port, which may be left out."""
 
@@ -33,8 +37,8 @@ class Port(click.ParamType[int]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """The port. An option whose value may be left out takes the next word for it."""
         text = str(value)
-        if not (text.isascii() and text.isdigit() and int(text) <= 65535):
-            self.fail(f"{text!r} is no port; write --dashboard behind it, or --dashboard=8100")
+        if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= 65535):
+            self.fail(f"{text[:60]!r} is no port; write --dashboard behind it, or --dashboard=8100")
         return int(text)
 
 
@@ -150,7 +154,7 @@ def form_options(command: Command) -> Command:
         ),
         click.option(
             "--limit",
-            type=click.IntRange(min=0),
+            type=ROWS,
             help="Rows.  [default: 50 on a terminal, all for a file or a pipe]",
         ),
         click.option("--json", "as_objects", is_flag=True, help="Write a JSON object a row."),

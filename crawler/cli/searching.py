@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from crawler.cli.asking import show
-from crawler.cli.group import cli, complain, db_option, newest, standard_output
+from crawler.cli.group import ROWS, cli, complain, db_option, newest, standard_output
 from crawler.faces import wording
 from crawler.faces.screen import Screen, Stream
 from crawler.store import queries
@@ -29,9 +29,7 @@ Examples:
 @click.option("--since", metavar="DATE", help="Only pages first found as they are on or after it.")
 @click.option("--until", metavar="DATE", help="Only pages first found as they are on or before it.")
 @click.option("--run", type=int, metavar="RUN", help="Pages as this run left them, not as now.")
-@click.option(
-    "--limit", type=click.IntRange(min=0), default=20, show_default=True, help="Pages at most."
-)
+@click.option("--limit", type=ROWS, default=20, show_default=True, help="Pages at most.")
 @click.option("--json", "form", flag_value="json", help="Write a JSON object a page.")
 @click.option("--csv", "form", flag_value="csv", help="Write CSV.")
 def search_pages(

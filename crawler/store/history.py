@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from difflib import get_close_matches
 from itertools import pairwise
 from typing import Any
@@ -18,10 +17,10 @@ import msgspec
 from crawler.config import Config
 from crawler.errors import UsageError
 from crawler.policy import urls
+from crawler.policy.moments import TOO, moment
 from crawler.policy.seeds import over_http, read_line
 from crawler.policy.urls import UrlRules
 from crawler.store.changes import BETWEEN, LOG, VERSION
-from crawler.store.clock import iso
 from crawler.store.database import Connection
 from crawler.store.queries import Rows
 
@@ -60,15 +59,11 @@ def pair(
 
 
 def _last_before(begun: Mapping[int, str], since: str) -> int:
-    try:
-        moment = datetime.fromisoformat(since)
-    except ValueError:
-        raise UsageError(f"--since {since}: is no date; write it as 2026-11-30") from None
-    at = iso((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+    at = moment("--since", since)
     before = [run for run, started_at in begun.items() if started_at < at]
     if not before:
         first = f"the first began {min(begun.values())}" if begun else "there is none yet"
-        raise UsageError(f"--since {since}: no run began before then ({first})")
+        raise UsageError(f"--since {since}: no run began before then ({first}); {TOO}")
     return max(before)
 
 

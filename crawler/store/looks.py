@@ -2,7 +2,7 @@
 
 Each look has a budget of time, so that a page of a large crawl is there at once: what takes longer
 is given up and says so, and its SQL is shown, to be run by whoever has the time. Nothing here can
-write: SQLite itself refuses it (`refuse_all_but_reading`).
+write: connections are for reading, and a person's own SQL is asked elsewhere (`free_sql`).
 """
 
 from __future__ import annotations
@@ -14,25 +14,13 @@ from typing import Any, Final
 
 import msgspec
 
-from crawler.store.database import (
-    Connection,
-    SQLiteError,
-    SQLiteWarning,
-    interruptible,
-    is_stop,
-    refuse_all_but_reading,
-)
+from crawler.store.database import Connection, SQLiteError, interruptible, is_stop
 from crawler.store.figures import shown
 
 BUDGET_S: Final = 0.2
 """For one look."""
 COUNT_BUDGET_S: Final = 30.0
 """For a count over a whole crawl, which no page waits for."""
-SQL_BUDGET_S: Final = 2.0
-"""For a person's own SQL."""
-MAX_ROWS: Final = 1000
-MAX_BYTES: Final = 1024 * 1024
-"""Of what a person's own SQL gives."""
 ROWS: Final = 50
 """On one page."""
 
@@ -96,37 +84,6 @@ def with_end(connection: Connection, budget_s: float) -> None:
     """What this connection does from now on ends after so many seconds."""
     end = time.monotonic() + budget_s
     interruptible(connection, lambda: time.monotonic() > end)
-
-
-def ask_freely(connection: Connection, sql: str) -> Look:
-    """A person's own SQL: one statement that only reads, bounded in time, rows and bytes."""
-    refuse_all_but_reading(connection)
-    with_end(connection, SQL_BUDGET_S)
-    rows: list[tuple[Any, ...]] = []
-    size = 0
-    try:
-        cursor = connection.execute(sql)
-        if cursor.description is None:
-            return Look(sql, error="this gives no rows; only SELECT, WITH and EXPLAIN do")
-        columns = tuple(column[0] for column in cursor.description)
-        for row in cursor:
-            told = tuple(map(shown, row))
-            size += sum(len(str(value)) for value in told)
-            if len(rows) == MAX_ROWS or size > MAX_BYTES:
-                return Look(sql, columns, rows, cut=True)
-            rows.append(told)
-        return Look(sql, columns, rows)
-    except (SQLiteError, SQLiteWarning, ValueError) as error:
-        if is_stop(error):
-            return Look(sql, late=True)
-        return Look(sql, error=_said(error))
-
-
-def _said(error: BaseException) -> str:
-    said = str(error)
-    if "not authorized" in said or "prohibited" in said:
-        return "this dashboard only reads"
-    return said
 
 
 STATES: Final = """

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -17,9 +16,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from crawler.errors import UsageError
+from crawler.policy.moments import moment
 from crawler.policy.spelling import GAP, Respelt, respelt
 from crawler.store import search_index
-from crawler.store.clock import iso
 from crawler.store.database import Connection, SQLiteError
 
 MOST_RANKED: Final = 50_000
@@ -164,8 +163,8 @@ def search(connection: Connection, asked: Asked) -> Found:
     """The best pages first. Raises UsageError for a date, a site or a run that there is not."""
     values = {
         "site": _site(connection, asked.site),
-        "since": _moment("--since", asked.since, later=False),
-        "until": _moment("--until", asked.until, later=True),
+        "since": None if asked.since is None else moment("--since", asked.since),
+        "until": (None if asked.until is None else moment("--until", asked.until, later=True)),
         "run": _run(connection, asked.run),
         "cut": _CUT,
     }
@@ -224,19 +223,6 @@ def _understood(connection: Connection, words: str) -> tuple[str | None, bool, s
     return None, False, None
 
 
-def _moment(option: str, text: str | None, *, later: bool) -> str | None:
-    """The moment that a date names; later: the one behind all of that day."""
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"{option} {text}: is no date; write it as 2026-11-30") from None
-    if later and len(text) <= len("2026-11-30"):
-        moment += timedelta(days=1)
-    return iso((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
-
-
 def _site(connection: Connection, text: str | None) -> str | None:
     """The host that somebody named, also by an address or by the domain that it lies in."""
     if text is None:
@@ -252,10 +238,13 @@ def _site(connection: Connection, text: str | None) -> str | None:
 
 
 def _run(connection: Connection, run: int | None) -> int | None:
-    if run is None or connection.execute("SELECT 1 FROM runs WHERE id = ?", (run,)).fetchone():
+    # A number that no column can hold is a run that there is not, like any other.
+    known = [number for (number,) in connection.execute("SELECT id FROM runs ORDER BY id")]
+    if run is None or run in known:
         return run
-    [last] = connection.execute("SELECT max(id) FROM runs").fetchone()
-    raise UsageError(f"no run {run} ({f'there are 1 to {last}' if last else 'there is none yet'})")
+    raise UsageError(
+        f"no run {run} ({f'there are 1 to {known[-1]}' if known else 'there is none yet'})"
+    )
 
 
 # What is found

@@ -20,7 +20,7 @@ import pytest
 from gevent import subprocess
 
 from crawler.faces.dashboard.guard import Guard
-from crawler.store import looks, queries
+from crawler.store import free_sql, looks, queries
 from tests.browser import Page, chromium
 from tests.crawls import crawl, rows
 from tests.sites.skip import ROOT
@@ -179,21 +179,16 @@ def test_beyond_loopback_a_password_is_asked(crawled: Path) -> None:
 def test_sql_that_does_more_than_read_is_refused(crawled: Path, sql: str) -> None:
     before = crawled.read_bytes()
     with queries.reading(crawled) as connection:
-        assert looks.ask_freely(connection, sql).error
+        assert free_sql.ask(connection, sql).error
     assert crawled.read_bytes() == before
 
 
-def test_sql_is_bounded_in_time_rows_and_bytes(
-    crawled: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(looks, "SQL_BUDGET_S", 0.3)
+def test_sql_is_bounded_in_time_rows_and_bytes(crawled: Path) -> None:
     with queries.reading(crawled) as connection:
-        assert looks.ask_freely(connection, ENDLESS.format("count(*)")).late
-        many = looks.ask_freely(connection, ENDLESS.format("i"))
-        assert (len(many.rows), many.cut) == (looks.MAX_ROWS, True)
-        assert looks.ask_freely(connection, "SELECT count(*) AS urls FROM urls").columns == (
-            "urls",
-        )
+        assert free_sql.ask(connection, ENDLESS.format("count(*)"), budget_s=0.3).late
+        many = free_sql.ask(connection, ENDLESS.format("i"))
+        assert (len(many.rows), many.cut) == (free_sql.MAX_ROWS, True)
+        assert free_sql.ask(connection, "SELECT count(*) AS urls FROM urls").columns == ("urls",)
 
 
 @contextmanager

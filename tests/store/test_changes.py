@@ -258,6 +258,7 @@ def test_runs_are_chosen_by_number_or_date(
         ({"older": 3, "newer": 1}, "run 3 is not before run 1"),
         ({"since": "yesterday"}, "--since yesterday: is no date; write it as 2026-11-30"),
         ({"since": "2026-01-01"}, "no run began before then (the first began 2026-01-01T12:00"),
+        ({"since": "2026-01-01"}, "; a time of a day may be named, too: 2026-11-30T15:00"),
         ({"since": "2026-04-01"}, "run 3 is not before run 3"),
     ],
 )

@@ -31,6 +31,8 @@ LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 BASIC: Final = ("WWW-Authenticate", 'Basic realm="crawler", charset="UTF-8"')
 MAX_TARGET: Final = 8 * 1024
 """Bytes of a request's target."""
+MAX_FIELDS: Final = 50
+"""Of its query."""
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -59,6 +61,8 @@ class Guard(msgspec.Struct, frozen=True):
             return Refusal("404 Not Found", "this is no path")
         if len(target) + len(environ.get("QUERY_STRING", "")) > MAX_TARGET:
             return Refusal("414 URI Too Long", "the address is too long")
+        if environ.get("QUERY_STRING", "").count("&") >= MAX_FIELDS:
+            return Refusal("400 Bad Request", f"the address has more than {MAX_FIELDS} fields")
         if not self._is_ours(environ.get("HTTP_HOST", "")):
             return Refusal("421 Misdirected Request", "no such host here")
         if self.password and not self._knows(environ.get("HTTP_AUTHORIZATION", "")):
@@ -81,7 +85,7 @@ class Guard(msgspec.Struct, frozen=True):
             return Refusal("403 Forbidden", "a command comes from the dashboard's own pages")
         if self._is_foreign(environ):
             return Refusal("403 Forbidden", "a command comes from the dashboard's own pages")
-        if not hmac.compare_digest(token.encode(), self.token.encode()):
+        if not hmac.compare_digest(token.encode("utf-8", "replace"), self.token.encode()):
             return Refusal("403 Forbidden", "a command bears the token of the dashboard's pages")
         return None
 
@@ -103,7 +107,7 @@ class Guard(msgspec.Struct, frozen=True):
         except ValueError:
             return False
         _, _, password = told.partition(b":")
-        return hmac.compare_digest(password, self.password.encode())
+        return hmac.compare_digest(password, self.password.encode("utf-8", "surrogateescape"))
 
 
 def _parted(host: str) -> tuple[str, int]:

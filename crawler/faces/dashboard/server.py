@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import secrets
 import signal
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
@@ -17,12 +16,11 @@ from urllib.parse import parse_qsl, unquote
 
 import gevent
 from gevent import socket
-from gevent.pywsgi import WSGIServer
 from gevent.threadpool import ThreadPool
 
 from crawler.errors import CrawlError, UsageError
 from crawler.faces import templating
-from crawler.faces.dashboard import metrics, views
+from crawler.faces.dashboard import connections, metrics, views
 from crawler.faces.dashboard.counts import Counts
 from crawler.faces.dashboard.guard import HEADERS, Guard
 from crawler.faces.dashboard.live import MAX_CLIENTS, Live
@@ -32,7 +30,6 @@ from crawler.store.database import SQLiteError
 
 THREADS: Final = 4
 MAX_FORM: Final = 64 * 1024
-MAX_CONNECTIONS: Final = 200
 STATIC: Final = {
     "app.js": "text/javascript; charset=utf-8",
     "dashboard.css": "text/css; charset=utf-8",
@@ -59,10 +56,7 @@ class Application:
     def __call__(self, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
         refusal = self._guard.refuse(environ)
         if refusal is not None:
-            more = [("WWW-Authenticate", 'Basic realm="crawler", charset="UTF-8"')]
-            return _text(
-                start, refusal.status, refusal.why, more if "401" in refusal.status else []
-            )
+            return _text(start, refusal.status, refusal.why, refusal.headers)
         try:
             return self._answer(environ, start)
         except Missing as missing:
@@ -83,7 +77,7 @@ class Application:
             return self._events(start)
         if path == "/metrics":
             return _text(start, "200 OK", self._metrics())
-        asked = Asked(path, dict(parse_qsl(environ.get("QUERY_STRING", ""), max_num_fields=50)))
+        asked = Asked(path, dict(parse_qsl(environ.get("QUERY_STRING", ""))))
         view = views.find(asked)
 
         def ask() -> dict[str, Any] | Missing:
@@ -97,7 +91,7 @@ class Application:
         found = self._threads.apply(ask)
         if isinstance(found, Missing):
             raise found
-        values = counted | found
+        values = counted | found | view.apart(self._path, asked)
         body = self._page(view.template, here=view.section, asked=asked, **values)
         return _send(start, "200 OK", "text/html; charset=utf-8", body)
 
@@ -132,10 +126,15 @@ class Application:
     def _command(self, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
         if environ["PATH_INFO"] != "/command":
             return _text(start, "405 Method Not Allowed", "nothing is posted here")
-        length = environ.get("CONTENT_LENGTH") or "0"
-        if not length.isdigit() or int(length) > MAX_FORM:
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        if length > MAX_FORM:
             return _text(start, "413 Content Too Large", "this form is too large")
-        form = dict(parse_qsl(environ["wsgi.input"].read(int(length)).decode("utf-8", "replace")))
+        written = gevent.with_timeout(
+            connections.HEAD_S, environ["wsgi.input"].read, length, timeout_value=None
+        )
+        if written is None:
+            return _text(start, "408 Request Timeout", "this form did not come")
+        form = dict(parse_qsl(written.decode("utf-8", "replace")))
         refusal = self._guard.refuse_command(environ, form.pop("token", ""))
         if refusal is not None:
             return _text(start, refusal.status, refusal.why)
@@ -169,14 +168,6 @@ def _send(
     start(status, [*HEADERS, *more, ("Content-Type", kind), ("Cache-Control", "no-store"),
                    ("Content-Length", str(len(body)))])  # fmt: skip
     return [body]
-
-
-class Server(WSGIServer):
-    """pywsgi without a line for each request."""
-
-    def __init__(self, listener: Any, application: Any) -> None:
-        super().__init__(listener, application, log=None, error_log=sys.stderr,
-                         spawn=MAX_CONNECTIONS)  # fmt: skip
 
 
 def listen(host: str, port: int, *, exactly: bool) -> Any:
@@ -217,7 +208,7 @@ def serve(
     port = listener.getsockname()[1]
     shown = f"[{host}]" if ":" in host else host
     guard = Guard(host, port, secrets.token_urlsafe(24), password)
-    server = Server(listener, Application(path, guard, live))
+    server = connections.Server(listener, Application(path, guard, live))
     server.start()
     address = f"http://{shown}:{port}/"
     live.tell(listens=address)

@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+from gevent.lock import BoundedSemaphore
 
 from crawler.errors import UsageError
 from crawler.policy.urls import host_of
 from crawler.store import audit as store_audit
-from crawler.store import figures, looks, queries
+from crawler.store import figures, free_sql, looks, queries
 from crawler.store.database import Connection
 from crawler.store.looks import Look, look
 
 MAX_SOURCE: Final = 200_000
 """Characters of a body or a text that are shown."""
+PLACE_S: Final = 5.0
+_PLACES: Final = BoundedSemaphore(2)
+"""For people's own SQL: each process may use a core and `free_sql.MEMORY_BYTES`."""
 
 
 class Missing(Exception):
@@ -44,16 +49,18 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 Ask = Callable[[Connection, Asked], dict[str, Any]]
+Apart = Callable[[Path, Asked], dict[str, Any]]
 
 
 class View(msgspec.Struct, frozen=True):
-    """A page: the part of the menu that it belongs to, its template, what it asks, and which counts
-    it shows."""
+    """A page: the part of the menu that it belongs to, its template, what it asks, which counts it
+    shows, and what is asked in other processes, by the path of the file."""
 
     section: str
     template: str
     ask: Ask
     counts: tuple[str, ...] = ()
+    apart: Apart = lambda _path, _asked: {}
 
 
 def find(asked: Asked) -> View:
@@ -254,13 +261,24 @@ def _above(prefix: str) -> list[tuple[str, str]]:
 
 
 def _sql(connection: Connection, asked: Asked) -> dict[str, Any]:
+    return {
+        "written": asked.query.get("q", ""),
+        "tables": queries.tables(connection),
+        "views": queries.views(connection),
+    }
+
+
+def _asked_freely(path: Path, asked: Asked) -> dict[str, Any]:
+    """What a person's own SQL gives, if there is some; few at once, each in its own process."""
     written = asked.query.get("q", "")
-    told = queries.tables(connection)
-    questions = queries.views(connection)
-    found: Look | None = None
-    if written.strip():
-        found = looks.ask_freely(connection, written)
-    return {"written": written, "found": found, "tables": told, "views": questions}
+    if not written.strip():
+        return {"found": None}
+    if not _PLACES.acquire(timeout=PLACE_S):
+        return {"found": Look(written, error="others are asking; ask again in a moment")}
+    try:
+        return {"found": free_sql.ask_apart(path, written)}
+    finally:
+        _PLACES.release()
 
 
 _PLAIN: Final[Mapping[str, View]] = {
@@ -273,7 +291,7 @@ _PLAIN: Final[Mapping[str, View]] = {
     "findings": View("findings", "dashboard/findings.html", _findings),
     "runs": View("runs", "dashboard/runs.html", _runs, ("changes", "changed")),
     "map": View("map", "dashboard/map.html", _map),
-    "sql": View("sql", "dashboard/sql.html", _sql),
+    "sql": View("sql", "dashboard/sql.html", _sql, apart=_asked_freely),
 }
 _WITH_NAME: Final[Mapping[str, View]] = {
     "hosts": View("hosts", "dashboard/host.html", _host),
