@@ -22,6 +22,7 @@ from crawler.parse import parse
 from crawler.parse.isolated import IsolatedParser, is_risky
 from crawler.policy import robots
 from crawler.policy.agent import robots_token
+from crawler.policy.sites import Sites
 from crawler.policy.urls import UrlRules
 from crawler.store.clock import iso
 
@@ -49,6 +50,7 @@ class Worker:
             allow_private=config.scope.allow_private,
             urls=UrlRules.of(config),
             budget=Budget(config.run.bodies_in_flight_bytes),
+            sites=Sites(config),
         )
         self._isolated = IsolatedParser(config)
         self._queue: JoinableQueue[Job] = JoinableQueue(maxsize=2 * config.run.concurrency)

@@ -12,6 +12,7 @@ from crawler.cli import (
     crawl,
     history,
     searching,
+    settings,
     showing,
 )
 from crawler.cli.group import Front, cli
@@ -24,5 +25,6 @@ __all__ = [
     "crawl",
     "history",
     "searching",
+    "settings",
     "showing",
 ]

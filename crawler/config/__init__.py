@@ -1,7 +1,7 @@
 """What did the person ask for, and what holds where they said nothing?
 
-`sections` says what can be set, and every default; `reading` takes it from files, texts and flags;
-`written` gives the text of ``config/crawl.toml``.
+`sections` says what can be set, and every default; `reading` takes it from files, texts and flags,
+`site` what is said of some sites alone; `written` gives the text of ``config/crawl.toml``.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from crawler.config.sections import (
     RobotsConfig,
     RunConfig,
     ScopeConfig,
+    SiteConfig,
     StoreConfig,
 )
 from crawler.config.values import Setting
@@ -26,6 +27,6 @@ from crawler.config.written import default_toml
 
 __all__ = [
     "AUTHORITIES", "SECTIONS", "AuditConfig", "Config", "ExtractRule", "FetchConfig", "PaceConfig",
-    "ParseConfig", "RobotsConfig", "RunConfig", "ScopeConfig", "Setting", "StoreConfig",
-    "default_toml", "load",
+    "ParseConfig", "RobotsConfig", "RunConfig", "ScopeConfig", "Setting",
+    "SiteConfig", "StoreConfig", "default_toml", "load",
 ]  # fmt: skip

@@ -12,11 +12,10 @@ from typing import Any, Final
 
 import msgspec
 
-from crawler.config.sections import ExtractRule
+from crawler.config.sections import EXTRACT, ExtractRule
 from crawler.config.values import STR_LIKE, Setting, compile_patterns, expected, shown
 from crawler.errors import UsageError
 
-EXTRACT: Final = "extract"
 MAX_RULES: Final = 200
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,59}")
 _TAKEN: Final = frozenset({"page_id", "url"})

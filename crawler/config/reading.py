@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import logging
 import re
 import tomllib
@@ -13,8 +14,8 @@ from typing import Any
 
 import msgspec
 
-from crawler.config.extraction import EXTRACT, is_of_rule, read_rules
-from crawler.config.sections import SECTIONS, Config
+from crawler.config.extraction import is_of_rule, read_rules
+from crawler.config.sections import NAMED, SECTIONS, SITE, Config
 from crawler.config.values import STR_LIKE, Setting, compile_patterns, expected, shown
 from crawler.errors import UsageError
 
@@ -48,35 +49,55 @@ def load(path: Path | None, overrides: Sequence[str] = (), flags: Sequence[Setti
     A value replaces an earlier one of the same key, lists too. Raises UsageError, one line that
     names the file or flag and the key.
     """
-    settings = [
-        *([] if path is None else _of_file(path)),
-        *(_of_override(text) for text in overrides),
-        *flags,
-    ]
+    settings = gathered(path, overrides, flags)
     given: dict[str, dict[str, Any]] = {name: {} for name in SECTIONS}
     rules = [setting for setting in settings if is_of_rule(setting.key)]
+    sites = [setting for setting in settings if setting.key == SITE]
     given["extract"] = read_rules(rules)
-    for setting in map(_renamed, (one for one in settings if one not in rules)):
+    others = (one for one in settings if one not in rules and one not in sites)
+    for setting in map(_renamed, others):
         section, name = _known(setting)
         given[section][name] = _value(setting, _fields(section)[name].type)
     config = msgspec.convert(given, Config)
     # Once more, so that 60 and 60.0 are the same wherever a number may have a fraction.
-    return msgspec.convert(msgspec.to_builtins(config), Config)
+    config = msgspec.convert(msgspec.to_builtins(config), Config)
+    if not sites:
+        return config
+    from crawler.config.site import read_sites  # for those who ask for something of some sites
+
+    return msgspec.structs.replace(config, site=read_sites(sites, config))
 
 
-def _of_file(path: Path) -> list[Setting]:
+def gathered(
+    path: Path | None, overrides: Sequence[str] = (), flags: Sequence[Setting] = ()
+) -> list[Setting]:
+    """All that was said, in the order in which it counts. Raises UsageError."""
+    return [
+        *([] if path is None else _of_file(path)),
+        *(_of_override(text) for text in overrides),
+        *flags,
+    ]
+
+
+def text_of(path: Path) -> str:
+    """What stands in a configuration. Raises UsageError where it cannot be read."""
     try:
         with path.open("rb") as file:
             written = file.read(MAX_FILE_BYTES + 1)
         if len(written) > MAX_FILE_BYTES:
             raise UsageError(f"{path}: is larger than a configuration can be")
-        tree = tomllib.loads(written.decode("utf-8-sig"))
+        return written.decode("utf-8-sig")
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file") from None
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise UsageError(f"{path}: is not UTF-8 text") from None
+
+
+def _of_file(path: Path) -> list[Setting]:
+    try:
+        tree = tomllib.loads(text_of(path))
     except (ValueError, RecursionError) as error:  # a number of 5,000 digits is a ValueError, too
         raise UsageError(f"{path}: is not TOML: {error}") from None
     source = str(path)
@@ -103,6 +124,8 @@ def _of_override(text: str) -> Setting:
         raise UsageError(f"{SET} {shown(text)}: write section.key=value")
     if is_of_rule(key):
         return Setting(SET, key, _as_toml(raw))
+    if key == SITE or key.startswith((f"{SITE}.", f"{SITE} ")):
+        return Setting(SET, SITE, _of_site(text))
     section, name = _known(Setting(SET, RENAMED.get(key, key), raw))
     kind = msgspec.inspect.type_info(_fields(section)[name].type)
     value = _as_toml(raw)
@@ -111,6 +134,21 @@ def _of_override(text: str) -> Setting:
     if isinstance(kind, msgspec.inspect.VarTupleType) and not isinstance(value, list):
         value = [value if isinstance(value, str) else raw]
     return Setting(SET, key, value)
+
+
+def _of_site(text: str) -> Any:
+    """What a ``site."example.org".key=value`` says, as a file would."""
+    try:
+        return tomllib.loads(text)[SITE]
+    except (ValueError, RecursionError):
+        pass
+    # A text without its quotes, or a name with an equals sign, which ends no quoted key.
+    for at in [at for at, character in enumerate(text) if character == "="]:
+        try:
+            return tomllib.loads(f"{text[:at]} = {json.dumps(text[at + 1 :].strip())}")[SITE]
+        except (ValueError, RecursionError):
+            continue
+    raise UsageError(f'{SET} {SITE}...: write {SITE}."example.org".key=value')
 
 
 def _as_toml(raw: str) -> Any:
@@ -138,7 +176,7 @@ def _known(setting: Setting) -> tuple[str, str]:
     if section in SECTIONS and not name:
         raise UsageError(f"{setting.source}: {section} is a section; set one of its keys")
     near = _nearest(setting.key)
-    known = f"there are: {', '.join(_fields(section) or (*SECTIONS, EXTRACT))}"
+    known = f"there are: {', '.join(_fields(section) or (*SECTIONS, *NAMED))}"
     hint = f'did you mean "{near}"?' if near else known
     what = "key" if section in SECTIONS or "." in near else "section"
     said = shown(setting.key if section in SECTIONS else section)
@@ -155,7 +193,7 @@ def _nearest(key: str) -> str:
     if section in SECTIONS:
         known = [other for other in known if other.startswith(f"{section}.")]
         return next(iter(difflib.get_close_matches(key, known, 1)), "")
-    return next(iter(difflib.get_close_matches(section, (*SECTIONS, EXTRACT), 1)), "")
+    return next(iter(difflib.get_close_matches(section, (*SECTIONS, *NAMED), 1)), "")
 
 
 def _fields(section: str) -> dict[str, msgspec.structs.FieldInfo]:

@@ -6,7 +6,7 @@ One frozen section per room. Every default of the program stands here and nowher
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -241,8 +241,37 @@ class ExtractRule(Section, frozen=True):
     include: tuple[str, ...] = ()
 
 
+class SiteConfig(Section, frozen=True, omit_defaults=True):
+    """What holds for some sites in place of what holds for all?
+
+    own: the site is the person's own, so that its robots.txt may be left aside.
+    obey_robots, crawl_delay_max_s: as under robots; only stricter, unless the site is own.
+    gap_s, response_factor, own_gap_s, own_in_flight, tries: as under pace. What was asked of a host
+        last says how long it rests.
+    max_depth, max_pages_per_host, max_bytes_per_host: as under scope.
+    connect_s, read_s, total_s, max_body_bytes, max_sitemap_bytes: as under fetch.
+    """
+
+    own: bool | None = None
+    obey_robots: bool | None = None
+    crawl_delay_max_s: NotNegative | None = None
+    gap_s: NotNegative | None = None
+    response_factor: NotNegative | None = None
+    own_gap_s: NotNegative | None = None
+    own_in_flight: AtLeastOne | None = None
+    tries: AtLeastOne | None = None
+    max_depth: Count | None = None
+    max_pages_per_host: AtLeastOne | None = None
+    max_bytes_per_host: AtLeastOne | None = None
+    connect_s: Positive | None = None
+    read_s: Positive | None = None
+    total_s: Positive | None = None
+    max_body_bytes: AtLeastOne | None = None
+    max_sitemap_bytes: AtLeastOne | None = None
+
+
 class Config(Section, frozen=True):
-    """All of it. extract: rules by their names."""
+    """All of it. extract: rules by their names. site: by the names of sites, as written."""
 
     scope: ScopeConfig = ScopeConfig()
     robots: RobotsConfig = RobotsConfig()
@@ -254,9 +283,24 @@ class Config(Section, frozen=True):
     revisit: RevisitConfig = RevisitConfig()
     audit: AuditConfig = AuditConfig()
     extract: dict[str, ExtractRule] = {}
+    site: dict[str, SiteConfig] = {}
 
 
+EXTRACT: Final = "extract"
+SITE: Final = "site"
+NAMED: Final = (EXTRACT, SITE)
+"""Sections whose tables have names that people give them."""
 SECTIONS: dict[str, type[Section]] = {
-    field.name: field.type for field in msgspec.structs.fields(Config) if field.name != "extract"
+    field.name: field.type for field in msgspec.structs.fields(Config) if field.name not in NAMED
 }
-"""Those whose keys are known. Rules of ``extract`` have names of their own."""
+"""Those whose keys are known."""
+PLACES: Final[dict[str, tuple[str, str]]] = {
+    "obey_robots": ("robots", "obey"),
+    **{
+        field.name: (section, field.name)
+        for section, kind in SECTIONS.items()
+        for field in msgspec.structs.fields(kind)
+        if field.name in SiteConfig.__struct_fields__
+    },
+}
+"""Of each key of a site that stands in for one of all sites: section and name of that one."""

@@ -9,7 +9,7 @@ import textwrap
 
 import msgspec
 
-from crawler.config.sections import SECTIONS, ExtractRule, Section
+from crawler.config.sections import SECTIONS, ExtractRule, Section, SiteConfig
 
 HEAD = """\
 # Every setting with its default; what is left out keeps it. Give this file, or one with only the
@@ -21,12 +21,30 @@ EXAMPLE = """\
 # type = "number"
 # include = ["/products/"]
 """
+SITES = """\
+# The most specific that is said of a key wins: the beginning of an address, an origin, a host, then
+# all names below another. `crawler settings URL` tells what holds for an address.
+#
+# [site."example.org"]
+# gap_s = 5
+#
+# [site."*.example.org"]
+# max_pages_per_host = 100
+#
+# [site."https://example.org:8443/area/"]
+# max_body_bytes = 1000000
+"""
 
 
 def default_toml() -> str:
     """The text of ``config/crawl.toml``: every key with its default under what it means."""
     sections = (_section_toml(name, kind) for name, kind in SECTIONS.items())
-    return HEAD + "".join(sections) + _rules_toml()
+    return (
+        HEAD
+        + "".join(sections)
+        + _named_toml(ExtractRule, EXAMPLE)
+        + _named_toml(SiteConfig, SITES)
+    )
 
 
 def _section_toml(section: str, kind: type[Section]) -> str:
@@ -42,11 +60,11 @@ def _section_toml(section: str, kind: type[Section]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _rules_toml() -> str:
-    """How a rule of extraction is written; none holds where nothing is said."""
-    question, notes = _explained(ExtractRule)
+def _named_toml(kind: type[Section], example: str) -> str:
+    """How a table with a name is written; there is none where nothing is said."""
+    question, notes = _explained(kind)
     lines = ["", f"# {question}", "#", *(line for note in notes for line in _comment(note))]
-    return "\n".join([*lines, "#", *EXAMPLE.splitlines()]) + "\n"
+    return "\n".join([*lines, "#", *example.splitlines()]) + "\n"
 
 
 def _explained(kind: type[Section]) -> tuple[str, list[str]]:

@@ -34,6 +34,7 @@ from crawler.fetch.transport import Transport, TransportStats, header_block
 from crawler.model import Job, Reply
 from crawler.policy import urls, words
 from crawler.policy.agent import user_agent
+from crawler.policy.sites import Sites
 from crawler.policy.urls import UrlRules
 
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -55,6 +56,37 @@ class FetchStats(msgspec.Struct, frozen=True):
     dns: DnsStats
 
 
+class Manner(msgspec.Struct, frozen=True):
+    """How sites are asked.
+
+    times, first_times: limits, and those of a host's first robots.txt. caps: bytes by the kind of a
+    job; max_body_bytes: of all others. headers, block: what every request says, as a dictionary and
+    as lines.
+    """
+
+    times: Times
+    first_times: Times
+    caps: dict[str, int]
+    max_body_bytes: int
+    headers: CaseInsensitiveDict[str | bytes]
+    block: bytes
+
+    @classmethod
+    def of(cls, config: FetchConfig, robots: RobotsConfig) -> Manner:
+        """What settings come to. Raises UsageError for what no header holds."""
+        times = Times(config.connect_s, config.read_s, config.total_s)
+        lists = config.max_sitemap_bytes
+        headers = _headers(config)
+        return cls(
+            times,
+            times.within(robots.first_s),
+            {"robots": robots.max_bytes, "sitemap": lists, "feed": lists},
+            config.max_body_bytes,
+            CaseInsensitiveDict(headers),
+            header_block(headers),
+        )
+
+
 class Fetcher:
     """Fetches for one policy of TLS; called from many greenlets at once.
 
@@ -62,7 +94,7 @@ class Fetcher:
     addresses. verify: overrides ``config.verify_tls``; a path names a file of authorities.
     ask: resolves names, by default as configured. now: the wall clock, for Retry-After.
     budget: what bodies may hold together; by default as much as they like. urls: what is asked of
-    the targets of redirects.
+    the targets of redirects. sites: where a site is asked in another manner than all others.
     """
 
     def __init__(
@@ -76,20 +108,15 @@ class Fetcher:
         now: Callable[[], float] = time.time,
         budget: Budget | None = None,
         urls: UrlRules | None = None,
+        sites: Sites | None = None,
     ) -> None:
-        self._config = config
         self._budget = budget or Budget(sys.maxsize)
         self._now = now
         self._rules = urls or UrlRules(config.max_url_bytes)
         self._as_written = msgspec.structs.replace(self._rules, strip=None)
-        rules = robots or RobotsConfig()
-        self._times = Times(config.connect_s, config.read_s, config.total_s)
-        self._first_times = self._times.within(rules.first_s)
-        self._caps = {
-            "robots": rules.max_bytes,
-            "sitemap": config.max_sitemap_bytes,
-            "feed": config.max_sitemap_bytes,
-        }
+        self._ordinary = Manner.of(config, robots or RobotsConfig())
+        self._sites = sites or None
+        self._manners: dict[int, Manner] = {}
         verify = config.verify_tls if verify is None else verify
         self._names = Names(ask or asker(config.resolver))
         self._transport = Transport(
@@ -99,8 +126,6 @@ class Fetcher:
             max_header_bytes=config.max_header_bytes,
         )
         self.session = _session(config, self._transport)
-        self._headers: CaseInsensitiveDict[str | bytes] = CaseInsensitiveDict(_headers(config))
-        self._block = header_block(_headers(config))
         self._jobs = self._in_flight = self._errors = self._bytes = 0
 
     def __repr__(self) -> str:
@@ -134,15 +159,16 @@ class Fetcher:
         if share is None:
             with self.share() as passing:
                 return self.fetch(job, passing)
-        cap = self._caps.get(job.kind, self._config.max_body_bytes)
-        attempt = Attempt(job, cap, share)
+        manner = self._manner(job)
+        attempt = Attempt(job, manner.caps.get(job.kind, manner.max_body_bytes), share)
         self._jobs += 1
         self._in_flight += 1
-        times = self._first_times if job.kind == "robots" and job.attempt == 1 else self._times
+        is_first = job.kind == "robots" and job.attempt == 1
+        times = manner.first_times if is_first else manner.times
         deadline = Deadline(times.total_s)
         deadline.start()
         try:
-            self._ask(job, attempt, times)
+            self._ask(job, attempt, manner, times)
         except Deadline as expired:
             if expired is not deadline:
                 raise
@@ -163,8 +189,18 @@ class Fetcher:
         self._errors += reply.error is not None
         return reply
 
-    def _ask(self, job: Job, attempt: Attempt, times: Times) -> None:
-        request = self._request(job)
+    def _manner(self, job: Job) -> Manner:
+        """How this job is asked for."""
+        if self._sites is None:
+            return self._ordinary
+        site = self._sites.of(job.url)  # the same one each time, so that it can be known by its id
+        manner = self._manners.get(id(site))
+        if manner is None:
+            manner = self._manners[id(site)] = Manner.of(site.config.fetch, site.config.robots)
+        return manner
+
+    def _ask(self, job: Job, attempt: Attempt, manner: Manner, times: Times) -> None:
+        request = self._request(job, manner)
         if request.route.port in urls.BLOCKED_PORTS:
             raise Failure("blocked_port", "nothing is fetched from this port")
         adapter = self.session.get_adapter(job.url)
@@ -176,8 +212,8 @@ class Fetcher:
         if attempt.wants_body:
             attempt.read_body()
 
-    def _request(self, job: Job) -> SlimRequest:
-        headers, block = self._headers, self._block
+    def _request(self, job: Job, manner: Manner) -> SlimRequest:
+        headers, block = manner.headers, manner.block
         if job.etag or job.last_modified:
             conditions = _conditions(job)
             headers = headers.copy()

@@ -23,6 +23,7 @@ from crawler.frontier.schedule import (
 )
 from crawler.model import Job, Reply
 from crawler.policy import pace
+from crawler.policy.sites import Sites
 from crawler.store.clock import iso
 from crawler.store.contract import (
     Entry,
@@ -59,8 +60,9 @@ class Frontier:
     ) -> None:  # fmt: skip
         self._config = config
         self._hosts_kept = hosts_kept
+        self._sites = Sites(config)
         self._schedule = Schedule(
-            config.pace, obey_robots=config.robots.obey, windows=windows, nonce=nonce
+            config.pace, windows=windows, nonce=nonce, sites=self._sites or None
         )
         self._wanted: set[int] = set()
         self._prerequisites: dict[int, list[Prerequisite]] = {}
@@ -289,7 +291,7 @@ class Frontier:
             waiting.own,
             now + rest,
             waiting.ip,
-            response_s=self._response_s(waiting, delay_s),
+            response_s=self._response_s(waiting, origins, delay_s),
             penalty_s=waiting.penalty_s,
             errors_in_row=waiting.errors_in_row,
             outcomes=pace.outcomes_of(self._config.pace, waiting.errors_in_row),
@@ -308,9 +310,13 @@ class Frontier:
             longest = pace.longest_rest_s(self._config.pace)
         return min(max(waiting.next_fetch_at - wall, 0.0), longest)
 
-    def _response_s(self, waiting: WaitingHost, crawl_delay_s: float) -> float:
+    def _response_s(
+        self, waiting: WaitingHost, origins: Sequence[OriginState], crawl_delay_s: float
+    ) -> float:
         """How slow a host was, where that made its gap."""
         config = self._config.pace
+        if self._sites and origins:
+            config = self._sites.config(f"{origins[0].name}/").pace
         others = max(crawl_delay_s, waiting.penalty_s, config.gap_s, config.own_gap_s)
         slow = waiting.delay_s > others and config.response_factor > 0
         return waiting.delay_s / config.response_factor if slow else 0.0
@@ -319,8 +325,8 @@ class Frontier:
         until = self._monotonic(waiting.known_until, now, wall)
         closed = waiting.closed and until > now
         return OriginState(
-            waiting.id, waiting.name, until, waiting.crawl_delay_s, closed,
-            complete=not waiting.waiting,
+            waiting.id, waiting.name, until, waiting.crawl_delay_s, self._sites.obeys(waiting.name),
+            closed=closed, complete=not waiting.waiting,
         )  # fmt: skip
 
     def _monotonic(self, epoch_s: float, now: float, wall: float) -> float:

@@ -18,6 +18,7 @@ import msgspec
 from crawler.config import PaceConfig
 from crawler.model import Job, Reply
 from crawler.policy import pace, urls, words
+from crawler.policy.sites import Sites
 from crawler.store.contract import FIRST_KEY, Entry, Key
 
 SLOW_S = 10.0
@@ -63,13 +64,14 @@ class OriginState(msgspec.Struct, eq=False):
     after: the key up to which the queue was read. complete: nothing waits behind it.
     loading: more was asked for. stale: what is being loaded was overtaken by a change.
     known_until: its robots.txt holds until then. opened_at: when that was learnt.
-    asking: its robots.txt is being fetched. closed: it could not be had.
+    asking: its robots.txt is being fetched. closed: it could not be had. obey: it is kept.
     """
 
     id: int
     name: str
     known_until: float
     crawl_delay_s: float = 0.0
+    obey: bool = True
     opened_at: float = -inf
     closed: bool = False
     asking: bool = False
@@ -116,6 +118,7 @@ class HostState(msgspec.Struct, eq=False):
     storing: visits that have come back and are not in the database yet.
     asked_gap_s: the least gap that a person set in this run, in place of the configuration's.
     counted: slots are kept for it, as for a healthy one or for one that was never tried.
+    asks: the settings of what was asked of it last.
     """
 
     id: int
@@ -150,6 +153,7 @@ class HostState(msgspec.Struct, eq=False):
     ran_prerequisite: bool = False
     counted: str | None = None
     asked_gap_s: float | None = None
+    asks: PaceConfig = PaceConfig()
     prerequisites: list[Prerequisite] = []
     origins: dict[int, OriginState] = {}
 
@@ -189,11 +193,11 @@ class Schedule:
     """The hosts that have work, and when each may be asked."""
 
     def __init__(
-        self, config: PaceConfig, *, obey_robots: bool = True, windows: Windows | None = None,
-        nonce: int = 0,
+        self, config: PaceConfig, *, windows: Windows | None = None, nonce: int = 0,
+        sites: Sites | None = None,
     ) -> None:  # fmt: skip
         self._config = config
-        self._obey = obey_robots
+        self._sites = sites
         self._windows = windows or Windows()
         self._heap: list[tuple[float, int, HostState]] = []
         self._sequence = 0
@@ -218,6 +222,8 @@ class Schedule:
     def add_host(self, host: HostState, now: float) -> None:
         """Take up a host with its origins."""
         host.near = urls.is_private_literal(host.ip) if host.ip else host.own
+        first = next(iter(host.origins.values()), None)
+        host.asks = self.pace_for(f"{first.name}/") if first else self._config
         literal = _literal(host.name)
         host.addresses = (literal,) if literal else ()
         self.hosts[host.id] = host
@@ -227,6 +233,10 @@ class Schedule:
         for origin in host.origins.values():
             self._feed(host, origin, now)
         self._arm(host)
+
+    def pace_for(self, url: str) -> PaceConfig:
+        """The settings by which the host of an address is asked for it."""
+        return self._sites.config(url).pace if self._sites else self._config
 
     def add_origin(self, host: HostState, origin: OriginState, now: float) -> None:
         """Take up a further origin of a host that is known."""
@@ -491,6 +501,8 @@ class Schedule:
         if lease is None:
             return None
         host = self.hosts[lease.host_id]
+        if self._sites:
+            host.asks = self.pace_for(lease.entry.url)
         self._free(host, lease, now)
         host.fresh, host.moves, host.tried = False, 0, True
         host.storing += 1
@@ -579,7 +591,7 @@ class Schedule:
         host.freed_at = now
         for name in lease.caps:
             if name.startswith(OF_ADDRESS):
-                heapq.heappush(self._rests, (now + self._config.gap_s, name))
+                heapq.heappush(self._rests, (now + host.asks.gap_s, name))
             else:
                 self._release(name)
 
@@ -673,7 +685,7 @@ class Schedule:
 
     def _set_pace(self, host: HostState) -> None:
         """Bring gap and limit in line with what is known; a rest is only ever prolonged."""
-        config = self._config
+        config = host.asks
         if host.asked_gap_s is not None:
             asked = host.asked_gap_s
             config = msgspec.structs.replace(config, gap_s=asked, own_gap_s=asked)
@@ -757,12 +769,12 @@ class Schedule:
     # The heap and the windows
 
     def _is_closed(self, origin: OriginState, now: float) -> bool:
-        return self._obey and origin.closed and origin.known_until > now
+        return origin.obey and origin.closed and origin.known_until > now
 
     def _can_give(self, origin: OriginState, now: float) -> bool:
         if not origin.window:
             return False
-        return not self._obey or (origin.known_until > now and not origin.closed)
+        return not origin.obey or (origin.known_until > now and not origin.closed)
 
     def _pop(self, now: float) -> HostState | None:
         """The host that has been due longest, out of the heap."""
@@ -835,7 +847,7 @@ class Schedule:
         """Ask for what an origin lacks: its rules, or more of its queue."""
         if self._is_closed(origin, now):
             return
-        if self._obey and origin.known_until <= now:
+        if origin.obey and origin.known_until <= now:
             if not origin.asking and (origin.window or not origin.complete):
                 self._ask_for_robots(host, origin)
             return

@@ -18,6 +18,7 @@ from crawler.model import Target
 from crawler.patterns import PatternError, Patterns
 from crawler.policy import traps, urls
 from crawler.policy.link_kinds import FOLLOWED, UNCHECKED
+from crawler.policy.sites import Sites
 
 
 class Standing(IntEnum):
@@ -137,6 +138,16 @@ class Judge:
         self._check_assets = "assets" in config.check
         self._check_external = "external" in config.check
         self._traps = config.traps
+        self._sites: Sites | None = None
+
+    @classmethod
+    def of(
+        cls, config: Config, covers: Callable[[str], bool], covers_below: Callable[[str], bool]
+    ) -> Judge:
+        """The judge of a configuration, which may ask for something else of some sites."""
+        judge = cls(config.scope, covers, covers_below)
+        judge._sites = Sites(config) or None
+        return judge
 
     def __repr__(self) -> str:
         return f"<Judge scope={self._mode} depth<={self._max_depth}>"
@@ -166,7 +177,10 @@ class Judge:
             return Verdict(Standing.REFUSED, None, check=True)
         if refusal is not None:
             return Verdict(Standing.REFUSED, refusal)
-        if depth > self._max_depth:
+        most = self._max_depth
+        if self._sites is not None:
+            most = self._sites.config(target.url).scope.max_depth
+        if depth > most:
             return Verdict(Standing.DEEP, "depth")
         return ACCEPTED
 
@@ -223,4 +237,18 @@ def judging(config: Config) -> dict[str, object]:
         "allow_private": list(scope.allow_private),
         "obey_robots": config.robots.obey,
         "max_url_bytes": config.fetch.max_url_bytes,
+        **_of_sites(config),
     }
+
+
+_JUDGING_SITES = ("max_depth", "max_pages_per_host", "max_bytes_per_host", "obey_robots")
+
+
+def _of_sites(config: Config) -> dict[str, object]:
+    """The same of what is asked of some sites alone; nothing where nothing is."""
+    said = {
+        name: {key: getattr(site, key) for key in _JUDGING_SITES if getattr(site, key) is not None}
+        for name, site in config.site.items()
+    }
+    said = {name: keys for name, keys in said.items() if keys}
+    return {"site": said} if said else {}

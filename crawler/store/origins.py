@@ -13,6 +13,7 @@ import msgspec
 from crawler.config import Config
 from crawler.policy import robots, urls, words
 from crawler.policy.robots import Asked, Rules
+from crawler.policy.sites import Sites
 from crawler.store.clock import epoch
 from crawler.store.database import Connection
 
@@ -52,7 +53,7 @@ class Origin(msgspec.Struct):
 
     known_until: epoch seconds until which the rules hold; 0 when robots.txt was not fetched yet.
     closure: set when robots.txt could not be had.
-    has_rules: a body is stored. rules: parsed when first needed.
+    has_rules: a body is stored. rules: parsed when first needed. obey: they are kept.
     """
 
     id: int
@@ -63,6 +64,7 @@ class Origin(msgspec.Struct):
     has_rules: bool = False
     crawl_delay_s: float = 0.0
     rules: Rules | None = None
+    obey: bool = True
 
 
 def closure_for(reason: str) -> Closure:
@@ -93,8 +95,10 @@ class Origins(msgspec.Struct):
     _rules_bytes: int = 0
     now: float = 0.0
     queued: int = 0
+    _sites: Sites | None = None
 
     def __post_init__(self) -> None:
+        self._sites = Sites(self.config) or None
         self._count_queued()
 
     def __repr__(self) -> str:
@@ -130,11 +134,16 @@ class Origins(msgspec.Struct):
             self._hosts[name] = host
         return host
 
-    def is_full(self, host: Host) -> str | None:
-        """Why no more URLs of this host are taken: ``host_cap``, ``domain_cap``, or None."""
-        scope = self.config.scope
+    def asks(self, url: str) -> Config:
+        """The settings that hold for an address."""
+        return self.config if self._sites is None else self._sites.config(url)
+
+    def is_full(self, host: Host, url: str) -> str | None:
+        """Why no more URLs such as this are taken of its host: ``host_cap``, ``domain_cap``, or
+        None."""
+        scope = self.asks(url).scope
         has = host.pages + host.queued
-        if has >= scope.max_pages_per_host or self.is_out_of_space(host):
+        if has >= scope.max_pages_per_host or host.stored_bytes >= scope.max_bytes_per_host:
             return "host_cap"
         domain = self._domain(host)
         if domain.urls >= scope.max_pages_per_domain:
@@ -143,9 +152,9 @@ class Origins(msgspec.Struct):
             return "domain_cap"
         return None
 
-    def is_out_of_space(self, host: Host) -> bool:
-        """Has as much been stored of this host as may be?"""
-        return host.stored_bytes >= self.config.scope.max_bytes_per_host
+    def is_out_of_space(self, host: Host, url: str) -> bool:
+        """Has as much been stored of this host as may be for such a URL of it?"""
+        return host.stored_bytes >= self.asks(url).scope.max_bytes_per_host
 
     def _domain(self, host: Host) -> Domain:
         domain = self._domains.get(host.domain)
@@ -211,7 +220,7 @@ class Origins(msgspec.Struct):
 
     def rules(self, origin: Origin) -> Rules | None:
         """The rules of an origin, or None where everything is allowed."""
-        if not self.config.robots.obey or not origin.has_rules:
+        if not origin.obey or not origin.has_rules:
             return None
         if origin.rules is None:
             row = self.connection.execute(
@@ -246,9 +255,9 @@ class Origins(msgspec.Struct):
 
     def stop_reason(self, origin: Origin, url: str) -> Closure | None:
         """Why a URL of this origin may not be fetched, as far as is known yet."""
-        if not self.config.robots.obey:
+        if not origin.obey or origin.known_until <= self.now:
             return None
-        if origin.known_until <= self.now:
+        if self._sites is not None and not self._sites.config(url).robots.obey:
             return None
         if origin.closure is not None:
             return origin.closure
@@ -280,7 +289,7 @@ class Origins(msgspec.Struct):
         asked = Asked() if kept is None else self._asked(kept, self.agent, rules)
         if kept is not None and rules is None:
             rules = robots.packed(asked)
-        origin.crawl_delay_s = self._capped(asked.crawl_delay)
+        origin.crawl_delay_s = self._capped(origin.name, asked.crawl_delay)
         self.connection.execute(
             """
             UPDATE origins
@@ -295,8 +304,12 @@ class Origins(msgspec.Struct):
         )  # fmt: skip
         return asked.sitemaps
 
-    def _capped(self, delay_s: float | None) -> float:
-        return min(delay_s or 0.0, self.config.robots.crawl_delay_max_s)
+    def _capped(self, name: str, delay_s: float | None) -> float:
+        return min(delay_s or 0.0, self.asks(f"{name}/").robots.crawl_delay_max_s)
+
+    def obeys(self, name: str) -> bool:
+        """Is the robots.txt of an origin kept?"""
+        return self.config.robots.obey if self._sites is None else self._sites.obeys(name)
 
     def _load(self, where: str, value: str | int) -> Origin | None:
         row = self.connection.execute(
@@ -320,7 +333,8 @@ class Origins(msgspec.Struct):
             known_until=until,
             closure=closure_for(error) if error and fetched_at else None,
             has_rules=bool(has_rules),
-            crawl_delay_s=self._capped(delay),
+            crawl_delay_s=self._capped(name, delay),
+            obey=self.obeys(name),
         )
 
     def _create(self, name: str) -> Origin:
@@ -329,7 +343,7 @@ class Origins(msgspec.Struct):
         row = self.connection.execute(
             "INSERT INTO origins (origin, host_id) VALUES (?, ?) RETURNING id", (name, host.id)
         ).fetchone()
-        return Origin(row[0], name, host)
+        return Origin(row[0], name, host, obey=self.obeys(name))
 
     def _load_host(self, name: str) -> Host | None:
         row = self.connection.execute(

@@ -128,8 +128,8 @@ class Queue:
         """The entries that may be fetched; the others are settled and counted."""
         entries = []
         stops: list[tuple[Closure, int]] = []
-        full = OUT_OF_SPACE if self._origins.is_out_of_space(origin.host) else None
         for row in rows:
+            full = OUT_OF_SPACE if self._origins.is_out_of_space(origin.host, row[3]) else None
             stop = full or self._origins.stop_reason(origin, row[3])
             if stop is None:
                 entries.append(Entry._make(row))

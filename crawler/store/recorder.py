@@ -54,7 +54,7 @@ class Recorder:
         self.url_rules = urls.UrlRules.of(config)
         self.origins = Origins(connection, config, agent)
         self._keys = Keys(connection, run_id)
-        judge = Judge(config.scope, self._keys.covers, self._keys.cover_below)
+        judge = Judge.of(config, self._keys.covers, self._keys.cover_below)
         self.url_table = UrlTable(connection, config, self.origins, judge, run_id)
         self._batch = Batch(connection, run_id)
         self._scopes = Scopes(
@@ -141,8 +141,9 @@ class Recorder:
         visits = [arrival for arrival in arrivals if not arrival.for_origin]
         before = self._before([arrival.entry.id for arrival in visits])
         for arrival in visits:
-            host = self.origins.origin_by_id(arrival.entry.origin_id).host
-            kept = as_kept(arrival, self._config, has_space=not self.origins.is_out_of_space(host))
+            host, url = self.origins.origin_by_id(arrival.entry.origin_id).host, arrival.entry.url
+            has_space = not self.origins.is_out_of_space(host, url)
+            kept = as_kept(arrival, self._config, has_space=has_space)
             self._record_visit(kept, before[kept.entry.id], now)
         self._batch.write_paces(paces)
 
@@ -164,7 +165,7 @@ class Recorder:
     def _facts(self, arrival: Arrival, before: Before) -> Facts:
         entry = arrival.entry
         known = self.url_table.known(entry.hash)
-        bare = may_try_http(arrival, self._config) and bool(
+        bare = may_try_http(arrival, self.origins.asks(entry.url)) and bool(
             self._scopes.bare_seeds(self.origins.origin_by_id(entry.origin_id))
         )
         if known is None:
@@ -179,10 +180,9 @@ class Recorder:
 
     def _record_visit(self, arrival: Arrival, before: Before, now: float) -> None:
         facts = self._facts(arrival, before)
-        ruling = rule(
-            arrival, facts, self._config, settings=self._settings, chance=self._chance.random()
-        )
         entry, visit = arrival.entry, arrival.visit
+        asks = self.origins.asks(entry.url)
+        ruling = rule(arrival, facts, asks, settings=self._settings, chance=self._chance.random())
         if ruling.over_http:
             origin = self.origins.origin_by_id(entry.origin_id)
             self._scopes.fall_back_to_http(origin, self._scopes.bare_seeds(origin), out=entry.id)

@@ -60,9 +60,10 @@ class RobotsFiles(msgspec.Struct, frozen=True):
             self._record_visit(arrival)
             self.batch.settled.robots.append(self._detour(arrival, origin))
             return
-        bare = self.scopes.bare_seeds(origin) if may_try_http(arrival, self.config) else []
+        asks = self.origins.asks(arrival.entry.url)
+        bare = self.scopes.bare_seeds(origin) if may_try_http(arrival, asks) else []
         ruling = rule_robots(
-            arrival, self.config, bare_seeds=bool(bare),
+            arrival, asks, bare_seeds=bool(bare),
             leads_astray=not self._may_follow(arrival, origin), chance=chance,
         )  # fmt: skip
         if ruling.over_http:
@@ -115,8 +116,9 @@ class RobotsFiles(msgspec.Struct, frozen=True):
         """What was asked for first has come: the redirect is followed, or as good as not there."""
         place = self.origins.origin_by_id(arrival.entry.origin_id)
         ruling = rule_robots(
-            arrival, self.config, bare_seeds=False, leads_astray=True, chance=chance
-        )
+            arrival, self.origins.asks(arrival.entry.url), bare_seeds=False, leads_astray=True,
+            chance=chance,
+        )  # fmt: skip
         self._record_visit(arrival)
         if ruling.retry_in_s is not None:
             self._detours[origin.id] = led_here
@@ -218,7 +220,7 @@ class RobotsFiles(msgspec.Struct, frozen=True):
         if not asks_for_sitemaps(config) or not self.judge.touches(home):
             return
         robots_id = self._row_of_robots(origin)
-        named = sitemaps[:MAX_SITEMAPS] if config.robots.obey else ()
+        named = sitemaps[:MAX_SITEMAPS] if origin.obey else ()
         for place in named or ("/sitemap.xml",):
             target, _ = urls.resolve(place, home, rules=UrlRules.of(config))
             self.url_table.recall((target.hash,))

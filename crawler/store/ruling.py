@@ -259,10 +259,16 @@ def settings_of(config: Config) -> int:
         NOTED, config.fetch.max_body_bytes, config.parse.max_links, store.bodies, store.texts,
         store.text_max_bytes, store.obey_noindex, config.scope.strip_parameters,
         config.fetch.user_agent, config.fetch.robots_token,
-        *(() if store.bodies else (analysis.VERSION,)),
+        *(() if store.bodies else (analysis.VERSION,)), *_of_sites(config),
     )  # fmt: skip
     digest = hashlib.blake2b(msgspec.json.encode(asked), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
+
+
+def _of_sites(config: Config) -> tuple[object, ...]:
+    """The same settings where they differ for some sites."""
+    said = ((name, site.max_body_bytes) for name, site in config.site.items())
+    return tuple(one for one in said if one[1] is not None)
 
 
 # robots.txt

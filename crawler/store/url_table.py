@@ -328,7 +328,7 @@ class UrlTable:
         if verdict.reason is not None:
             return fetch_kind, "skipped", verdict.reason, host.id, origin.id
         what = "check" if verdict.check else fetch_kind
-        full = self._origins.is_full(host) or self._endless(origin.id, target.url)
+        full = self._origins.is_full(host, target.url) or self._endless(origin.id, target.url)
         if full is not None:
             return what, "skipped", full, host.id, origin.id
         stop = self._origins.stop_reason(origin, target.url)
