@@ -20,7 +20,7 @@ endif
 OF_DB = $(if $(DB),--db "$(DB)")
 
 .DEFAULT_GOAL := help
-.PHONY: help crawl demo browse report test lint bench profile torture versus-scrapy clean
+.PHONY: help crawl demo browse report export test lint bench profile torture versus-scrapy clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ browse: $(BUILT) ## browse a crawl in Datasette (DB=, ARGS="--port 9000")
 
 report: $(BUILT) ## write one HTML file of a crawl that can be handed over (DB=, ARGS="--pdf")
 	@$(VENV)/bin/crawler report $(OF_DB) $(ARGS)
+
+export: $(BUILT) ## write a crawl as FORMAT=csv, xlsx, parquet ... (DB=, ARGS="--query broken_links")
+	@$(VENV)/bin/crawler export $(FORMAT) $(OF_DB) $(ARGS)
 
 test: $(BUILT) ## run the tests (ARGS="-k robots" for some of them)
 	@$(PY) -m pytest $(ARGS)

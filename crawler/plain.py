@@ -11,6 +11,19 @@ UNSEEN = re.compile(
 )
 """What a terminal obeys instead of showing: controls, marks of direction, marks without width."""
 
+_UNSEEN_BUT_LAYOUT = re.compile(f"(?![\t\n]){UNSEEN.pattern}")
+_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n\0]")
+"""With these a cell begins that a spreadsheet may run (OWASP, CSV Injection); the wide ones in
+versions for Chinese and Japanese."""
+_NUMBER = re.compile(r"-?(?:\d+(?:[.,]\d+)*|[.,]\d+)(?:[eE][+-]?\d+)?%?", re.ASCII)
+
+
+def cell(text: str) -> str:
+    """A text that no spreadsheet runs as a formula; a negative number stays one."""
+    if _FORMULA.match(text) is None or _NUMBER.fullmatch(text):
+        return text
+    return f"'{text}"
+
 
 def plain(text: str) -> str:
     """One line that shows everything and commands nothing: ESC becomes ``\\x1b``."""
@@ -20,6 +33,11 @@ def plain(text: str) -> str:
 def plain_lines(text: str) -> str:
     """The same of a text that is ours and may quote strangers: its lines stay lines."""
     return "\n".join(map(plain, text.split("\n")))
+
+
+def printable(text: str) -> str:
+    """Lines and columns that show everything and command nothing."""
+    return _UNSEEN_BUT_LAYOUT.sub(_escaped, text)
 
 
 def _escaped(found: re.Match[str]) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import click
 
+from crawler import whole
 from crawler.cli.asking import show
 from crawler.cli.group import (
     cli,
@@ -23,7 +22,6 @@ from crawler.cli.group import (
 )
 from crawler.config import load
 from crawler.crawl import analyse_crawl, audit_complaint, conditions
-from crawler.errors import StorageError
 from crawler.faces import audit as audit_told
 from crawler.faces import wording
 from crawler.faces.screen import Screen, Stream
@@ -124,23 +122,8 @@ def _write_files(
     from crawler.faces import sarif as in_sarif
 
     if junit is not None:
-        _write(junit, partial(in_junit.write, audit, all_findings(connection)))
+        with whole.file(junit) as part, part.open("wb") as out:
+            in_junit.write(audit, all_findings(connection), out)
     if sarif is not None:
-        _write(sarif, partial(in_sarif.write, audit, all_findings(connection)))
-
-
-def _write(path: Path, write: Callable[[BinaryIO], None]) -> None:
-    """Write a file under another name and rename it: who reads it sees all of it or the old one.
-
-    Raises StorageError.
-    """
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        try:
-            with beside.open("xb") as out:
-                write(out)
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
-    except OSError as error:
-        raise StorageError(f"{path}: cannot be written: {error.strerror}") from None
+        with whole.file(sarif) as part, part.open("wb") as out:
+            in_sarif.write(audit, all_findings(connection), out)

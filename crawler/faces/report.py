@@ -6,7 +6,6 @@ and how many there are.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +13,8 @@ from typing import Any, Final
 
 import msgspec
 
-from crawler.errors import StorageError, UsageError
+from crawler import whole
+from crawler.errors import UsageError
 from crawler.faces import templating, wording
 from crawler.faces.audit import RULE
 from crawler.store import audit as store_audit
@@ -39,14 +39,8 @@ class Check(msgspec.Struct, frozen=True):
 def write(connection: Connection, out: Path, *, name: str, now: datetime) -> None:
     """Write the report; the file is there whole or not at all. Raises StorageError."""
     made = render(connection, name=name, now=now)
-    beside = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
-        beside.write_text(made, encoding="utf-8", errors="replace")
-        beside.replace(out)
-    except OSError as error:
-        raise StorageError(f"{out}: cannot be written: {error.strerror}") from None
-    finally:
-        beside.unlink(missing_ok=True)
+    with whole.file(out) as part:
+        part.write_text(made, encoding="utf-8", errors="replace")
 
 
 def is_ours(path: Path) -> bool:

@@ -13,10 +13,9 @@ from rich.cells import cell_len, set_cell_size
 
 from crawler.faces import wording
 from crawler.faces.screen import Screen
+from crawler.plain import cell
 from crawler.store.queries import Rows, View
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""With these a cell begins that a spreadsheet would run."""
 COLUMN_MAX = 120
 """Places of a column; a wider cell pushes the rest of its own row to the right."""
 COLUMN_MIN = 8
@@ -138,11 +137,7 @@ def write_csv(rows: Rows, limit: int | None, stream: TextIO) -> None:
     writer.writerow(rows.columns)
     shown = wording.plain if stream.isatty() else str
     for row in itertools.islice(rows.rows, limit):
-        writer.writerow([_safe(shown(v)) if isinstance(v, str) else _readable(v) for v in row])
-
-
-def _safe(text: str) -> str:
-    return f"'{text}" if text.startswith(FORMULA) else text
+        writer.writerow([cell(shown(v)) if isinstance(v, str) else _readable(v) for v in row])
 
 
 def write_json(rows: Rows, limit: int | None, stream: TextIO) -> None:

@@ -206,28 +206,50 @@ def interruptible(connection: Connection, stops: Callable[[], bool]) -> None:
 READS = frozenset(
     {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 )
-FORBIDDEN = frozenset(
-    {
-        *("load_extension", "fts3_tokenizer", "writefile", "readfile", "edit"),
-        *("zeroblob", "randomblob", "printf", "format"),
-    }
-)
-"""Functions that reach beyond the file, or make as many bytes as they are told."""
+BEYOND = frozenset({"load_extension", "fts3_tokenizer", "writefile", "readfile", "edit"})
+"""Functions that reach beyond the file."""
+FORBIDDEN = BEYOND | {"zeroblob", "randomblob", "printf", "format"}
+"""Those, and functions that make as many bytes as they are told."""
 
 
-def refuse_all_but_reading(connection: Connection) -> None:
+def refuse_all_but_reading(connection: Connection, forbidden: frozenset[str] = FORBIDDEN) -> None:
     """Nothing but reading of this one file (https://sqlite.org/c3ref/set_authorizer.html)."""
 
     def judge(action: int, _first: str | None, second: str | None, *_: object) -> int:
-        allowed = action in READS and (second or "").lower() not in FORBIDDEN
+        allowed = action in READS and (second or "").lower() not in forbidden
         return int(sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY)
 
     connection.set_authorizer(judge)
 
 
+@contextlib.contextmanager
+def only_reading(connection: Connection) -> Iterator[None]:
+    """What is asked for in this block may only read; it is judged when it is asked for."""
+    refuse_all_but_reading(connection, BEYOND)
+    try:
+        yield
+    finally:
+        connection.set_authorizer(None)
+
+
 def is_stop(error: BaseException) -> bool:
     """Was a statement ended by `interruptible`?"""
     return getattr(error, "sqlite_errorname", None) == "SQLITE_INTERRUPT"
+
+
+EXPORT = "export"
+"""The table that tells of a file which is a part of another what was left out."""
+
+
+def is_export(path: Path) -> bool:
+    """Is it a database that an export made, so that another may replace it?"""
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{_quoted(path)}?mode=ro", uri=True)) as made:
+            [ours] = made.execute("PRAGMA application_id").fetchone()
+            told = made.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (EXPORT,)).fetchone()
+    except sqlite3.Error:
+        return False
+    return ours == APPLICATION_ID and told is not None
 
 
 def wal_of(path: Path) -> Path:

@@ -1,0 +1,65 @@
+"""Which formats are there, and what does each take?
+
+The rows of one table: nothing of a format is imported before it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from crawler.exports.format import Format, Into, Option
+
+ROWS: Final = ("table", "query", "sql", "where", "run")
+"""What formats take that write rows, whichever they are."""
+
+OPTIONS: Final = (
+    Option("table", "The rows of a table.  [default: pages]", value="NAME"),
+    Option("query", "The rows of a question, as crawler query lists them.", value="NAME"),
+    Option("sql", "The rows of a SELECT.", value="SELECT"),
+    Option("where", "Only rows for which this holds, such as 'status = 404'.", value="SQL"),
+    Option("run", "Only what is of this run; pages as it left them.", value="N", number=True),
+    Option("raw", "Leave cells that a spreadsheet would run as formulas as they are."),
+    Option("bom", "Begin with a byte order mark, by which Excel knows UTF-8."),
+)
+"""Every option of every format; what several take, stands here once."""
+
+FORMATS: Final = {
+    one.name: one
+    for one in (
+        Format(
+            "csv",
+            "Rows with a head, for spreadsheets; no cell is a formula.",
+            "crawler.exports.delimited",
+            ".csv",
+            takes=(*ROWS, "raw", "bom"),
+            text=True,
+            rows=True,
+        ),
+        Format(
+            "tsv",
+            "The same with tabs between the cells.",
+            "crawler.exports.delimited",
+            ".tsv",
+            takes=(*ROWS, "raw", "bom"),
+            text=True,
+            rows=True,
+        ),
+        Format(
+            "jsonl",
+            "A JSON object a row, each on a line of its own.",
+            "crawler.exports.json_lines",
+            ".jsonl",
+            takes=ROWS,
+            text=True,
+            rows=True,
+        ),
+    )
+}
+"""By name, in the order of the help."""
+
+
+def into(format: Format, options: Mapping[str, object]) -> Into:
+    """What is written under these options."""
+    said = [one.into for one in OPTIONS if one.into is not None and options.get(one.key)]
+    return said[0] if said else format.into

@@ -1,0 +1,1 @@
+"""What people take along, read back by the tools that they use."""

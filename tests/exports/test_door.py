@@ -1,0 +1,276 @@
+"""Is an export whole or not there, of one moment, and told in one line where it cannot be?"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from crawler.exports import formats, run
+from crawler.store.database import open_for_writing
+from crawler.store.moment import Choice, moment
+from tests.crawls import rows
+from tests.patience import until
+from tests.terminal import Terminal
+
+HIDDEN = ".crawler-part"
+
+
+def left_in(folder: Path) -> list[str]:
+    return sorted(one.name for one in folder.iterdir())
+
+
+def test_every_format_and_option_is_told_by_the_command(crawler: Terminal) -> None:
+    ran = crawler("export", "--help")
+    assert ran.code == 0
+    for name, one in formats.FORMATS.items():
+        assert name in crawler("export").out
+        assert one.help in " ".join(crawler("export").out.split())
+    for option in formats.OPTIONS:
+        assert f"--{option.name}" in ran.out
+        assert any(option.name in one.takes for one in formats.FORMATS.values())
+
+
+def test_every_option_that_a_format_takes_exists() -> None:
+    known = {one.name for one in formats.OPTIONS}
+    assert {name for one in formats.FORMATS.values() for name in one.takes} <= known
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["cvs"], 'no format "cvs" (did you mean "csv"?'),
+        (["csv", "--table", "pagse"], 'no table "pagse" (did you mean "pages"?)'),
+        (
+            ["csv", "--query", "brokenlinks"],
+            'no query "brokenlinks" (did you mean "broken_links"?)',
+        ),
+        (["csv", "--where", "titel = 1"], '--where: no column "titel" (did you mean "title"?)'),
+        (["csv", "--sql", "SELECT titel FROM pages"], 'no column "titel" (did you mean "title"?)'),
+        (["csv", "--sql", "SELECT p.titel FROM pages AS p"], 'no column "titel"'),
+        (["csv", "--sql", "SELECT * FROM pagse"], 'no table "pagse" (did you mean "pages"?)'),
+        (["csv", "--sql", "SELECT 1; SELECT 2"], "--sql: "),
+        (["csv", "--sql", "DELETE FROM pages"], "--sql: "),
+        (["csv", "--sql", "PRAGMA journal_mode"], "--sql: "),
+        (["csv", "--sql", "ATTACH 'x.db' AS x"], "--sql: "),
+        (["csv", "--sql", ""], "--sql: "),
+        (["csv", "--sql", "SELECT load_extension('x')"], "--sql: "),
+        (["csv", "--where", "1); DELETE FROM pages; --"], "--where: "),
+        (["csv", "--table", "pages", "--sql", "SELECT 1"], "give one of them"),
+        (["csv", "--run", "9"], "no run 9 (there are 1 to 2)"),
+        (["csv", "--run", "1", "--table", "hosts"], "--run: hosts has no column run_id"),
+        (["csv", "--out", "nowhere/x.csv"], "there is no folder nowhere"),
+        (["csv", "--out", "."], "is a folder"),
+        (["csv", "--out", "site.db"], "is the database itself"),
+        (["csv", "--out", "site.db-wal"], "is the database itself"),
+    ],
+)
+def test_what_cannot_be_is_one_line_and_leaves_nothing(
+    crawler: Terminal, crawled: Path, words: list[str], said: str
+) -> None:
+    database = crawler.folder / "site.db"
+    database.write_bytes(crawled.read_bytes())
+    before = left_in(crawler.folder)
+    ran = crawler("export", *words, "--db", "site.db")
+    assert (ran.code, ran.out) == (2, "")
+    assert said in ran.err
+    assert len(ran.err.splitlines()) == 1
+    assert left_in(crawler.folder) == before
+    assert database.read_bytes() == crawled.read_bytes()
+
+
+def test_an_option_of_other_formats_is_refused(crawler: Terminal, crawled: Path) -> None:
+    ran = crawler("export", "jsonl", "--raw", "--db", str(crawled))
+    assert (ran.code, ran.err) == (2, "crawler: jsonl takes no --raw (of csv, tsv)\n")
+
+
+def test_a_pipe_gets_what_a_file_gets(crawler: Terminal, crawled: Path) -> None:
+    piped = crawler("export", "csv", "--db", str(crawled))
+    asked = crawler("export", "csv", "--db", str(crawled), "--out", "-")
+    named = crawler("export", "csv", "--db", str(crawled), "--out", "pages.csv")
+    assert piped.out == asked.out == (crawler.folder / "pages.csv").read_text(encoding="utf-8")
+    assert named.out == ""
+    assert named.err.startswith("Written: pages.csv, ")
+
+
+def test_where_and_sql_may_be_commented_and_joined(crawled: Path) -> None:
+    asked = Choice(sql="SELECT url, url, status FROM pages -- all\n;", where="status = 200 -- good")
+    with moment(crawled) as held:
+        found = held.rows(held.select(asked))
+        assert found.columns == ("url", "url_2", "status")
+        assert {status for *_, status in found.rows} == {200}
+
+
+def test_a_run_is_what_it_left_of_its_pages(crawled: Path) -> None:
+    with moment(crawled) as held:
+        for number, title in ((1, "=HYPERLINK"), (2, "No formula")):
+            asked = Choice(run=number, where="url LIKE '%/page/0'")
+            selection = held.select(asked)
+            [row] = held.rows(selection).rows
+            told = dict(zip(selection.columns, row, strict=True))
+            assert told["run_id"] == number
+            assert told["title"].startswith(title)
+
+
+def test_what_is_written_while_an_export_runs_is_not_in_it(crawled: Path, tmp_path: Path) -> None:
+    database = tmp_path / "live.db"
+    database.write_bytes(crawled.read_bytes())
+    writing = open_for_writing(database)  # as a crawl has it open: in WAL mode
+    with closing(writing), moment(database) as held:
+        before = [row for (row,) in rows(database, "SELECT url FROM pages ORDER BY id")]
+        found = held.rows(held.select(Choice(sql="SELECT url FROM pages ORDER BY id"))).rows
+        first = next(found)
+        writing.execute("UPDATE pages SET url = url || '?later'")
+        assert [url for (url,) in (first, *found)] == before
+        again = held.rows(held.select(Choice(sql="SELECT url FROM pages ORDER BY id"))).rows
+        assert [url for (url,) in again] == before
+
+
+def test_a_database_is_never_replaced(crawler: Terminal, crawled: Path) -> None:
+    other = crawler.folder / "other.db"
+    other.write_bytes(crawled.read_bytes())
+    ran = crawler("export", "csv", "--db", str(crawled), "--out", "other.db")
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    assert "is a database" in ran.err
+    assert other.read_bytes() == crawled.read_bytes()
+
+
+def test_a_file_that_is_named_is_replaced_and_keeps_its_permissions(
+    crawler: Terminal, crawled: Path
+) -> None:
+    target = crawler.folder / "pages.csv"
+    target.write_text("before")
+    target.chmod(0o604)
+    link = crawler.folder / "link.csv"
+    link.symlink_to("pages.csv")
+    assert crawler("export", "csv", "--db", str(crawled), "--out", "link.csv").code == 0
+    assert link.is_symlink()
+    assert target.read_text(encoding="utf-8").startswith("id,url,")
+    assert target.stat().st_mode & 0o777 == 0o604
+
+
+def test_a_device_is_written_to_and_stays_one(crawler: Terminal, crawled: Path) -> None:
+    assert crawler("export", "csv", "--db", str(crawled), "--out", "/dev/null").code == 0
+    assert not Path("/dev/null").is_file()
+
+
+def test_a_full_disk_leaves_nothing_and_is_told(crawler: Terminal, crawled: Path) -> None:
+    """A limit of the size of files stands for the disk: the same error comes from the same call."""
+    sql = "SELECT a.url, b.url FROM pages AS a, pages AS b, pages AS c"
+    words = ["export", "csv", "--db", str(crawled), "--out", "x.csv", "--sql", sql]
+    with crawler.start(*words, preexec_fn=few_bytes) as process:
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert said.decode().splitlines() == ["crawler: x.csv: cannot be written: File too large"]
+    assert left_in(crawler.folder) == []
+
+
+def few_bytes() -> None:
+    import resource
+
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+
+ENDLESS = """
+    WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers)
+    SELECT n, 'https://www.example.org/' || n FROM numbers
+"""
+SILENT = (
+    "SELECT count(*) FROM pages a, pages b, pages c, pages d, pages e, pages f, pages g, pages h"
+)
+
+
+@pytest.mark.parametrize("sql", [ENDLESS, SILENT], ids=["writing", "asking"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_an_export_and_nothing_is_left(
+    crawler: Terminal, crawled: Path, number: signal.Signals, sql: str
+) -> None:
+    words = ["export", "csv", "--db", str(crawled), "--out", "x.csv", "--sql", sql]
+    with crawler.start(*words) as process:
+        until(lambda: left_in(crawler.folder))
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert len(said.decode().splitlines()) == 1
+    assert "nothing of it is left" in said.decode()
+    assert left_in(crawler.folder) == []
+
+
+def test_what_a_kill_leaves_has_another_name_and_the_next_export_removes_it(
+    crawler: Terminal, crawled: Path
+) -> None:
+    words = ["export", "csv", "--db", str(crawled), "--out", "x.csv"]
+    others = crawler.folder / f".x.csv.mine{HIDDEN}"
+    others.write_text("somebody's")
+    with crawler.start(*words, "--sql", ENDLESS) as process:
+        until(lambda: len(left_in(crawler.folder)) == 2)
+        with crawler.start(*words) as beside:
+            assert beside.wait(timeout=60) == 0
+        being_made = [one for one in left_in(crawler.folder) if str(process.pid) in one]
+        assert len(being_made) == 1, "what is still written to is left alone"
+        process.kill()
+        process.wait()
+    (crawler.folder / "x.csv").unlink()
+    assert left_in(crawler.folder) == sorted([*being_made, others.name])
+    assert crawler(*words).code == 0
+    assert left_in(crawler.folder) == sorted(["x.csv", others.name])
+
+
+def test_a_reader_that_goes_away_is_no_error(crawler: Terminal, crawled: Path) -> None:
+    words = ["export", "csv", "--db", str(crawled), "--sql", ENDLESS]
+    with crawler.start(*words) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"n,'https://www.example.org/' || n\n"
+        process.stdout.close()
+        assert process.wait(timeout=60) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+
+
+def test_an_output_that_takes_nothing_is_not_blamed_on_the_database(
+    crawler: Terminal, crawled: Path
+) -> None:
+    with Path("/dev/full").open("wb") as full:
+        words = ["export", "csv", "--db", str(crawled)]
+        with crawler.start(*words, stdout=full) as process:
+            _, said = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert said.decode() == (
+        "crawler: standard output: cannot be written: No space left on device\n"
+    )
+
+
+def test_a_terminal_is_commanded_by_nothing(
+    crawler: Terminal, crawled: Path, pseudo_terminal: Callable[[list[str]], bytes]
+) -> None:
+    sql = "SELECT char(27) || ']0;owned' || char(7) AS said"
+    shown = pseudo_terminal(["csv", "--db", str(crawled), "--out", "-", "--sql", sql])
+    assert b"\\x1b]0;owned\\x07" in shown
+    assert b"\x1b]0" not in shown
+
+
+def test_on_a_terminal_a_file_beside_the_database_is_made_and_never_replaced(
+    crawler: Terminal, crawled: Path, pseudo_terminal: Callable[[list[str]], bytes]
+) -> None:
+    (crawler.folder / "site.db").write_bytes(crawled.read_bytes())
+    words = ["csv", "--query", "broken_links", "--db", "site.db"]
+    assert b"Written: site.broken_links.csv" in pseudo_terminal(words)
+    made = (crawler.folder / "site.broken_links.csv").read_bytes()
+    assert made.startswith(b"page,")
+    assert b"is there; --out site.broken_links.csv replaces it" in pseudo_terminal(words)
+
+
+def test_who_lacks_what_a_format_needs_is_told_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(run, "find_spec", lambda _name: None)
+    for name, one in formats.FORMATS.items():
+        if not one.needs:
+            assert run.find(name) is one
+            continue
+        with pytest.raises(run.UsageError, match=rf"pip install 'crawler\[{one.extra}\]'"):
+            run.find(name)

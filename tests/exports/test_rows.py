@@ -1,0 +1,58 @@
+"""Are the rows that people take along those of the database, also in the tools that open them?"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from tests.crawls import rows
+from tests.exports.site import AWKWARD, FORMULAS
+from tests.exports.taking import take
+
+ODD = """
+    SELECT 'text' AS t, -5 AS negative, 2.5 AS f, 1e999 AS endless, NULL AS n,
+        x'00ff' AS b, '-5' AS said, '-2+3' AS sum, char(10) || '=1' AS hidden,
+        9007199254740991 AS big
+"""
+
+
+@pytest.mark.parametrize(("name", "delimiter"), [("csv", ","), ("tsv", "\t")])
+def test_raw_cells_are_the_values_of_the_table(
+    crawled: Path, tmp_path: Path, name: str, delimiter: str
+) -> None:
+    text = take(crawled, tmp_path / "x", name, table="links", raw=True).read_text(encoding="utf-8")
+    head, *found = csv.reader(text.splitlines(keepends=True), delimiter=delimiter)
+    expected = rows(crawled, "SELECT * FROM links")
+    assert head[:3] == ["source_id", "position", "target_id"]
+    assert found == [["" if one is None else str(one) for one in row] for row in expected]
+
+
+@pytest.mark.parametrize(("name", "delimiter"), [("csv", ","), ("tsv", "\t")])
+def test_no_cell_is_a_formula_and_numbers_stay_numbers(
+    crawled: Path, tmp_path: Path, name: str, delimiter: str
+) -> None:
+    """OWASP, CSV Injection: such a cell gets a single quote before it."""
+    made = take(crawled, tmp_path / "x", name, table="visits")
+    with made.open(encoding="utf-8", newline="") as stream:
+        titles = {row["title"] for row in csv.DictReader(stream, delimiter=delimiter)}
+    assert {f"'{title}" for title in FORMULAS} <= titles
+    assert {AWKWARD[0], "-5", "00420"} <= titles
+    made = take(crawled, tmp_path / "odd", name, sql=ODD)
+    with made.open(encoding="utf-8", newline="") as stream:
+        [row] = csv.DictReader(stream, delimiter=delimiter)
+    assert (row["negative"], row["said"], row["sum"]) == ("-5", "-5", "'-2+3")
+    assert (row["hidden"], row["b"], row["n"]) == ("'\n=1", "00ff", "")
+
+
+def test_every_object_has_the_values_of_its_row(crawled: Path, tmp_path: Path) -> None:
+    made = take(crawled, tmp_path / "x", "jsonl", table="visits").read_text(encoding="utf-8")
+    found = [json.loads(line) for line in made.split("\n")[:-1]]
+    assert [tuple(one.values()) for one in found] == rows(crawled, "SELECT * FROM visits")
+    made = take(crawled, tmp_path / "odd", "jsonl", sql=ODD).read_text(encoding="utf-8")
+    odd = json.loads(made)
+    assert math.isinf(odd["endless"])
+    assert (odd["n"], odd["b"], odd["big"], odd["f"]) == (None, "00ff", 9007199254740991, 2.5)
