@@ -14,9 +14,9 @@ from typing import Any, Final
 import msgspec
 
 from crawler import failpoints
-from crawler.analyse.bodies import in_chunks
 from crawler.analyse.facts import Progress
-from crawler.analyse.readers import Packed, Read, read_all
+from crawler.channels.bodies import in_chunks
+from crawler.channels.readers import Packed, Read, read_all
 from crawler.config import ExtractRule
 from crawler.store.database import Connection
 from crawler.store.extracts import keep_rules, stored_rules

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from crawler.analyse.bodies import in_chunks
-from crawler.analyse.readers import Packed, Read, read_all
+from crawler.channels.bodies import in_chunks
+from crawler.channels.readers import Packed, Read, read_all
 from crawler.parse import language
 from crawler.parse.body_facts import read_body
 from crawler.parse.sniff import HTML_TYPES

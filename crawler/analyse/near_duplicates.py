@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from crawler import failpoints
-from crawler.analyse.bodies import in_chunks
-from crawler.analyse.readers import Packed, read_all
+from crawler.channels.bodies import in_chunks
+from crawler.channels.readers import Packed, read_all
 from crawler.parse.facts import read_main_text
 from crawler.parse.signature import packed_shingles, share_in_common
 from crawler.store.database import Connection

@@ -11,9 +11,9 @@ import time
 from typing import Final
 
 from crawler import failpoints
-from crawler.analyse.bodies import in_chunks
 from crawler.analyse.facts import Progress
-from crawler.analyse.readers import Packed, Read, read_all
+from crawler.channels.bodies import in_chunks
+from crawler.channels.readers import Packed, Read, read_all
 from crawler.parse.isolated import limit_memory
 from crawler.parse.pdf import MEDIA_TYPE, VERSION, Pdf, is_readable, read_pdf
 from crawler.store.database import Connection

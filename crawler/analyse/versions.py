@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from crawler.analyse.readers import Packed, read_all
+from crawler.channels.readers import Packed, read_all
 from crawler.config import Config
 from crawler.model import Job, Reply
 from crawler.parse.dispatch import read

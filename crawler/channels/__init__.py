@@ -1,7 +1,8 @@
 """How do jobs reach the workers, and visits the conductor?
 
 One contract, several engines: `LocalChannel` (the worker runs in the conductor's process) and
-`ProcessChannel` (children over a socketpair).
+`ProcessChannel` (children over a socketpair). Stored bodies are read, piece by piece (`bodies`), in
+processes that can be killed as well (`readers`).
 """
 
 from __future__ import annotations

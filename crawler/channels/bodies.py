@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from crawler.analyse.readers import Chunk, Packed
+from crawler.channels.readers import Chunk, Packed
 from crawler.store.database import Connection
 
 CHUNK_BODIES: Final = 25

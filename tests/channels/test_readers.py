@@ -9,8 +9,8 @@ import zlib
 
 import pytest
 
-from crawler.analyse import readers
-from crawler.analyse.readers import Packed, read_all
+from crawler.channels import readers
+from crawler.channels.readers import Packed, read_all
 from crawler.parse import language
 from crawler.parse.facts import read_facts
 from crawler.store.facts import BodyFacts
