@@ -45,8 +45,9 @@ def remarks(asked: Asked, found: Found, path: str) -> Iterator[str]:
         yield f"Read as words, since it is no query: {found.read_as.replace(GAP, '')}"
     if found.crowded:
         yield (
-            f"More than {MOST_RANKED:,} texts hold this: those with it in their title come first, "
-            "then those found first; name more words to have them ranked"
+            f"More than {MOST_RANKED:,} texts hold this: those with it in their title come first "
+            "(a phrase: of the first 100,000 texts), then those found first; name more words to "
+            "have them ranked"
         )
     if found.hits:
         return

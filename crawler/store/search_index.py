@@ -67,6 +67,7 @@ _RANK: Final = f"INSERT INTO {NAME} ({NAME}, rank) VALUES ('rank', 'bm25(5.0, 1.
 KEYS: Final = (
     "CREATE INDEX IF NOT EXISTS pages_body_id ON pages(body_id, host_id, changed_at)",
     "CREATE INDEX IF NOT EXISTS visits_body_id ON visits(body_id) WHERE body_id IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS pages_pdf ON pages(body_id) WHERE content_type = 'application/pdf'",
 )
 """From a body to its pages; made by the first analysis, so that a first crawl does not pay."""
 UNREAD_PDFS: Final = """

@@ -7,6 +7,7 @@ import json
 import os
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from gevent import subprocess
@@ -240,6 +241,83 @@ def test_what_stands_almost_everywhere_comes_with_titles_first(
     assert {hit.score for hit in told.hits} == {None}
     assert not found(lights, "jetty").crowded
     assert [hit.title for hit in found(lights, "light", limit=1).hits] == ["The light"]
+
+
+@pytest.mark.parametrize("words", [words for words, pages in ASKED if pages])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"site": "127.0.7.2"},
+        {"site": "127.0.0.1"},
+        {"since": "2999-01-01"},
+        {"until": "1999-12-31"},
+        {"until": "2999-01-01"},
+        {"run": 1},
+        {"run": 1, "since": "2999-01-01"},
+    ],
+    ids=str,
+)
+def test_what_stands_almost_everywhere_is_found_on_the_same_pages(
+    lights: Path, monkeypatch: pytest.MonkeyPatch, words: str, asked: dict[str, Any]
+) -> None:
+    wanted = sorted(paths(lights, words, **asked))
+    monkeypatch.setattr(searching, "MOST_RANKED", -1)
+    monkeypatch.setattr(searching, "_usual_words", lambda *_: [])
+    assert found(lights, words, **asked).crowded == bool(wanted)
+    assert sorted(paths(lights, words, **asked)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("words", "read"),
+    [
+        ("li*", '("light" OR "lights")'),
+        ("LI*", '("light" OR "lights")'),
+        ("keeper li*", 'keeper AND ("light" OR "lights")'),
+        ("li* AND keeper", '("light" OR "lights") AND keeper'),
+        ("title : li*", 'title : ("light" OR "lights")'),
+        ("(li* OR jetty) the", '( ("light" OR "lights") OR jetty ) AND the'),
+        # nothing usual begins so; where not all of what is found would be right; no beginning
+        ("zz*", None),
+        ("keeper NOT li*", None),
+        ("NEAR(keeper li*)", None),
+        ("a + li*", None),
+        ("light", None),
+        ('"of the li*"', None),
+    ],
+)
+def test_the_beginning_of_a_word_may_be_read_as_the_usual_words_that_begin_so(
+    lights: Path, monkeypatch: pytest.MonkeyPatch, words: str, read: str | None
+) -> None:
+    """Where they stand almost everywhere: to look all words up takes long."""
+    monkeypatch.setattr(searching, "MOST_RANKED", 1)
+    monkeypatch.setattr(searching, "_usual_words", lambda *_: ["the", "light", "lights"])
+    with closing(open_for_reading(lights)) as connection:
+        assert searching._with_usual_words(connection, words) == read
+    if read is not None:
+        assert sorted(paths(lights, read)) == sorted(paths(lights, words))
+
+
+def test_usual_words_are_those_of_several_texts(lights: Path) -> None:
+    with closing(open_for_reading(lights)) as connection:
+        [last] = connection.execute("SELECT max(body_id) FROM texts").fetchone()
+        usual = searching._usual_words(connection, last)
+    assert "the" in usual[:3]
+    assert "light" in usual
+    assert "jetty" not in usual
+
+
+def test_a_beginning_that_is_usual_is_told_with_pages_that_hold_such_words(
+    lights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searching, "MOST_RANKED", 2)
+    told = found(lights, "l*")
+    assert told.crowded
+    assert told.hits[0].title == "The light"
+    assert all("\x02l" in hit.snippet.lower() or "light" in hit.title for hit in told.hits)
+    assert [hit.url for hit in found(lights, "l*", site="127.0.7.2").hits] == [
+        hit.url for hit in found(lights, "light", site="127.0.7.2").hits
+    ]
 
 
 def test_where_nothing_is_found_the_pages_searched_are_counted(lights: Path) -> None:
