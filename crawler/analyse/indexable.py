@@ -10,6 +10,7 @@ from typing import Final
 
 from crawler import failpoints
 from crawler.store.database import Connection
+from crawler.store.schema import CANONICALS
 
 REASON: Final = """
     CASE
@@ -50,6 +51,7 @@ _NAMED: Final = """
 
 def judge_indexability(connection: Connection) -> None:
     """Fill ``indexable``, ``indexability_reason`` and ``canonical_id`` of every page."""
+    connection.execute(CANONICALS)
     connection.execute("DROP TABLE IF EXISTS temp.canonicals")
     connection.execute(_NAMED)
     connection.execute("CREATE INDEX temp.canonicals_page_id ON canonicals(page_id)")

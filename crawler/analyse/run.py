@@ -1,8 +1,8 @@
 """In which order is a crawl analysed?
 
-Facts, PDFs, full text, extraction, graph, near-duplicates, fragments, checks: each builds on those
-before it, each is stored in transactions of its own, and each may be killed at any moment and begun
-again.
+Facts, PDFs, full text, extraction, changes, graph, near-duplicates, fragments, checks: each builds
+on those before it, each is stored in transactions of its own, and each may be killed at any moment
+and begun again.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from crawler.analyse.check import read_limits
 from crawler.analyse.checks import CHECKS, GROUPS
+from crawler.analyse.comparing import compare_last_runs
 from crawler.analyse.extracts import extract_values
 from crawler.analyse.facts import Progress, gather_facts
 from crawler.analyse.findings import judge_run
@@ -109,6 +110,7 @@ def _plan_revisits(connection: Connection, config: Config, progress: Progress) -
 def _relate(connection: Connection, progress: Progress, *, processes: int) -> None:
     """What only all pages together tell."""
     steps = (
+        ("changes", compare_last_runs),
         ("indexable", judge_indexability),
         ("links", measure_graph),
         ("near-duplicates", partial(group_near_duplicates, processes=processes)),

@@ -65,6 +65,11 @@ def show_changes(
             complain("There is no finished run before; nothing to compare with")
             return
         complain(f"From run {compared.older} to run {compared.newer}")
+        if history.are_many(connection, compared):
+            complain(
+                f"More than {history.MOST_SORTED:,} pages differ: they come as they were found, "
+                "not by their addresses"
+            )
         show(history.changes(connection, compared), **shape)
 
 

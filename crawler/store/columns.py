@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from crawler.store import analysis, extracts, plan, search_index
+from crawler.store import analysis, extracts, kept_changes, plan, search_index
 
 TIME = "ISO-8601, UTC"
 MS, S, BYTES, FLAG = "ms", "s", "bytes", "0 or 1"
@@ -280,6 +280,10 @@ HELP |= {
     for name, columns in search_index.TABLES.items()
 }
 HELP |= {name: Table(plan.ROWS[name], _meanings(columns)) for name, columns in plan.TABLES.items()}
+HELP |= {
+    name: Table(kept_changes.ROWS[name], _meanings(columns))
+    for name, columns in kept_changes.TABLES.items()
+}
 HELP["pages"].columns.update(_meanings(analysis.PAGES))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 import msgspec
@@ -20,7 +20,8 @@ from crawler.policy import urls
 from crawler.policy.moments import TOO, moment
 from crawler.policy.seeds import over_http, read_line
 from crawler.policy.urls import UrlRules
-from crawler.store.changes import BETWEEN, LOG, VERSION
+from crawler.store import kept_changes
+from crawler.store.changes import BETWEEN, BETWEEN_MANY, LOG, MANY_BETWEEN, VERSION
 from crawler.store.database import Connection
 from crawler.store.queries import Rows
 
@@ -74,10 +75,51 @@ LAST_FINISHED_BEFORE = """
 """
 
 
+MOST_SORTED = 20_000
+"""Pages that are sorted by their addresses; more come as they are found, so that the first ones
+are there at once."""
+KINDS = ("gone", "moved", "new", "returned", "unreachable", "changed")
+"""Of changes, in the order in which they are told."""
+_IS_KNOWN = f"SELECT {kept_changes.IS_KNOWN.format(older=':older', newer=':newer')}"
+_KEPT_COUNT = """
+    SELECT count(*)
+    FROM run_differences
+    WHERE from_run = :older AND to_run = :newer AND change <> 'touched'
+"""
+_CANDIDATE = """
+    SELECT 1
+    FROM visits
+    WHERE run_id > :older AND run_id <= :newer AND run_id > 1 AND changed = 1 AND kind = 'page'
+    LIMIT 1 OFFSET :most
+"""
+
+
 def changes(connection: Connection, compared: Pair) -> Rows:
-    """What differs between two runs, the pages that are gone first."""
-    cursor = connection.execute(_between(connection), msgspec.structs.asdict(compared))
-    return _rows(cursor)
+    """What differs between two runs, the pages that are gone first; of many (`are_many`) that no
+    analysis compared, as they are found."""
+    values = msgspec.structs.asdict(compared)
+    if not are_many(connection, compared):
+        return _rows(connection.execute(_between(connection), values))
+    if not _is_known(connection, compared):
+        return _rows(connection.execute(BETWEEN_MANY, values))
+    cursors = [connection.execute(MANY_BETWEEN, values | {"change": kind}) for kind in KINDS]
+    return Rows(_rows(cursors[0]).columns, chain.from_iterable(cursors))
+
+
+def are_many(connection: Connection, compared: Pair) -> bool:
+    """Do so many pages differ between two runs that they are not sorted by their addresses?"""
+    values = msgspec.structs.asdict(compared)
+    if not _has(connection, "run_differences", "change"):
+        return False
+    if _is_known(connection, compared):
+        return bool(connection.execute(_KEPT_COUNT, values).fetchone()[0] > MOST_SORTED)
+    found = connection.execute(_CANDIDATE, values | {"most": MOST_SORTED})
+    return found.fetchone() is not None
+
+
+def _is_known(connection: Connection, compared: Pair) -> bool:
+    found = connection.execute(_IS_KNOWN, msgspec.structs.asdict(compared))
+    return bool(found.fetchone()[0])
 
 
 # One page
@@ -193,9 +235,13 @@ def plan(connection: Connection) -> Rows:
 
 def _need(connection: Connection, table: str, column: str) -> None:
     """Refuse a file that no crawler of this version has written to."""
-    there = "SELECT 1 FROM pragma_table_info(?) WHERE name = ?"
-    if connection.execute(there, (table, column)).fetchone() is None:
+    if not _has(connection, table, column):
         raise UsageError("this file is of an older version; crawler analyse --db FILE updates it")
+
+
+def _has(connection: Connection, table: str, column: str) -> bool:
+    there = "SELECT 1 FROM pragma_table_info(?) WHERE name = ?"
+    return connection.execute(there, (table, column)).fetchone() is not None
 
 
 class Version(msgspec.Struct, frozen=True):
@@ -296,10 +342,7 @@ BETWEEN_BY_VIEW = """
 
 def _between(connection: Connection) -> str:
     """Files that this version has not written to yet answer by the views that they have."""
-    there = connection.execute(
-        "SELECT 1 FROM pragma_table_info('visits') WHERE name = 'changed'"
-    ).fetchone()
-    return BETWEEN if there else BETWEEN_BY_VIEW
+    return BETWEEN if _has(connection, "run_differences", "change") else BETWEEN_BY_VIEW
 
 
 def _rows(cursor: Any) -> Rows:

@@ -630,6 +630,32 @@ CREATE TABLE revisits (
 
 CREATE INDEX revisits_due_at ON revisits(due_at);
 
+CREATE TABLE compared_runs (
+    from_run INTEGER NOT NULL REFERENCES runs(id),  -- the earlier run
+    to_run INTEGER NOT NULL REFERENCES runs(id),  -- the later one
+    version INTEGER NOT NULL,  -- of the comparison; an older one is made again
+    PRIMARY KEY (from_run, to_run)
+) STRICT;
+
+CREATE TABLE run_differences (
+    from_run INTEGER NOT NULL REFERENCES runs(id),  -- the earlier run
+    to_run INTEGER NOT NULL REFERENCES runs(id),  -- the later one
+    url_id INTEGER NOT NULL REFERENCES urls(id),  -- the page (urls.id)
+    change TEXT NOT NULL,  -- what became of it; see the view differences
+    new_status INTEGER NOT NULL,  -- 1: its status is another
+    new_place INTEGER NOT NULL,  -- 1: it redirects elsewhere
+    new_title INTEGER NOT NULL,  -- 1: its title is another
+    new_text INTEGER NOT NULL,  -- 1: its text is another
+    new_canonical INTEGER NOT NULL,  -- 1: its canonical is another
+    answer_before_id INTEGER,  -- the visit that tells its answer before (visits.id)
+    document_before_id INTEGER,  -- the visit that brought its document before (visits.id)
+    now_id INTEGER NOT NULL,  -- its last visit (visits.id)
+    answer_id INTEGER NOT NULL,  -- the visit that tells its answer (visits.id)
+    document_id INTEGER  -- the visit that brought its document (visits.id)
+) STRICT;
+
+CREATE UNIQUE INDEX run_differences_pages ON run_differences(to_run, from_run, change, url_id);
+
 INSERT INTO _sqlite_migrations (migration_set, name, applied_at)
 SELECT 'crawler', column1, strftime('%Y-%m-%d %H:%M:%f+00:00', 'now')
 FROM (VALUES 
@@ -652,5 +678,6 @@ FROM (VALUES
     ('visits_tell_whether_they_found_anything_new'),
     ('forms_of_bodies_and_what_pages_counted'),
     ('texts_are_searched'),
-    ('when_pages_are_visited_again')
+    ('when_pages_are_visited_again'),
+    ('what_differs_between_runs')
 )

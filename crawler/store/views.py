@@ -310,16 +310,13 @@ VIEWS = (
     """,
         "canonical_mismatches": """
         -- Pages whose canonical is another URL, and what that answered; or that name several.
-        -- It looks at every link for the canonicals among them: 1.7 s of CPU for 20 million.
-        WITH named AS (
-            SELECT
-                source_id,
-                min(position) AS position,
-                min(target_id) AS least_id,
-                max(target_id) AS most_id
+        -- Before an analysis it looks at every link for canonicals: 1.7 s of CPU for 20 million.
+        WITH several AS MATERIALIZED (
+            SELECT source_id
             FROM links
             WHERE kind = 'canonical'
             GROUP BY source_id
+            HAVING min(target_id) < max(target_id)
         )
         SELECT
             pages.url,
@@ -327,7 +324,7 @@ VIEWS = (
             target.state AS canonical_state,
             target.status AS canonical_status,
             CASE
-                WHEN named.least_id < named.most_id THEN (
+                WHEN several.source_id IS NOT NULL THEN (
                     SELECT count(DISTINCT every.target_id)
                     FROM links AS every
                     WHERE every.source_id = pages.id AND every.kind = 'canonical'
@@ -344,12 +341,17 @@ VIEWS = (
             ) AS other_canonical,
             pages.id
         FROM pages
-        LEFT JOIN named ON named.source_id = pages.id
+        LEFT JOIN several ON several.source_id = pages.id
         LEFT JOIN links AS first
-            ON first.source_id = pages.id AND first.position = named.position
+            ON first.source_id = pages.id
+            AND first.position = (
+                SELECT min(named.position)
+                FROM links AS named
+                WHERE named.source_id = pages.id AND named.kind = 'canonical'
+            )
         LEFT JOIN urls AS target ON target.id = first.target_id
         WHERE pages.status BETWEEN 200 AND 299
-            AND (pages.canonical <> pages.url OR named.least_id < named.most_id)
+            AND (pages.canonical <> pages.url OR several.source_id IS NOT NULL)
     """,
         "external_domains": f"""
         -- Other domains that pages link to: how often, and from how many pages.

@@ -13,15 +13,16 @@ from crawler import failpoints
 from crawler.analyse import bodies
 from crawler.analyse.run import analyse
 from crawler.config import Config
-from crawler.store.analysis import TABLES
+from crawler.store import analysis, kept_changes
 from tests.analyse.site import Site
 from tests.crawls import crawl, rows
 from tests.sites.web import Web
 
 PAGES = 30
+TABLES = analysis.TABLES | kept_changes.TABLES
 MOMENTS = [
-    # three chunks of bodies, what pages are, their links, their likes, their fragments, the list of
-    # checks, and the first check
+    # three chunks of bodies, what has changed, what pages are, their links, their likes, their
+    # fragments, the list of checks, and the first check
     *((place, nth) for nth in range(1, 10) for place in ("before-commit", "after-commit")),
     # checks at the beginning, in the middle and at the end
     *((place, nth) for nth in (20, 60, 110, 170, 230, 290) for place in (

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
+from crawler.analyse.comparing import compare_last_runs
 from crawler.errors import UsageError
 from crawler.store import history
 from crawler.store.database import Connection, open_for_writing
@@ -60,7 +61,7 @@ def connection(tmp_path: Path) -> Iterator[Connection]:
 def record(connection: Connection, history: History) -> None:
     """Make a file of this history."""
     connection.execute("BEGIN")
-    for table in ("visits", "bodies", "urls", "runs"):
+    for table in ("run_differences", "compared_runs", "visits", "bodies", "urls", "runs"):
         connection.execute(f"DELETE FROM {table}")
     connection.executemany(
         "INSERT INTO runs (id, started_at, state, finish_reason, config, judging, version) "
@@ -172,6 +173,18 @@ def test_any_two_runs_compare_as_the_model_does(
         pair: change for pair, change in wanted.items() if change is not None
     }
     assert len(found) == len({row[:2] for row in found})
+    looked_for = everything(shared)
+    compare_last_runs(shared)
+    assert shared.execute("SELECT count(*) FROM compared_runs").fetchone() == (1,)
+    assert everything(shared) == looked_for
+
+
+def everything(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
+    """All that the views of changes tell."""
+    return {
+        view: sorted(connection.execute(f"SELECT * FROM {view}").fetchall(), key=repr)
+        for view in ("differences", "changes_between_runs", "changes", "touched")
+    }
 
 
 @pytest.fixture(scope="module")
@@ -280,3 +293,91 @@ def test_what_is_told_of_two_runs_is_what_their_view_says(three: Connection) -> 
     told = history.changes(three, history.Pair(1, 2))
     assert told.columns[:4] == ("change", "url", "what", "before")
     assert [row[:4] for row in told.rows] == [("changed", URLS[PAGE], "title", "A")]
+
+
+# What an analysis keeps
+
+
+def test_what_an_analysis_found_to_differ_is_not_looked_for_again(connection: Connection) -> None:
+    """Its visits are changed behind its back, which no crawler does."""
+    record(connection, [THERE, page("B")])
+    compare_last_runs(connection)
+    connection.execute("UPDATE visits SET changed = 0")
+    for view in ("changes", "differences"):
+        assert told(connection, view) == [("changed", "title", "A")]
+    pair = history.Pair(1, 2)
+    assert [row[0] for row in history.changes(connection, pair).rows] == ["changed"]
+
+
+def test_what_was_compared_in_another_way_is_compared_anew(connection: Connection) -> None:
+    record(connection, [THERE, page("B")])
+    compare_last_runs(connection)
+    connection.execute("UPDATE compared_runs SET version = 0")
+    connection.execute("UPDATE run_differences SET change = 'gone'")
+    assert told(connection) == [("changed", "title", "A")]
+    compare_last_runs(connection)
+    assert connection.execute("SELECT change FROM run_differences").fetchall() == [("changed",)]
+
+
+def test_runs_without_one_before_them_are_not_compared(connection: Connection) -> None:
+    record(connection, [THERE])
+    compare_last_runs(connection)
+    assert connection.execute("SELECT count(*) FROM compared_runs").fetchone() == (0,)
+
+
+PAGES_OF_MANY = 40
+
+
+@pytest.fixture
+def many(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> Connection:
+    """Two runs between which 40 pages changed and every tenth is gone; 30 count as many."""
+    record(connection, [None, None])
+    monkeypatch.setattr(history, "MOST_SORTED", 30)
+    for number in range(10, 10 + PAGES_OF_MANY):
+        connection.execute(
+            "INSERT INTO urls (id, url, hash, state, depth, via, first_seen_at, run_id) "
+            "VALUES (?, ?, ?, 'done', 0, 'seed', ?, 1)",
+            (number, f"http://a.test/{number * 7 % PAGES_OF_MANY:02}", number, MOMENT),
+        )
+        for run in (1, 2):
+            seen = GONE if run == 2 and number % 10 == 0 else page("AB"[run - 1])
+            connection.execute(
+                "INSERT INTO visits (run_id, url_id, kind, method, attempt, started_at, status, "
+                "error, title, text_hash, canonical, body_id, redirect_to_id, truncated, "
+                "not_modified, challenge) VALUES (?, ?, 'page', 'GET', 1, ?, ?, ?, ?, ?, ?, ?, ?, "
+                "?, ?, ?)",
+                (run, number, MOMENT, *seen),
+            )
+    return connection
+
+
+def changes_of(connection: Connection) -> list[tuple[str, str]]:
+    return [row[:2] for row in history.changes(connection, history.Pair(1, 2)).rows]
+
+
+@pytest.mark.parametrize("analysed", [False, True])
+def test_few_changes_come_by_address_the_pages_that_are_gone_first(
+    many: Connection, analysed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "MOST_SORTED", PAGES_OF_MANY)
+    if analysed:
+        compare_last_runs(many)
+    found = changes_of(many)
+    assert not history.are_many(many, history.Pair(1, 2))
+    assert found == sorted(found, key=lambda row: (row[0] == "changed", row))
+    assert len(found) == PAGES_OF_MANY
+
+
+@pytest.mark.parametrize("analysed", [False, True])
+def test_many_changes_come_as_they_were_found_and_all_of_them(
+    many: Connection, analysed: bool
+) -> None:
+    everything = sorted(changes_of(many))
+    if analysed:
+        compare_last_runs(many)
+    assert history.are_many(many, history.Pair(1, 2))
+    found = changes_of(many)
+    assert sorted(found) == everything
+    assert len(found) == PAGES_OF_MANY
+    if analysed:
+        assert [change for change, _ in found[:5]] == ["gone"] * 4 + ["changed"]

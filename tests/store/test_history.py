@@ -155,6 +155,14 @@ def test_runs_are_compared_without_reading_every_visit(four: tuple[Path, str]) -
     assert [step for step in told if step.startswith("SCAN visits")] == []
 
 
+def test_canonicals_of_a_crawl_that_was_analysed_are_found_without_reading_every_link(
+    four: tuple[Path, str],
+) -> None:
+    told = rows(four[0], "EXPLAIN QUERY PLAN SELECT * FROM canonical_mismatches")
+    scanned = [step[3] for step in told if step[3].startswith("SCAN links")]
+    assert scanned == ["SCAN links USING COVERING INDEX links_canonical"]
+
+
 @pytest.mark.parametrize("command", ["changes", "log", "diff", "plan"])
 def test_history_is_told_while_a_crawl_writes(four: tuple[Path, str], command: str) -> None:
     file, site = four
