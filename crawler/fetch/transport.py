@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from io import BytesIO
 from math import inf
-from time import monotonic, perf_counter
+from time import monotonic
 from typing import Final
 
 import gevent
@@ -247,11 +247,10 @@ class Transport(BaseAdapter):
         began = monotonic()
         try:
             _send(connection, message)
-            sent = perf_counter()
             while exchange.head is None:
                 _receive(connection, exchange)
                 if facts.ttfb_ms is None:
-                    facts.ttfb_ms = (perf_counter() - sent) * 1000
+                    facts.ttfb_ms = (monotonic() - began) * 1000
         except BaseException as caught:
             self._end(connection)
             failure = of_talking(caught) if isinstance(caught, OSError) else caught

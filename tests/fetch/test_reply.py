@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 
 import gevent
+import msgspec
 import pytest
 from requests import Response
 from requests.adapters import BaseAdapter
@@ -54,6 +55,23 @@ def test_an_answer_tells_how_long_each_phase_took_and_where_it_came_from() -> No
     assert (second.dns_ms, second.connect_ms) == (None, None)
     assert second.ttfb_ms is not None
     assert server.connections == 1
+
+
+def test_the_time_to_the_first_byte_begins_before_the_request_is_sent() -> None:
+    """Resource Timing, requestStart. An answer may be there when sending ends."""
+
+    def reads_late(peer: Recorded) -> None:
+        gevent.sleep(0.2)
+        peer.say(ok(b"hello"))
+        while peer.sock.recv(1_000_000):
+            pass
+
+    long = msgspec.structs.replace(QUICK, user_agent="a" * 16_000_000)
+    with stage(reads_late) as server:
+        reply = fetch(server.url(), long)
+    assert reply.body == b"hello"
+    assert reply.ttfb_ms is not None
+    assert reply.ttfb_ms >= 190
 
 
 @pytest.mark.parametrize(
