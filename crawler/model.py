@@ -195,6 +195,8 @@ class Reply(msgspec.Struct, frozen=True, array_like=True):
         for it: it could not say whether there is such a name.
     tls_version, tls_cipher: what the connection was secured with, a kept one, too; None without.
     tls_weak: that is less than RFC 9325 recommends; None without TLS.
+    certificate_until: when the certificate ends that the connection was made with, in seconds of
+        the epoch; None for a kept one, without TLS, and where nothing was verified.
     addresses: where the host is, though the job names others; nothing was sent, and the job is to
         be given out anew.
     note: one line for people of an answer that is none the worse for it; None for nothing.
@@ -224,6 +226,7 @@ class Reply(msgspec.Struct, frozen=True, array_like=True):
     tls_weak: bool | None = None
     addresses: tuple[str, ...] = ()
     note: str | None = None
+    certificate_until: int | None = None
 
     def header(self, name: str) -> str | None:
         """The last value of a header by its lower-case name, or None."""

@@ -81,6 +81,10 @@ NEEDS: Final[dict[str, tuple[str, str]]] = {
         "SELECT EXISTS (SELECT 1 FROM facts WHERE language IS NOT NULL)",
         "no language was detected; install crawler[language], then: crawler analyse",
     ),
+    "certificates": (
+        "SELECT EXISTS (SELECT 1 FROM visits WHERE certificate_until IS NOT NULL)",
+        "no connection over https has told when its certificate ends",
+    ),
     "rendered": ("SELECT 0", "pages were not rendered as a browser shows them"),
     "probe": ("SELECT 0", "that takes a request of its own, which is never made"),
 }

@@ -252,6 +252,7 @@ class Attempt:
             tls_version=security.version if security else None,
             tls_cipher=security.cipher if security else None,
             tls_weak=security.weak if security else None,
+            certificate_until=security.until if security and facts.tls_ms is not None else None,
         )
 
 

@@ -37,12 +37,14 @@ _NAMES_SHOWN: Final = 5
 class Security(msgspec.Struct, frozen=True):
     """What a handshake came to.
 
-    version: ``TLSv1.2``. cipher: OpenSSL's name for it. weak: not what RFC 9325 recommends.
+    version: ``TLSv1.2``. cipher: OpenSSL's name for it. weak: not what RFC 9325 recommends. until:
+    the end of the certificate's time, in seconds of the epoch; None where it was not verified.
     """
 
     version: str
     cipher: str
     weak: bool
+    until: int | None = None
 
 
 def security(stream: ssl.SSLSocket) -> Security | None:
@@ -50,7 +52,15 @@ def security(stream: ssl.SSLSocket) -> Security | None:
     version, cipher = stream.version(), stream.cipher()
     if version is None or cipher is None:
         return None
-    return Security(version, cipher[0], is_weak(version, cipher[0]))
+    return Security(version, cipher[0], is_weak(version, cipher[0]), _until(stream))
+
+
+def _until(stream: ssl.SSLSocket) -> int | None:
+    certificate = stream.getpeercert() or {}
+    try:
+        return stock.cert_time_to_seconds(str(certificate.get("notAfter")))
+    except ValueError:
+        return None
 
 
 def is_weak(version: str, cipher: str) -> bool:

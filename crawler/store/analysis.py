@@ -89,7 +89,7 @@ FACTS: Final[Mapping[str, Column]] = {
     "language_by": ("TEXT", "what looked for the language, with its version; NULL: nothing did"),
     "author": ("TEXT", "of a PDF: who wrote it"),
     "pages": ("INTEGER", "of a PDF: its pages"),
-    "pages_read": ("INTEGER", "of a PDF: its pages whose text is in ``texts``"),
+    "pages_read": ("INTEGER", "of a PDF: its pages whose text is in texts"),
     "text_cut": ("TEXT", "of a PDF: why its text is not whole: pages, time, text or broken"),
 }
 
@@ -253,7 +253,7 @@ ROWS: Final = {
     "facts": "what a page's body says of itself, read after the crawl, or in it where none is kept",
     "headings": "an h1 or h2 that is not empty, of a body",
     "meta_tags": "a meta element of a body that speaks to robots or to other sites",
-    "link_facts": "a link of a body of which there is more to say than ``links`` says",
+    "link_facts": "a link of a body of which there is more to say than links says",
     "structured_data": "an item of JSON-LD, microdata or RDFa of a body",
     "near_duplicates": "a body whose main text is almost that of another",
     "missing_fragments": "a link to a place that its page does not have",

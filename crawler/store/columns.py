@@ -170,6 +170,8 @@ HELP = {
             "tls_version": "such as TLSv1.3",
             "tls_cipher": "the cipher suite",
             "tls_weak": ("no longer recommended by RFC 9325", FLAG),
+            "certificate_until": ("when the certificate ends that the connection was made with; "
+                                  "NULL on a kept one", TIME),
             "challenge": "a wall in place of the page; NULL for a page",
             "changed": ("1: it may have found something new, 0: all is as it was before", FLAG),
         },

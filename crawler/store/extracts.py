@@ -16,7 +16,7 @@ from crawler.config import ExtractRule
 from crawler.store.analysis import Column, create
 
 EXTRACT_RULES: Final[Mapping[str, Column]] = {
-    "name": ("TEXT PRIMARY KEY", "the rule: a column of the view ``extracted``"),
+    "name": ("TEXT PRIMARY KEY", "the rule: a column of the view extracted"),
     "position": ("INTEGER NOT NULL", "among the rules, from 0"),
     "css": ("TEXT NOT NULL", "what is selected, as a selector of CSS; or xpath"),
     "xpath": ("TEXT NOT NULL", "what is selected, as XPath 1.0"),
@@ -41,7 +41,8 @@ EXTRACT_PAGES: Final[Mapping[str, Column]] = {
     "rules": ("TEXT NOT NULL", "which rules it was read by, as a digest"),
     "error": (
         "TEXT",
-        "why not all was taken: cut, no_body, timeout, lost or an error",
+        "why not all was taken: gone (the page answers otherwise, or redirects), cut, no_body, "
+        "timeout, lost or an error",
     ),
 }
 TABLES: Final = {
@@ -106,7 +107,7 @@ def told(connection: Any) -> str:
             (SELECT count(*) FROM extracts),
             (SELECT count(DISTINCT page_id) FROM extracts),
             (SELECT count(*) FROM extract_rules),
-            (SELECT count(*) FROM extract_pages WHERE error IS NOT NULL)
+            (SELECT count(*) FROM extract_pages WHERE error NOT IN ('cut', 'gone'))
         """
     ).fetchone()
     if not rules:

@@ -38,7 +38,7 @@ RUN_DIFFERENCES: Final[Mapping[str, Column]] = {
 }
 TABLES: Final = {"compared_runs": COMPARED_RUNS, "run_differences": RUN_DIFFERENCES}
 ROWS: Final = {
-    "compared_runs": "two runs of which ``run_differences`` has all that differs",
+    "compared_runs": "two runs of which run_differences has all that differs",
     "run_differences": "a page that differs between two runs; the view differences tells more",
 }
 """What a row is, by table."""

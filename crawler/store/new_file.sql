@@ -238,7 +238,7 @@ CREATE TABLE visits (
         title TEXT,
         -- a hash of the visible text
         text_hash INTEGER
-    , canonical TEXT, tls_version TEXT, tls_cipher TEXT, tls_weak INTEGER, challenge TEXT, note TEXT, changed INTEGER NOT NULL DEFAULT 1) STRICT
+    , canonical TEXT, tls_version TEXT, tls_cipher TEXT, tls_weak INTEGER, challenge TEXT, note TEXT, changed INTEGER NOT NULL DEFAULT 1, certificate_until TEXT) STRICT
     ;
 
 CREATE INDEX visits_url_id ON visits(url_id);
@@ -458,7 +458,7 @@ CREATE TABLE facts (
     language_by TEXT,  -- what looked for the language, with its version; NULL: nothing did
     author TEXT,  -- of a PDF: who wrote it
     pages INTEGER,  -- of a PDF: its pages
-    pages_read INTEGER,  -- of a PDF: its pages whose text is in ``texts``
+    pages_read INTEGER,  -- of a PDF: its pages whose text is in texts
     text_cut TEXT  -- of a PDF: why its text is not whole: pages, time, text or broken
 ) STRICT;
 
@@ -555,7 +555,7 @@ CREATE TABLE runs_checks (
 CREATE INDEX findings_url_id ON findings(url_id);
 
 CREATE TABLE extract_rules (
-    name TEXT PRIMARY KEY,  -- the rule: a column of the view ``extracted``
+    name TEXT PRIMARY KEY,  -- the rule: a column of the view extracted
     position INTEGER NOT NULL,  -- among the rules, from 0
     css TEXT NOT NULL,  -- what is selected, as a selector of CSS; or xpath
     xpath TEXT NOT NULL,  -- what is selected, as XPath 1.0
@@ -578,7 +578,7 @@ CREATE TABLE extract_pages (
     page_id INTEGER PRIMARY KEY REFERENCES pages(id),  -- a page that was read for the rules
     body_id INTEGER REFERENCES bodies(id),  -- the body that was read
     rules TEXT NOT NULL,  -- which rules it was read by, as a digest
-    error TEXT  -- why not all was taken: cut, no_body, timeout, lost or an error
+    error TEXT  -- why not all was taken: gone (the page answers otherwise, or redirects), cut, no_body, timeout, lost or an error
 ) STRICT;
 
 CREATE INDEX visits_changed ON visits(run_id, url_id)
@@ -679,5 +679,6 @@ FROM (VALUES
     ('forms_of_bodies_and_what_pages_counted'),
     ('texts_are_searched'),
     ('when_pages_are_visited_again'),
+    ('visits_tell_when_certificates_end'),
     ('what_differs_between_runs')
 )

@@ -12,6 +12,8 @@ from functools import lru_cache
 
 import msgspec
 
+from crawler.store.clock import iso  # noqa: F401  # stands in the expressions of columns
+
 Row = tuple[object, ...]
 
 
@@ -76,6 +78,7 @@ VISITS = table(
         "tls_version": "reply.tls_version",
         "tls_cipher": "reply.tls_cipher",
         "tls_weak": "reply.tls_weak",
+        "certificate_until": "reply.certificate_until and iso(reply.certificate_until)",
         "ttfb_ms": "reply.ttfb_ms",
         "total_ms": "reply.total_ms",
         "wire_bytes": "reply.wire_bytes",

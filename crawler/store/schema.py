@@ -488,6 +488,12 @@ def when_pages_are_visited_again(db: Database) -> None:
 
 
 @migrations()
+def visits_tell_when_certificates_end(db: Database) -> None:
+    """Of the visit that made the connection; of earlier ones it is not known."""
+    db.execute("ALTER TABLE visits ADD COLUMN certificate_until TEXT")
+
+
+@migrations()
 def what_differs_between_runs(db: Database) -> None:
     """Kept by an analysis, so that a million changes are read and not looked for."""
     for statement in kept_changes.statements():

@@ -31,14 +31,14 @@ SPACED_TEXTS: Final[Mapping[str, Column]] = {
 }
 TABLES: Final = {"indexed_texts": INDEXED_TEXTS, "spaced_texts": SPACED_TEXTS}
 ROWS: Final = {
-    "indexed_texts": "a text that is in the index ``search``, as it was when it came there",
+    "indexed_texts": "a text that is in the index search, as it was when it came there",
     "spaced_texts": "a text as it is searched, where that is not as it was written",
 }
 """What a row is, by table."""
 
 VIEWS: Final = {
     "searchable": """
-        -- Titles and texts as they are searched: what the index ``search`` is made of.
+        -- Titles and texts as they are searched: what the index search is made of.
         SELECT
             indexed_texts.body_id,
             coalesce(spaced_texts.title, indexed_texts.title) AS title,

@@ -46,6 +46,11 @@ def good(*names: str) -> SSLContext:
     return serves(CA.issue_cert(*names))
 
 
+def until(end: datetime.datetime, *names: str) -> SSLContext:
+    """Valid until then."""
+    return serves(CA.issue_cert(*names, not_after=end))
+
+
 def of_a_stranger(name: str) -> SSLContext:
     """Signed by an authority that nobody knows."""
     return serves(trustme.CA().issue_cert(name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from tests.fetch.certificates import (
     of_a_stranger,
     old_tls,
     only,
+    until,
     with_nul,
     without_intermediate,
 )
@@ -200,6 +202,20 @@ def test_what_secures_a_kept_connection_is_told_each_time(authorities: str) -> N
     told = {(reply.tls_version, reply.tls_weak, reply.ip, reply.http_version) for reply in replies}
     assert told == {("TLSv1.3", False, "127.0.0.1", "1.1")}
     assert {str(reply.tls_cipher)[:4] for reply in replies} == {"TLS_"}
+
+
+def test_when_a_certificate_ends_is_told_by_the_visit_that_connected(authorities: str) -> None:
+    end = datetime.datetime(2031, 5, 6, 7, 8, 9, tzinfo=datetime.UTC)
+    with stage(serving(ok(b"hello")), context=until(end, "127.0.0.1")) as server:
+        one = fetcher(verify=authorities)
+        told = [one.fetch(job(server.url())).certificate_until for _ in range(2)]
+    assert told == [int(end.timestamp()), None]
+
+
+def test_of_a_certificate_that_nobody_verified_no_end_is_known() -> None:
+    with stage(serving(ok(b"hello")), context=good("127.0.0.1")) as server:
+        reply = fetcher(verify=False).fetch(job(server.url()))
+    assert (reply.status, reply.certificate_until) == (200, None)
 
 
 def test_weak_tls_is_a_question_that_one_can_ask_of_a_crawl(tmp_path: Path) -> None:

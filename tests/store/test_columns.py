@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from gevent import subprocess
 
+from crawler.analyse.checks import CHECKS
 from crawler.faces import schema
 from crawler.store import columns, foreign, queries
 from crawler.store.database import Connection, open_for_writing, sqlite3
@@ -43,6 +44,14 @@ def test_every_column_of_every_table_has_a_meaning_and_none_else(database: Path)
     }
     told = {(table, column) for table, column, *_ in columns.rows()}
     assert told == there
+
+
+def test_what_is_printed_has_no_marks_of_our_own_sources(connection: Connection) -> None:
+    said = [meaning for *_, meaning, _ in columns.rows()]
+    said += [about.row for about in columns.HELP.values()]
+    said += [view.question for view in queries.views(connection)]
+    said += [check.definition for check in CHECKS.values()]
+    assert [words for words in said if "``" in words] == []
 
 
 def test_the_file_has_the_dictionary(database: Path) -> None:

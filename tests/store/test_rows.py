@@ -52,9 +52,9 @@ STATEMENTS = {
         """
         INSERT INTO visits ( run_id, url_id, kind, method, attempt, started_at, status, error,
         error_detail, note, ip, http_version, dns_ms, connect_ms, tls_ms, tls_version, tls_cipher,
-        tls_weak, ttfb_ms, total_ms, wire_bytes, body_bytes, truncated, challenge, content_type,
-        charset, etag, last_modified, headers, redirect_to_id, not_modified, body_id, title,
-        text_hash, canonical, changed )
+        tls_weak, certificate_until, ttfb_ms, total_ms, wire_bytes, body_bytes, truncated,
+        challenge, content_type, charset, etag, last_modified, headers, redirect_to_id,
+        not_modified, body_id, title, text_hash, canonical, changed )
         VALUES (...)
         """,
     ),
@@ -152,3 +152,9 @@ def test_links_are_told_of_the_columns_that_have_something() -> None:
     """
     assert statement.split() == expected.split()
     assert set(rows.OPTIONAL_IN_LINKS.values()) < set(LinkColumns.__struct_fields__)
+
+
+def test_when_a_certificate_ends_is_stored_as_a_time() -> None:
+    reply = Reply(200, certificate_until=1_935_990_489)
+    row = rows.VISITS.row(1, 3, VISIT, reply, DOCUMENT, JOB, None, None, "{}", False, 2, True)
+    assert "2031-05-08T07:08:09.000Z" in row

@@ -254,7 +254,7 @@ CHECKS: Final = (
     Check(
         name="robots_none",
         severity="warning",
-        definition="a good page says ``none`` to robots, which is noindex and nofollow",
+        definition='a good page says "none" to robots, which is noindex and nofollow',
         sql=_asking(_has("none")),
     ),
     Check(

@@ -81,7 +81,7 @@ _IN_PAGES: Final = (
     Check(
         name="form_on_http",
         severity="error",
-        definition="a form stands on a page over http; ``passwords`` counts its password fields",
+        definition="a form stands on a page over http; passwords counts its password fields",
         sql="""
             SELECT good_pages.id AS url_id, facts.forms, facts.passwords
             FROM facts
@@ -95,9 +95,31 @@ _BEYOND: Final = (
     Check(
         name="certificate_expiring",
         severity="error",
-        definition="a certificate is soon no longer valid",
+        definition="a host's certificate, as the last connection showed it, ends soon",
+        sql="""
+            WITH last AS MATERIALIZED (
+                SELECT urls.origin_id, max(visits.id) AS visit_id
+                FROM visits
+                JOIN urls ON urls.id = visits.url_id
+                WHERE visits.certificate_until IS NOT NULL AND urls.origin_id IS NOT NULL
+                GROUP BY urls.origin_id
+            ),
+            ending AS MATERIALIZED (
+                SELECT last.origin_id, visits.url_id, visits.certificate_until AS valid_until,
+                    julianday(visits.certificate_until) - julianday(visits.started_at) AS days_left
+                FROM last
+                JOIN visits ON visits.id = last.visit_id
+            )
+            SELECT coalesce(min(front.id), ending.url_id) AS url_id, origins.origin AS item,
+                ending.valid_until, CAST(ending.days_left AS INTEGER) AS days
+            FROM ending
+            JOIN origins ON origins.id = ending.origin_id
+            LEFT JOIN urls AS front ON front.origin_id = ending.origin_id AND front.kind = 'page'
+            WHERE ending.days_left < :days
+            GROUP BY ending.origin_id
+        """,
         limits={"days": 30},
-        needs=("probe",),
+        needs=("certificates",),
     ),
     Check(
         name="certificate_wrong",

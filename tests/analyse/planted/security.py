@@ -8,7 +8,7 @@ from __future__ import annotations
 from tests.analyse.site import Site
 
 NOT_JUDGED = dict.fromkeys(
-    ("certificate_expiring", "tls_old", "source_maps_public"),
+    ("tls_old", "source_maps_public"),
     "that takes a request of its own, which is never made",
 )
 ALTER = (
@@ -18,8 +18,24 @@ ALTER = (
         reason = CASE WHEN url LIKE '%/certificate/proto' THEN 'tls_proto' ELSE 'tls_verify' END
     WHERE url LIKE '%/certificate/%'
     """,
+    *(
+        f"""
+        UPDATE visits
+        SET certificate_until = strftime('%Y-%m-%dT%H:%M:%fZ', started_at, '{after}')
+        WHERE url_id IN (SELECT id FROM urls WHERE url = '{url}')
+        """
+        for url, after in (
+            ("https://weak.example/", "+719 hours"),
+            ("https://mole.example/", "+720 hours"),
+            ("https://safe.example/robots.txt", "+5 days"),
+            ("https://safe.example/", "+89 days"),
+            ("https://silent.example/robots.txt", "+89 days"),
+            ("https://silent.example/", "-1 hours"),
+        )
+    ),
 )
-"""Handshakes that failed."""
+"""Handshakes that failed, and until when the certificates of others are valid: one was renewed in
+between, and of one that ended nobody minded."""
 YEAR_S = 365 * 86_400
 SAFE = {
     "Strict-Transport-Security": f'max-age="{YEAR_S}"; includeSubDomains',
@@ -44,7 +60,7 @@ def plant_safe(site: Site) -> None:
     site.called = "https://safe.example"
     site.headers = SAFE
     every = (*HEADERS, "hsts_short", "cors_open", "cookie_flags", "server_tells_version")
-    site.front = {"spared": [*every, "http_pages"]}
+    site.front = {"spared": [*every, "http_pages", "certificate_expiring"]}
     _mixed(site)
     _scripts(site)
     _secrets(site)
@@ -117,7 +133,10 @@ def _secrets(site: Site) -> None:
 def plant_silent(site: Site) -> None:
     """A host over https that says nothing."""
     site.called = "https://silent.example"
-    site.front = {"planted": HEADERS, "spared": ["hsts_short", "cors_open"]}
+    site.front = {
+        "planted": [*HEADERS, ("certificate_expiring", site.called)],
+        "spared": ["hsts_short", "cors_open"],
+    }
     site.page("/more", spared=HEADERS)  # is told of on the front page
 
 
@@ -142,6 +161,7 @@ def plant_weak(site: Site) -> None:
             *("hsts_short", "csp_missing", "nosniff_missing", "framing_allowed"),
             *("referrer_policy_missing", "cors_open", ("cookie_flags", "sid")),
             *(("server_tells_version", "server"), ("server_tells_version", "x-powered-by")),
+            ("certificate_expiring", site.called),
         ],
         "spared": ["hsts_missing", "permissions_policy_missing"],
     }
@@ -182,7 +202,7 @@ def plant_secure(site: Site) -> None:
     """https://mole.example, whose pages are given out over http as well."""
     site.called = "https://mole.example"
     site.headers = SAFE
-    site.front["spared"] = ["http_not_redirected"]
+    site.front["spared"] = ["http_not_redirected", "certificate_expiring"]
 
 
 def plant_unsafe(site: Site) -> None:
