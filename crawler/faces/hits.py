@@ -11,7 +11,8 @@ from crawler.faces import wording
 from crawler.faces.screen import Screen
 from crawler.policy.spelling import GAP
 from crawler.store.queries import Rows
-from crawler.store.search import MARKS, MOST_RANKED, Asked, Found, Hit
+from crawler.store.search import MOST_RANKED, Asked, Found, Hit
+from crawler.store.snippets import MARKS
 
 _BRACKETS = str.maketrans(dict(zip(MARKS, "[]", strict=True)))
 

@@ -19,18 +19,13 @@ import msgspec
 
 from crawler.errors import UsageError
 from crawler.policy.moments import moment
-from crawler.policy.spelling import GAP, Respelt, respelt
-from crawler.store import search_index
+from crawler.policy.spelling import GAP, respelt
+from crawler.store import search_index, snippets
 from crawler.store.database import Connection, SQLiteError
+from crawler.store.snippets import CUT, SIGNS_SHOWN, WORDS_SHOWN
 
 MOST_RANKED: Final = 50_000
 """Texts that are ranked; at 1 us each. What more hold tells little of any of them."""
-MARKS: Final = "\x02", "\x03"
-"""Around each word that was found, in a snippet."""
-_CUT: Final = "\u2026"
-_WORDS_SHOWN: Final = 32
-_SIGNS_SHOWN: Final = 64
-"""Of a snippet, in words, and where every character is one; FTS5 gives no more than 64."""
 _MOST_WORDS: Final = 100
 _AS_WORDS: Final = 2
 """Which of the `readings` that is."""
@@ -204,7 +199,7 @@ def search(connection: Connection, asked: Asked) -> Found:
         "since": None if asked.since is None else moment("--since", asked.since),
         "until": (None if asked.until is None else moment("--until", asked.until, later=True)),
         "run": _run(connection, asked.run),
-        "cut": _CUT,
+        "cut": CUT,
     }
     if not search_index.is_there(connection):
         return Found(hits=[], behind=None)
@@ -364,15 +359,15 @@ class _Texts(msgspec.Struct, frozen=True):
 def _hits(
     connection: Connection, asked: Asked, values: dict[str, Any], understood: _Understood
 ) -> list[Hit]:
-    rows: dict[int, tuple[Any, ...]] = {}
+    rows: dict[int, tuple[str, tuple[Any, ...]]] = {}
     for query, texts in _queries(connection, asked, values, understood):
         statement = _statement(asked, texts, GAP in query, crowded=understood.crowded)
         limits = msgspec.structs.asdict(texts) | {"query": query, "limit": asked.limit + len(rows)}
         for row in connection.execute(statement, values | limits):
-            rows.setdefault(row[0], row)
+            rows.setdefault(row[0], (query, row))
         if len(rows) >= asked.limit:
             break
-    return [_hit(connection, row) for row in list(rows.values())[: asked.limit]]
+    return [_hit(connection, *found) for found in list(rows.values())[: asked.limit]]
 
 
 def _queries(
@@ -414,7 +409,7 @@ def _named_pages(connection: Connection, asked: Asked, values: dict[str, Any]) -
 
 def _statement(asked: Asked, texts: _Texts, in_signs: bool, *, crowded: bool) -> str:
     source, gives, host_id = _NOW if asked.run is None else _IN_RUN
-    snippet = _SNIPPET.format(shown=_SIGNS_SHOWN if in_signs else _WORDS_SHOWN)
+    snippet = _SNIPPET.format(shown=SIGNS_SHOWN if in_signs else WORDS_SHOWN)
     score, order = ("NULL", "") if crowded else ("-search.rank", "ORDER BY search.rank")
     named = ""
     if texts.named is not None:
@@ -431,39 +426,10 @@ def _statement(asked: Asked, texts: _Texts, in_signs: bool, *, crowded: bool) ->
     """
 
 
-def _hit(connection: Connection, row: tuple[Any, ...]) -> Hit:
+def _hit(connection: Connection, query: str, row: tuple[Any, ...]) -> Hit:
     _, url, title, status, content_type, found_at, score, body_id, snippet = row
+    snippet = snippets.telling(connection, query, body_id, snippet)
     written = connection.execute(_WRITTEN, (body_id,)).fetchone()
-    told = snippet if written is None else as_written(snippet, written[0])
+    told = snippet if written is None else snippets.as_written(snippet, written[0])
     ranked = None if score is None else round(score, 4)
     return Hit(url, title, told, ranked, status, content_type, found_at)
-
-
-def as_written(snippet: str, text: str) -> str:
-    """A snippet of a text that is searched in another spelling, as it was written."""
-    begins, ends = snippet.startswith(_CUT), snippet.endswith(_CUT)
-    marked = snippet[len(_CUT) if begins else 0 : -len(_CUT) if ends else None]
-    plain = marked.replace(MARKS[0], "").replace(MARKS[1], "")
-    whole = Respelt(text)
-    at = whole.spelt.find(plain)
-    if at < 0:
-        return snippet.replace(GAP, "")
-    parts = [_CUT] if begins else []
-    last = whole.written(at)
-    for piece in re.split(f"([{''.join(MARKS)}])", marked):
-        if piece in MARKS:
-            parts.append(piece)
-            continue
-        if seen := len(piece.rstrip(GAP)):  # a gap may be of the word behind it
-            end = _end(whole, at + seen)
-            parts.append(text[last:end])
-            last = end
-        at += len(piece)
-    return "".join([*parts, _CUT] if ends else parts)
-
-
-def _end(whole: Respelt, at: int) -> int:
-    """Where what is written ends that is spelt until there, with the signs that belong to it."""
-    if at >= len(whole.spelt):
-        return len(whole.text)
-    return whole.written(at - 1) + 1 if whole.spelt[at] == GAP else whole.written(at)

@@ -16,7 +16,8 @@ from crawler.analyse.full_text import index_texts
 from crawler.errors import UsageError
 from crawler.store import search as searching
 from crawler.store.database import open_for_reading, open_for_writing, sqlite3
-from crawler.store.search import Asked, Found, as_written, search
+from crawler.store.search import Asked, Found, search
+from crawler.store.snippets import as_written
 from tests.crawls import crawl, rows
 from tests.sites.skip import require_program
 from tests.sites.web import Web
@@ -129,6 +130,56 @@ def test_a_piece_from_the_middle_is_told_as_it_was_written() -> None:
     cut = "…die \x02Strasse\x03, tower\u200b\x02東\u200b京\x03\u200bタ\u200bワ\u200bー\u200b nach…"
     assert as_written(cut, text) == "…die \x02Straße\x03, tower\x02東京\x03タワー nach…"
     assert as_written("…not there…", text) == "…not there…"
+
+
+MENU = "<nav>Home Our lantern shop News of the harbour Contact 灯台の話 </nav>"
+
+
+@pytest.fixture(scope="module")
+def alike(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site whose pages begin with the same menu, and a page of another site."""
+    database = tmp_path_factory.mktemp("alike") / "alike.db"
+    web = Web()
+    other = web.host("127.0.7.3")
+    long = "words " * 60
+    web.page("/menu", body=MENU)
+    web.page("/sentence", body=f"{MENU}<p>{long}. Nobody lit the lantern that night. {long}")
+    web.page("/two", body=f"{MENU}<p>lantern {long} the lantern of the keeper {long}")
+    web.page("/signs", body=f"{MENU}<p>昔々、海のそばに古い灯台が立っていた")
+    web.page("/next", body=f"{MENU}<p>right behind it a lantern")
+    web.page("/other", body=f"{MENU}<p>nothing of that kind")
+    other.page("/", body="Home Our lantern shop News of the harbour Contact us, we have no menu")
+    told = ("/menu", "/sentence", "/two", "/signs", "/next", "/other")
+    crawl(database, *map(web.url, told), other.url())
+    web.close()
+    analysed(database)
+    return database
+
+
+@pytest.mark.parametrize(
+    ("words", "path", "said"),
+    [
+        ("lantern", "/sentence", "Nobody lit the <lantern> that night."),
+        ("lantern keeper", "/two", "the <lantern> of the <keeper>"),
+        ("lantern", "/next", "right behind it a <lantern>"),
+        ("灯台", "/signs", "海のそばに古い<灯台>が立っていた"),
+    ],
+)
+def test_words_around_are_not_those_with_which_all_pages_of_a_site_begin(
+    alike: Path, words: str, path: str, said: str
+) -> None:
+    [told] = [hit.snippet for hit in found(alike, words).hits if hit.url.endswith(path)]
+    told = told.replace("\x02", "<").replace("\x03", ">")
+    assert said in told
+    assert "Home" not in told
+    assert len(told.split()) <= 32
+
+
+@pytest.mark.parametrize("path", ["/menu", "/other", ":80/"])
+def test_where_words_stand_nowhere_else_they_are_told_from_there(alike: Path, path: str) -> None:
+    end = path if path != ":80/" else "127.0.7.3"
+    [told] = [hit.snippet for hit in found(alike, "lantern").hits if end in hit.url]
+    assert "Our \x02lantern\x03 shop" in told
 
 
 # What is asked
