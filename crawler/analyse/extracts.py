@@ -1,7 +1,9 @@
 """Which pages were not yet read by the person's rules, and what do these take out of them?
 
 What a rule takes depends on the page's body and address, so it is kept by page. A page is read
-again when its body or the rules are others, and no other. Where a configuration names no rule,
+again when its body or the rules are others, and no other. Values belong to pages that are there:
+one that answers 404 or redirects has none, though its last document is kept; what is only out of
+reach, for an error, 429, 5xx or a wall, has those that it had. Where a configuration names no rule,
 those that the file was read by last hold.
 """
 
@@ -25,26 +27,33 @@ Taken = tuple[list[tuple[str, int, str | float | int]], bool]
 """Rows of a page, and whether there are more than are kept."""
 _VERSION: Final = 1
 """Of how values are taken; what an older one took is taken again."""
-_OUTDATED: Final = """
-    DELETE FROM {table}
+_IS_GONE: Final = """(
+    pages.error IS NULL
+    AND pages.challenge IS NULL
+    AND (pages.status < 200 OR pages.status BETWEEN 300 AND 499)
+    AND pages.status <> 429
+)"""
+_READ_AS: Final = "('text/html', 'application/xhtml+xml')"
+_OUTDATED: Final = f"""
+    DELETE FROM {{table}}
     WHERE page_id IN (
         SELECT extract_pages.page_id
         FROM extract_pages
         LEFT JOIN pages ON pages.id = extract_pages.page_id
         WHERE extract_pages.rules <> :rules
             OR extract_pages.body_id IS NOT pages.body_id
-            OR extract_pages.error = 'no_body'
+            OR extract_pages.error IN ('no_body', 'gone')
+            OR {_IS_GONE}
     )
 """
-_READ_AS: Final = "('text/html', 'application/xhtml+xml')"
-_WITHOUT_BODY: Final = f"""
+_NOT_READ: Final = f"""
     INSERT OR REPLACE INTO extract_pages (page_id, body_id, rules, error)
-    SELECT pages.id, pages.body_id, :rules, 'no_body'
+    SELECT pages.id, pages.body_id, :rules, CASE WHEN {_IS_GONE} THEN 'gone' ELSE 'no_body' END
     FROM pages
     LEFT JOIN bodies ON bodies.id = pages.body_id
-    WHERE pages.document_status BETWEEN 200 AND 299
-        AND pages.content_type IN {_READ_AS}
-        AND bodies.body IS NULL
+    WHERE pages.document_at IS NOT NULL
+        AND coalesce(nullif(bodies.content_type, ''), pages.content_type) IN {_READ_AS}
+        AND (bodies.body IS NULL OR {_IS_GONE})
 """
 _MISSING: Final = f"""
     SELECT bodies.id, bodies.charset, length(bodies.body), pages.id, pages.url
@@ -53,6 +62,7 @@ _MISSING: Final = f"""
     LEFT JOIN extract_pages ON extract_pages.page_id = pages.id
     WHERE bodies.body IS NOT NULL
         AND bodies.content_type IN {_READ_AS}
+        AND pages.document_at IS NOT NULL
         AND extract_pages.page_id IS NULL
     ORDER BY pages.id
 """
@@ -76,7 +86,7 @@ def extract_values(
         keep_rules(connection, wanted)
     for table in ("extracts", "extract_pages"):
         connection.execute(_OUTDATED.format(table=table), {"rules": digest})
-    connection.execute(_WITHOUT_BODY, {"rules": digest})
+    connection.execute(_NOT_READ, {"rules": digest})
     connection.execute("COMMIT")
     return _read_missing(connection, wanted, digest, progress, processes=processes)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -146,4 +147,9 @@ def show_plan(db: Path | None, **shape: Any) -> None:
     """
     path = db or newest()
     with queries.reading(path) as connection, standard_output():
+        if history.is_plan_older(connection):
+            complain(
+                "This plan is older than the last run; "
+                f"make it anew with: crawler analyse --db {shlex.quote(str(path))}"
+            )
         show(history.plan(connection), **shape)

@@ -233,6 +233,24 @@ def plan(connection: Connection) -> Rows:
     )
 
 
+def is_plan_older(connection: Connection) -> bool:
+    """Was a page visited since the visits were planned? The one that was visited last tells: all
+    are planned at once."""
+    _need(connection, "revisits", "due_at")
+    row = connection.execute(
+        """
+        SELECT revisits.visited_at IS NOT pages.fetched_at
+        FROM visits
+        JOIN pages ON pages.id = visits.url_id
+        LEFT JOIN revisits ON revisits.url_id = visits.url_id
+        WHERE visits.kind = 'page'
+        ORDER BY visits.id DESC
+        LIMIT 1
+        """
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
 def _need(connection: Connection, table: str, column: str) -> None:
     """Refuse a file that no crawler of this version has written to."""
     if not _has(connection, table, column):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -73,6 +74,49 @@ def test_rules_added_to_an_old_file_need_no_request(web: Web, tmp_path: Path) ->
     assert rows(database, "SELECT count(number) FROM extracts WHERE rule = 'name'") == [(0,)]
 
 
+TEN = {
+    "heading": ExtractRule(css="h1"),
+    "product": ExtractRule(xpath="//h1/text()", include=("/product/",)),
+    "price": ExtractRule(css="p.price", type="number"),
+    "currency": ExtractRule(xpath="substring-before(//p[@class='price'], ' ')"),
+    "links": ExtractRule(css="a[href^='/product/']", type="url", attribute="href", many=True),
+    "first_link": ExtractRule(css="a", type="url", attribute="href"),
+    "colours": ExtractRule(css="li", type="count"),
+    "colour": ExtractRule(css="ul li:nth-child(2)"),
+    "class_": ExtractRule(xpath="//p", attribute="class"),
+    "since": ExtractRule(css="time", type="date"),
+}
+"""Of every type, by CSS and XPath, with and without attribute, include and many."""
+
+
+def test_ten_rules_added_to_an_old_file_are_right_without_a_request(
+    web: Web, tmp_path: Path
+) -> None:
+    database = tmp_path / "shop.db"
+    web.page("/product/3", body="<p class=price>EUR 1,003.50</p><time>1 March 2026</time>")
+    crawl(database, web.url())
+    asked = len(web.log)
+    web.close()  # nobody is there any more
+    analyse(database, Config(extract=TEN), lambda *_: None, processes=1)
+    found = {
+        row[0]: row[1:] for row in rows(database, f"SELECT url, {', '.join(TEN)} FROM extracted")
+    }
+    assert len(web.log) == asked
+    links = [web.url(f"/product/{number}") for number in range(PRODUCTS)]
+    front = ("Shop", None, None, None, json.dumps(links, separators=(",", ":")), links[0], 0, None,
+             None, None)  # fmt: skip
+    dated = ("/product/3", "/product/3", 1003.5, "EUR", "[]", None, 0, None, "price", "2026-03-01")
+    wanted = {web.url("/"): front, links[3]: dated}
+    for number in {*range(PRODUCTS)} - {3}:
+        name = f"/product/{number}"
+        second = "colour 1" if number > 1 else None
+        wanted[links[number]] = (
+            name, name, number + 0.5, "EUR", "[]", None, number, second, "price", None,
+        )  # fmt: skip
+    assert {url: row for url, row in found.items() if row != wanted[url]} == {}
+    assert found.keys() == wanted.keys()
+
+
 def test_only_pages_that_changed_are_read_again(web: Web, tmp_path: Path) -> None:
     database = tmp_path / "shop.db"
     crawl(database, web.url())
@@ -107,6 +151,52 @@ def test_a_page_that_is_gone_leaves_no_values(web: Web, tmp_path: Path) -> None:
     assert [row for row in before if "/product/3" not in row[0]] == rows(database, EXTRACTED)
     assert rows(database, "SELECT count(*) FROM extracts LEFT JOIN extract_pages USING (page_id)"
                           " WHERE extract_pages.page_id IS NULL") == [(0,)]  # fmt: skip
+
+
+def answer_otherwise(web: Web, path: str, how: str) -> None:
+    """Let a page be as its name says."""
+    if how == "moved":
+        web.redirect(path, "/", status=301)
+    else:
+        web.raw(path, status=int(how), body="<h1>Not the page</h1><p class=price>EUR 404</p>")
+
+
+@pytest.mark.parametrize(
+    ("how", "is_there", "told"),
+    [
+        # gone, moved, refused: not there; out of reach: nobody can tell, and the last is told
+        ("404", False, "gone"), ("410", False, "gone"), ("moved", False, "gone"),
+        ("403", False, "gone"), ("503", True, None), ("429", True, None),
+    ],
+)  # fmt: skip
+def test_values_belong_to_pages_that_are_there(
+    web: Web, tmp_path: Path, how: str, is_there: bool, told: str | None
+) -> None:
+    database = tmp_path / "shop.db"
+    quick = config(pace={"tries": 1}, robots={"obey": False})
+    crawl(database, web.url(), settings=quick)
+    before = extracted(database)
+    answer_otherwise(web, "/product/3", how)
+    crawl(database, web.url(), settings=quick)
+    analyse(database, Config(), lambda *_: None, processes=1)
+    others = [row for row in before if "/product/3" not in row[0]]
+    assert rows(database, EXTRACTED) == (before if is_there else others)
+    why = "SELECT extract_pages.error FROM extract_pages JOIN pages ON id = page_id WHERE url = ?"
+    assert rows(database, why, web.url("/product/3")) == [(told,)]
+    publish(web, "/product/3", price=3.5, colours=3)
+    crawl(database, web.url(), settings=quick)
+    analyse(database, Config(), lambda *_: None, processes=1)
+    assert rows(database, EXTRACTED) == before, "it is back"
+
+
+@pytest.mark.parametrize("how", ["404", "403", "503"])
+def test_a_page_that_was_never_there_has_no_values(web: Web, tmp_path: Path, how: str) -> None:
+    database = tmp_path / "shop.db"
+    answer_otherwise(web, "/product/3", how)
+    crawl(database, web.url(), settings=config(pace={"tries": 1}, robots={"obey": False}))
+    wanted = [row for row in truth(web) if row[0] != web.url("/product/3")]
+    assert sorted(extracted(database)) == sorted(wanted)
+    assert rows(database, "SELECT count(*) FROM extract_pages WHERE error = 'gone'") == [(0,)]
 
 
 def test_other_rules_replace_those_of_before(web: Web, tmp_path: Path) -> None:

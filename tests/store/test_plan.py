@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from crawler.analyse.run import analyse
 from crawler.policy.revisit import DAY_S, Access, interval_s, rate_per_s
 from crawler.store import plan
 from crawler.store.clock import epoch, iso
@@ -198,3 +199,14 @@ def test_the_plan_can_be_read(web: Web, three: Path) -> None:
     table = ask("plan", "--db", str(three), "--csv").stdout.splitlines()
     assert table[0].startswith("due_at,url,why,interval_days")
     assert len(table) == 4
+
+
+def test_a_plan_that_is_older_than_the_last_run_says_so(web: Web, three: Path) -> None:
+    older = f"older than the last run; make it anew with: crawler analyse --db {three}"
+    assert older in ask("plan", "--db", str(three)).stderr, "it was never planned"
+    analyse(three, USUAL, lambda *_: None, processes=1)
+    assert "older" not in ask("plan", "--db", str(three)).stderr
+    crawl(three, web.url(), settings=USUAL)
+    assert older in ask("plan", "--db", str(three)).stderr
+    analyse(three, USUAL, lambda *_: None, processes=1)
+    assert "older" not in ask("plan", "--db", str(three)).stderr
