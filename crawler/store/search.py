@@ -119,10 +119,11 @@ _WRITTEN: Final = """
     WHERE spaced_texts.body_id = ? AND spaced_texts.text IS NOT NULL
 """
 _SAMPLE: Final = """
-    SELECT substr(texts.text, 1, ?)
-    FROM texts
-    WHERE body_id >= ?
-    ORDER BY body_id
+    SELECT indexed_texts.title || ' ' || substr(texts.text, 1, ?)
+    FROM indexed_texts
+    JOIN texts ON texts.body_id = indexed_texts.body_id
+    WHERE indexed_texts.body_id >= ?
+    ORDER BY indexed_texts.body_id
     LIMIT 1
 """
 _NAMED_PAGES: Final = """
@@ -284,7 +285,7 @@ def _with_usual_words(connection: Connection, query: str) -> str | None:
     pieces = _PIECES.findall(query)
     if _BEYOND_WORDS.search(query) or not any(map(_PREFIX.fullmatch, pieces)):
         return None
-    [last] = connection.execute("SELECT max(body_id) FROM texts").fetchone()
+    [last] = connection.execute("SELECT max(body_id) FROM indexed_texts").fetchone()
     if not last or last <= MOST_RANKED:
         return None
     usual = _usual_words(connection, last)

@@ -358,6 +358,15 @@ def test_usual_words_are_those_of_several_texts(lights: Path) -> None:
     assert "jetty" not in usual
 
 
+def test_words_of_titles_are_usual_where_texts_have_others(web: Web, database: Path) -> None:
+    for path in ("/a", "/b", "/c"):
+        web.raw(path, body=f"<title>Of the harbour</title><p>jetty {path}")
+    crawl(database, *map(web.url, ("/a", "/b", "/c")))
+    analysed(database)
+    with closing(open_for_reading(database)) as connection:
+        assert {"of", "the", "harbour", "jetty"} <= set(searching._usual_words(connection, 3))
+
+
 def test_a_beginning_that_is_usual_is_told_with_pages_that_hold_such_words(
     lights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
