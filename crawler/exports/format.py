@@ -54,7 +54,6 @@ class Format(msgspec.Struct, frozen=True):
     help: one sentence. module: of this room, imported when it is asked for; it has `write`.
     suffix: of the file that is made where nobody names one. takes: names of options.
     extra, needs: what `pip install crawler[extra]` brings, as modules. text: a terminal shows it.
-    rows: it writes the rows of a table, a query or SQL, whichever they are.
     """
 
     name: str
@@ -66,7 +65,6 @@ class Format(msgspec.Struct, frozen=True):
     extra: str = ""
     needs: tuple[str, ...] = ()
     text: bool = False
-    rows: bool = False
 
 
 class Written(msgspec.Struct, frozen=True):

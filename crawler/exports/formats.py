@@ -20,6 +20,13 @@ OPTIONS: Final = (
     Option("where", "Only rows for which this holds, such as 'status = 404'.", value="SQL"),
     Option("run", "Only what is of this run; pages as it left them.", value="N", number=True),
     Option("raw", "Leave cells that a spreadsheet would run as formulas as they are."),
+    Option(
+        "sheet",
+        "One more sheet, of this table or question; may be repeated.",
+        value="NAME",
+        many=True,
+    ),
+    Option("by-run", "A folder with a part for each run, as Hive has it.", into=Into.FOLDER),
     Option("bom", "Begin with a byte order mark, by which Excel knows UTF-8."),
 )
 """Every option of every format; what several take, stands here once."""
@@ -34,7 +41,6 @@ FORMATS: Final = {
             ".csv",
             takes=(*ROWS, "raw", "bom"),
             text=True,
-            rows=True,
         ),
         Format(
             "tsv",
@@ -43,7 +49,6 @@ FORMATS: Final = {
             ".tsv",
             takes=(*ROWS, "raw", "bom"),
             text=True,
-            rows=True,
         ),
         Format(
             "jsonl",
@@ -52,7 +57,25 @@ FORMATS: Final = {
             ".jsonl",
             takes=ROWS,
             text=True,
-            rows=True,
+        ),
+        Format(
+            "xlsx",
+            "A workbook: findings, a sheet a group, or rows; links can be clicked.",
+            "crawler.exports.xlsx",
+            ".xlsx",
+            into=Into.FILE,
+            takes=(*ROWS, "sheet"),
+            extra="xlsx",
+            needs=("xlsxwriter",),
+        ),
+        Format(
+            "parquet",
+            "Rows with their types, for notebooks; times are timestamps.",
+            "crawler.exports.parquet",
+            ".parquet",
+            takes=(*ROWS, "by-run"),
+            extra="parquet",
+            needs=("pyarrow",),
         ),
     )
 }

@@ -87,7 +87,7 @@ class Moment:
         Raises UsageError.
         """
         if where is None:
-            return _quoted(name)
+            return quoted(name)
         return f"({self._of_name(name, Choice(where=where)).sql})"
 
     def rows(self, selection: Selection) -> Rows:
@@ -95,6 +95,13 @@ class Moment:
         with only_reading(self.connection):
             cursor = self.connection.execute(selection.sql, selection.values)
         return Rows(selection.columns, iter(cursor))
+
+    def over(self, selection: Selection, asked: str) -> list[tuple[Any, ...]]:
+        """What is asked of all rows of a selection, by the names of its columns."""
+        names = ", ".join(map(quoted, selection.columns))
+        sql = f"WITH chosen({names}) AS (\n{selection.sql}\n)\nSELECT {asked}\nFROM chosen"
+        with only_reading(self.connection):
+            return list(self.connection.execute(sql, selection.values))
 
     def refuse_unknown_run(self, run: int | None) -> None:
         """Raises UsageError for a run that there is not."""
@@ -138,7 +145,7 @@ class Moment:
         self.refuse_unknown_run(choice.run)
         if choice.run is not None and RUN_COLUMN not in columns:
             raise UsageError(f"--run: {name} has no column {RUN_COLUMN}, so it is of no run")
-        sql = f"SELECT *\nFROM {_quoted(name)}"
+        sql = f"SELECT *\nFROM {quoted(name)}"
         return self._tried(name, sql, choice, columns, dict(listed))
 
     def _of_sql(self, sql: str, choice: Choice) -> Selection:
@@ -231,7 +238,8 @@ def _columns(cursor: Any) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """A name as SQL has it."""
     return '"' + name.replace('"', '""') + '"'
 
 
