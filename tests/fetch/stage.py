@@ -17,7 +17,9 @@ from crawler.fetch import Fetcher
 from crawler.model import Job, Reply
 
 QUICK = FetchConfig(connect_s=1.0, read_s=0.6, total_s=3.0, max_body_bytes=100_000)
-"""Limits that a test can wait for."""
+"""Limits that a test can wait for: of one in which time is up."""
+PATIENT = FetchConfig(connect_s=30.0, read_s=30.0, total_s=30.0, max_body_bytes=100_000)
+"""Limits that no machine is too slow for: of one in which something comes."""
 
 Play = Callable[[socket.socket], None]
 
@@ -141,7 +143,7 @@ def serving(*answers: bytes) -> Play:
     return play
 
 
-def fetcher(config: FetchConfig = QUICK, **options: object) -> Fetcher:
+def fetcher(config: FetchConfig = PATIENT, **options: object) -> Fetcher:
     return Fetcher(config, robots=RobotsConfig(max_bytes=50_000), **options)
 
 
@@ -149,7 +151,7 @@ def job(url: str, **fields: object) -> Job:
     return Job(**{"token": 1, "url_id": 1, "url": url, "private_ok": True} | fields)
 
 
-def fetch(url: str, config: FetchConfig = QUICK, **fields: object) -> Reply:
+def fetch(url: str, config: FetchConfig = PATIENT, **fields: object) -> Reply:
     """One fetch by a fetcher of its own."""
     one = fetcher(config)
     try:

@@ -69,7 +69,7 @@ def test_a_black_hole_times_out() -> None:
     """Case 15."""
     with black_hole() as port:
         began = time.monotonic()
-        reply = fetch(f"http://127.0.0.1:{port}/")
+        reply = fetch(f"http://127.0.0.1:{port}/", QUICK)
         took = time.monotonic() - began
     assert (reply.status, reply.error) == (None, "connect_timeout")
     assert 0.8 < took < 20, "the system itself gives up after two minutes"
@@ -110,7 +110,7 @@ def test_a_head_start_leaves_half_of_the_time_to_the_last(
 @pytest.mark.parametrize("dead", [1, 4, 12])
 def test_addresses_that_answer_nothing_leave_time_for_one_that_does(dead: int) -> None:
     with stage(HI) as server, black_holes(dead, server.port) as ips:
-        one = fetcher(ask=lambda host: [*ips, "127.0.0.1"])
+        one = fetcher(QUICK, ask=lambda host: [*ips, "127.0.0.1"])
         reply = one.fetch(job(f"http://h.test:{server.port}/"))
     assert (reply.status, reply.ip) == (200, "127.0.0.1"), reply.error_detail
     assert reply.connect_ms is not None
@@ -169,7 +169,7 @@ def test_the_address_that_took_a_connection_comes_first_from_then_on() -> None:
 def test_what_is_told_of_many_addresses_is_what_says_most() -> None:
     """A host's refusal is its own word; silence may have many reasons."""
     with black_hole("127.0.1.1") as port:
-        one = fetcher(ask=lambda host: ["127.0.1.1", "127.0.0.3", "127.0.0.4"])
+        one = fetcher(QUICK, ask=lambda host: ["127.0.1.1", "127.0.0.3", "127.0.0.4"])
         reply = one.fetch(job(f"http://h.test:{port}/"))
     assert (reply.error, reply.ip) == ("connect_refused", "127.0.0.3")
 

@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 
 from tests.fetch.raw import CASES, Case
-from tests.fetch.stage import bytewise, fetch, stage, whole
+from tests.fetch.stage import PATIENT, QUICK, bytewise, fetch, stage, whole
 
 
 @pytest.mark.parametrize("say", [whole, bytewise])
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.number} {case.rule}")
 def test_a_raw_answer_ends_as_its_case_says(case: Case, say: Any) -> None:
+    limits = QUICK if case.end == "hold" else PATIENT
     with stage(say(case.says, case.end)) as server:
-        reply = fetch(server.url(), **case.fields)
+        reply = fetch(server.url(), limits, **case.fields)
     told = (reply.status, reply.error, reply.truncated)
     assert told == (case.status, case.error, case.truncated), reply.error_detail
     assert reply.body == case.body
