@@ -37,6 +37,9 @@ browse: $(BUILT) ## browse a crawl in Datasette (DB=, ARGS="--port 9000")
 report: $(BUILT) ## write one HTML file of a crawl that can be handed over (DB=, ARGS="--pdf")
 	@$(VENV)/bin/crawler report $(OF_DB) $(ARGS)
 
+export: $(BUILT) ## write a crawl as FORMAT=csv, xlsx, parquet ... (DB=, ARGS="--query broken_links")
+	@$(VENV)/bin/crawler export $(FORMAT) $(OF_DB) $(ARGS)
+
 test: $(BUILT) ## run the tests, rooms side by side (ARGS="-k robots" for some of them)
 	@$(PY) -m $(if $(ARGS),pytest $(ARGS),tests.abreast)
 
