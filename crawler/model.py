@@ -159,6 +159,7 @@ class Job(msgspec.Struct, frozen=True, array_like=True, gc=False):
         where the host is at others, the job comes back undone with them (`Reply.addresses`), as it
         does for an empty tuple. None for any.
     dns_ms: what finding these has taken.
+    named: a seed has this origin, so that what is said of its host is meant for it.
     """
 
     token: int
@@ -172,6 +173,7 @@ class Job(msgspec.Struct, frozen=True, array_like=True, gc=False):
     last_modified: str | None = None
     addresses: tuple[str, ...] | None = None
     dns_ms: float | None = None
+    named: bool = False
 
 
 class Reply(msgspec.Struct, frozen=True, array_like=True):

@@ -30,6 +30,7 @@ from crawler.cli.group import (
     face_for,
     fail_on_option,
     json_option,
+    netrc_option,
     quiet_option,
     standard_output,
 )
@@ -182,6 +183,7 @@ def setting_option(*names: str, help: str, **kinds: Any) -> Callable[[Command], 
     flag_value=False,
     help="Leave facts, graph and checks to crawler analyse.",
 )
+@netrc_option
 @click.option(
     "--dashboard",
     type=Port(),
@@ -201,6 +203,7 @@ def crawl(
     db: Path | None,
     config_file: Path | None,
     overrides: Sequence[str],
+    netrc: Path | None,
     dashboard: int | None,
     fail_on: Sequence[str],
     quiet: bool,
@@ -212,7 +215,7 @@ def crawl(
     Everything goes into one SQLite file. Run the same command again to go on with a crawl that was
     stopped, or to visit a finished one again. Ctrl-C stops at any time; nothing is lost.
     """
-    config = load(config_file, overrides, _settings(context, flags))
+    config = load(config_file, overrides, _settings(context, flags), netrc=netrc)
     if config.fetch.verify_tls and (authorities := os.environ.get(AUTHORITIES)):
         _check_authorities(authorities)
     asked = conditions(fail_on)

@@ -123,6 +123,12 @@ def db_option(help: str) -> Callable[[Command], Command]:
     return click.option("--db", type=click.Path(path_type=Path), help=help)
 
 
+netrc_option = click.option(
+    "--netrc",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Passwords of hosts, as a netrc file has them; no such file is read unless named.",
+)
 quiet_option = click.option("--quiet", is_flag=True, help="Show nothing but errors.")
 fail_on_option = click.option(
     "--fail-on",

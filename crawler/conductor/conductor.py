@@ -21,7 +21,7 @@ from gevent.pool import Group
 from crawler import __version__, failpoints
 from crawler.channels import Channel, Returned, open_channel
 from crawler.conductor.ending import TICK_S, Facts, decide
-from crawler.conductor.flow import Flow, Moment, job_of
+from crawler.conductor.flow import Flow, Moment
 from crawler.conductor.seeds import SeedFeed
 from crawler.config import Config
 from crawler.errors import CrawlError, StorageError, UsageError
@@ -257,7 +257,7 @@ class Conductor:
             lease = self._flow.lease(free)
             if lease is None:
                 return
-            self._channel.send(job_of(lease))
+            self._channel.send(self._flow.job(lease))
 
     def _facts(self) -> Facts:
         now, wall = self._clock()

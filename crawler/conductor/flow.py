@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
+import msgspec
+
 from crawler import failpoints
 from crawler.conductor.account import Account
 from crawler.config import Config
@@ -21,6 +23,7 @@ from crawler.model import Job, Reply, Visit
 from crawler.policy import urls
 from crawler.policy.outage import PROBE_S, Outage
 from crawler.policy.seeds import Seed
+from crawler.policy.sites import NamedOrigins, Sites
 from crawler.store.contract import Arrival, HostPace, Needs, Settled, Supplies
 
 log = logging.getLogger(__name__)
@@ -79,6 +82,7 @@ class Flow:
         self._unsettled_pages = 0
         self._probe = 0
         self._scope_is_known = False
+        self._named = NamedOrigins(Sites(config))
 
     def __repr__(self) -> str:
         return f"<Flow {len(self._arrivals)} to store, {self.frontier!r}>"
@@ -115,6 +119,11 @@ class Flow:
     def _network_allows(self, now: float) -> bool:
         """While the network is down, one probe at a time goes out."""
         return not self.outage.down or (not self._probe and self.outage.may_probe(now))
+
+    def job(self, lease: Lease) -> Job:
+        """What a worker is told of a lease."""
+        job = job_of(lease)
+        return msgspec.structs.replace(job, named=True) if job.url in self._named else job
 
     # Back
 
@@ -176,6 +185,7 @@ class Flow:
 
     def load(self, seeds: Sequence[Seed]) -> None:
         """Store seeds; what they name waits."""
+        self._named.add(seed.target.origin for seed in seeds)
         self._settle([], self._store.load_seeds(seeds))
 
     def close_scope(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from crawler.config.place import Place, place_of
-from crawler.config.reading import RENAMED, SET, gathered, text_of
+from crawler.config.reading import RENAMED, gathered, text_of
 from crawler.config.sections import SITE
 from crawler.config.site import told
 
@@ -32,12 +32,14 @@ class Origin(msgspec.Struct, frozen=True):
         return f"{self.source}, line {self.line}" if self.line else self.source
 
 
-def origins(path: Path | None, overrides: Sequence[str]) -> dict[Key, Origin]:
+def origins(
+    path: Path | None, overrides: Sequence[str], netrc: Path | None = None
+) -> dict[Key, Origin]:
     """Of every key that was said, where it was said last. Raises UsageError."""
     lines = dict(_lines(text_of(path))) if path is not None else {}
     found: dict[Key, Origin] = {}
     names: dict[Place, str] = {}
-    for setting in gathered(path, overrides):
+    for setting in gathered(path, overrides, netrc=netrc):
         if setting.key == SITE:
             keys: list[Key] = [(SITE, one.name, one.key) for one in told([setting])]
             first = {key[1]: names.setdefault(place_of(key[1]), key[1]) for key in keys}
@@ -45,7 +47,7 @@ def origins(path: Path | None, overrides: Sequence[str]) -> dict[Key, Origin]:
             first = {}
             keys = [tuple(RENAMED.get(setting.key, setting.key).split("."))]
         for key in keys:
-            line = 0 if setting.source == SET else _line_of(key, lines)
+            line = _line_of(key, lines) if setting.source == str(path) else 0
             known = (SITE, first[key[1]], key[2]) if setting.key == SITE else key
             found[known] = Origin(setting.source, line)
     return found

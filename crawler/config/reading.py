@@ -5,9 +5,10 @@ from __future__ import annotations
 import difflib
 import json
 import logging
+import os
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -43,13 +44,21 @@ MAX_FILE_BYTES = 1024 * 1024
 """Of a configuration; /dev/zero has no end."""
 
 
-def load(path: Path | None, overrides: Sequence[str] = (), flags: Sequence[Setting] = ()) -> Config:
+def load(
+    path: Path | None,
+    overrides: Sequence[str] = (),
+    flags: Sequence[Setting] = (),
+    *,
+    netrc: Path | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Config:
     """The defaults, changed by a TOML file, then by ``section.key=value`` texts, then by flags.
 
+    netrc: a file of passwords, which comes before the other. environ: of this process, for secrets.
     A value replaces an earlier one of the same key, lists too. Raises UsageError, one line that
     names the file or flag and the key.
     """
-    settings = gathered(path, overrides, flags)
+    settings = gathered(path, overrides, flags, netrc=netrc)
     given: dict[str, dict[str, Any]] = {name: {} for name in SECTIONS}
     rules = [setting for setting in settings if is_of_rule(setting.key)]
     sites = [setting for setting in settings if setting.key == SITE]
@@ -65,18 +74,40 @@ def load(path: Path | None, overrides: Sequence[str] = (), flags: Sequence[Setti
         return config
     from crawler.config.site import read_sites  # for those who ask for something of some sites
 
-    return msgspec.structs.replace(config, site=read_sites(sites, config))
+    return msgspec.structs.replace(config, site=read_sites(sites, config, environ, exposed=SET))
 
 
 def gathered(
-    path: Path | None, overrides: Sequence[str] = (), flags: Sequence[Setting] = ()
+    path: Path | None,
+    overrides: Sequence[str] = (),
+    flags: Sequence[Setting] = (),
+    *,
+    netrc: Path | None = None,
 ) -> list[Setting]:
     """All that was said, in the order in which it counts. Raises UsageError."""
     return [
+        *([] if netrc is None else [_of_netrc(netrc)]),
         *([] if path is None else _of_file(path)),
         *(_of_override(text) for text in overrides),
         *flags,
     ]
+
+
+def _of_netrc(path: Path) -> Setting:
+    """The passwords of a netrc file, as sites. Its ``default``, which is for any host, is none."""
+    from netrc import NetrcParseError, netrc  # for those who name such a file
+
+    text_of(path)
+    try:
+        machines = netrc(path).hosts
+    except NetrcParseError as error:
+        raise UsageError(f"{path}, line {error.lineno}: is not as in a netrc file") from None
+    sites = {
+        host: {"basic": {"user": login, "password": password}}
+        for host, (login, _, password) in machines.items()
+        if host != "default" and password
+    }
+    return Setting(str(path), SITE, sites)
 
 
 def text_of(path: Path) -> str:

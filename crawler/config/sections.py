@@ -241,6 +241,23 @@ class ExtractRule(Section, frozen=True):
     include: tuple[str, ...] = ()
 
 
+class Secret(Section, frozen=True, omit_defaults=True):
+    """A text that only the site it is for may see. env: the variable that it was read from."""
+
+    value: str
+    env: str = ""
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+
+class Basic(Section, frozen=True):
+    """A name and its password (RFC 7617)."""
+
+    user: Secret
+    password: Secret
+
+
 class SiteConfig(Section, frozen=True, omit_defaults=True):
     """What holds for some sites in place of what holds for all?
 
@@ -250,6 +267,10 @@ class SiteConfig(Section, frozen=True, omit_defaults=True):
         last says how long it rests.
     max_depth, max_pages_per_host, max_bytes_per_host: as under scope.
     connect_s, read_s, total_s, max_body_bytes, max_sitemap_bytes: as under fetch.
+    headers: sent besides the crawler's own, or in place of one. basic: the user and password that a
+        site asks for; bearer: the token. A text, or ``{ env = "NAME" }`` for what a variable of the
+        environment holds. Sent to one origin alone: that of the site's name, and where this is a
+        host, to its https and to those of its origins that are seeds.
     """
 
     own: bool | None = None
@@ -268,6 +289,9 @@ class SiteConfig(Section, frozen=True, omit_defaults=True):
     total_s: Positive | None = None
     max_body_bytes: AtLeastOne | None = None
     max_sitemap_bytes: AtLeastOne | None = None
+    headers: dict[str, Secret] | None = None
+    basic: Basic | None = None
+    bearer: Secret | None = None
 
 
 class Config(Section, frozen=True):
@@ -294,6 +318,8 @@ SECTIONS: dict[str, type[Section]] = {
     field.name: field.type for field in msgspec.structs.fields(Config) if field.name not in NAMED
 }
 """Those whose keys are known."""
+SENT: Final = ("headers", "basic", "bearer")
+"""Keys of a site that are sent to it, and to nobody else."""
 PLACES: Final[dict[str, tuple[str, str]]] = {
     "obey_robots": ("robots", "obey"),
     **{

@@ -7,13 +7,14 @@ A site is a table ``[site."example.org"]`` of a configuration, or
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from crawler.config.place import EXAMPLES, Place, place_of
-from crawler.config.sections import PLACES, SITE, Config, SiteConfig
+from crawler.config.secrets import Reader
+from crawler.config.sections import PLACES, SENT, SITE, Config, SiteConfig
 from crawler.config.values import Setting, expected, shown
 from crawler.errors import UsageError
 
@@ -35,11 +36,14 @@ class Said(NamedTuple):
         return f"{self.source}: {SITE}.{shown(self.name)}.{self.key}"
 
 
-def read_sites(settings: Iterable[Setting], config: Config) -> dict[str, SiteConfig]:
+def read_sites(
+    settings: Iterable[Setting], config: Config, environ: Mapping[str, str], *, exposed: str
+) -> dict[str, SiteConfig]:
     """What holds for sites, by their names as written; a later setting of a key replaces an
     earlier one. Raises UsageError, one line that names the source, the site and the key.
 
-    config: what holds for all sites.
+    config: what holds for all sites. environ: of this process. exposed: the source whose texts
+    others can read.
     """
     given: dict[str, dict[str, Any]] = {}
     said: dict[tuple[str, str], Said] = {}
@@ -48,13 +52,14 @@ def read_sites(settings: Iterable[Setting], config: Config) -> dict[str, SiteCon
         place = _place(one)
         name = places.setdefault(place, one.name)
         if one.key:
-            given.setdefault(name, {})[one.key] = _value(one)
-            said[name, one.key] = one
+            given.setdefault(name, {})[one.key] = _value(one, environ, exposed)
+            said[name, one.key] = one._replace(name=name)
         if len(places) > MAX_SITES:
             raise UsageError(f"{one.source}: more than {MAX_SITES} sites")
     sites = {name: SiteConfig(**values) for name, values in given.items()}
     for one in said.values():
         _refuse_laxer(one, sites, config)
+        _refuse_two(one, sites[one.name])
     return sites
 
 
@@ -105,7 +110,10 @@ def _all() -> str:
     return ", ".join(_FIELDS)
 
 
-def _value(one: Said) -> Any:
+def _value(one: Said, environ: Mapping[str, str], exposed: str) -> Any:
+    if one.key in SENT:
+        reader = Reader(one.where, environ, exposed=one.source == exposed)
+        return getattr(reader, one.key)(one.value)
     kind = msgspec.inspect.type_info(_FIELDS[one.key])
     assert isinstance(kind, msgspec.inspect.UnionType)
     plain = next(each for each in kind.types if not isinstance(each, msgspec.inspect.NoneType))
@@ -129,6 +137,18 @@ def _refuse_laxer(one: Said, sites: dict[str, SiteConfig], config: Config) -> No
             f"{one.where}: others' robots.txt is kept as on all sites; of a site of your own say "
             "own = true besides"
         )
+
+
+def _refuse_two(one: Said, site: SiteConfig) -> None:
+    """A request has one Authorization."""
+    if one.key != "headers" and one.key not in SENT:
+        return
+    written = any(name.lower() == "authorization" for name in site.headers or ())
+    ways = [key for key in ("basic", "bearer") if getattr(site, key) is not None]
+    ways += ["headers.Authorization"] if written else []
+    if len(ways) > 1:
+        name = f"{one.source}: {SITE}.{shown(one.name)}"
+        raise UsageError(f"{name}: write {ways[0]} or {ways[1]}, not both")
 
 
 def _is_own(name: str, sites: dict[str, SiteConfig]) -> bool:

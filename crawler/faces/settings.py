@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from crawler.config.provenance import Key, Origin
+from crawler.config.secrets import site_without_secrets
 from crawler.config.sections import PLACES, SECTIONS, SITE, SiteConfig
 from crawler.faces.wording import plain
 from crawler.policy.sites import Site
@@ -40,10 +41,11 @@ def held(site: Site, said: Mapping[Key, Origin]) -> Iterator[Held]:
             own = _OF_PLACES.get((section, field.name), "")
             origin, name = _origin((section, field.name), own, site, said)
             yield Held(f"{section}.{field.name}", getattr(values, field.name), origin, name)
+    shown = site_without_secrets(site.said)
     for field in msgspec.structs.fields(SiteConfig):
         if field.name not in PLACES:
             origin, name = _origin((), field.name, site, said)
-            yield Held(field.name, getattr(site.said, field.name), origin, name)
+            yield Held(field.name, getattr(shown, field.name), origin, name)
 
 
 def _origin(

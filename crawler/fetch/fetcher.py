@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Final
 
@@ -19,7 +19,9 @@ import msgspec
 from requests import Session
 from requests.structures import CaseInsensitiveDict
 
-from crawler.config import FetchConfig, RobotsConfig
+from crawler.config import FetchConfig, RobotsConfig, SiteConfig
+from crawler.config.secrets import authorization
+from crawler.config.sections import SENT
 from crawler.errors import UsageError
 from crawler.fetch import decode, tls
 from crawler.fetch.connect import Uncounted
@@ -42,6 +44,7 @@ REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 RETRY_AFTER_MAX_S: Final = 366 * 86_400.0
 """More than any setting lets a host ask for."""
+NONE: Final[Mapping[str, str]] = {}
 _HIGH_BYTE: Final = re.compile(rb"[\x80-\xff]")
 
 
@@ -72,11 +75,16 @@ class Manner(msgspec.Struct, frozen=True):
     block: bytes
 
     @classmethod
-    def of(cls, config: FetchConfig, robots: RobotsConfig) -> Manner:
-        """What settings come to. Raises UsageError for what no header holds."""
+    def of(cls, config: FetchConfig, robots: RobotsConfig, own: Mapping[str, str] = NONE) -> Manner:
+        """What settings come to. Raises UsageError for what no header holds.
+
+        own: headers of a person's own for these sites.
+        """
         times = Times(config.connect_s, config.read_s, config.total_s)
         lists = config.max_sitemap_bytes
-        headers = _headers(config)
+        replaced = {name.lower() for name in own}
+        ours = _headers(config)
+        headers = {name: ours[name] for name in ours if name.lower() not in replaced} | dict(own)
         return cls(
             times,
             times.within(robots.first_s),
@@ -116,7 +124,7 @@ class Fetcher:
         self._as_written = msgspec.structs.replace(self._rules, strip=None)
         self._ordinary = Manner.of(config, robots or RobotsConfig())
         self._sites = sites or None
-        self._manners: dict[int, Manner] = {}
+        self._manners: dict[tuple[int, tuple[str, ...]], Manner] = {}
         verify = config.verify_tls if verify is None else verify
         self._names = Names(ask or asker(config.resolver))
         self._transport = Transport(
@@ -194,9 +202,12 @@ class Fetcher:
         if self._sites is None:
             return self._ordinary
         site = self._sites.of(job.url)  # the same one each time, so that it can be known by its id
-        manner = self._manners.get(id(site))
+        sent = tuple(key for key in SENT if site.sends(key, job.url, named=job.named))
+        manner = self._manners.get((id(site), sent))
         if manner is None:
-            manner = self._manners[id(site)] = Manner.of(site.config.fetch, site.config.robots)
+            own = _own_headers(site.said, sent)
+            manner = Manner.of(site.config.fetch, site.config.robots, own)
+            self._manners[id(site), sent] = manner
         return manner
 
     def _ask(self, job: Job, attempt: Attempt, manner: Manner, times: Times) -> None:
@@ -277,6 +288,16 @@ def _headers(config: FetchConfig) -> dict[str, str]:
         "Connection": "keep-alive",
     }
     return {name: value for name, value in asked.items() if value}
+
+
+def _own_headers(said: SiteConfig, sent: tuple[str, ...]) -> dict[str, str]:
+    """What is sent to one site alone; sent: the keys that are said of the origin at hand."""
+    headers = said.headers if "headers" in sent and said.headers else {}
+    own = {name: value.value for name, value in headers.items()}
+    if "basic" in sent or "bearer" in sent:
+        way = authorization(said)
+        own |= {} if way is None else {"Authorization": way}
+    return own
 
 
 def _conditions(job: Job) -> dict[str, str]:

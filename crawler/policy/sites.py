@@ -6,17 +6,18 @@ with a port, its host, then names below another, the longest first.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
 
 import msgspec
 
 from crawler.config import Config, SiteConfig
 from crawler.config.place import PORTS, Place, place_of
-from crawler.config.sections import PLACES
+from crawler.config.sections import PLACES, SENT
 from crawler.policy import urls
 
 ORIGINS_KEPT: Final = 20_000
+AUTHORIZING: Final = frozenset({"basic", "bearer"})
 _NAME_AT: Final = len("http://") + 1
 
 
@@ -30,6 +31,19 @@ class Site(msgspec.Struct, frozen=True):
     config: Config
     said: SiteConfig = SiteConfig()
     names: dict[str, str] = {}
+
+    def sends(self, key: str, url: str, *, named: bool) -> bool:
+        """May what is said under a key be sent for an address?
+
+        What is said of an origin is for no other. What is said of a host, or of all names below
+        one, is for its https, and for those of its origins that the person named as seeds: a link
+        or redirect must not choose a port, or have a password sent in clear. named: this is one.
+        """
+        name = self.names.get(key)
+        if name is None:
+            return False
+        place = place_of(name)
+        return bool(place.scheme) or named or _is_https_at(url, place.port or PORTS["https"])
 
 
 class _Origin(msgspec.Struct, frozen=True):
@@ -64,8 +78,7 @@ class Sites:
         """What holds for an address."""
         if not self._places:
             return self._everywhere
-        slash = url.find("/", _NAME_AT)
-        origin = self._origin(url[:slash] if slash > 0 else url)
+        origin = self._origin(_origin_of(url))
         if origin is None:
             return self._everywhere
         for start, site in origin.starts:
@@ -89,6 +102,14 @@ class Sites:
     def obeys(self, name: str) -> bool:
         """Is the robots.txt of an origin kept, if only for some of its addresses?"""
         return any(site.config.robots.obey for site in self.of_origin(name))
+
+    def keeps_for_itself(self, name: str) -> bool:
+        """Is anything sent to an origin, or to some of its addresses, that nobody else may see?"""
+        return any(_sends_something(site.said) for site in self.of_origin(name))
+
+    def said(self) -> Iterable[SiteConfig]:
+        """What is said of each site."""
+        return self._everywhere.config.site.values()
 
     def _origin(self, name: str) -> _Origin | None:
         try:
@@ -118,18 +139,70 @@ class Sites:
         """What names come to, the most specific last."""
         if names not in self._made:
             config = self._everywhere.config
-            merged: dict[str, object] = {}
+            merged: dict[str, Any] = {}
             sources: dict[str, str] = {}
             for name in names:
-                said = {
-                    k: v
-                    for k, v in msgspec.structs.asdict(config.site[name]).items()
-                    if v is not None
-                }
+                said = _what_is_said(config.site[name])
+                _forget_other_ways(merged, said)
                 merged |= said
                 sources |= dict.fromkeys(said, name)
-            self._made[names] = Site(_with(config, merged), SiteConfig(**merged), sources)  # type: ignore[arg-type]
+            self._made[names] = Site(_with(config, merged), SiteConfig(**merged), sources)
         return self._made[names]
+
+
+def _what_is_said(site: SiteConfig) -> dict[str, Any]:
+    values = msgspec.structs.asdict(site)
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _forget_other_ways(merged: dict[str, Any], said: dict[str, Any]) -> None:
+    """A request has one Authorization: what is said more specifically replaces any other."""
+    if AUTHORIZING.isdisjoint(said) and not any(map(_authorizes, said.get("headers", ()))):
+        return
+    for key in AUTHORIZING:
+        merged.pop(key, None)
+    headers = merged.get("headers", {})
+    if any(map(_authorizes, headers)):
+        merged["headers"] = {name: headers[name] for name in headers if not _authorizes(name)}
+
+
+def _authorizes(header: str) -> bool:
+    return header.lower() == "authorization"
+
+
+class NamedOrigins:
+    """The origins that seeds name, of sites to which something is sent that nobody else may see."""
+
+    def __init__(self, sites: Sites) -> None:
+        self._sites = sites if any(map(_sends_something, sites.said())) else None
+        self._names: set[str] = set()
+
+    def __repr__(self) -> str:
+        return f"<NamedOrigins {len(self._names)}>"
+
+    def add(self, origins: Iterable[str]) -> None:
+        """Seeds name these."""
+        if self._sites is not None:
+            self._names.update(name for name in origins if self._sites.keeps_for_itself(name))
+
+    def __contains__(self, url: str) -> bool:
+        """Does a seed name the origin of an address?"""
+        return bool(self._names) and _origin_of(url) in self._names
+
+
+def _sends_something(said: SiteConfig) -> bool:
+    return any(getattr(said, key) is not None for key in SENT)
+
+
+def _is_https_at(url: str, port: int) -> bool:
+    number = urls.host_and_port(url)[1]
+    return urls.scheme_of(url) == "https" and int(number or PORTS["https"]) == port
+
+
+def _origin_of(url: str) -> str:
+    """What stands before the path of an address that is known to be sound."""
+    slash = url.find("/", _NAME_AT)
+    return url[:slash] if slash > 0 else url
 
 
 def _covers(place: Place, scheme: str, host: str, port: int) -> bool:

@@ -267,8 +267,14 @@ def settings_of(config: Config) -> int:
 
 def _of_sites(config: Config) -> tuple[object, ...]:
     """The same settings where they differ for some sites."""
-    said = ((name, site.max_body_bytes) for name, site in config.site.items())
-    return tuple(one for one in said if one[1] is not None)
+    said = (
+        (
+            name, site.max_body_bytes, sorted(site.headers or ()), site.basic is not None,
+            site.bearer is not None,
+        )
+        for name, site in config.site.items()
+    )  # fmt: skip
+    return tuple(one for one in said if any(one[1:]))
 
 
 # robots.txt

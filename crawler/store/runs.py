@@ -12,6 +12,7 @@ import msgspec
 
 from crawler import failpoints
 from crawler.config import Config, PaceConfig
+from crawler.config.secrets import without_secrets
 from crawler.model import Target
 from crawler.policy import pace, words
 from crawler.policy.scope import judging
@@ -62,7 +63,14 @@ def start(
         VALUES (?, 'running', ?, ?, ?, ?, ?)
         RETURNING id
         """,
-        (iso(now), msgspec.json.encode(config).decode(), judged, seeds_file, version, pid),
+        (
+            iso(now),
+            msgspec.json.encode(without_secrets(config)).decode(),
+            judged,
+            seeds_file,
+            version,
+            pid,
+        ),
     ).fetchone()[0]
     mode, queued = _mode(connection, config, previous, now)
     _cut_rests(connection, config.pace, now)

@@ -16,6 +16,7 @@ from typing import BinaryIO
 import gevent
 from gevent.pool import Pool
 from gevent.server import StreamServer
+from gevent.ssl import SSLContext
 
 PHRASES: Mapping[int, str] = {status.value: status.phrase for status in HTTPStatus}
 MAX_HEAD_LINES = 1000
@@ -72,9 +73,11 @@ class Server:
     """Answers every request on its addresses with ``answer(request)``."""
 
     def __init__(
-        self, answer: Callable[[Request], Answer], *, record: Callable[[Hit], object]
-    ) -> None:
+        self, answer: Callable[[Request], Answer], *, record: Callable[[Hit], object],
+        context: SSLContext | None = None,
+    ) -> None:  # fmt: skip
         self.port = 0
+        self._tls = {} if context is None else {"ssl_context": context}
         self._answer = answer
         self._record = record
         self._listeners: dict[str, StreamServer] = {}
@@ -85,7 +88,7 @@ class Server:
             return self.port
         place = (address, self.port or port)
         pool = Pool(MAX_CONVERSATIONS)
-        listener = StreamServer(place, self._converse, backlog=4096, spawn=pool)
+        listener = StreamServer(place, self._converse, backlog=4096, spawn=pool, **self._tls)
         listener.start()
         self.port = listener.server_port
         self._listeners[address] = listener

@@ -17,6 +17,7 @@ from html import escape
 from typing import Any
 
 from gevent.event import Event
+from gevent.ssl import SSLContext
 
 from tests.sites.server import NOT_FOUND, Answer, Hit, Request, Server, html
 
@@ -46,15 +47,16 @@ class Held:
 class Host:
     """One address of a web and what it answers; a path that was not told is a 404."""
 
-    def __init__(self, address: str, port: int, log: list[Hit]) -> None:
+    def __init__(self, address: str, port: int, log: list[Hit], scheme: str = "http") -> None:
         self.address = address
+        self.scheme = scheme
         self.port = port
         self._whole_log = log
         self._answers: dict[str, Callable[[Request], Answer]] = {}
 
     def url(self, path: str = "/") -> str:
         """The absolute URL of a path."""
-        return f"http://{self.address}:{self.port}{path}"
+        return f"{self.scheme}://{self.address}:{self.port}{path}"
 
     @property
     def log(self) -> list[Hit]:
@@ -133,19 +135,20 @@ class Host:
 
 
 class Web(Host):
-    """Its own first host, at 127.0.0.1, and any others of 127.0.0.0/8."""
+    """Its own first host, at 127.0.0.1, and any others of 127.0.0.0/8; over TLS with a context."""
 
-    def __init__(self) -> None:
+    def __init__(self, context: SSLContext | None = None) -> None:
         self.whole_log: list[Hit] = []
-        self._server = Server(self._reply, record=self.whole_log.append)
-        super().__init__("127.0.0.1", self._server.listen("127.0.0.1"), self.whole_log)
+        self._server = Server(self._reply, record=self.whole_log.append, context=context)
+        port, scheme = self._server.listen("127.0.0.1"), "https" if context else "http"
+        super().__init__("127.0.0.1", port, self.whole_log, scheme)
         self._hosts: dict[str, Host] = {self.address: self}
 
     def host(self, address: str) -> Host:
         """The host at an address, on the same port as all."""
         if address not in self._hosts:
             self._server.listen(address)
-            self._hosts[address] = Host(address, self.port, self.whole_log)
+            self._hosts[address] = Host(address, self.port, self.whole_log, self.scheme)
         return self._hosts[address]
 
     def shut(self, host: Host) -> None:
