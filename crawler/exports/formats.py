@@ -28,6 +28,7 @@ OPTIONS: Final = (
     ),
     Option("by-run", "A folder with a part for each run, as Hive has it.", into=Into.FOLDER),
     Option("bom", "Begin with a byte order mark, by which Excel knows UTF-8."),
+    Option("jsonl", "One file with a JSON object a page.", into=Into.STREAM),
 )
 """Every option of every format; what several take, stands here once."""
 
@@ -76,6 +77,17 @@ FORMATS: Final = {
             takes=(*ROWS, "by-run"),
             extra="parquet",
             needs=("pyarrow",),
+        ),
+        Format(
+            "markdown",
+            "What pages say, for people and language models: a file a page.",
+            "crawler.exports.markdown",
+            ".markdown",
+            into=Into.FOLDER,
+            takes=("where", "run", "jsonl"),
+            extra="markdown",
+            needs=("html_to_markdown",),
+            text=True,
         ),
     )
 }

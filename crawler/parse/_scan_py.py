@@ -53,9 +53,8 @@ _text_of = etree.XSLT(etree.XML(_SHEET))
 def scan(data: bytes, max_links: int, robot: str = PRODUCT) -> Survey | None:
     """What a page in UTF-8 shows and where it leads; None where it is nested deeper than a tree may
     be: libxml2 drops everything from the 2,048th level on."""
-    parser = _html_parser()
-    root: etree._Element | None = etree.fromstring(data, parser)
-    if any(error.type == etree.ErrorTypes.ERR_RESOURCE_LIMIT for error in parser.error_log):
+    root, is_whole = parsed(data)
+    if not is_whole:
         return None
     survey = Survey(max_links, robot)
     if root is not None:
@@ -64,6 +63,14 @@ def scan(data: bytes, max_links: int, robot: str = PRODUCT) -> Survey | None:
         survey.text = _visible_text(root)
         survey.words = count_words(survey.text)
     return survey
+
+
+def parsed(data: bytes) -> tuple[etree._Element | None, bool]:
+    """The tree of a page in UTF-8, and whether it is nested no deeper than a tree may be."""
+    parser = _html_parser()
+    root: etree._Element | None = etree.fromstring(data, parser)
+    limits = etree.ErrorTypes.ERR_RESOURCE_LIMIT
+    return root, all(error.type != limits for error in parser.error_log)
 
 
 def _html_parser() -> etree.HTMLParser:

@@ -16,10 +16,8 @@ from dateutil import parser as dates
 from lxml import etree
 
 from crawler.config import ExtractRule
-from crawler.parse._scan_py import _html_parser
-from crawler.parse.charset import decode
-from crawler.parse.html import one_body
 from crawler.parse.text import BLOCKS, HIDDEN, clean, fold
+from crawler.parse.tree import base_of, read_tree
 from crawler.patterns import Patterns
 from crawler.policy.urls import UNLIMITED, resolve
 from crawler.selectors import Selector
@@ -72,11 +70,8 @@ def extract(
 
     charset: what it was read as. most: characters of all values.
     """
-    data, _ = decode(body, charset)
-    root: etree._Element | None = etree.fromstring(one_body(data), _html_parser())
-    if root is None:
-        root = etree.Element("html")
-    base = _base(root, url)
+    root = read_tree(body, charset)
+    base = base_of(root, url)
     taken: list[Row] = []
     for rule in rules:
         for row in _rows(rule, root, base):
@@ -85,15 +80,6 @@ def extract(
                 return taken, True
             taken.append(row)
     return taken, False
-
-
-def _base(root: etree._Element, url: str) -> str:
-    """What relative addresses stand on (https://html.spec.whatwg.org/#document-base-url)."""
-    first = next((one for one in root.iter("base") if one.get("href") is not None), None)
-    if first is None:
-        return url
-    target, _ = resolve(str(first.get("href")), url, rules=UNLIMITED)
-    return url if target.refusal else target.url
 
 
 def _rows(rule: Rule, root: etree._Element, base: str) -> Iterable[Row]:

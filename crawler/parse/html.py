@@ -89,12 +89,17 @@ def _survey(data: bytes, max_links: int, robot: str) -> tuple[Survey, str | None
     survey = scan(data, max_links, robot)
     if survey is not None:
         return survey, None
+    survey = scan(flattened(data), max_links, robot)
+    assert survey is not None
+    return survey, "parse"
+
+
+def flattened(data: bytes) -> bytes:
+    """A page that is nested too deep for a tree, with what lies so deep side by side."""
     # libxml2's tokenizer has no limit of depth.
     target: Any = _Shallow()  # the stubs ask for the whole protocol, lxml for what is there
     flat: bytes = etree.fromstring(data, etree.HTMLParser(target=target, encoding="utf-8"))
-    survey = scan(flat, max_links, robot)
-    assert survey is not None
-    return survey, "parse"
+    return flat
 
 
 def one_body(data: bytes) -> bytes:

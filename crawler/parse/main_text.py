@@ -11,8 +11,10 @@ from lxml import etree
 from crawler.parse.elements import LANDMARKS, region_of
 from crawler.parse.text import BLOCKS, HIDDEN, count_words, fingerprint, fold
 
-_ASIDE: Final = frozenset({"nav", "header", "footer"})
-_HIDES: Final = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+ASIDE: Final = frozenset({"nav", "header", "footer"})
+"""Regions that frame a page."""
+HIDES: Final = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+"""A style of an element that nobody sees."""
 
 
 class MainText:
@@ -39,13 +41,13 @@ class MainText:
         """An element begins, with what stands before its first child; names: its attributes."""
         self.hidden += tag in HIDDEN
         region = region_of(tag, element.get("role")) if "role" in names else LANDMARKS.get(tag)
-        styled = "style" in names and _HIDES.search(element.get("style", "")) is not None
+        styled = "style" in names and HIDES.search(element.get("style", "")) is not None
         self._open.append((region, styled))
         self._styled += styled
         if region == "main":
             self.mains += 1
             self.in_main += 1
-        elif tag == "aside" or region in _ASIDE:
+        elif tag == "aside" or region in ASIDE:
             self._aside += 1
         if tag in BLOCKS:
             self.add(" ")
@@ -59,7 +61,7 @@ class MainText:
         self._styled -= styled
         if region == "main":
             self.in_main -= 1
-        elif tag == "aside" or region in _ASIDE:
+        elif tag == "aside" or region in ASIDE:
             self._aside -= 1
         if tag in BLOCKS:
             self.add(" ")
