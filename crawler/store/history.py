@@ -81,10 +81,11 @@ are there at once."""
 KINDS = ("gone", "moved", "new", "returned", "unreachable", "changed")
 """Of changes, in the order in which they are told."""
 _IS_KNOWN = f"SELECT {kept_changes.IS_KNOWN.format(older=':older', newer=':newer')}"
-_KEPT_COUNT = """
-    SELECT count(*)
+_DIFFERENCE = """
+    SELECT 1
     FROM run_differences
     WHERE from_run = :older AND to_run = :newer AND change <> 'touched'
+    LIMIT 1 OFFSET :most
 """
 _CANDIDATE = """
     SELECT 1
@@ -108,13 +109,11 @@ def changes(connection: Connection, compared: Pair) -> Rows:
 
 def are_many(connection: Connection, compared: Pair) -> bool:
     """Do so many pages differ between two runs that they are not sorted by their addresses?"""
-    values = msgspec.structs.asdict(compared)
     if not _has(connection, "run_differences", "change"):
         return False
-    if _is_known(connection, compared):
-        return bool(connection.execute(_KEPT_COUNT, values).fetchone()[0] > MOST_SORTED)
-    found = connection.execute(_CANDIDATE, values | {"most": MOST_SORTED})
-    return found.fetchone() is not None
+    one_more = _DIFFERENCE if _is_known(connection, compared) else _CANDIDATE
+    values = msgspec.structs.asdict(compared) | {"most": MOST_SORTED}
+    return connection.execute(one_more, values).fetchone() is not None
 
 
 def _is_known(connection: Connection, compared: Pair) -> bool:

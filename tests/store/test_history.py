@@ -163,14 +163,18 @@ def test_canonicals_of_a_crawl_that_was_analysed_are_found_without_reading_every
     assert scanned == ["SCAN links USING COVERING INDEX links_canonical"]
 
 
-@pytest.mark.parametrize("command", ["changes", "log", "diff", "plan"])
-def test_history_is_told_while_a_crawl_writes(four: tuple[Path, str], command: str) -> None:
+@pytest.mark.parametrize("form", ["--json", "--csv"])
+@pytest.mark.parametrize("command", ["changes", "log", "diff", "plan", "search"])
+def test_history_is_told_while_a_crawl_writes(
+    four: tuple[Path, str], command: str, form: str
+) -> None:
     file, site = four
-    words = [f"{site}/title"] if command in ("log", "diff") else []
+    said = {"log": f"{site}/title", "diff": f"{site}/title", "search": "home OR new"}
+    words = [said[command]] if command in said else []
     with closing(open_for_writing(file)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("UPDATE urls SET depth = depth")
-        told = ask(command, *words, "--db", str(file), "--json")
+        told = ask(command, *words, "--db", str(file), form)
         connection.execute("ROLLBACK")
     assert told.returncode == 0, told.stderr
     assert len(told.stdout.splitlines()) >= 2
