@@ -170,21 +170,11 @@ def _judged(compared_visits: str) -> str:
             seen.started_at AS changed_at,
             {_state("answer_before", "document_before")} AS state_before,
             {_state("answer", "document")} AS state,
-            answer_before.status AS status_before,
-            answer.status,
-            answer.error,
-            document_before.title AS title_before,
-            document.title,
-            document_before.canonical AS canonical_before,
-            document.canonical,
-            document_before.body_id AS body_id_before,
-            document.body_id,
             document_before.text_hash AS text_hash_before,
             document.text_hash,
             document_before.truncated AS truncated_before,
             document.truncated,
-            answer_before.redirect_to_id AS redirect_to_id_before,
-            answer.redirect_to_id
+            {kept_changes.TOLD}
         FROM seen
         JOIN visits AS answer ON answer.id = seen.answer_id
         LEFT JOIN visits AS answer_before ON answer_before.id = seen.answer_before_id

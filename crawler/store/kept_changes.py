@@ -52,11 +52,7 @@ IS_KNOWN: Final = f"""EXISTS (
         )"""
 """Are two runs (older, newer: as SQL) compared already?"""
 
-JUDGED: Final = """
-        SELECT
-            known.*,
-            now.started_at AS changed_at,
-            answer_before.status AS status_before,
+TOLD: Final = """answer_before.status AS status_before,
             answer.status,
             answer.error,
             document_before.title AS title_before,
@@ -66,7 +62,14 @@ JUDGED: Final = """
             document_before.body_id AS body_id_before,
             document.body_id,
             answer_before.redirect_to_id AS redirect_to_id_before,
-            answer.redirect_to_id
+            answer.redirect_to_id"""
+"""What is told of a page before and now: of the visits that tell its answers and its documents."""
+
+JUDGED: Final = f"""
+        SELECT
+            known.*,
+            now.started_at AS changed_at,
+            {TOLD}
         FROM run_differences AS known
         LEFT JOIN visits AS now ON now.id = known.now_id
         LEFT JOIN visits AS answer_before ON answer_before.id = known.answer_before_id
