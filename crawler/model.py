@@ -15,7 +15,7 @@ from typing import Final, Literal, NamedTuple, TypeVar
 import msgspec
 
 Value = TypeVar("Value")
-Kind = Literal["page", "robots", "sitemap", "feed", "check"]
+Kind = Literal["page", "robots", "sitemap", "feed", "check", "asset"]
 """What a fetch is for."""
 
 Doubt = Literal["nothing else answers", "nothing has answered yet"]

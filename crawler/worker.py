@@ -19,9 +19,10 @@ from crawler.config import Config
 from crawler.fetch import Budget, Fetcher, Share
 from crawler.model import Document, Job, Reply, Visit
 from crawler.parse import parse
-from crawler.parse.isolated import IsolatedParser, is_risky
+from crawler.parse.isolated import IsolatedParser, is_long_style, is_risky
 from crawler.policy import robots
 from crawler.policy.agent import robots_token
+from crawler.policy.requisites import reads_styles
 from crawler.policy.sites import Sites
 from crawler.policy.urls import UrlRules
 from crawler.store.clock import iso
@@ -51,8 +52,10 @@ class Worker:
             urls=UrlRules.of(config),
             budget=Budget(config.run.bodies_in_flight_bytes),
             sites=Sites(config),
+            max_media_bytes=config.assets.max_media_bytes,
         )
         self._isolated = IsolatedParser(config)
+        self._reads_styles = reads_styles(config)
         self._queue: JoinableQueue[Job] = JoinableQueue(maxsize=2 * config.run.concurrency)
         self._pool = Pool(config.run.concurrency)
         if not config.store.bodies:
@@ -115,7 +118,7 @@ class Worker:
     def _document(self, job: Job, reply: Reply) -> Document:
         if reply.status is None or job.kind == "robots":
             return Document()
-        if is_risky(reply.body):
+        if is_risky(reply.body) or (self._reads_styles and is_long_style(reply)):
             return self._isolated.parse(job, reply)
         self._parsing(job)
         try:

@@ -30,6 +30,7 @@ SILENT = (
         "waiting_urls",
         "canonical_mismatches",
         "external_domains",
+        "FROM assets",
     ),
     "likely_javascript",
 )

@@ -26,12 +26,21 @@ _MISSING: Final = """
         FROM visits
         WHERE kind = 'sitemap' AND body_id IS NOT NULL
     ),
+    parts AS MATERIALIZED (
+        SELECT body_id
+        FROM visits
+        WHERE :has_parts AND kind = 'asset'
+        EXCEPT
+        SELECT body_id
+        FROM visits
+        WHERE :has_parts AND kind <> 'asset'
+    ),
     kept AS (
         SELECT id, content_type, charset, length(body) AS packed_bytes,
             content_type IN ('text/html', 'application/xhtml+xml') AS is_page,
             id IN (SELECT body_id FROM sitemaps) AS is_sitemap
         FROM bodies
-        WHERE body IS NOT NULL
+        WHERE body IS NOT NULL AND id NOT IN (SELECT body_id FROM parts WHERE body_id > 0)
     )
     SELECT kept.id, kept.charset, kept.packed_bytes, kept.id, '', kept.content_type,
         kept.is_sitemap
@@ -49,6 +58,12 @@ _MISSING: Final = """
     ORDER BY kept.id
 """
 
+_HAS_PARTS: Final = """
+    SELECT EXISTS (SELECT 1 FROM runs WHERE json_extract(config, '$.assets.mode') = 'fetch')
+"""
+"""Were images, style sheets and the like kept? They are no pages, and nobody asks anything of them.
+"""
+
 Progress = Callable[[str, int, int], None]
 """Called with a pass's name, how much is done, and how much there is."""
 
@@ -59,7 +74,10 @@ def gather_facts(
     """Read every body that has no facts of this version, or whose language nobody looked for though
     somebody can by now; returns how many there were."""
     analysis.complete(connection)
-    asked = {"version": VERSION, "detector": language.detector_name()}
+    has_parts = connection.execute(_HAS_PARTS).fetchone()[0]
+    asked = {
+        "version": VERSION, "detector": language.detector_name(), "has_parts": has_parts,
+    }  # fmt: skip
     missing = connection.execute(_MISSING, asked).fetchall()
     if missing:
         language.load()

@@ -24,8 +24,8 @@ NEEDS: Final[dict[str, tuple[str, str]]] = {
     ),
     "assets": (
         "SELECT EXISTS (SELECT 1 FROM runs WHERE json_extract(config, '$.scope.check')"
-        " LIKE '%assets%')",
-        "no images, scripts and so on were asked for (--check assets)",
+        " LIKE '%assets%' OR json_extract(config, '$.assets.mode') IN ('check', 'fetch'))",
+        "no images, scripts and so on were asked for (--assets check)",
     ),
     "external": (
         "SELECT EXISTS (SELECT 1 FROM runs WHERE json_extract(config, '$.scope.check')"

@@ -149,6 +149,13 @@ def setting_option(*names: str, help: str, **kinds: Any) -> Callable[[Command], 
     help="Also see whether images, scripts and so on, or links that leave, are there.",
 )
 @setting_option(
+    "--assets",
+    "assets__mode",
+    metavar="[record|check|fetch]",
+    help="What pages need to look right: record its addresses, check whether it is there, or "
+    "fetch and keep it, from any host.  [default: record]",
+)
+@setting_option(
     "--retry-failed",
     "run__retry_failed",
     is_flag=True,

@@ -244,6 +244,8 @@ class Conductor:
             decision = decide(self._facts(), self._config.run)
             if decision.act == "stop":
                 self.stop(decision.reason)
+            elif decision.act == "parts":
+                self._flow.frontier.leave_pages()
             elif decision.act == "end":
                 self._stop_reason = decision.reason
                 self._ended.set()
@@ -270,6 +272,7 @@ class Conductor:
             stored=not (flow.waiting or self._writing or frontier.leased),
             loaded=self._feed.done and frontier.idle,
             pages_left=flow.pages_left,
+            parts=flow.parts,
             due=frontier.next_due(now, wall),
             down=flow.outage.down or self._room.low,
             hopeless=flow.outage.hopeless(now, self._config.run.max_wait_s),

@@ -13,6 +13,10 @@ import msgspec
 
 from crawler.config import RunConfig
 
+Parts = Literal["none", "wanted", "only"]
+"""What becomes of what pages are made of when no more pages may be leased: it is as pages are; it
+is still wanted; or it is all that is leased by now."""
+
 TICK_S = 0.5
 """No wait is longer: limits are looked at again."""
 LEAST_WAIT_S = 0.005
@@ -27,7 +31,7 @@ class Facts(msgspec.Struct, frozen=True):
         take when the run is stopping.
     stored: nothing is out, and all that came back is in the file.
     loaded: all seeds have been read, and nothing is being looked up.
-    pages_left: the limit of pages lets more be leased.
+    pages_left: the limit of pages lets more be leased. parts: see `Parts`.
     due: when something may be fetched at the earliest, None when nothing waits.
     down: the network is. hopeless: it has been for longer than is waited for.
     """
@@ -39,6 +43,7 @@ class Facts(msgspec.Struct, frozen=True):
     stored: bool = True
     loaded: bool = True
     pages_left: bool = True
+    parts: Parts = "none"
     due: float | None = None
     down: bool = False
     hopeless: bool = False
@@ -48,10 +53,11 @@ class Decision(msgspec.Struct, frozen=True):
     """What to do now.
 
     act: ``wait`` for at most `wait_s`, as long as nothing happens; ``stop`` leasing for `reason`,
-    and decide again; or ``end`` the run for `reason`.
+    and decide again; go on with what pages are made of alone (``parts``); or ``end`` the run for
+    `reason`.
     """
 
-    act: Literal["wait", "stop", "end"]
+    act: Literal["wait", "stop", "parts", "end"]
     reason: str = ""
     wait_s: float = 0.0
 
@@ -65,6 +71,8 @@ def decide(facts: Facts, limits: RunConfig) -> Decision:
         return Decision("stop", reason)
     if not (facts.stored and facts.loaded):
         return _wait_for(facts.due, facts.now, least_s=TICK_S)
+    if not facts.pages_left and facts.parts == "wanted":
+        return Decision("parts")
     reason = _end_reason(facts, limits)
     if reason is not None:
         return Decision("end", reason)
@@ -87,11 +95,12 @@ def _stop_reason(facts: Facts, limits: RunConfig) -> str | None:
 
 def _end_reason(facts: Facts, limits: RunConfig) -> str | None:
     """Why there is nothing to do when all is at rest."""
-    if not facts.pages_left:
+    is_far = facts.due is None or facts.due > facts.now + limits.max_wait_s
+    if not facts.pages_left and (is_far or facts.parts == "none"):
         return "max_pages"
     if facts.due is None:
         return "finished"
-    return "deferred" if facts.due > facts.now + limits.max_wait_s else None
+    return "deferred" if is_far else None
 
 
 def _wait_for(moment: float | None, now: float, *, least_s: float) -> Decision:

@@ -16,11 +16,12 @@ import msgspec
 
 from crawler import failpoints
 from crawler.conductor.account import Account
+from crawler.conductor.ending import Parts
 from crawler.config import Config
 from crawler.frontier.frontier import Frontier
 from crawler.frontier.schedule import Lease
 from crawler.model import Job, Reply, Visit
-from crawler.policy import urls
+from crawler.policy import requisites, urls
 from crawler.policy.outage import PROBE_S, Outage
 from crawler.policy.seeds import Seed
 from crawler.policy.sites import NamedOrigins, Sites
@@ -83,6 +84,7 @@ class Flow:
         self._probe = 0
         self._scope_is_known = False
         self._named = NamedOrigins(Sites(config))
+        self._keeps_parts = requisites.mode(config) == "fetch"
 
     def __repr__(self) -> str:
         return f"<Flow {len(self._arrivals)} to store, {self.frontier!r}>"
@@ -92,7 +94,8 @@ class Flow:
     def lease(self, free: int) -> Lease | None:
         """The next job to send, or None when none may be sent now; `free` slots are left."""
         now = self._clock().now
-        if self._is_full or not self.pages_left or not self._network_allows(now):
+        may_lease = self.pages_left or self.frontier.parts_only
+        if self._is_full or not may_lease or not self._network_allows(now):
             return None
         lease = self.frontier.lease(now, free)
         if lease is None:
@@ -115,6 +118,13 @@ class Flow:
         limit = self._config.run.max_pages
         counted = self.account.pages - self.account.hops + self._unsettled_pages
         return not limit or counted < limit
+
+    @property
+    def parts(self) -> Parts:
+        """What becomes of parts of pages at the limit of pages."""
+        if not self._keeps_parts:
+            return "none"
+        return "only" if self.frontier.parts_only else "wanted"
 
     def _network_allows(self, now: float) -> bool:
         """While the network is down, one probe at a time goes out."""

@@ -40,7 +40,8 @@ class ScopeConfig(Section, frozen=True):
     allow_private: hosts, addresses or CIDR blocks on private or loopback addresses that may be
         fetched.
     follow_nofollow: fetch targets of rel=nofollow links too.
-    check: also ask for ``assets`` and ``external`` links with HEAD, without reading them.
+    check: also ask for ``external`` links with HEAD, without reading them, and for ``assets``, as
+        assets.mode does.
     traps: skip URLs of endless series (repeated segments, endless queries) as ``trap``.
     strip_parameters: taken out of every address, besides the identifiers of sessions that are known
         (``jsessionid``, ``PHPSESSID`` ...): names, at their end ``*`` for any rest (``utm_*``).
@@ -151,6 +152,22 @@ class ParseConfig(Section, frozen=True):
 
     max_links: AtLeastOne = 10_000
     max_seconds: Positive = 5
+
+
+class AssetsConfig(Section, frozen=True):
+    """What becomes of what pages need to look right: images, style sheets, scripts, fonts, media?
+
+    mode: record (no more than their addresses), check (ask with HEAD whether they are there; the
+        same as ``assets`` in scope.check), fetch (keep them, from whatever host, and what style
+        sheets name in turn).
+    max_media_bytes: of one audio or video that is fetched; of more nothing is kept. All else is
+        kept up to fetch.max_body_bytes.
+    max_nesting: style sheets that name each other in a chain; what is more is ``skipped: depth``.
+    """
+
+    mode: Literal["record", "check", "fetch"] = "record"
+    max_media_bytes: AtLeastOne = 10 * 1024 * 1024
+    max_nesting: AtLeastOne = 10
 
 
 class StoreConfig(Section, frozen=True):
@@ -302,6 +319,7 @@ class Config(Section, frozen=True):
     pace: PaceConfig = PaceConfig()
     fetch: FetchConfig = FetchConfig()
     parse: ParseConfig = ParseConfig()
+    assets: AssetsConfig = AssetsConfig()
     store: StoreConfig = StoreConfig()
     run: RunConfig = RunConfig()
     revisit: RevisitConfig = RevisitConfig()

@@ -59,20 +59,24 @@ class FetchStats(msgspec.Struct, frozen=True):
     dns: DnsStats
 
 
+Said = tuple[CaseInsensitiveDict[str | bytes], bytes]
+"""Headers, and the same as they go out."""
+
+
 class Manner(msgspec.Struct, frozen=True):
     """How sites are asked.
 
     times, first_times: limits, and those of a host's first robots.txt. caps: bytes by the kind of a
-    job; max_body_bytes: of all others. headers, block: what every request says, as a dictionary and
-    as lines.
+    job; max_body_bytes: of all others. of_page, of_part: what every request says, as a dictionary
+    and as lines, and what one for a part of pages does.
     """
 
     times: Times
     first_times: Times
     caps: dict[str, int]
     max_body_bytes: int
-    headers: CaseInsensitiveDict[str | bytes]
-    block: bytes
+    of_page: Said
+    of_part: Said
 
     @classmethod
     def of(cls, config: FetchConfig, robots: RobotsConfig, own: Mapping[str, str] = NONE) -> Manner:
@@ -90,8 +94,8 @@ class Manner(msgspec.Struct, frozen=True):
             times.within(robots.first_s),
             {"robots": robots.max_bytes, "sitemap": lists, "feed": lists},
             config.max_body_bytes,
-            CaseInsensitiveDict(headers),
-            header_block(headers),
+            _as_sent(headers),
+            _as_sent(headers | {"Accept": "*/*"}),
         )
 
 
@@ -103,6 +107,7 @@ class Fetcher:
     ask: resolves names, by default as configured. now: the wall clock, for Retry-After.
     budget: what bodies may hold together; by default as much as they like. urls: what is asked of
     the targets of redirects. sites: where a site is asked in another manner than all others.
+    max_media_bytes: of audio and video that pages are made of.
     """
 
     def __init__(
@@ -117,7 +122,9 @@ class Fetcher:
         budget: Budget | None = None,
         urls: UrlRules | None = None,
         sites: Sites | None = None,
+        max_media_bytes: int | None = None,
     ) -> None:
+        self._max_media = max_media_bytes
         self._budget = budget or Budget(sys.maxsize)
         self._now = now
         self._rules = urls or UrlRules(config.max_url_bytes)
@@ -168,7 +175,8 @@ class Fetcher:
             with self.share() as passing:
                 return self.fetch(job, passing)
         manner = self._manner(job)
-        attempt = Attempt(job, manner.caps.get(job.kind, manner.max_body_bytes), share)
+        cap = manner.caps.get(job.kind, manner.max_body_bytes)
+        attempt = Attempt(job, cap, share, self._max_media if job.kind == "asset" else None)
         self._jobs += 1
         self._in_flight += 1
         is_first = job.kind == "robots" and job.attempt == 1
@@ -224,7 +232,7 @@ class Fetcher:
             attempt.read_body()
 
     def _request(self, job: Job, manner: Manner) -> SlimRequest:
-        headers, block = manner.headers, manner.block
+        headers, block = manner.of_part if job.kind == "asset" else manner.of_page
         if job.etag or job.last_modified:
             conditions = _conditions(job)
             headers = headers.copy()
@@ -272,6 +280,10 @@ def _session(config: FetchConfig, transport: Transport) -> Session:
     session.mount("https://", transport)
     session.mount("http://", transport)
     return session
+
+
+def _as_sent(headers: dict[str, str]) -> Said:
+    return CaseInsensitiveDict(headers), header_block(headers)
 
 
 def _headers(config: FetchConfig) -> dict[str, str]:

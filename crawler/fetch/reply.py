@@ -45,6 +45,9 @@ _TEXT: Final = re.compile(
 )
 """Media types of texts."""
 
+_SOMETIMES_WHOLE: Final = frozenset({"page", "asset"})
+"""Jobs whose bodies may be of such types."""
+_MEDIA: Final = re.compile(r"audio/|video/", re.IGNORECASE)
 _BODILESS: Final = frozenset({204, 304})
 _NOTHING: Final = Facts()
 
@@ -52,9 +55,10 @@ _NOTHING: Final = Facts()
 class Attempt:
     """One job on its way to being a Reply."""
 
-    def __init__(self, job: Job, cap: int, share: Share) -> None:
+    def __init__(self, job: Job, cap: int, share: Share, media_cap: int | None = None) -> None:
         self._job = job
         self._cap = cap
+        self._media_cap = media_cap
         self._share = share
         self._weight = 1
         self._began = perf_counter()
@@ -95,6 +99,8 @@ class Attempt:
 
     def read_body(self) -> None:
         """Reads what is wanted, at most the cap, decoded."""
+        if self._media_cap is not None and _MEDIA.match((self.values("content-type") or [""])[-1]):
+            self._cap = self._media_cap
         codings = decode.codings_of(self.values("content-encoding"))
         if codings.unknown:
             self._note = shown(f"unknown content coding {', '.join(codings.unknown)}")
@@ -117,16 +123,24 @@ class Attempt:
         """Reads nothing where more is announced than may be kept, of a kind of which a part is
         worth nothing."""
         announced = self.values("content-length")
-        if self._job.kind != "page" or not announced or self.values("transfer-encoding"):
+        if (
+            self._job.kind not in _SOMETIMES_WHOLE
+            or not announced
+            or self.values("transfer-encoding")
+        ):
             return
         digits = announced[-1]
         if not (digits.isdecimal() and digits.isascii()):
             return
         if len(digits) <= 18 and int(digits) <= self._cap + WIRE_SLACK:
             return
-        kind = (self.values("content-type") or [""])[-1]
-        if re.match(_INDIVISIBLE, kind, re.IGNORECASE):
+        if self._is_indivisible:
             raise self._too_large()
+
+    @property
+    def _is_indivisible(self) -> bool:
+        kind = (self.values("content-type") or [""])[-1]
+        return re.match(_INDIVISIBLE, kind, re.IGNORECASE) is not None
 
     def _keep_whole(self) -> bool:
         """Keeps a body that came with its head, as small ones do; False where it must be read."""
@@ -197,6 +211,8 @@ class Attempt:
             # Rules past the limit are ignored (RFC 9309, section 2.5): nothing went wrong.
             if self._job.kind == "robots" and self.status is not None:
                 return
+            if self._job.kind == "asset" and self._is_indivisible:
+                self._body.clear()
         elif self.status is not None and self.wants_body:
             self._truncated = self._truncated or words.of(failure.word).cuts
         self._failure = self._failure or failure

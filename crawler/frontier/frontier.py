@@ -40,6 +40,8 @@ HOSTS_KEPT = 20_000
 HOSTS_A_TRIP = 500
 REFILLS_A_TRIP = 200
 RETRIES_SHOWN = 1000
+PART = "asset"
+"""The kind of what pages are made of."""
 
 
 class Frontier:
@@ -72,6 +74,7 @@ class Frontier:
         self._supplying = False
         self._next_deferred: float | None = 0.0
         self._retries: dict[str, float] = {}
+        self.parts_only = False
 
     def __repr__(self) -> str:
         schedule = self._schedule
@@ -138,10 +141,28 @@ class Frontier:
         for outcome in settled.robots:
             self._learn(outcome, now, wall)
         for entry in settled.fresh:
-            if not self._schedule.offer(entry, now):
-                self._want(entry, now)
+            self._offer(entry, now)
         for name, at in settled.retries.items():
             self._defer(name, at, wall)
+
+    def leave_pages(self) -> None:
+        """From now on only what pages are made of comes out; all else waits in the database.
+
+        Call it when nothing is out, and all that came back is stored: hosts are taken up anew, with
+        the pace that is written there.
+        """
+        self.parts_only = True
+        self._schedule.leave_all()
+        self._wanted.clear()
+        self._prerequisites.clear()
+        self._after_host, self._outside, self._next_deferred = 0, None, 0.0
+
+    def _offer(self, entry: Entry, now: float, *, due: bool = False) -> None:
+        """A URL waits."""
+        if self.parts_only and entry.kind != PART:
+            return
+        if not self._schedule.offer(entry, now, due=due):
+            self._want(entry, now)
 
     def _want(self, entry: Entry, now: float) -> None:
         """A URL of a host or origin that is not in memory."""
@@ -212,6 +233,7 @@ class Frontier:
             host_limit=min(self._room, HOSTS_A_TRIP),
             refills=tuple(self._schedule.ask_for_more(REFILLS_A_TRIP)),
             due=self._is_due(wall),
+            parts_only=self.parts_only,
         )
         self._supplying = bool(needs)
         return needs
@@ -235,8 +257,7 @@ class Frontier:
             self._next_deferred = supplies.next_due
             self._retries = {name: at for name, at in self._retries.items() if at > wall}
         for entry in supplies.due:
-            if not self._schedule.offer(entry, now, due=True):
-                self._want(entry, now)
+            self._offer(entry, now, due=True)
 
     def _sweep(
         self, hosts: Sequence[WaitingHost], read_up_to: int, now: float, wall: float

@@ -430,6 +430,16 @@ class Schedule:
         self._shrink()
         return leaving
 
+    def leave_all(self) -> None:
+        """Forget the hosts, and of those that cannot be forgotten what waits."""
+        for host in list(self.hosts.values()):
+            if self._can_leave(host):
+                self.remove_host(host)
+                continue
+            for origin in host.origins.values():
+                self._empty(origin)
+        self._shrink()
+
     def _rank(self, host: HostState, now: float) -> int | None:
         if not self._can_leave(host):
             return None

@@ -17,7 +17,7 @@ from crawler.parse.sniff import HTML_TYPES
 from crawler.store.analysis import VERSION
 from crawler.store.facts import BodyFacts, Unkept, pack, unread
 
-_UNASKED: Final = frozenset({"robots", "check"})
+_UNASKED: Final = frozenset({"robots", "check", "asset"})
 """Jobs whose bodies are kept anyway, or never."""
 
 

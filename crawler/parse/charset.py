@@ -68,6 +68,8 @@ _USUAL_BEGINNING = re.compile(
     re.IGNORECASE,
 )
 """Most pages declare their encoding first; `_prescan` takes four times as long to the same end."""
+_AT_CHARSET = re.compile(rb'@charset "([\x16-\x21\x23-\x7f]*)";')
+"""Byte for byte: no other quotes, no other spaces, no other case."""
 _XML_DECLARATION = re.compile(rb"""<\?xml[^>]*?\sencoding\s*=\s*(?:"([^">]*)"|'([^'>]*)')""")
 
 
@@ -100,6 +102,21 @@ def decode(body: bytes, header: str | None = None, *, cut: bool = False) -> Deco
     if late is None and _is_nearly_utf8(body, cut=cut):
         late = "utf-8"
     return _as_utf8(body, late or _hinted(body) or guessed(body))
+
+
+def decode_styles(body: bytes, header: str | None = None) -> Decoded:
+    """Turns a style sheet into UTF-8, as CSS Syntax Level 3 says in section 3.2.
+
+    header: the charset of Content-Type, as written. That of the page that names it is not known
+    here: it may be named by several.
+    """
+    for bom, name in _BOMS:
+        if body.startswith(bom):
+            return _as_utf8(body[len(bom) :], name)
+    name = named(header) or ""
+    if not name and (said := _AT_CHARSET.match(body, 0, PRESCAN_BYTES)):
+        name = _readable(named(said[1].decode("latin-1")) or "utf-8")
+    return _as_utf8(body, name or "utf-8")
 
 
 def declared(body: bytes, within: int = PRESCAN_BYTES) -> str | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from typing import Final
+from urllib.parse import urlsplit
 
 import msgspec
 
 from crawler.config import Config
 from crawler.model import Document, Job, Link, LinkColumns, Reply, SitemapEntry
 from crawler.parse.challenge import challenge
-from crawler.parse.charset import decode
+from crawler.parse.charset import decode, decode_styles
 from crawler.parse.headers import Declared, declared, with_links
 from crawler.parse.html import read_html
 from crawler.parse.mend import begins_late
@@ -26,10 +27,12 @@ from crawler.parse.sniff import (
 from crawler.parse.targets import Targets
 from crawler.parse.text import MAX_FACT, count_words, fingerprint, fold, kept
 from crawler.policy.agent import robots_token
+from crawler.policy.requisites import reads_styles
 from crawler.policy.scope import asks_for_sitemaps
 from crawler.policy.urls import UrlRules
 
 _UNREAD: Final = frozenset({"robots", "check"})
+CSS: Final = "text/css"
 _LISTS: Final = frozenset({"sitemap", "feed"})
 
 
@@ -46,6 +49,10 @@ def _read(job: Job, reply: Reply, config: Config) -> Document:
         return Document(said.media_type or (media_type(None, reply.body) if reply.body else None))
     if job.kind in _LISTS:
         return _listed(job, reply, said, config)
+    if reply.body and reads_styles(config) and _is_style_sheet(job, said):
+        return _style_sheet(job, reply, said, config)
+    if job.kind == "asset":
+        return Document(media_type(said.media_type, reply.body) if reply.body else None)
     return _page(job, reply, said, config)
 
 
@@ -67,6 +74,7 @@ def _page(job: Job, reply: Reply, said: Declared, config: Config) -> Document:
             max_text_bytes=config.store.text_max_bytes,
             rules=UrlRules.of(config),
             robot=robots_token(config.fetch),
+            with_styles=reads_styles(config),
         )
     targets = Targets(job.url, UrlRules.of(config))
     document, links = Document(label), LinkColumns()
@@ -93,6 +101,39 @@ def _as_sitemap(
     if root_name(data) not in SITEMAP_ROOTS or not asks_for_sitemaps(config):
         return (), listed
     return tuple(listed), [entry for entry in listed if not entry.is_sitemap]
+
+
+def _is_style_sheet(job: Job, said: Declared) -> bool:
+    """By its type; where it has none, by its name, as in an archive."""
+    if said.media_type is not None:
+        return said.media_type == CSS
+    return job.kind == "asset" and urlsplit(job.url).path.endswith(".css")
+
+
+def _style_sheet(job: Job, reply: Reply, said: Declared, config: Config) -> Document:
+    """A style sheet, whatever led to it: what it names are its links."""
+    from crawler.parse import css, styles  # few crawls ask for them
+
+    data, charset = decode_styles(reply.body, said.charset)
+    targets = Targets(job.url, UrlRules.of(config))
+    links: list[Link] = []
+    cut = None
+    try:
+        for kind, href in styles.in_sheet(data.decode()):
+            if len(links) == config.parse.max_links:
+                cut = "links"
+                break
+            index, fragment = targets.place(href)
+            links.append(Link(index, kind, fragment=fragment))
+    except css.TooDeep:
+        cut = "parse"
+    return Document(
+        CSS,
+        charset,
+        targets=targets.distinct(),
+        columns=LinkColumns.of(links),
+        truncated=cut,
+    )
 
 
 def _form(label: str | None, data: bytes, *, packed: bool) -> Form:

@@ -13,6 +13,7 @@ from typing import Final, TypeGuard
 
 from crawler.parse.refresh import read_refresh
 from crawler.parse.robots_directives import wishes
+from crawler.parse.srcset import candidates
 from crawler.parse.text import fact
 from crawler.policy.agent import PRODUCT
 from crawler.policy.urls import MAX_KEPT_URL
@@ -61,14 +62,14 @@ _REL_KINDS: Final = (
     ("next", "next"),
     ("prev", "prev"),
     ("previous", "prev"),
+    ("preload", "preload"),
+    ("modulepreload", "preload"),
     ("icon", "icon"),
     ("apple-touch-icon", "icon"),
     ("apple-touch-icon-precomposed", "icon"),
     ("mask-icon", "icon"),
     *((word, "hint") for word in _HINTS),
 )
-# A URL, then descriptors up to a comma outside parentheses.
-_CANDIDATE = re.compile(r"[\s,]*(\S*[^\s,])[^,(]*(?:\([^)]*\)?[^,(]*)*")
 PLAIN: Final = re.compile(rf"[!#-;=?-_a-~]{{0,{MAX_KEPT_URL}}}")
 """Of such an address the fragment comes out of the URL parser as it went in.
 
@@ -216,6 +217,9 @@ def _names(url: str | None) -> TypeGuard[str]:
 def _on_link(survey: Survey, attributes: Attributes) -> None:
     href, rel = attributes.get("href"), attributes.get("rel")
     kind = rel_kind((rel or "").lower(), attributes.get("type", ""))
+    if kind == "preload":
+        for url in candidates(attributes.get("imagesrcset", "")):
+            survey.add("srcset", url)
     if not _names(href):
         return
     survey.add(kind, href, None, rel)
@@ -287,8 +291,8 @@ def _on_source(survey: Survey, attributes: Attributes) -> None:
 def _on_srcset(survey: Survey, attributes: Attributes, alt: str | None) -> None:
     srcset = attributes.get("srcset")
     if srcset:
-        for found in _CANDIDATE.finditer(srcset.rstrip(" \t\n\f\r,")):
-            survey.add("srcset", found[1], alt)
+        for url in candidates(srcset):
+            survey.add("srcset", url, alt)
 
 
 def _on_video(survey: Survey, attributes: Attributes) -> None:

@@ -47,13 +47,17 @@ def read_html(
     max_text_bytes: int,
     rules: UrlRules,
     robot: str,
+    with_styles: bool = False,
 ) -> Document:
     """Reads a page from UTF-8.
 
     url: the page's own. said: what its headers say. max_text_bytes: what is kept of its text.
-    robot: the name under which it may address this crawler.
+    robot: the name under which it may address this crawler. with_styles: what its styles name are
+    links, too, behind all others, so that these keep their positions.
     """
     survey, truncated = _survey(data, max_links, robot)
+    if with_styles:
+        _add_styles(survey, data)
     targets = Targets(_base(url, survey.base), rules, charset)
     robots = survey.robots + said.robots
     said = msgspec.structs.replace(said, robots=robots)
@@ -100,6 +104,14 @@ def flattened(data: bytes) -> bytes:
     target: Any = _Shallow()  # the stubs ask for the whole protocol, lxml for what is there
     flat: bytes = etree.fromstring(data, etree.HTMLParser(target=target, encoding="utf-8"))
     return flat
+
+
+def _add_styles(survey: Survey, data: bytes) -> None:
+    from crawler.parse import styles  # few crawls ask for them
+
+    for kind, url in styles.in_page(one_body(data)):
+        survey.add(kind, url)
+    survey.end()
 
 
 def one_body(data: bytes) -> bytes:

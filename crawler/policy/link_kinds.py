@@ -27,10 +27,18 @@ FOLLOWED: Final = frozenset(
 )
 """Link kinds whose targets are fetched when in scope; every other kind is only recorded."""
 
-RECORDED: Final = frozenset(
-    {"img", "srcset", "script", "stylesheet", "icon", "media", "form", "embed", "link", "hint"}
+REQUISITES: Final = frozenset(
+    {
+        *("img", "srcset", "script", "stylesheet", "icon", "media", "embed", "preload"),
+        # what styles name: other sheets, fonts, and all else that a url() can be
+        *("import", "font", "css"),
+    }
 )
-"""Link kinds that are recorded as ``skipped: not_followed``."""
+"""Link kinds whose targets a page needs to look right: fetched where assets are, from any host."""
+
+RECORDED: Final = REQUISITES | {"form", "link", "hint"}
+"""Link kinds that are recorded as ``skipped: not_followed``, or asked for by the settings of
+assets."""
 
 UNCHECKED: Final = frozenset({"form", "hint"})
 """Of these, what names no resource that could be asked for: a hint names an origin (preconnect) or

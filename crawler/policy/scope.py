@@ -17,7 +17,8 @@ from crawler.errors import UsageError
 from crawler.model import Target
 from crawler.patterns import PatternError, Patterns
 from crawler.policy import traps, urls
-from crawler.policy.link_kinds import FOLLOWED, UNCHECKED
+from crawler.policy.link_kinds import FOLLOWED, REQUISITES, UNCHECKED
+from crawler.policy.requisites import mode as assets_mode
 from crawler.policy.sites import Sites
 
 
@@ -32,12 +33,14 @@ class Standing(IntEnum):
     """By a link to follow, but the URL itself is not wanted; more links change nothing."""
     DEEP = 3
     """By a link to follow, but too many clicks from a seed."""
-    SITEMAP = 4
+    ASSET = 4
+    """To be fetched, but only as a part of pages."""
+    SITEMAP = 5
     """To be fetched, but only to be read as a sitemap."""
-    ECHO = 5
+    ECHO = 6
     """To be fetched, but only as the canonical or alternate of another page: such may name itself
     once more under a new address each time, and so leads to no more of the same."""
-    ACCEPTED = 6
+    ACCEPTED = 7
 
 
 ECHOES = frozenset({"canonical", "alternate"})
@@ -55,8 +58,17 @@ class Verdict(msgspec.Struct, frozen=True):
     reason: str | None = None
     check: bool = False
 
+    def kind(self, fetch_kind: str) -> str:
+        """What the target is fetched for, where a link would have it fetched for that."""
+        if self.check:
+            return "check"
+        return "asset" if self.standing == Standing.ASSET else fetch_kind
+
 
 ACCEPTED = Verdict(Standing.ACCEPTED)
+ASSET = Verdict(Standing.ASSET)
+NOT_FOLLOWED = Verdict(Standing.RECORDED, "not_followed")
+CHECKED = Verdict(Standing.RECORDED, check=True)
 SEEDLIKE = frozenset({"seed", "robots"})
 """Kinds that need no seed to cover them: seeds, and sitemaps that a robots.txt names, which may lie
 on any host (https://www.sitemaps.org/protocol.html#sitemaps_cross_submits)."""
@@ -120,13 +132,18 @@ def moves_with(seed: str, target: str) -> bool:
 
 
 class Judge:
-    """Gives each link its verdict. `covers` tells whether a scope key is one of the seeds'."""
+    """Gives each link its verdict. `covers` tells whether a scope key is one of the seeds'.
+
+    assets: what becomes of what pages need to look right, by `requisites.mode`.
+    """
 
     def __init__(
         self,
         config: ScopeConfig,
         covers: Callable[[str], bool],
         covers_below: Callable[[str], bool] | None = None,
+        *,
+        assets: str = "record",
     ) -> None:
         self._mode = config.mode
         self._max_depth = config.max_depth
@@ -135,9 +152,10 @@ class Judge:
         self._include = compile_patterns(config.include, "scope.include")
         self._exclude = compile_patterns(config.exclude, "scope.exclude")
         self._follow_nofollow = config.follow_nofollow
-        self._check_assets = "assets" in config.check
+        self._check_assets = assets != "record" or "assets" in config.check
         self._check_external = "external" in config.check
         self._traps = config.traps
+        self.keeps_assets = assets == "fetch"
         self._sites: Sites | None = None
 
     @classmethod
@@ -145,7 +163,7 @@ class Judge:
         cls, config: Config, covers: Callable[[str], bool], covers_below: Callable[[str], bool]
     ) -> Judge:
         """The judge of a configuration, which may ask for something else of some sites."""
-        judge = cls(config.scope, covers, covers_below)
+        judge = cls(config.scope, covers, covers_below, assets=assets_mode(config))
         judge._sites = Sites(config) or None
         return judge
 
@@ -162,9 +180,8 @@ class Judge:
         """
         if target.refusal is not None:
             return Verdict(Standing.REFUSED, target.refusal)
-        if kind not in FOLLOWED:
-            check = self._check_assets and kind not in UNCHECKED
-            return Verdict(Standing.RECORDED, None if check else "not_followed", check)
+        if kind not in FOLLOWED or fetch_kind == "asset":
+            return self._recorded(target.url, kind, fetch_kind)
         if nofollow and not self._follow_nofollow:
             return Verdict(Standing.NOFOLLOW, "nofollow")
         if fetch_kind == "sitemap":
@@ -183,6 +200,13 @@ class Judge:
         if depth > most:
             return Verdict(Standing.DEEP, "depth")
         return ACCEPTED
+
+    def _recorded(self, url: str, kind: str, fetch_kind: str) -> Verdict:
+        """Of what is no page. Parts of pages are kept wherever they are, and where redirects of
+        them lead; that they are makes nothing else belong to the crawl."""
+        if self.keeps_assets and (kind in REQUISITES or fetch_kind == "asset"):
+            return Verdict(Standing.REFUSED, "excluded") if self._exclude.match(url) else ASSET
+        return CHECKED if self._check_assets and kind not in UNCHECKED else NOT_FOLLOWED
 
     def refusal(self, url: str, *, seed: bool = False) -> str | None:
         """Why the URL itself is not wanted, wherever it is linked: scope, excluded, trap."""
@@ -233,6 +257,7 @@ def judging(config: Config) -> dict[str, object]:
         "max_queries_per_path": scope.max_queries_per_path,
         "follow_nofollow": scope.follow_nofollow,
         "check": list(scope.check),
+        **({} if config.assets.mode == "record" else {"assets": config.assets.mode}),
         "traps": scope.traps,
         "allow_private": list(scope.allow_private),
         "obey_robots": config.robots.obey,

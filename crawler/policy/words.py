@@ -144,7 +144,8 @@ WORDS: Final[dict[str, Word]] = {
     ),
     "proto_error": Word(meaning="the answer is not HTTP", cuts="disconnect"),
     "too_large": Word(
-        meaning="the answer is larger than fetch.max_body_bytes; its beginning is kept",
+        meaning="the answer is larger than fetch.max_body_bytes, or than assets.max_media_bytes; "
+        "its beginning is kept where that is worth something",
         cuts="length",
         kept=True,
         rules=True,
@@ -185,7 +186,10 @@ WORDS: Final[dict[str, Word]] = {
         "--exclude or --include leaves it out", standing=Standing.REFUSED, judged_anew=True
     ),
     "depth": _refusal(
-        "it is more clicks away than --max-depth", standing=Standing.DEEP, judged_anew=True
+        "it is more clicks away than --max-depth, or more style sheets than assets.max_nesting "
+        "name each other before it is named",
+        standing=Standing.DEEP,
+        judged_anew=True,
     ),
     "nofollow": _refusal(
         "every link to it asks not to be followed",
@@ -194,7 +198,8 @@ WORDS: Final[dict[str, Word]] = {
         judged_anew=True,
     ),
     "not_followed": _refusal(
-        "only images, scripts, forms and the like name it; such are recorded only",
+        "only images, scripts, forms and the like name it; such are recorded only, "
+        "unless --assets asks for more",
         standing=Standing.RECORDED,
         judged_anew=True,
     ),

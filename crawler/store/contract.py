@@ -167,6 +167,7 @@ class Needs(msgspec.Struct, frozen=True):
     hosts: ids of hosts to look up. after_host: go on reading waiting hosts behind this id, at most
     host_limit of them, or None.
     refills: origin, key to go on behind, how many. due: look for URLs whose rest is over.
+    parts_only: of all this, only what pages are made of is wanted.
     """
 
     hosts: tuple[int, ...]
@@ -174,6 +175,7 @@ class Needs(msgspec.Struct, frozen=True):
     host_limit: int
     refills: tuple[tuple[int, Key, int], ...]
     due: bool
+    parts_only: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.hosts or self.refills or self.due) or self.after_host is not None

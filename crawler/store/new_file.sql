@@ -126,7 +126,7 @@ CREATE TABLE urls (
         host_id INTEGER REFERENCES hosts(id),
         -- its origin (origins.id)
         origin_id INTEGER REFERENCES origins(id),
-        -- what it is fetched as: page, robots, sitemap, feed or check
+        -- what it is fetched as: page, robots, sitemap, feed, check or asset
         kind TEXT NOT NULL DEFAULT 'page',
         -- queued, done (answered, whatever the status), failed or skipped
         state TEXT NOT NULL CHECK (state IN ('queued', 'done', 'failed', 'skipped')),
@@ -184,7 +184,7 @@ CREATE TABLE visits (
         run_id INTEGER NOT NULL REFERENCES runs(id),
         -- what was asked for (urls.id)
         url_id INTEGER NOT NULL REFERENCES urls(id),
-        -- what for: page, robots, sitemap, feed or check
+        -- what for: page, robots, sitemap, feed, check or asset
         kind TEXT NOT NULL,
         -- GET or HEAD
         method TEXT NOT NULL,

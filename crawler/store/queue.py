@@ -31,6 +31,7 @@ class Queue:
         self._connection = connection
         self._origins = origins
         self._settings = settings_of(origins.config)
+        self.parts_only = False
 
     def __repr__(self) -> str:
         return f"<Queue {self.size()} urls>"
@@ -41,7 +42,9 @@ class Queue:
 
     def hosts(self, after_id: int, limit: int) -> list[WaitingHost]:
         """Hosts with something queued whose id is greater, in order of their ids."""
-        rows = self._connection.execute(WAITING_HOSTS, (after_id, limit)).fetchall()
+        rows = self._connection.execute(
+            WAITING_HOSTS, (after_id, self.parts_only, limit)
+        ).fetchall()
         return [self._waiting(*row) for row in rows]
 
     def host(self, host_id: int) -> WaitingHost:
@@ -56,7 +59,7 @@ class Queue:
         at: str | None, blocked_until: str | None, block_reason: str | None, errors: int,
         penalty_ms: int | None,
     ) -> WaitingHost:  # fmt: skip
-        rows = self._connection.execute(ORIGINS_OF, (host_id,)).fetchall()
+        rows = self._connection.execute(ORIGINS_OF, (self.parts_only, host_id)).fetchall()
         origins = []
         for origin_id, waiting in rows:
             origin = self._origins.origin_by_id(origin_id)
@@ -118,7 +121,7 @@ class Queue:
     ) -> Refill:
         origin = self._origins.origin_by_id(origin_id)
         rows = self._connection.execute(
-            NEXT_ENTRIES, (self._settings, origin_id, *after, iso(now), limit)
+            NEXT_ENTRIES, (self._settings, origin_id, *after, iso(now), self.parts_only, limit)
         ).fetchall()
         entries = self._sift(origin, rows, stopped)
         last: Key = (rows[-1][0], rows[-1][1], rows[-1][2]) if rows else after
@@ -157,7 +160,7 @@ class Queue:
         entries: list[Entry] = []
         with self._transaction(now):
             rows = self._connection.execute(
-                DUE_ENTRIES, (self._settings, iso(now), limit)
+                DUE_ENTRIES, (self._settings, iso(now), self.parts_only, limit)
             ).fetchall()
             self._connection.executemany(
                 "UPDATE urls SET not_before = NULL WHERE id = ?", [(row[2],) for row in rows]
@@ -165,12 +168,13 @@ class Queue:
             for row in rows:
                 origin = self._origins.origin_by_id(row[9])
                 entries += self._sift(origin, [row], stopped)
-            following = self._connection.execute(NEXT_DUE).fetchone()[0]
+            following = self._connection.execute(NEXT_DUE, (self.parts_only,)).fetchone()[0]
         return entries, epoch(following) if following else None, stopped
 
 
 def supply(queue: Queue, needs: Needs, now: float) -> Supplies:
     """Fetch what the frontier needs; runs on the writer's thread."""
+    queue.parts_only = needs.parts_only
     swept: list[WaitingHost] = []
     read_up_to = None
     if needs.after_host is not None:
@@ -196,9 +200,29 @@ def supply(queue: Queue, needs: Needs, now: float) -> Supplies:
     )
 
 
-ENTRY_COLUMNS = """
+def _held(validator: str) -> str:
+    """Of a part of pages it is its last good visit that tells what is held."""
+    return f"""
+        SELECT visits.{validator}
+        FROM visits
+        JOIN bodies ON bodies.id = visits.body_id
+        WHERE visits.url_id = urls.id
+            AND urls.status = 200
+            AND visits.kind = 'asset'
+            AND visits.status = 200
+            AND visits.error IS NULL
+            AND visits.truncated IS NULL
+            AND bodies.body IS NOT NULL
+        ORDER BY visits.id DESC
+        LIMIT 1
+    """
+
+
+ENTRY_COLUMNS = f"""
     urls.priority, urls.depth, urls.id, urls.url, urls.hash, urls.kind, urls.attempts, urls.hops,
-    urls.host_id, urls.origin_id, pages.etag, pages.last_modified
+    urls.host_id, urls.origin_id,
+    CASE WHEN urls.kind = 'asset' THEN ({_held("etag")}) ELSE pages.etag END,
+    CASE WHEN urls.kind = 'asset' THEN ({_held("last_modified")}) ELSE pages.last_modified END
 """
 """Validators are those of a document that is held whole, made under the present settings."""
 
@@ -210,6 +234,7 @@ NEXT_ENTRIES = f"""
         AND urls.origin_id = ?
         AND (urls.priority, urls.depth, urls.id) > (?, ?, ?)
         AND (urls.not_before IS NULL OR urls.not_before <= ?)
+        AND (urls.kind = 'asset' OR NOT ?)
     ORDER BY urls.priority, urls.depth, urls.id
     LIMIT ?
 """
@@ -219,6 +244,7 @@ DUE_ENTRIES = f"""
     FROM urls INDEXED BY urls_deferred
     LEFT JOIN pages ON pages.id = urls.id AND pages.made_under = ?
     WHERE urls.state = 'queued' AND urls.not_before IS NOT NULL AND urls.not_before <= ?
+        AND (urls.kind = 'asset' OR NOT ?)
     ORDER BY urls.not_before
     LIMIT ?
 """
@@ -226,7 +252,7 @@ DUE_ENTRIES = f"""
 NEXT_DUE = """
     SELECT min(not_before)
     FROM urls
-    WHERE state = 'queued' AND not_before IS NOT NULL
+    WHERE state = 'queued' AND not_before IS NOT NULL AND (kind = 'asset' OR NOT ?)
 """
 
 ORIGINS_OF = """
@@ -234,6 +260,7 @@ ORIGINS_OF = """
         SELECT 1
         FROM urls INDEXED BY urls_queue
         WHERE urls.origin_id = origins.id AND urls.state = 'queued'
+            AND (urls.kind = 'asset' OR NOT ?)
     )
     FROM origins
     WHERE host_id = ?
@@ -245,6 +272,17 @@ WAITING_HOSTS = """
         block_reason, errors_in_row, penalty_ms
     FROM hosts
     WHERE queued > 0 AND id > ?
+        AND (
+            NOT ?
+            OR EXISTS (
+                SELECT 1
+                FROM origins
+                CROSS JOIN urls INDEXED BY urls_queue ON urls.origin_id = origins.id
+                WHERE origins.host_id = hosts.id
+                    AND urls.state = 'queued'
+                    AND urls.kind = 'asset'
+            )
+        )
     ORDER BY id
     LIMIT ?
 """

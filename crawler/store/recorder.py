@@ -32,6 +32,7 @@ from crawler.store.ruling import (
     may_try_http,
     rule,
     settings_of,
+    within_nesting,
     without_document,
 )
 from crawler.store.scopes import Keys, Scopes
@@ -65,6 +66,8 @@ class Recorder:
             connection, config, self.origins, self.url_table, self._scopes, judge, self._batch
         )
         self._settings = settings_of(config)
+        # What is a page now may have been a style sheet, with links of its own.
+        self._kept_assets = bool(connection.execute(KEPT_ASSETS).fetchone()[0])
         self._chance = random.Random(run_id)
         if not config.store.bodies:
             analysis.complete(connection)
@@ -215,6 +218,8 @@ class Recorder:
             if ruling.is_good and facts.depth == 0 and visit.document.leads_on is not None:
                 self._lead_on(arrival, facts)
             self._write_page(arrival, ruling, facts, body_id)
+        elif ruling.styles:
+            self._record_styles(arrival, facts)
 
     def _settle(self, arrival: Arrival, ruling: Ruling, before: Before, now: float) -> None:
         """The fate of the URL, and what is counted of it."""
@@ -301,12 +306,23 @@ class Recorder:
     def _record_links(self, arrival: Arrival, facts: Facts) -> int:
         """Replace the links of a page; returns how many there are."""
         entry, document = arrival.entry, arrival.visit.document
-        if facts.before.is_page:
+        if facts.before.is_page or self._kept_assets:
             self._connection.execute("DELETE FROM links WHERE source_id = ?", (entry.id,))
         ids = self.url_table.admit_links(
             document, facts.depth + 1, source_id=entry.id, of_echo=facts.is_echo
         )
         return self._batch.links(entry.id, ids, document.columns)
+
+    def _record_styles(self, arrival: Arrival, facts: Facts) -> None:
+        """Replace what a style sheet names, unless too many name each other already."""
+        entry, document = arrival.entry, arrival.visit.document
+        if not document.columns:
+            self._connection.execute("DELETE FROM links WHERE source_id = ?", (entry.id,))
+            return
+        deep = self._connection.execute(NESTING, (entry.id,)).fetchone()[0]
+        bounded = within_nesting(document, deep, self._config.assets.max_nesting)
+        visit = msgspec.structs.replace(arrival.visit, document=bounded)
+        self._record_links(msgspec.structs.replace(arrival, visit=visit), facts)
 
     def _forget_links(self, entry: Entry) -> None:
         """A page that is gone or has moved links to nothing, and a sitemap names nothing."""
@@ -373,6 +389,25 @@ def _sum(parts: Iterable[Settled]) -> Settled:
             whole.retry(host, at)
     return whole
 
+
+KEPT_ASSETS = """
+    SELECT EXISTS (SELECT 1 FROM runs WHERE json_extract(config, '$.assets.mode') = 'fetch')
+"""
+
+NESTING = """
+    WITH RECURSIVE sheets(id, found_on_id, deep) AS (
+        SELECT id, found_on_id, 1
+        FROM urls
+        WHERE id = ?
+        UNION ALL
+        SELECT urls.id, urls.found_on_id, sheets.deep + 1
+        FROM sheets
+        JOIN urls ON urls.id = sheets.found_on_id
+        WHERE urls.kind = 'asset' AND sheets.deep < 1000
+    )
+    SELECT max(deep)
+    FROM sheets
+"""
 
 UPDATE_FATE = """
     UPDATE urls

@@ -16,10 +16,11 @@ from urllib.parse import urlsplit
 import msgspec
 
 from crawler.config import Config
-from crawler.model import Document, Reply, Target
+from crawler.model import Distinct, Document, Reply, Target
 from crawler.policy import outage, pace, robots_directives, words
 from crawler.policy.link_kinds import FOLLOWED
 from crawler.policy.pace import Fate
+from crawler.policy.requisites import reads_styles
 from crawler.policy.scope import ECHOES
 from crawler.store import analysis
 from crawler.store.contract import Arrival
@@ -33,7 +34,10 @@ HEAD_REFUSED = Fate("queued", "head_refused", 0.0)
 """Servers that refuse HEAD do so with any status; only a GET tells whether the URL is broken."""
 UNFOLLOWED = "link"
 """The kind of an element ``link`` that means nothing to a crawler."""
-KINDS_THAT_BECOME_PAGES = ("check", "sitemap")
+KINDS_THAT_BECOME_PAGES = ("check", "sitemap", "asset")
+
+CONFIRMED = 200
+"""What a part of pages answered that is asked for conditionally."""
 
 Change = Literal["document", "unchanged", "failure"]
 """What a visit does to the row of a page: give it a new document, confirm the one that is held, or
@@ -56,6 +60,9 @@ class Before(NamedTuple):
     body_id: int | None = None
     changed_at: str | None = None
     seen: Seen | None = None
+
+
+NEVER_HELD = Before()
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -87,6 +94,7 @@ class Ruling(msgspec.Struct, frozen=True):
     partial: why the document is not whole. made_under: the settings under which it was made, None
     where it must not be asked for conditionally (see `settings_of`).
     entries: what it lists as a sitemap replaces what it listed before. A page may be one, too.
+    styles: what it names as a style sheet that is no page replaces what it named before.
     """
 
     fate: Fate
@@ -103,6 +111,7 @@ class Ruling(msgspec.Struct, frozen=True):
     partial: str | None = None
     made_under: int | None = None
     entries: bool = False
+    styles: bool = False
 
 
 def rule(
@@ -128,6 +137,8 @@ def rule(
     is_page = entry.kind == "page" and fate.state in ("done", "failed")
     is_good = is_page and _is_good(arrival, error, before)
     change = _change(arrival, error, is_good, before) if is_page else None
+    is_asset = entry.kind == "asset" and not again
+    is_not_modified = reply.status == 304 and _was_conditional(arrival)
     partial = why_partial(reply, document, error) if is_good else None
     whole = is_good and partial is None and error is None and document.challenge is None
     return Ruling(
@@ -139,16 +150,24 @@ def rule(
         follows=redirects and error is None,
         change=change,
         is_good=is_good and change == "document",
-        is_not_modified=reply.status == 304 and _was_conditional(arrival),
-        ends_links=bool(before.is_page or entry.kind == "sitemap")
+        is_not_modified=is_not_modified,
+        ends_links=bool(before.is_page or entry.kind in ("sitemap", "asset"))
         and _is_elsewhere(arrival, error),
-        status=before.document_status if change == "unchanged" else reply.status,
+        status=_status(reply, before, change, confirmed=is_asset and is_not_modified),
         partial=partial,
         made_under=settings if whole else None,
         entries=(is_good or not is_page)
         and fate.state != "queued"
         and _lists(arrival, error, before),
+        styles=is_asset and fate.state == "done" and _is_good(arrival, error, NEVER_HELD),
     )
+
+
+def _status(reply: Reply, before: Before, change: Change | None, *, confirmed: bool) -> int | None:
+    """What the document answered. confirmed: a part of pages is as it was, which was good."""
+    if change == "unchanged":
+        return before.document_status
+    return CONFIRMED if confirmed else reply.status
 
 
 def fate_of(arrival: Arrival, error: str | None, config: Config, *, chance: float) -> Fate:
@@ -260,6 +279,7 @@ def settings_of(config: Config) -> int:
         store.text_max_bytes, store.obey_noindex, config.scope.strip_parameters,
         config.fetch.user_agent, config.fetch.robots_token,
         *(() if store.bodies else (analysis.VERSION,)), *_of_sites(config),
+        *(("styles",) if reads_styles(config) else ()),
     )  # fmt: skip
     digest = hashlib.blake2b(msgspec.json.encode(asked), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
@@ -388,6 +408,27 @@ def without_document(arrival: Arrival) -> Arrival:
         visit, reply=reply, document=Document(), body=None, body_sha256=None
     )
     return msgspec.structs.replace(arrival, visit=bare)
+
+
+def within_nesting(document: Document, deep: int, most: int) -> Document:
+    """A style sheet that leads to no more of them where `most` name each other in a chain: this
+    one is the `deep`-th. What is a sheet without having been imported as one leads nowhere then.
+    """
+    if deep < most:
+        return document
+    links = document.columns
+    ends = {
+        target
+        for target, kind in zip(links.targets, links.kinds, strict=True)
+        if kind == "import" or deep > most
+    }
+    targets = [
+        msgspec.structs.replace(target, refusal="depth")
+        if at in ends and target.refusal is None
+        else target
+        for at, target in enumerate(document.targets)
+    ]
+    return msgspec.structs.replace(document, targets=Distinct.of(targets))
 
 
 def best_links(

@@ -20,6 +20,7 @@ from crawler.store import plan
 from crawler.store.clock import iso
 from crawler.store.database import Connection
 from crawler.store.recorder import Recorder
+from crawler.store.scopes import fetch_kind_again
 
 CHUNK = 2000
 MOMENT = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T*Z"
@@ -133,7 +134,8 @@ def _mode(
         return "new_only", 0
     if config.run.due:
         plan.update(connection, often_s=config.revisit.often_s)
-        return "due", _queue_again(connection, f"{VISITED_AGAIN} AND {DUE}", iso(now))
+        lately = iso(now - config.revisit.often_s)
+        return "due", _queue_again(connection, f"{VISITED_AGAIN} AND {DUE}", lately, iso(now))
     waiting = connection.execute("SELECT 1 FROM urls WHERE state = 'queued' LIMIT 1").fetchone()
     if waiting or previous[1] != "finished":
         return "resumed", 0
@@ -168,12 +170,16 @@ VISITED_AGAIN = f"""
 
 DUE = """
     (
-        kind NOT IN ('page', 'check')
+        kind NOT IN ('page', 'check', 'asset')
         OR (kind = 'page' AND id NOT IN (SELECT url_id FROM revisits))
+        OR (kind = 'asset' AND NOT EXISTS (
+            SELECT 1 FROM visits WHERE visits.url_id = urls.id AND visits.started_at > ?
+        ))
         OR id IN (SELECT url_id FROM revisits WHERE due_at <= ?)
     )
 """
-"""Of it, what the plan says; lists of pages always, since they tell what is new."""
+"""Of it, what the plan says; lists of pages always, since they tell what is new. What pages are
+made of is no part of the plan: it is due as often as a page can be."""
 
 
 def _recount(connection: Connection) -> None:
@@ -244,7 +250,7 @@ def _judge_rows(connection: Connection, recorder: Recorder, rows: list[tuple[obj
         """
         UPDATE urls
         SET state = 'skipped', reason = 'not_followed', not_before = NULL,
-            kind = iif(kind = 'check', 'page', kind)
+            kind = iif(kind = 'check' OR (kind = 'asset' AND via <> 'redirect'), 'page', kind)
         WHERE id = ?
         """,
         [(row[0],) for row in rows],
@@ -262,7 +268,7 @@ def _judge_rows(connection: Connection, recorder: Recorder, rows: list[tuple[obj
             hops=int(str(hops)),
             source_id=None if found_on is None else int(str(found_on)),
             nofollow=reason == "nofollow",
-            fetch_kind="page" if kind == "check" else str(kind),
+            fetch_kind=fetch_kind_again(str(kind), str(via)),
         )
 
 

@@ -147,7 +147,7 @@ class Scopes:
         target = Target(url, number, origin)
         self._url_table.admit(
             target, via, depth, hops=hops, source_id=found_on,
-            fetch_kind="page" if kind == "check" else kind,
+            fetch_kind=fetch_kind_again(kind, via),
         )  # fmt: skip
 
     # Seeds without a scheme
@@ -215,7 +215,7 @@ class Scopes:
                 return True
             if place.via == "seed":
                 return self._is_named(place.id)
-            belongs = place.kind in ("check", "sitemap") or (
+            belongs = place.kind in ("check", "sitemap", "asset") or (
                 place.via in ("redirect", "refresh") and place.depth == 0
             )
             if not belongs or place.found_on_id is None:
@@ -226,6 +226,14 @@ class Scopes:
 
     def _is_named(self, url_id: int) -> bool:
         return self._connection.execute(NAMED, (url_id, self._run_id)).fetchone() is not None
+
+
+def fetch_kind_again(kind: str, via: str) -> str:
+    """What a URL may be fetched for that is judged anew by its best link: what is no page by this
+    link alone becomes none by that. Where a part of pages redirects is one, too."""
+    if kind == "check" or (kind == "asset" and via != "redirect"):
+        return "page"
+    return kind
 
 
 class BareSeed(NamedTuple):

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from crawler.config import Config
 from crawler.model import Document, Target
 from crawler.policy import words
-from crawler.policy.link_kinds import FOLLOWED
+from crawler.policy.link_kinds import FOLLOWED, REQUISITES
 from crawler.policy.scope import ECHOES, Judge, Standing, Verdict
 from crawler.store import rows
 from crawler.store.contract import Entry
@@ -26,7 +26,7 @@ from crawler.store.ruling import UNFOLLOWED, best_links, settings_of
 GENERATION = 50_000
 LOOK_UP = 200
 ORDINARY, FIRST = 1, 0
-"""Priorities: seeds and redirects come first."""
+"""Priorities: seeds and redirects come first, and what a page needs before the next page."""
 
 NEVER_LINKED = -1
 """Less than any standing."""
@@ -45,11 +45,6 @@ class Found(NamedTuple):
     hops: int
     source_id: int | None
     fetch_kind: str
-
-    @property
-    def priority(self) -> int:
-        """Seeds and redirects come first."""
-        return FIRST if self.kind in ("seed", "redirect") else ORDINARY
 
 
 class Known(NamedTuple):
@@ -149,10 +144,16 @@ class UrlTable:
                 target, kind, depth, nofollow=nofollow, fetch_kind=fetch_kind
             )
             return self._add(Found(target, kind, depth, hops, source_id, fetch_kind), verdict)
-        if known.standing == Standing.REFUSED and kind != "seed" and depth >= known.depth:
+        is_part = self._judge.keeps_assets and (kind in REQUISITES or fetch_kind == "asset")
+        if (
+            known.standing == Standing.REFUSED
+            and not is_part
+            and kind != "seed"
+            and depth >= known.depth
+        ):
             return known.id
         if known.standing >= Standing.ECHO:
-            if kind in FOLLOWED and not nofollow:
+            if kind in FOLLOWED and not nofollow and not is_part:
                 self._come_nearer(known, Found(target, kind, depth, hops, source_id, fetch_kind))
             return known.id
         verdict = self._judge.verdict(target, kind, depth, nofollow=nofollow, fetch_kind=fetch_kind)
@@ -200,8 +201,17 @@ class UrlTable:
                     continue
             unsure[index] = seen
             ids.append(0)
-        if not unsure:
-            return ids
+        if unsure:
+            self._admit_unsure(document, ids, unsure, depth, source_id=source_id, of_echo=of_echo)
+        if self._judge.keeps_assets:
+            self._admit_parts(document, depth, source_id=source_id)
+        return ids
+
+    def _admit_unsure(
+        self, document: Document, ids: list[int], unsure: dict[int, Known | None], depth: int, *,
+        source_id: int, of_echo: bool,
+    ) -> None:  # fmt: skip
+        """Put the ids of targets, of which a link may change something, into their places."""
         best = best_links(document, unsure, follow_nofollow=self._nofollow_counts, of_echo=of_echo)
         for index, seen in unsure.items():
             rank, kind = best.get(index, (0, "link"))
@@ -211,7 +221,20 @@ class UrlTable:
                 ids[index] = self.admit(
                     document.targets[index], kind, depth, source_id=source_id, nofollow=rank == 1
                 )
-        return ids
+
+    def _admit_parts(self, document: Document, depth: int, *, source_id: int) -> None:
+        """What a page needs to look right, though a link of another kind came before it: one to
+        a page that does not belong to the crawl, or a hint."""
+        columns, known = document.columns, self.known
+        parts = {
+            target: kind
+            for target, kind in zip(reversed(columns.targets), reversed(columns.kinds), strict=True)
+            if kind in REQUISITES
+        }
+        for index, kind in parts.items():
+            seen = known(document.targets.hashes[index])
+            if seen is None or (seen.standing, -seen.depth) < (Standing.ASSET, -depth):
+                self.admit(document.targets[index], kind, depth, source_id=source_id)
 
     def withdraw(self, url_ids: Container[int]) -> None:
         """What this batch queued waits no longer."""
@@ -274,7 +297,7 @@ class UrlTable:
         self._rows.append(
             rows.URLS.row(
                 url_id, target, host_id, origin_id, what, state, reason, depth, hops,
-                found.priority, kind, source_id, self.now, self._run_id,
+                _priority(what, kind), kind, source_id, self.now, self._run_id,
             )
         )  # fmt: skip
         self._young[target.hash] = Known(
@@ -297,6 +320,10 @@ class UrlTable:
                 "UPDATE urls SET depth = min(depth, ?) WHERE id = ?", (depth, known.id)
             )
             return
+        if old_kind == "asset" and known.standing == verdict.standing == Standing.ASSET:
+            self._young[target.hash] = known
+            heapq.heappush(self._nearer, (depth, known.hops, known.id))
+            return
         if old_state == "queued" and target.origin:
             self._origins.count(self._origins.origin(target.origin).host, queued=-1)
             self.fresh = [entry for entry in self.fresh if entry.id != known.id]
@@ -311,7 +338,7 @@ class UrlTable:
             WHERE id = ?
             """,
             (
-                what, state, reason, depth, hops, found.priority, kind, source_id, host_id,
+                what, state, reason, depth, hops, _priority(what, kind), kind, source_id, host_id,
                 origin_id, known.id,
             ),
         )  # fmt: skip
@@ -327,7 +354,7 @@ class UrlTable:
         host = origin.host
         if verdict.reason is not None:
             return fetch_kind, "skipped", verdict.reason, host.id, origin.id
-        what = "check" if verdict.check else fetch_kind
+        what = verdict.kind(fetch_kind)
         full = self._origins.is_full(host, target.url) or self._endless(origin.id, target.url)
         if full is not None:
             return what, "skipped", full, host.id, origin.id
@@ -337,8 +364,8 @@ class UrlTable:
         self._origins.count(host, queued=1)
         self.fresh.append(
             Entry(
-                found.priority, found.depth, url_id, target.url, target.hash, what, 0, found.hops,
-                host.id, origin.id,
+                _priority(what, found.kind), found.depth, url_id, target.url, target.hash, what, 0,
+                found.hops, host.id, origin.id,
             )
         )  # fmt: skip
         return what, "queued", None, host.id, origin.id
@@ -426,19 +453,28 @@ class UrlTable:
             refusal = reason if words.of(reason).of_url else None
             target = Target(url, number, origin or "", refusal)
             kind = "canonical" if is_echo else "redirect"
-            self.admit(target, kind, depth, hops=hops + 1, source_id=url_id)
+            what = "asset" if standing == Standing.ASSET else "page"
+            self.admit(target, kind, depth, hops=hops + 1, source_id=url_id, fetch_kind=what)
+
+
+def _priority(what: str, kind: str) -> int:
+    """When what a link of this kind leads to is fetched, for whatever it is."""
+    return FIRST if what == "asset" or kind in ("seed", "redirect") else ORDINARY
 
 
 def _standing(state: str, reason: str | None, kind: str, via: str) -> int:
     if kind in ("robots", "check"):
         return Standing.RECORDED
     accepted = Standing.ECHO if via in ECHOES else Standing.ACCEPTED
-    accepted = Standing.SITEMAP if kind == "sitemap" else accepted
+    accepted = _NO_PAGES.get(kind, accepted)
     if state != "skipped":
         return accepted
     # Every reason that says nothing of links came after the URL had been accepted.
     standing = words.of(reason).standing
     return accepted if standing is None else standing
+
+
+_NO_PAGES = {"sitemap": Standing.SITEMAP, "asset": Standing.ASSET}
 
 
 def standing_of(verdict: Verdict, kind: str, fetch_kind: str) -> Standing:

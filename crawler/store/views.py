@@ -353,6 +353,33 @@ VIEWS = (
         WHERE pages.status BETWEEN 200 AND 299
             AND (pages.canonical <> pages.url OR several.source_id IS NOT NULL)
     """,
+        "assets": """
+        -- What pages need to look right (--assets fetch): its fate, and what was last kept of it.
+        SELECT
+            urls.url,
+            urls.state,
+            urls.reason,
+            urls.status,
+            kept.content_type,
+            kept.body_bytes,
+            kept.truncated,
+            kept.started_at AS document_at,
+            urls.via,
+            found_on.url AS found_on,
+            kept.body_id,
+            urls.id
+        FROM urls
+        LEFT JOIN urls AS found_on ON found_on.id = urls.found_on_id
+        LEFT JOIN visits AS kept ON kept.id = (
+            SELECT max(id)
+            FROM visits
+            WHERE visits.url_id = urls.id
+                AND visits.kind = 'asset'
+                AND visits.status BETWEEN 200 AND 299
+                AND visits.body_id IS NOT NULL
+        )
+        WHERE urls.kind = 'asset'
+    """,
         "external_domains": f"""
         -- Other domains that pages link to: how often, and from how many pages.
         SELECT hosts.registered_domain AS domain, count(links.source_id) AS links,

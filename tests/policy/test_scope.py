@@ -132,9 +132,36 @@ def test_a_link_gives_its_target_a_verdict(
     assert verdict(judged, url, kind, depth, nofollow=nofollow) == (standing, reason)
 
 
+@pytest.mark.parametrize(
+    ("url", "kind", "fetch_kind", "standing", "reason"),
+    [
+        # wherever it is, however deep, and whatever pages have to match
+        ("https://other.org/b", "img", "page", Standing.ASSET, None),
+        ("https://other.org/b", "font", "page", Standing.ASSET, None),
+        ("https://other.org/b", "redirect", "asset", Standing.ASSET, None),
+        ("https://other.org/no", "img", "page", Standing.REFUSED, "excluded"),
+        ("data:,x", "img", "page", Standing.REFUSED, "scheme"),
+        # what is no part of a page, is what it was
+        ("https://example.org/b", "link", "page", Standing.RECORDED, None),
+        ("https://example.org/b", "hint", "page", Standing.RECORDED, "not_followed"),
+        ("https://example.org/b", "form", "page", Standing.RECORDED, "not_followed"),
+        ("https://other.org/b", "a", "page", Standing.REFUSED, "scope"),
+    ],
+)
+def test_parts_of_pages_have_a_standing_of_their_own_where_they_are_kept(
+    url: str, kind: str, fetch_kind: str, standing: Standing, reason: str | None
+) -> None:
+    asked = ScopeConfig(include=("/only/",), exclude=("/no",), max_depth=3)
+    judged = Judge(asked, {"example.org"}.__contains__, assets="fetch")
+    target, _ = urls.resolve(url)
+    found = judged.verdict(target, kind, 9, fetch_kind=fetch_kind)
+    assert (found.standing, found.reason) == (standing, reason)
+
+
 def test_better_standings_are_greater() -> None:
     order = [
-        Standing.RECORDED, Standing.NOFOLLOW, Standing.REFUSED, Standing.DEEP, Standing.SITEMAP,
+        Standing.RECORDED, Standing.NOFOLLOW, Standing.REFUSED, Standing.DEEP, Standing.ASSET,
+        Standing.SITEMAP,
         Standing.ECHO,
         Standing.ACCEPTED,
     ]  # fmt: skip

@@ -43,6 +43,7 @@ def write(site: Site) -> None:
     site.url("/waits", state="queued", status=None)
     site.url("http://b.test/", state="skipped", reason="scope", status=None)
     site.url("/x.png", state="skipped", reason="not_followed", status=None)
+    site.url("/a.css", kind="asset")
     site.links("/", "/gone", "/older", "/a", "/b", "/canonical", "http://b.test/", "/forbidden")
     site.links("/", "/x.png", kind="img")
     site.links("/a", "http://b.test/", "/")
@@ -50,6 +51,7 @@ def write(site: Site) -> None:
     site._insert("sitemap_entries", sitemap_id=9, url_id=8)
     _tell_hosts(site)
     _tell_pages(site)
+    _tell_parts(site)
     _tell_second_run(site)
     _tell_analysis(site)
 
@@ -78,6 +80,16 @@ def _tell_pages(site: Site) -> None:
     ask("UPDATE pages SET body_bytes = 5000 WHERE id = 7")
     ask("UPDATE pages SET body_bytes = NULL, body_id = NULL WHERE status <> 200")
     ask("UPDATE visits SET title = pages.title FROM pages WHERE pages.id = visits.url_id")
+
+
+def _tell_parts(site: Site) -> None:
+    """What was last kept of it, not what was answered last."""
+    for status, body_id in ((200, 7), (200, 8), (304, None), (503, 1)):
+        site._insert(
+            "visits", run_id=1, url_id=14, kind="asset", method="GET", attempt=1,
+            started_at=MOMENT, status=status, body_id=body_id, content_type="text/css",
+            body_bytes=70 + (body_id or 0),
+        )  # fmt: skip
 
 
 def _tell_second_run(site: Site) -> None:
@@ -133,6 +145,9 @@ def _tell_analysis(site: Site) -> None:
 
 
 ANSWERS: dict[str, tuple[str, Rows]] = {
+    "assets": ("url, state, status, content_type, body_bytes, body_id", [
+        ("/a.css", "done", 200, "text/css", 78, 8),
+    ]),
     "audit_findings": ("url, state, severity", [
         ("/", "open", "warning"), ("/a", "new", "warning"), ("/b", "fixed", "warning"),
     ]),
@@ -151,7 +166,7 @@ ANSWERS: dict[str, tuple[str, Rows]] = {
         (1, 2, "changed", "/"), (1, 2, "gone", "/b"),
     ]),
     "crawl_summary": ("state, reason, status, urls", [
-        ("done", None, 200, 5), ("done", None, 301, 2), ("done", None, 404, 1),
+        ("done", None, 200, 6), ("done", None, 301, 2), ("done", None, 404, 1),
         ("queued", None, None, 1), ("skipped", "not_followed", None, 1),
         ("skipped", "robots", None, 1), ("skipped", "scope", None, 1),
     ]),
@@ -258,7 +273,7 @@ ORDERED = {
     "heavy_pages": ("url", "/canonical"),
     "best_linked_pages": ("url", "/"),
     "depth_histogram": ("depth", 0),
-    "crawl_summary": ("urls", 5),
+    "crawl_summary": ("urls", 6),
 }
 """Views that are rankings: what stands first."""
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from crawler.analyse.check import Check
+from crawler.policy.link_kinds import REQUISITES
 from crawler.store.views import NO_WAY_THERE
 
 ANCHORS: Final = "'a', 'area', 'frame', 'iframe', 'refresh'"
-ASSETS: Final = "'img', 'srcset', 'script', 'stylesheet', 'media', 'icon', 'embed'"
+ASSETS: Final = ", ".join(f"'{kind}'" for kind in sorted(REQUISITES))
 LOST: Final = ", ".join(f"'{word}'" for word in NO_WAY_THERE)
 """Reasons for which a URL leads nowhere, as SQL."""
 
@@ -18,7 +19,7 @@ _BAD: Final = f"""
         FROM urls
         LEFT JOIN pages ON pages.id = urls.id
         WHERE urls.state IN ('done', 'failed')
-            AND urls.kind IN ('page', 'check')
+            AND urls.kind IN ('page', 'check', 'asset')
             AND (urls.reason IN ({LOST}) OR urls.status >= 400)
             AND coalesce(urls.status, 0) <> 429
             AND pages.challenge IS NULL
@@ -56,6 +57,38 @@ def _leading_to_bad(kinds: str, target: str, cause: str = "TRUE") -> str:
         GROUP BY links.source_id, bad.id
     """
 
+
+_BAD_PARTS: Final = f"""{_BAD},
+    sheets(id, above_id) AS (
+        SELECT urls.id, urls.found_on_id
+        FROM urls
+        WHERE urls.kind = 'asset'
+            AND urls.id IN (
+                SELECT links.source_id
+                FROM bad
+                CROSS JOIN links ON links.target_id = bad.id
+            )
+        UNION
+        SELECT sheets.id, urls.found_on_id
+        FROM sheets
+        CROSS JOIN urls ON urls.id = sheets.above_id
+        WHERE urls.kind = 'asset'
+    )
+    SELECT pages.id AS url_id, target.url AS item, links.kind, links.anchor, links.region,
+        min(links.position) AS position, count(*) AS times, cause.status, cause.reason,
+        CASE WHEN bad.hops > 0 THEN cause.url END AS redirected_to,
+        CASE WHEN sheets.id IS NOT NULL THEN source.url END AS style_sheet
+    FROM bad
+    CROSS JOIN urls AS cause ON cause.id = bad.cause_id
+    CROSS JOIN urls AS target ON target.id = bad.id
+    CROSS JOIN links ON links.target_id = bad.id AND links.kind IN ({ASSETS})
+    CROSS JOIN urls AS source ON source.id = links.source_id
+    LEFT JOIN sheets ON sheets.id = links.source_id
+    JOIN pages ON pages.id = coalesce(sheets.above_id, links.source_id)
+    WHERE pages.status = 200 AND pages.error IS NULL
+    GROUP BY pages.id, bad.id
+"""
+"""What a style sheet names is told on the page that led to it first."""
 
 _ENDS: Final = """
     WITH RECURSIVE moved(id, via_id, hops) AS (
@@ -132,9 +165,9 @@ CHECKS: Final = (
     Check(
         name="broken_assets",
         severity="error",
-        definition="an image, script, style sheet or other part of a good page ends in a status"
-        " of 400 or more (but 429) or in no answer",
-        sql=_leading_to_bad(ASSETS, "TRUE"),
+        definition="an image, script, style sheet, font or other part of a good page, or what its"
+        " style sheets name, ends in a status of 400 or more (but 429) or in no answer",
+        sql=_BAD_PARTS,
         needs=("assets",),
     ),
     Check(
@@ -142,7 +175,7 @@ CHECKS: Final = (
         severity="note",
         definition="an image, script, style sheet or other part of a good page answers with a"
         " redirect",
-        sql=_leading_on(ASSETS, _ANY_REDIRECT, "IN ('page', 'check')"),
+        sql=_leading_on(ASSETS, _ANY_REDIRECT, "IN ('page', 'check', 'asset')"),
         needs=("assets",),
     ),
     Check(

@@ -84,7 +84,7 @@ _CHECKED: Final = """
             FROM visits
             WHERE url_id = urls.id AND kind = urls.kind AND not_modified = 0
         )
-        WHERE urls.kind IN ('check', 'page')
+        WHERE urls.kind IN ('check', 'asset', 'page')
             AND urls.status = 200
             AND visits.status = 200
             AND visits.headers IS NOT NULL

@@ -56,7 +56,7 @@ CHECKS: Final = (
             FROM routes
             JOIN good_pages ON good_pages.id = routes.source_id
             JOIN urls ON urls.id = routes.target_id
-            WHERE urls.reason IS NOT 'scope' AND urls.kind <> 'check'
+            WHERE urls.reason IS NOT 'scope' AND urls.kind NOT IN ('check', 'asset')
         """,
     ),
 )

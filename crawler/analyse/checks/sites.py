@@ -11,7 +11,7 @@ from crawler.store.database import Connection
 
 EXTERNAL: Final = """(
     target.reason = 'scope'
-    OR target.kind = 'check' AND target.host_id NOT IN (
+    OR target.kind IN ('check', 'asset') AND target.host_id NOT IN (
         SELECT host_id FROM pages WHERE host_id IS NOT NULL
     )
     OR target.host_id NOT IN (
