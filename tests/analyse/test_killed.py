@@ -10,8 +10,8 @@ import pytest
 from gevent import monkey
 
 from crawler import failpoints
-from crawler.analyse import bodies
 from crawler.analyse.run import analyse
+from crawler.channels import bodies
 from crawler.config import Config
 from crawler.store import analysis, kept_changes
 from tests.analyse.site import Site
