@@ -191,6 +191,14 @@ def setting_option(*names: str, help: str, **kinds: Any) -> Callable[[Command], 
     help="Leave facts, graph and checks to crawler analyse.",
 )
 @netrc_option
+@setting_option(
+    "--proxy",
+    "fetch__proxy",
+    multiple=True,
+    metavar="URL|env",
+    help="Ask through http://HOST:PORT or socks5://HOST:PORT, several in turns; env for those that "
+    "the environment names.",
+)
 @click.option(
     "--dashboard",
     type=Port(),

@@ -28,6 +28,8 @@ RENAMED = {"pace.patience_s": "run.max_wait_s"}
 """Keys of older versions, which are still understood."""
 HEADER_KEYS = frozenset({"fetch.user_agent", "fetch.contact", "fetch.accept_language"})
 """Texts that are sent as a header."""
+SECRET_KEYS = frozenset({"fetch.proxy"})
+"""What may hold passwords."""
 PATTERN_KEYS = frozenset({"scope.include", "scope.exclude"})
 """Lists of regular expressions."""
 TOKEN = re.compile(r"[A-Za-z0-9_-]*")
@@ -66,6 +68,9 @@ def load(
     others = (one for one in settings if one not in rules and one not in sites)
     for setting in map(_renamed, others):
         section, name = _known(setting)
+        if setting.key in SECRET_KEYS:
+            given[section][name] = _secret_value(setting, environ)
+            continue
         given[section][name] = _value(setting, _fields(section)[name].type)
     config = msgspec.convert(given, Config)
     # Once more, so that 60 and 60.0 are the same wherever a number may have a fraction.
@@ -256,6 +261,14 @@ def _value(setting: Setting, kind: Any) -> Any:
     if setting.key in PATTERN_KEYS:
         compile_patterns(setting, value)
     return value
+
+
+def _secret_value(setting: Setting, environ: Mapping[str, str]) -> Any:
+    """The value of a setting that may hold passwords, which no message repeats."""
+    from crawler.config.secrets import Reader  # for those who name any
+
+    reader = Reader(f"{setting.source}: {setting.key}", environ, exposed=False)
+    return getattr(reader, setting.key.partition(".")[2])(setting.value)
 
 
 def _beyond(value: Any) -> str:

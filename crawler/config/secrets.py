@@ -14,6 +14,7 @@ from typing import Any, Final, NoReturn
 
 import msgspec
 
+from crawler.config.proxy import DIRECT, ENVIRONMENT, proxy_of, without_password
 from crawler.config.sections import Basic, Config, Secret, SiteConfig
 from crawler.config.values import shown
 from crawler.errors import UsageError
@@ -86,6 +87,20 @@ class Reader:
             found[name] = msgspec.structs.replace(one, value=stripped)
         return found
 
+    def proxy(self, value: Any) -> tuple[Secret, ...]:
+        """One address of a proxy, or several that take turns."""
+        several = value if isinstance(value, list) else [value]
+        found = tuple(self._secret(one, "", is_secret=False) for one in several)
+        words = [one.value.strip() for one in found]
+        for word in words:
+            if word in (DIRECT, ENVIRONMENT) and len(words) == 1:
+                continue
+            try:
+                proxy_of(word)
+            except ValueError as error:
+                self._refuse("", str(error))
+        return found
+
     def _refuse_name(self, name: str, others: Mapping[str, Secret]) -> None:
         lower = name.lower()
         if not _TOKEN.fullmatch(name):
@@ -125,10 +140,9 @@ def authorization(site: SiteConfig) -> str | None:
 
 def without_secrets(config: Config) -> Config:
     """A configuration as it may be kept and shown."""
-    if not config.site:
-        return config
     sites = {name: site_without_secrets(site) for name, site in config.site.items()}
-    return msgspec.structs.replace(config, site=sites)
+    fetch = msgspec.structs.replace(config.fetch, proxy=_hidden_proxies(config.fetch.proxy))
+    return msgspec.structs.replace(config, site=sites, fetch=fetch)
 
 
 def site_without_secrets(site: SiteConfig) -> SiteConfig:
@@ -139,7 +153,12 @@ def site_without_secrets(site: SiteConfig) -> SiteConfig:
     }
     basic = site.basic and Basic(site.basic.user, _hidden(site.basic.password))
     bearer = site.bearer and _hidden(site.bearer)
-    return msgspec.structs.replace(site, headers=headers, basic=basic, bearer=bearer)
+    proxy = site.proxy and _hidden_proxies(site.proxy)
+    return msgspec.structs.replace(site, headers=headers, basic=basic, bearer=bearer, proxy=proxy)
+
+
+def _hidden_proxies(proxies: tuple[Secret, ...]) -> tuple[Secret, ...]:
+    return tuple(msgspec.structs.replace(one, value=without_password(one.value)) for one in proxies)
 
 
 def _hidden(secret: Secret) -> Secret:

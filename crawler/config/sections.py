@@ -23,6 +23,16 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Shared by all sections: frozen, and an unknown key is refused."""
 
 
+class Secret(Section, frozen=True, omit_defaults=True):
+    """A text that only the site it is for may see. env: the variable that it was read from."""
+
+    value: str
+    env: str = ""
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+
 class ScopeConfig(Section, frozen=True):
     """Which URLs belong to this crawl?
 
@@ -125,6 +135,9 @@ class FetchConfig(Section, frozen=True):
     max_redirects: hops of one chain. max_url_bytes: longer URLs are ``skipped: url_too_long``.
     resolver: ``thread`` (the system's resolver in gevent's thread pool) or ``ares`` (c-ares).
     verify_tls: check certificates. accept_language: sent when not empty.
+    proxy: asked in place of sites, ``http://HOST:PORT`` or ``socks5://HOST:PORT``, before the host
+        ``user:password@`` where it asks for them. Several take turns, and one that fails rests.
+        ``env`` for those that http_proxy, https_proxy, all_proxy and no_proxy name.
     """
 
     user_agent: str = ""
@@ -141,6 +154,7 @@ class FetchConfig(Section, frozen=True):
     resolver: Literal["thread", "ares"] = "thread"
     verify_tls: bool = True
     accept_language: str = ""
+    proxy: tuple[Secret, ...] = ()
 
 
 class ParseConfig(Section, frozen=True):
@@ -258,16 +272,6 @@ class ExtractRule(Section, frozen=True):
     include: tuple[str, ...] = ()
 
 
-class Secret(Section, frozen=True, omit_defaults=True):
-    """A text that only the site it is for may see. env: the variable that it was read from."""
-
-    value: str
-    env: str = ""
-
-    def __repr__(self) -> str:
-        return "Secret(***)"
-
-
 class Basic(Section, frozen=True):
     """A name and its password (RFC 7617)."""
 
@@ -288,6 +292,7 @@ class SiteConfig(Section, frozen=True, omit_defaults=True):
         site asks for; bearer: the token. A text, or ``{ env = "NAME" }`` for what a variable of the
         environment holds. Sent to one origin alone: that of the site's name, and where this is a
         host, to its https and to those of its origins that are seeds.
+    proxy: as under fetch; ``direct`` for none.
     """
 
     own: bool | None = None
@@ -309,6 +314,7 @@ class SiteConfig(Section, frozen=True, omit_defaults=True):
     headers: dict[str, Secret] | None = None
     basic: Basic | None = None
     bearer: Secret | None = None
+    proxy: tuple[Secret, ...] | None = None
 
 
 class Config(Section, frozen=True):

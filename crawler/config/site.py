@@ -19,6 +19,8 @@ from crawler.config.values import Setting, expected, shown
 from crawler.errors import UsageError
 
 MAX_SITES: Final = 2000
+READ: Final = (*SENT, "proxy")
+"""Keys that may hold secrets."""
 _FIELDS: Final = {field.name: field.type for field in msgspec.structs.fields(SiteConfig)}
 
 
@@ -111,7 +113,7 @@ def _all() -> str:
 
 
 def _value(one: Said, environ: Mapping[str, str], exposed: str) -> Any:
-    if one.key in SENT:
+    if one.key in READ:
         reader = Reader(one.where, environ, exposed=one.source == exposed)
         return getattr(reader, one.key)(one.value)
     kind = msgspec.inspect.type_info(_FIELDS[one.key])

@@ -19,6 +19,7 @@ FAULTS = {
     "page": "the page's, or the link's",
     "settings": "the settings of this crawl",
     "crawler": "the crawler's own",
+    "proxy": "the proxy's",
 }
 LAYERS = {
     "names": "resolving names: when that is down, nobody is blamed",

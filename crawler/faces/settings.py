@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from crawler.config.provenance import Key, Origin
-from crawler.config.secrets import site_without_secrets
+from crawler.config.secrets import site_without_secrets, without_secrets
 from crawler.config.sections import PLACES, SECTIONS, SITE, SiteConfig
 from crawler.faces.wording import plain
 from crawler.policy.sites import Site
@@ -35,8 +35,9 @@ def held(site: Site, said: Mapping[Key, Origin]) -> Iterator[Held]:
 
     said: by key where it was said.
     """
+    config = without_secrets(site.config)
     for section, kind in SECTIONS.items():
-        values = getattr(site.config, section)
+        values = getattr(config, section)
         for field in msgspec.structs.fields(kind):
             own = _OF_PLACES.get((section, field.name), "")
             origin, name = _origin((section, field.name), own, site, said)

@@ -17,18 +17,23 @@ import gevent
 import msgspec
 from gevent import socket, ssl
 
-from crawler.fetch import tls
+from crawler.config.proxy import Proxy
+from crawler.fetch import proxies, tls
 from crawler.fetch.deadlines import Silence
 from crawler.fetch.dns import Names
-from crawler.fetch.failures import Doubtful, Failure
+from crawler.fetch.failures import Doubtful, Failure, of_talking
 from crawler.fetch.gate import Gate
 from crawler.fetch.race import Race
 from crawler.fetch.reachability import Reachability, Witnesses
 from crawler.fetch.route import Route
 from crawler.fetch.shortage import Shortage, pauses
+from crawler.policy import urls
 
 ADDRESSES_TOLD: Final = 3
 """Of a host whose addresses are all refused by the gate."""
+
+LOOPBACK: Final = "127.0.0.1"
+"""Where localhost and the names below it are (RFC 6761, section 6.3)."""
 
 _PEEK: Final = _socket.MSG_PEEK | _socket.MSG_DONTWAIT
 
@@ -146,6 +151,8 @@ class Connector:
         may be connected to, None for any. connect_s: seconds to resolve, and then to connect to any
         address. read_s: of silence during a handshake.
         """
+        if route.via is not None:
+            return self._through(route.via, route, private_ok, facts, connect_s, read_s)
         if anew and not among:
             self._names.forget(route.host)
         addresses = self.admitted(self._resolved(route.host, connect_s, facts), route, private_ok)
@@ -162,6 +169,49 @@ class Connector:
         self.opened += 1
         return connection
 
+    def _through(
+        self, proxy: Proxy, route: Route, private_ok: bool, facts: Facts, connect_s: float,
+        read_s: float,
+    ) -> HttpConnection:  # fmt: skip
+        """A connection by way of a proxy. What is noted of addresses is the proxy's, and so is not
+        told as the site's."""
+        self.admit_name(route, private_ok)
+        aside = Facts()
+        try:
+            found = list(self._resolved(proxy.host.strip("[]"), connect_s, aside))
+            sock = self._connected(found, proxy.port, connect_s, aside)
+        except Failure as failure:
+            raise proxies.refused(proxy, failure.detail) from failure
+        facts.connect_ms = aside.connect_ms
+        try:
+            if not route.is_relayed:
+                sock.settimeout(read_s)
+                proxies.open_way(proxy, route, sock.sendall, sock.recv)
+            stream = self._secured(sock, route, read_s, facts)
+        except OSError as caught:
+            sock.close()
+            if isinstance(caught, Failure):
+                raise
+            raise proxies.refused(proxy, of_talking(caught).detail) from caught
+        except BaseException:
+            sock.close()
+            raise
+        connection = HttpConnection(route, str(aside.ip), stream)
+        facts.security = connection.security
+        self.opened += 1
+        return connection
+
+    def admit_name(self, route: Route, private_ok: bool) -> None:
+        """May a proxy be asked for this host? Of names nobody here knows where they lead; what says
+        by itself that it is private is refused as it is without a proxy. Raises Failure."""
+        host = route.host.removeprefix("[").removesuffix("]")
+        address = host if urls.is_ip(host) else LOOPBACK
+        if not (urls.is_ip(host) or urls.is_private_literal(host)):
+            return
+        if self._gate.refusal(address, route.host, private_ok) is not None:
+            self.blocked += 1
+            raise Failure("blocked_addr", f"{route.host} is private")
+
     def admitted(self, addresses: tuple[str, ...], route: Route, private_ok: bool) -> list[str]:
         """Those of a host's addresses to which packets may go, at least one. Raises Failure
         (``blocked_addr``) where there is none."""
@@ -176,6 +226,9 @@ class Connector:
     def admit(self, ip: str, route: Route, private_ok: bool) -> None:
         """The same of the address of a kept connection: what one job was allowed says nothing about
         the next."""
+        if route.via is not None:
+            self.admit_name(route, private_ok)
+            return
         if self._gate.refusal(ip, route.host, private_ok) is not None:
             self.admitted((ip,), route, private_ok)
 

@@ -16,7 +16,7 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 
 import msgspec
-from requests import Session
+from requests import Response, Session
 from requests.structures import CaseInsensitiveDict
 
 from crawler.config import FetchConfig, RobotsConfig, SiteConfig
@@ -30,6 +30,7 @@ from crawler.fetch.dns import Ask, DnsStats, Names, asker
 from crawler.fetch.failures import Failure, failure_of, untrace
 from crawler.fetch.gate import Gate
 from crawler.fetch.memory_budget import Budget, Share
+from crawler.fetch.proxies import Choice
 from crawler.fetch.reply import Attempt
 from crawler.fetch.requests_internals import SlimRequest
 from crawler.fetch.transport import Transport, TransportStats, header_block
@@ -68,7 +69,7 @@ class Manner(msgspec.Struct, frozen=True):
 
     times, first_times: limits, and those of a host's first robots.txt. caps: bytes by the kind of a
     job; max_body_bytes: of all others. of_page, of_part: what every request says, as a dictionary
-    and as lines, and what one for a part of pages does.
+    and as lines, and what one for a part of pages does. proxies: what they are asked through.
     """
 
     times: Times
@@ -77,6 +78,7 @@ class Manner(msgspec.Struct, frozen=True):
     max_body_bytes: int
     of_page: Said
     of_part: Said
+    proxies: Choice
 
     @classmethod
     def of(cls, config: FetchConfig, robots: RobotsConfig, own: Mapping[str, str] = NONE) -> Manner:
@@ -95,7 +97,8 @@ class Manner(msgspec.Struct, frozen=True):
             {"robots": robots.max_bytes, "sitemap": lists, "feed": lists},
             config.max_body_bytes,
             _as_sent(headers),
-            _as_sent(headers | {"Accept": "*/*"}),
+            _as_sent(headers if "accept" in replaced else headers | {"Accept": "*/*"}),
+            Choice([one.value.strip() for one in config.proxy]),
         )
 
 
@@ -222,14 +225,30 @@ class Fetcher:
         request = self._request(job, manner)
         if request.route.port in urls.BLOCKED_PORTS:
             raise Failure("blocked_port", "nothing is fetched from this port")
-        adapter = self.session.get_adapter(job.url)
         attempt.asked = request
         request.facts.dns_ms = job.dns_ms
-        answer = adapter.send(request, stream=True, timeout=times[:2], verify=True)
-        attempt.answered(answer)
+        attempt.answered(self._send(request, manner, times))
         self._read_head(job, attempt)
         if attempt.wants_body:
             attempt.read_body()
+
+    def _send(self, request: SlimRequest, manner: Manner, times: Times) -> Response:
+        """The head of the answer, by way of a proxy where there is one: of several the next, and
+        those behind it, as long as none lets through."""
+        adapter = self.session.get_adapter(request.url or "")
+        turns = manner.proxies.turns(request.route)
+        for left in range(len(turns) - 1, -1, -1):
+            proxy = turns.take()
+            request.route = msgspec.structs.replace(request.route, via=proxy)
+            try:
+                return adapter.send(request, stream=True, timeout=times[:2], verify=True)
+            except Failure as failure:
+                if failure.word != "proxy_failed":
+                    raise
+                turns.rest(proxy)
+                if not left:
+                    raise
+        return adapter.send(request, stream=True, timeout=times[:2], verify=True)
 
     def _request(self, job: Job, manner: Manner) -> SlimRequest:
         headers, block = manner.of_part if job.kind == "asset" else manner.of_page

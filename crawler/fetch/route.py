@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from crawler.config.proxy import Proxy
 from crawler.fetch.failures import Failure
 
 _PORTS: Final = {"http": 80, "https": 443}
@@ -21,16 +22,24 @@ class Route(msgspec.Struct, frozen=True):
     """The way to a server: what must be equal for two requests to share a connection.
 
     scheme: ``http``, or ``https`` for TLS to the host. host, port: whose name is resolved, and
-    where it is connected to. The way is direct: whoever adds a proxy says here which one stands
-    between, so that no connection through it is ever taken for a direct one.
+    where it is connected to. via: the proxy that stands between, which resolves the name; None for
+    a direct way. No connection through one is ever taken for a direct one, or for one through
+    another.
     """
 
     scheme: str
     host: str
     port: int
+    via: Proxy | None = None
 
     def __str__(self) -> str:
-        return f"{self.scheme}://{self.host}:{self.port}"
+        through = f" by {self.via}" if self.via else ""
+        return f"{self.scheme}://{self.host}:{self.port}{through}"
+
+    @property
+    def is_relayed(self) -> bool:
+        """Is the proxy asked by whole addresses, and answers itself?"""
+        return self.via is not None and self.via.kind == "http" and self.scheme == "http"
 
 
 def split(url: str) -> tuple[Route, str, str]:

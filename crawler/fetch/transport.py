@@ -20,7 +20,7 @@ from requests import PreparedRequest, Response
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
-from crawler.fetch import tls
+from crawler.fetch import proxies, tls
 from crawler.fetch.connect import Connector, Facts, HttpConnection
 from crawler.fetch.dns import Names
 from crawler.fetch.failures import Doubtful, Failure, of_talking
@@ -189,7 +189,8 @@ class Transport(BaseAdapter):
         exchange = Exchange(method, self._max_head)
         connection = self._kept(asked)
         if connection is not None:
-            facts.ip, facts.security = connection.ip, connection.security
+            facts.ip = connection.ip if asked.route.via is None else None
+            facts.security = connection.security
             if self._exchange(connection, exchange, message, facts, read_s, may_be_stale=True):
                 return self._answer(request, connection, exchange, facts)
             facts.security = None
@@ -212,6 +213,12 @@ class Transport(BaseAdapter):
     ) -> SlimResponse:
         head = exchange.head
         assert head is not None
+        route = connection.route
+        if route.via is not None and route.is_relayed:
+            failure = proxies.of_answer(route.via, head.status)
+            if failure is not None:
+                self._end(connection)
+                raise failure
         return SlimResponse(request, head, Incoming(self, connection, exchange), facts)
 
     def _kept(self, asked: SlimRequest) -> HttpConnection | None:
@@ -219,7 +226,8 @@ class Transport(BaseAdapter):
         connection = self._idle.take(asked.route, monotonic())
         if connection is None:
             return None
-        if asked.among is not None and connection.ip not in asked.among:
+        direct = asked.route.via is None
+        if direct and asked.among is not None and connection.ip not in asked.among:
             connection.close()
             return None
         try:
@@ -242,7 +250,8 @@ class Transport(BaseAdapter):
         may_be_stale: bool,
     ) -> bool:
         """Sends, and reads until the head is whole; False when the connection had gone stale."""
-        ip, port = connection.ip, connection.route.port
+        route = connection.route
+        ip, port = connection.ip, route.via.port if route.via else route.port
         connection.silence.limit_s = read_s or inf
         began = monotonic()
         try:
@@ -332,10 +341,14 @@ def _asked(request: PreparedRequest) -> SlimRequest:
 
 
 def _message(asked: SlimRequest) -> bytes:
-    line = f"{asked.method} {asked.path} HTTP/1.1\r\nHost: {asked.authority}\r\n"
+    route = asked.route
+    site, more = "", b""
+    if route.via is not None and route.is_relayed:
+        site, more = f"http://{asked.authority}", proxies.authorization(route.via)
+    line = f"{asked.method} {site}{asked.path} HTTP/1.1\r\nHost: {asked.authority}\r\n"
     if not line.isascii() or " " in asked.path:
         raise Failure("proto_error", "the address is not an encoded URL")
-    return line.encode("ascii") + asked.block + b"\r\n"
+    return line.encode("ascii") + more + asked.block + b"\r\n"
 
 
 def header_block(headers: Mapping[str, str | bytes]) -> bytes:

@@ -15,8 +15,9 @@ import msgspec
 from crawler.policy import retries
 from crawler.policy.scope import Standing
 
-Fault = Literal["site", "page", "settings", "crawler"]
-"""Whose doing it is: the host's, one page's or link's, the person's own choice, or ours."""
+Fault = Literal["site", "page", "settings", "crawler", "proxy"]
+"""Whose doing it is: the host's, one page's or link's, the person's own choice, ours, or that of a
+proxy between."""
 Layer = Literal["names", "links"]
 """A part of the network that can be down by itself: resolving names, reaching addresses."""
 Column = Literal["error", "reason", "truncated"]
@@ -106,6 +107,12 @@ WORDS: Final[dict[str, Word]] = {
         rest=2.0,
         layer="links",
         unconnected=True,
+    ),
+    "proxy_failed": Word(
+        meaning="the proxy could not be reached, or did not let this through",
+        fault="proxy",
+        tries=3,
+        rest=1.0,
     ),
     "tls_verify": Word(
         meaning="the certificate does not prove who the host is; --insecure accepts it"

@@ -14,6 +14,7 @@ from crawler.policy import words
 SOURCE = Path(crawler.__file__).parent
 ERRORS = {
     *("dns_fail", "dns_timeout", "blocked_addr", "blocked_port", "connect_refused"),
+    "proxy_failed",
     *("connect_timeout", "conn_reset", "conn_closed", "tls_verify", "tls_proto", "timeout"),
     *("timeout_total", "proto_error", "too_large", "decode_error", "redirect_loop"),
     *("too_many_redirects", "bad_redirect", "parse_timeout", "worker_lost", "cancelled"),
