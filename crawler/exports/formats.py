@@ -23,6 +23,8 @@ OPTIONS: Final = (
     Option("state", "URLs of this state: queued, done, failed or skipped.", value="WORD"),
     Option("reason", "URLs that failed or were skipped for this reason.", value="WORD"),
     Option("nodes", "What a node is.  [default: pages]", value="WHAT", choices=("pages", "hosts")),
+    Option("host", "Only this host, and those below it; may be repeated.", value="NAME", many=True),
+    Option("without-bodies", "Leave the bytes of pages out; texts and facts stay."),
     Option(
         "sheet",
         "One more sheet, of this table or question; may be repeated.",
@@ -80,6 +82,14 @@ FORMATS: Final = {
             takes=(*ROWS, "by-run"),
             extra="parquet",
             needs=("pyarrow",),
+        ),
+        Format(
+            "sqlite",
+            "A smaller file of the same kind: some hosts, one run, no bodies.",
+            "crawler.exports.sqlite",
+            ".sqlite",
+            into=Into.FILE,
+            takes=("host", "run", "without-bodies"),
         ),
         Format(
             "urls",

@@ -241,6 +241,23 @@ EXPORT = "export"
 """The table that tells of a file which is a part of another what was left out."""
 
 
+def make_beside(path: Path, source: Path) -> Connection:
+    """A new database in an empty file, and as ``src`` one that is read, and that somebody else
+    holds open: what is beside it is there, and is theirs to take away.
+
+    Nothing is kept up for a crash: until the file is whole, it has another name.
+    """
+    made = sqlite3.connect(f"file:{_quoted(path)}", uri=True, isolation_level=None)
+    for pragma in ("journal_mode = OFF", "synchronous = OFF", "trusted_schema = OFF"):
+        made.execute(f"PRAGMA {pragma}")
+    made.execute("ATTACH ? AS src", (f"file:{_quoted(source)}?mode=ro",))
+    [version] = made.execute("PRAGMA src.user_version").fetchone()
+    made.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    made.execute(f"PRAGMA user_version = {version}")
+    made.execute("PRAGMA legacy_alter_table = ON")
+    return made
+
+
 def is_export(path: Path) -> bool:
     """Is it a database that an export made, so that another may replace it?"""
     try:

@@ -62,8 +62,10 @@ INDEX: Final = (
 """Vowel signs (Mn, Mc) belong to the words of Indian languages and Thai. A columnsize=0 or a
 detail=column would save a third, and take 200 ms for what takes 3; a prefix index would cost three
 quarters more."""
-_RANK: Final = f"INSERT INTO {NAME} ({NAME}, rank) VALUES ('rank', 'bm25(5.0, 1.0)')"
+RANK: Final = f"INSERT INTO {NAME} ({NAME}, rank) VALUES ('rank', 'bm25(5.0, 1.0)')"
 """A word of the title counts five times as much as one of the text."""
+REBUILD: Final = f"INSERT INTO {NAME} ({NAME}) VALUES ('rebuild')"
+"""Makes the index of what is in its tables."""
 KEYS: Final = (
     "CREATE INDEX IF NOT EXISTS pages_body_id ON pages(body_id, host_id, changed_at)",
     "CREATE INDEX IF NOT EXISTS visits_body_id ON visits(body_id) WHERE body_id IS NOT NULL",
@@ -105,7 +107,7 @@ def make(connection: Any) -> bool:
     connection.execute("BEGIN IMMEDIATE")
     connection.execute(f"DROP TABLE IF EXISTS {NAME}")
     connection.execute(INDEX)
-    connection.execute(_RANK)
+    connection.execute(RANK)
     _forget_rows(connection)
     connection.execute("COMMIT")
     return True
