@@ -150,6 +150,14 @@ FORMATS: Final = {
             needs=("html_to_markdown",),
             text=True,
         ),
+        Format(
+            "mirror",
+            "A folder that opens from a disk: its links lead to files.",
+            "crawler.exports.mirror",
+            "-mirror",
+            into=Into.FOLDER,
+            takes=("where",),
+        ),
     )
 }
 """By name, in the order of the help."""

@@ -23,16 +23,21 @@ _sound = re.compile(
 
 def candidates(srcset: str) -> Iterator[str]:
     """The addresses, as written, of those whose descriptors a browser does not refuse."""
+    for start, end, descriptors in named(srcset):
+        if _sound.fullmatch(descriptors):
+            yield srcset[start:end]
+
+
+def named(srcset: str) -> Iterator[tuple[int, int, str]]:
+    """All of them: where their addresses stand, and their descriptors."""
     at = 0
     while found := _candidate.match(srcset, at):
-        url, at = found[1], found.end()
-        if url.endswith(","):
-            url = url.rstrip(",")
-            if url:
-                yield url
-            continue
-        behind = _descriptors.match(srcset, at)
-        assert behind is not None  # it may be empty
-        at = behind.end()
-        if _sound.fullmatch(behind[0]):
-            yield url
+        at = found.end()
+        url = found[1].rstrip(",")
+        descriptors = ""
+        if url == found[1]:
+            behind = _descriptors.match(srcset, at)
+            assert behind is not None  # it may be empty
+            descriptors, at = behind[0], behind.end()
+        if url:
+            yield found.start(1), found.start(1) + len(url), descriptors

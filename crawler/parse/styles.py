@@ -20,7 +20,8 @@ CSS_TYPE: Final = "text/css"
 _MOST_REMEMBERED: Final = 20_000
 """Characters of a style that is worth remembering: pages of a site have most in common."""
 _has_any = re.compile(rb"<style|style\s*=|background\s*=|<image|<use|<feimage", re.IGNORECASE)
-_may_name = re.compile(r"url|src|image|import|\\", re.IGNORECASE)
+may_name = re.compile(r"url|src|image|import|\\", re.IGNORECASE).search
+"""A style in which none of these stands names nothing."""
 _styled = etree.XPath(
     "//*[@style or @background or self::style or self::image or self::use or self::feimage]"
 )
@@ -49,7 +50,7 @@ def in_page(data: bytes) -> Iterator[Named]:
 def in_sheet(text: str) -> Iterator[Named]:
     """What a style sheet names. Raises `css.TooDeep` behind the last."""
     for found in css.references(text):
-        yield found.kind, _as_utf8(found.url)
+        yield found.kind, as_utf8(found.url)
 
 
 def _of_element(element: etree._Element) -> Iterator[Named]:
@@ -71,7 +72,7 @@ def _of_element(element: etree._Element) -> Iterator[Named]:
 
 
 def _of_text(text: str, *, is_attribute: bool) -> Iterator[Named]:
-    if not _may_name.search(text):
+    if not may_name(text):
         return iter(())
     if len(text) > _MOST_REMEMBERED:
         return iter(_named(text, is_attribute))
@@ -82,7 +83,7 @@ def _named(text: str, is_attribute: bool) -> tuple[Named, ...]:
     found: list[Named] = []
     try:
         for one in css.references(text, is_attribute=is_attribute):
-            found.append((one.kind, _as_utf8(one.url)))
+            found.append((one.kind, as_utf8(one.url)))
     except css.TooDeep:
         pass  # nobody writes so: what came before it stands
     return tuple(found)
@@ -91,7 +92,7 @@ def _named(text: str, is_attribute: bool) -> tuple[Named, ...]:
 _remembered = lru_cache(maxsize=512)(_named)
 
 
-def _as_utf8(url: str) -> str:
+def as_utf8(url: str) -> str:
     """The same address for a page in whatever encoding: styles send theirs in UTF-8, whatever the
     page is in (https://drafts.csswg.org/css-values-4/#url-processing)."""
     before, mark, query = url.partition("?")

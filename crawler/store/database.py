@@ -108,6 +108,14 @@ def open_for_writing(path: Path) -> Connection:
     return connection
 
 
+def scratch() -> Connection:
+    """A database of nobody's, for what is too much for memory and is gone when it is closed."""
+    connection = sqlite3.connect("", isolation_level=None)
+    connection.execute("PRAGMA journal_mode = OFF")
+    connection.execute("PRAGMA synchronous = OFF")
+    return connection
+
+
 def open_for_reading(path: Path) -> Connection:
     """Open a crawl's database without ever writing to it; it may be written at the same time.
 
