@@ -20,7 +20,7 @@ endif
 OF_DB = $(if $(DB),--db "$(DB)")
 
 .DEFAULT_GOAL := help
-.PHONY: help crawl demo browse report export test lint bench profile torture versus-scrapy clean
+.PHONY: help crawl demo browse report export import test lint bench profile torture versus-scrapy clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ report: $(BUILT) ## write one HTML file of a crawl that can be handed over (DB=,
 
 export: $(BUILT) ## write a crawl as FORMAT=csv, xlsx, parquet ... (DB=, ARGS="--query broken_links")
 	@$(VENV)/bin/crawler export $(FORMAT) $(OF_DB) $(ARGS)
+
+import: $(BUILT) ## bring WARC or WACZ files into a crawl (FILES=, DB=)
+	@$(VENV)/bin/crawler import $(FILES) $(OF_DB) $(ARGS)
 
 test: $(BUILT) ## run the tests, rooms side by side (ARGS="-k robots" for some of them)
 	@$(PY) -m $(if $(ARGS),pytest $(ARGS),tests.abreast)

@@ -39,13 +39,21 @@ class Worker:
 
     deliver: takes each visit; may block, which slows fetching down.
     parsing: called with a job before it is parsed and with None afterwards.
+    fetcher: by default one that asks the network.
     """
 
-    def __init__(self, config: Config, deliver: Deliver, parsing: Parsing | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        deliver: Deliver,
+        parsing: Parsing | None = None,
+        *,
+        fetcher: Fetcher | None = None,
+    ) -> None:
         self._config = config
         self._deliver = deliver
         self._parsing = parsing or (lambda _: None)
-        self._fetcher = Fetcher(
+        self._fetcher = fetcher or Fetcher(
             config.fetch,
             robots=config.robots,
             allow_private=config.scope.allow_private,

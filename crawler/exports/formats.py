@@ -34,6 +34,12 @@ OPTIONS: Final = (
     Option("by-run", "A folder with a part for each run, as Hive has it.", into=Into.FOLDER),
     Option("bom", "Begin with a byte order mark, by which Excel knows UTF-8."),
     Option("jsonl", "One file with a JSON object a page.", into=Into.STREAM),
+    Option(
+        "max-size",
+        "Files of at most about so much, such as 1G, in a folder.",
+        value="SIZE",
+        into=Into.FOLDER,
+    ),
 )
 """Every option of every format; what several take, stands here once."""
 
@@ -157,6 +163,20 @@ FORMATS: Final = {
             "-mirror",
             into=Into.FOLDER,
             takes=("where",),
+        ),
+        Format(
+            "warc",
+            "Requests and answers in an archive, for whatever replays it.",
+            "crawler.exports.warc",
+            ".warc.gz",
+            takes=("where", "run", "max-size"),
+        ),
+        Format(
+            "wacz",
+            "The same in one file with an index and texts, for ReplayWeb.page.",
+            "crawler.exports.wacz",
+            ".wacz",
+            takes=("where", "run"),
         ),
     )
 }

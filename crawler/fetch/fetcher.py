@@ -89,7 +89,7 @@ class Manner(msgspec.Struct, frozen=True):
         times = Times(config.connect_s, config.read_s, config.total_s)
         lists = config.max_sitemap_bytes
         replaced = {name.lower() for name in own}
-        ours = _headers(config)
+        ours = request_headers(config)
         headers = {name: ours[name] for name in ours if name.lower() not in replaced} | dict(own)
         return cls(
             times,
@@ -295,7 +295,7 @@ def _session(config: FetchConfig, transport: Transport) -> Session:
     session.trust_env = False  # no proxies and no passwords from the environment
     session.max_redirects = 0
     session.headers.clear()
-    session.headers.update(_headers(config))
+    session.headers.update(request_headers(config))
     session.mount("https://", transport)
     session.mount("http://", transport)
     return session
@@ -305,7 +305,7 @@ def _as_sent(headers: dict[str, str]) -> Said:
     return CaseInsensitiveDict(headers), header_block(headers)
 
 
-def _headers(config: FetchConfig) -> dict[str, str]:
+def request_headers(config: FetchConfig) -> dict[str, str]:
     """What every request says, whatever it asks for. Raises UsageError for what no header holds."""
     for key in ("user_agent", "contact", "accept_language"):
         text = getattr(config, key)

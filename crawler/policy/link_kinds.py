@@ -10,6 +10,7 @@ from typing import Final
 FOLLOWED: Final = frozenset(
     {
         "seed",
+        "archive",
         "a",
         "area",
         "frame",

@@ -26,7 +26,7 @@ CREATE TABLE runs (
         config TEXT NOT NULL,
         -- the settings its verdicts were made by; empty while some are by others (JSON)
         judging TEXT NOT NULL,
-        -- the file its seeds came from
+        -- the file its seeds came from, or the archives that it brought in
         seeds_file TEXT,
         -- the crawler's version
         version TEXT NOT NULL,
@@ -38,7 +38,7 @@ CREATE TABLE runs (
         errors INTEGER NOT NULL DEFAULT 0,
         -- what it received (bytes)
         bytes INTEGER NOT NULL DEFAULT 0
-    ) STRICT
+    , via TEXT NOT NULL DEFAULT 'crawl') STRICT
     ;
 
 CREATE TABLE seeds (
@@ -144,7 +144,7 @@ CREATE TABLE urls (
         attempts INTEGER NOT NULL DEFAULT 0,
         -- its next try waits until then (ISO-8601, UTC)
         not_before TEXT,
-        -- the kind of the link that brought it
+        -- the kind of the link that brought it, or archive
         via TEXT NOT NULL,
         -- a page that links to it (urls.id)
         found_on_id INTEGER REFERENCES urls(id),
@@ -680,5 +680,6 @@ FROM (VALUES
     ('texts_are_searched'),
     ('when_pages_are_visited_again'),
     ('visits_tell_when_certificates_end'),
-    ('what_differs_between_runs')
+    ('what_differs_between_runs'),
+    ('runs_tell_whether_they_fetched')
 )

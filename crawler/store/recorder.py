@@ -49,12 +49,14 @@ LINK_BYTES = 60
 class Recorder:
     """Turns visits into rows. One instance a run, used by one thread."""
 
+    keys = Keys
+
     def __init__(self, connection: Connection, config: Config, run_id: int, agent: str) -> None:
         self._connection = connection
         self._config = config
         self.url_rules = urls.UrlRules.of(config)
         self.origins = Origins(connection, config, agent)
-        self._keys = Keys(connection, run_id)
+        self._keys = self.keys(connection, run_id)
         judge = Judge.of(config, self._keys.covers, self._keys.cover_below)
         self.url_table = UrlTable(connection, config, self.origins, judge, run_id)
         self._batch = Batch(connection, run_id)

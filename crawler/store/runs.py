@@ -32,7 +32,8 @@ class Start(msgspec.Struct, frozen=True):
     """How a run began.
 
     mode: ``new`` (an empty file), ``resumed``, ``revisit`` (all in scope is queued again),
-        ``retry`` (only failures are), ``new_only`` (nothing is), ``due`` (what the plan names).
+        ``retry`` (only failures are), ``new_only`` (nothing is), ``due`` (what the plan names),
+        ``import`` (nothing is ever asked for).
     queued: URLs that were queued again.
     """
 
@@ -46,11 +47,32 @@ def start(
 ) -> Start:
     """Open a run: note it, and queue what this invocation is to fetch."""
     connection.execute("BEGIN IMMEDIATE")
+    last = connection.execute("SELECT judging FROM runs ORDER BY id DESC LIMIT 1").fetchone()
     previous = connection.execute(
-        "SELECT id, state, judging FROM runs ORDER BY id DESC LIMIT 1"
+        "SELECT id, state FROM runs WHERE via = 'crawl' ORDER BY id DESC LIMIT 1"
     ).fetchone()
     rules = _rules(config)
-    judged = rules if previous is None or previous[2] == rules else BEING_JUDGED
+    judged = rules if last is None or last[0] == rules else BEING_JUDGED
+    run_id = _begun(connection, config, "crawl", (iso(now), judged, seeds_file, version, pid))
+    mode, queued = _mode(connection, config, previous, now)
+    _cut_rests(connection, config.pace, now)
+    connection.execute("COMMIT")
+    return Start(run_id, mode, queued)
+
+
+def start_import(
+    connection: Connection, config: Config, *, files: str, version: str, pid: int, now: float
+) -> Start:
+    """Open a run that asks for nothing. Its verdicts are by nobody's rules: the next crawl judges
+    again."""
+    connection.execute("BEGIN IMMEDIATE")
+    run_id = _begun(connection, config, "import", (iso(now), BEING_JUDGED, files, version, pid))
+    connection.execute("COMMIT")
+    return Start(run_id, "import")
+
+
+def _begun(connection: Connection, config: Config, via: str, values: tuple[object, ...]) -> int:
+    """The row of a run that begins; one that was killed is known by now."""
     connection.execute(
         """
         UPDATE runs
@@ -58,25 +80,15 @@ def start(
         WHERE state = 'running'
         """
     )
-    run_id = connection.execute(
+    run_id: int = connection.execute(
         """
-        INSERT INTO runs (started_at, state, config, judging, seeds_file, version, pid)
-        VALUES (?, 'running', ?, ?, ?, ?, ?)
+        INSERT INTO runs (started_at, state, config, judging, seeds_file, version, pid, via)
+        VALUES (?1, 'running', ?6, ?2, ?3, ?4, ?5, ?7)
         RETURNING id
         """,
-        (
-            iso(now),
-            msgspec.json.encode(without_secrets(config)).decode(),
-            judged,
-            seeds_file,
-            version,
-            pid,
-        ),
+        (*values, msgspec.json.encode(without_secrets(config)).decode(), via),
     ).fetchone()[0]
-    mode, queued = _mode(connection, config, previous, now)
-    _cut_rests(connection, config.pace, now)
-    connection.execute("COMMIT")
-    return Start(run_id, mode, queued)
+    return run_id
 
 
 def _cut_rests(connection: Connection, config: PaceConfig, now: float) -> None:
@@ -123,9 +135,9 @@ def _rules(config: Config) -> str:
 
 
 def _mode(
-    connection: Connection, config: Config, previous: tuple[int, str, str] | None, now: float
+    connection: Connection, config: Config, previous: tuple[int, str] | None, now: float
 ) -> tuple[str, int]:
-    if previous is None:
+    if previous is None and not _has_imports(connection):
         return "new", 0
     if config.run.retry_failed:
         queued = _queue_again(connection, "state = 'failed' AND kind <> 'robots'")
@@ -137,9 +149,14 @@ def _mode(
         lately = iso(now - config.revisit.often_s)
         return "due", _queue_again(connection, f"{VISITED_AGAIN} AND {DUE}", lately, iso(now))
     waiting = connection.execute("SELECT 1 FROM urls WHERE state = 'queued' LIMIT 1").fetchone()
-    if waiting or previous[1] != "finished":
+    if waiting or (previous is not None and previous[1] != "finished"):
         return "resumed", 0
     return "revisit", _queue_again(connection, VISITED_AGAIN)
+
+
+def _has_imports(connection: Connection) -> bool:
+    found = connection.execute("SELECT 1 FROM runs WHERE via = 'import' LIMIT 1").fetchone()
+    return found is not None
 
 
 def _queue_again(connection: Connection, which: str, *values: object) -> int:

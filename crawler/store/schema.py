@@ -498,3 +498,9 @@ def what_differs_between_runs(db: Database) -> None:
     """Kept by an analysis, so that a million changes are read and not looked for."""
     for statement in kept_changes.statements():
         db.execute(statement)
+
+
+@migrations()
+def runs_tell_whether_they_fetched(db: Database) -> None:
+    """A run may have brought in what others fetched."""
+    db.execute("ALTER TABLE runs ADD COLUMN via TEXT NOT NULL DEFAULT 'crawl'")

@@ -75,6 +75,18 @@ class Keys:
         self._renewed.clear()
 
 
+class NoKeys(Keys):
+    """Of a run without seeds: nothing is in its scope."""
+
+    def covers(self, key: str) -> bool:
+        """Never: what its pages link to is judged by the crawl that comes next."""
+        return False
+
+    def cover_below(self, start: str) -> bool:
+        """Never."""
+        return False
+
+
 class Scopes:
     """The seeds of a run, and the scope that they make."""
 

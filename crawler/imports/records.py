@@ -1,0 +1,233 @@
+"""Which records does an archive hold?
+
+WARC 1.0 and 1.1, packed with gzip or Zstandard or not, alone or in a WACZ file; fastwarc reads
+them. Files come from anywhere: what is no record costs a line, and reading goes on behind it.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+from zipfile import BadZipFile, ZipFile
+
+import msgspec
+
+from crawler.errors import StorageError, UsageError
+
+MAX_HEADER_BYTES: Final = 256 * 1024
+MEMBER: Final = b"\x1f\x8b\x08"
+VERSION: Final = b"WARC/1."
+_START: Final = re.compile(re.escape(MEMBER) + rb"|(?:(?<=\n)|\A)" + re.escape(VERSION))
+_ZSTANDARD: Final = b"\x28\xb5\x2f\xfd"
+_LOOKED_AT: Final = 64 * 1024
+_CHUNK: Final = 1024 * 1024
+_OVERLAP: Final = 16
+_DIGITS: Final = re.compile(r"\d{1,18}")
+_METHOD: Final = re.compile(rb"([A-Z]{1,20}) ")
+_STAMP: Final = re.compile(r"\d{14}")
+
+
+class Damage(msgspec.Struct, frozen=True):
+    """What could not be read. place: for people. why: in a few words."""
+
+    place: str
+    why: str
+
+
+class Record(msgspec.Struct, frozen=True):
+    """A record whose block is still to be read, before the next one is asked for.
+
+    type: ``response``, ``request`` and so on. url: as written. at: ISO-8601 UTC with milliseconds.
+    length: bytes of the block. concurrent_to: ids of records of the same exchange. place: for
+    people. kind: what it was fetched for, where its writer says so. reader: gives the block.
+    """
+
+    type: str
+    id: str
+    url: str
+    at: str
+    length: int
+    content_type: str
+    ip: str | None
+    truncated: str | None
+    payload_digest: str | None
+    refers_to_url: str | None
+    refers_to_at: str | None
+    profile: str
+    concurrent_to: frozenset[str]
+    kind: str | None
+    place: str
+    reader: Any
+
+    def method(self) -> str:
+        """Of a request: how it asked."""
+        found = _METHOD.match(self.read(24))
+        return found[1].decode() if found else "GET"
+
+    def read(self, size: int) -> bytes:
+        """More of the block. Raises OSError where it is damaged."""
+        data: bytes = self.reader.read(size)
+        return data
+
+
+class Archive:
+    """The WARC files of an archive. name: for people."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __repr__(self) -> str:
+        return f"<Archive {self._path}>"
+
+    def records(self) -> Iterator[Record | Damage]:
+        """All records, in their order. Raises UsageError for what is no archive."""
+        try:
+            with self._path.open("rb") as stream:
+                if stream.read(4) == b"PK\x03\x04":
+                    yield from _of_zip(self._path, stream)
+                else:
+                    stream.seek(0)
+                    yield from records(stream, str(self._path))
+        except OSError as error:
+            raise StorageError(f"{self._path}: cannot be read: {error.strerror or error}") from None
+
+
+def refuse_other(path: Path) -> None:
+    """Raises UsageError for what is no WARC or WACZ file."""
+    try:
+        with path.open("rb") as stream:
+            begun = stream.read(_LOOKED_AT)
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such file") from None
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+    if begun.startswith((b"PK\x03\x04", _ZSTANDARD)):
+        return
+    plain = _beginning(begun) if begun.startswith(MEMBER) else begun
+    if plain.startswith(b"filedesc://"):
+        raise UsageError(f"{path}: is an ARC file; make it a WARC file: warcio recompress")
+    if not plain.lstrip().startswith(VERSION):
+        raise UsageError(f"{path}: is no WARC or WACZ file")
+
+
+def _beginning(packed: bytes) -> bytes:
+    try:
+        return zlib.decompressobj(31).decompress(packed, 1024)
+    except zlib.error:
+        return b""
+
+
+def _of_zip(path: Path, stream: BinaryIO) -> Iterator[Record | Damage]:
+    """The records of all WARC files of a WACZ file."""
+    try:
+        with ZipFile(stream) as package:
+            names = [
+                name
+                for name in package.namelist()
+                if name.startswith("archive/") and name.lower().endswith((".warc", ".warc.gz"))
+            ]
+            if not names:
+                raise UsageError(f"{path}: is no WACZ file: there is no WARC file in its archive/")
+            for name in names:
+                with package.open(name) as member:
+                    yield from records(member, f"{path}: {name}")  # type: ignore[arg-type]
+    except (BadZipFile, NotImplementedError, RuntimeError, zlib.error) as error:
+        yield Damage(str(path), f"is a damaged ZIP file ({error})")
+
+
+def records(stream: BinaryIO, name: str) -> Iterator[Record | Damage]:
+    """The records of one WARC file, and a word on what is none.
+
+    stream: can be searched. Behind what is damaged, reading goes on where the next record begins.
+    """
+    at: int | None = 0
+    while at is not None:
+        stream.seek(at)
+        last, told = at, 0
+        try:
+            for record in _read(stream):
+                last = at + record.stream_pos
+                told += 1
+                yield _record(record, f"{name}, record at byte {last:,}")
+            return
+        except (OSError, ValueError) as error:
+            yield Damage(f"{name}, behind byte {last:,}", _why(error))
+        at = _next_start(stream, max(last, at) + 1)
+
+
+def _read(stream: BinaryIO) -> Iterator[Any]:
+    from fastwarc.warc import ArchiveIterator  # an extra, which few need
+
+    return iter(
+        ArchiveIterator(stream, parse_http=False, quirks_mode=True, max_header_len=MAX_HEADER_BYTES)
+    )
+
+
+def _why(error: Exception) -> str:
+    return str(error).rstrip(".") or "cannot be read"
+
+
+def _next_start(stream: BinaryIO, at: int) -> int | None:
+    """Where a record may begin, at this byte or behind it; None where none does."""
+    stream.seek(at)
+    held, begins = b"", at
+    while chunk := stream.read(_CHUNK):
+        held += chunk
+        for found in _START.finditer(held):
+            place = begins + found.start()
+            if found[0] != MEMBER or _beginning(held[found.start() :][:1024]).startswith(VERSION):
+                return place
+        begins += max(len(held) - _OVERLAP, 0)
+        held = held[-_OVERLAP:]
+    return None
+
+
+def _record(found: Any, place: str) -> Record | Damage:
+    """A record of fastwarc's as one of ours; or what is wrong with it."""
+    headers = found.headers
+    length = (headers.get("Content-Length") or "").strip()
+    if not _DIGITS.fullmatch(length) or int(length) != found.content_length:
+        return Damage(place, f"its length is {_shortened(length) or 'not told'}")
+    url = (headers.get("WARC-Target-URI") or "").strip().removeprefix("<").removesuffix(">")
+    at = moment(headers.get("WARC-Date") or "")
+    if at is None:
+        return Damage(place, f"its date is {_shortened(headers.get('WARC-Date')) or 'not told'}")
+    return Record(
+        type=(headers.get("WARC-Type") or "").strip().lower(),
+        id=headers.get("WARC-Record-ID") or "",
+        url=url,
+        at=at,
+        length=int(length),
+        content_type=(headers.get("Content-Type") or "").lower(),
+        ip=headers.get("WARC-IP-Address"),
+        truncated=headers.get("WARC-Truncated"),
+        payload_digest=headers.get("WARC-Payload-Digest"),
+        refers_to_url=(headers.get("WARC-Refers-To-Target-URI") or "").strip("<> ") or None,
+        refers_to_at=moment(headers.get("WARC-Refers-To-Date") or ""),
+        profile=headers.get("WARC-Profile") or "",
+        concurrent_to=frozenset(headers.get_multiple("WARC-Concurrent-To")),
+        kind=headers.get("X-Crawler-Kind"),
+        place=place,
+        reader=found.reader,
+    )
+
+
+def _shortened(text: str | None) -> str:
+    return ascii(text[:40]) if text else ""
+
+
+def moment(written: str) -> str | None:
+    """A date of a record as moments are written in the database; None for what is none."""
+    text = written.strip()
+    if _STAMP.fullmatch(text):
+        text = f"{text[:8]}T{text[8:]}"
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    utc = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")

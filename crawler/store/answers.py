@@ -1,0 +1,205 @@
+"""What was asked for, and what was answered, one after the other?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from isal import isal_zlib
+
+from crawler.policy.link_kinds import REQUISITES
+from crawler.store.database import Connection
+
+EVERY_PAGE: Final = "pages"
+
+
+class Answered(NamedTuple):
+    """A visit that was answered, with its body, unpacked, where that is kept.
+
+    first_url, first_at: of the visit that brought the same body first, among those chosen; None
+    where it is this one, or there is no body.
+    """
+
+    id: int
+    run_id: int
+    url_id: int
+    url: str
+    kind: str
+    method: str
+    started_at: str
+    status: int
+    error: str | None
+    ip: str | None
+    http_version: str | None
+    wire_bytes: int
+    body_bytes: int
+    truncated: str | None
+    content_type: str | None
+    headers: str | None
+    etag: str | None
+    last_modified: str | None
+    redirects: int
+    sha256: str | None
+    first_url: str | None
+    first_at: str | None
+    body: bytes | None
+
+    def header_pairs(self) -> list[tuple[str, str]]:
+        """The headers as they are kept: names in lower case, in the order in which each came first.
+        Of a 304 only its validators are."""
+        if self.headers is None:
+            known = (("etag", self.etag), ("last-modified", self.last_modified))
+            return [(name, value) for name, value in known if value]
+        held: dict[str, str | list[str]] = msgspec.json.decode(self.headers)
+        return [
+            (name, value)
+            for name, values in held.items()
+            for value in ([values] if isinstance(values, str) else values)
+        ]
+
+
+class Choice(NamedTuple):
+    """Which visits: of a run where one is named; of the pages that a table or sub-select gives."""
+
+    run: int | None = None
+    pages: str = EVERY_PAGE
+
+    @property
+    def values(self) -> Mapping[str, int | None]:
+        """What the statements are given."""
+        return {"run": self.run}
+
+    @property
+    def condition(self) -> str:
+        """What holds of the visits that are chosen: they brought an answer that may be a document,
+        which a check did not."""
+        asked = "visits.status IS NOT NULL AND visits.kind <> 'check'"
+        if self.run is not None:
+            asked += " AND visits.run_id = :run"
+        if self.pages != EVERY_PAGE:
+            asked += OF_PAGES.format(pages=self.pages)
+        return asked
+
+
+class Left(NamedTuple):
+    """How many visits are chosen; and how many of the rest had no answer, or were checks."""
+
+    chosen: int
+    unanswered: int
+    checks: int
+
+
+def counted(connection: Connection, choice: Choice) -> Left:
+    """How many there are, and what is left out."""
+    row = connection.execute(COUNT.format(condition=choice.condition), choice.values).fetchone()
+    return Left._make(row)
+
+
+def answers(connection: Connection, choice: Choice) -> Iterator[Answered]:
+    """The visits of a choice in their order."""
+    cursor = connection.execute(ANSWERS.format(condition=choice.condition), choice.values)
+    for row in cursor:
+        first = row[-2] is not None
+        body = None if first or row[-1] is None else bytes(isal_zlib.decompress(row[-1]))
+        yield Answered._make((*row[:-1], body))
+
+
+def page_texts(connection: Connection, choice: Choice) -> Iterator[tuple[Any, ...]]:
+    """Id, address, title, time and visible text of each page that was answered well, as its last
+    visit of a choice saw it; the nearest to the seeds first."""
+    # With their texts they would be sorted in memory.
+    for *page, body_id in connection.execute(
+        PAGES.format(condition=choice.condition), choice.values
+    ):
+        text = connection.execute(TEXT, (body_id,)).fetchone()
+        yield (*page, None if text is None else text[0])
+
+
+def settings_of(connection: Connection, run_id: int | None) -> str | None:
+    """The settings of a run, by default of the last, as JSON; None where it fetched nothing
+    itself."""
+    # A file of before there were imports may be open for reading only.
+    [knows] = connection.execute(KNOWS_IMPORTS).fetchone()
+    asked = SETTINGS.format(condition="via = 'crawl'" if knows else "1")
+    row = connection.execute(asked, {"run": run_id}).fetchone()
+    return None if row is None else str(row[0])
+
+
+OF_PAGES = f"""
+        AND (
+            visits.url_id IN (SELECT id FROM {{pages}})
+            OR visits.url_id IN (
+                SELECT links.target_id
+                FROM {{pages}} AS chosen
+                JOIN links ON links.source_id = chosen.id
+                WHERE links.kind IN ({", ".join(f"'{kind}'" for kind in sorted(REQUISITES))})
+            )
+        )"""
+"""Those of pages, and of what they need to look right."""
+
+COUNT = """
+    SELECT count(*) FILTER (WHERE {condition}), count(*) FILTER (WHERE visits.status IS NULL),
+        count(*) FILTER (WHERE visits.status IS NOT NULL AND visits.kind = 'check')
+    FROM visits
+    WHERE :run IS NULL OR visits.run_id = :run
+"""
+
+KNOWS_IMPORTS = """
+    SELECT count(*)
+    FROM pragma_table_info('runs')
+    WHERE name = 'via'
+"""
+
+SETTINGS = """
+    SELECT config
+    FROM runs
+    WHERE {condition} AND (:run IS NULL OR id = :run)
+    ORDER BY id DESC
+    LIMIT 1
+"""
+
+ANSWERS = """
+    WITH first_of AS MATERIALIZED (
+        SELECT visits.body_id, min(visits.id) AS id
+        FROM visits
+        JOIN bodies ON bodies.id = visits.body_id
+        WHERE {condition} AND bodies.body IS NOT NULL
+        GROUP BY visits.body_id
+    )
+    SELECT visits.id, visits.run_id, visits.url_id, urls.url, visits.kind, visits.method,
+        visits.started_at, visits.status, visits.error, visits.ip, visits.http_version,
+        visits.wire_bytes, visits.body_bytes, visits.truncated, visits.content_type,
+        visits.headers, visits.etag, visits.last_modified, visits.redirect_to_id IS NOT NULL,
+        bodies.sha256, first_urls.url, first_visits.started_at,
+        CASE WHEN first_visits.id IS NULL THEN bodies.body END
+    FROM visits
+    JOIN urls ON urls.id = visits.url_id
+    LEFT JOIN bodies ON bodies.id = visits.body_id
+    LEFT JOIN first_of ON first_of.body_id = visits.body_id AND first_of.id <> visits.id
+    LEFT JOIN visits AS first_visits ON first_visits.id = first_of.id
+    LEFT JOIN urls AS first_urls ON first_urls.id = first_visits.url_id
+    WHERE {condition}
+    ORDER BY visits.id
+"""
+
+PAGES = """
+    WITH last_of AS MATERIALIZED (
+        SELECT visits.url_id, max(visits.id) AS id
+        FROM visits
+        WHERE {condition} AND visits.kind = 'page' AND visits.status = 200
+            AND visits.content_type IN ('text/html', 'application/xhtml+xml')
+        GROUP BY visits.url_id
+    )
+    SELECT urls.id, urls.url, visits.title, visits.started_at, visits.body_id
+    FROM last_of
+    JOIN visits ON visits.id = last_of.id
+    JOIN urls ON urls.id = visits.url_id
+    ORDER BY urls.depth, urls.id
+"""
+
+TEXT = """
+    SELECT text
+    FROM texts
+    WHERE body_id = ?
+"""
