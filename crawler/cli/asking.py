@@ -10,7 +10,7 @@ import click
 from crawler.cli.group import cli, complain, db_option, form_options, newest, standard_output
 from crawler.faces import explain, schema, summary, table
 from crawler.faces.screen import Screen, Stream
-from crawler.store import queries
+from crawler.store import figures, queries
 from crawler.store.queries import Rows
 
 ROWS_SHOWN = 50
@@ -43,7 +43,11 @@ def query(name: str | None, db: Path | None, **shape: Any) -> None:
         if name is None:
             table.show_views(queries.views(connection), Screen(Stream(1)))
             return
-        show(queries.ask(connection, name), **shape)
+        if shape["form"] is not None:
+            show(queries.ask(connection, name), **shape)
+            return
+        with figures.texts_cut(connection, table.CELL_MAX):
+            show(queries.ask(connection, name), **shape)
 
 
 def show(rows: Rows, *, form: str | None, limit: int | None, wide: bool) -> None:
@@ -55,6 +59,8 @@ def show(rows: Rows, *, form: str | None, limit: int | None, wide: bool) -> None
             complain(f"There are more than {most} rows; --limit N shows more")
         if shown.shortened:
             complain("Shortened to fit this window; --wide shows all of it")
+        if shown.cut:
+            complain(f"Texts are cut after {table.CELL_MAX:,} characters; --csv has all of them")
         return
     with open(1, "w", encoding="utf-8", errors="replace", newline="", closefd=False) as out:
         FORMS[form](rows, limit, out)

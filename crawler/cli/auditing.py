@@ -83,7 +83,7 @@ def show_audit(
 
     Files and conditions are always of the whole audit. A group's score is 100 less the share of
     pages whose worst finding in it is an error, and 0.3 of the share of those where it is a
-    warning; the score of all is the mean of the groups.
+    warning; the score of all is the mean of the groups that were judged.
     """
     asked = conditions(fail_on)
     path = db or newest()

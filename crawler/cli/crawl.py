@@ -65,7 +65,7 @@ Examples:
 TAKEN_FOR_GRANTED = """\b
 How it reads what you ask for:
   A seed without a scheme means https, and http where https cannot connect.
-  An address in place of a file is a seed; the database is named by its host.
+  An address in place of a file is a seed; the database is named by its host (and port).
   The scope is that of this run's seeds; a port is a part of it.
   A front page that redirects takes its site along, a deeper page does not.
   Identifiers of sessions, such as ;jsessionid=, are taken out of addresses.
@@ -84,7 +84,8 @@ def setting_option(*names: str, help: str, **kinds: Any) -> Callable[[Command], 
 @click.argument("sources", metavar="SEEDS|URL...", nargs=-1, required=True)
 @db_option(
     "The database, made where it is not there.  "
-    "[default: data/NAME.db for NAME.txt, data/HOST.db for http://HOST/]"
+    "[default: data/NAME.db for NAME.txt, data/HOST.db for http://HOST/, data/HOST_PORT.db for "
+    "http://HOST:PORT/]"
 )
 @click.option(
     "--config",

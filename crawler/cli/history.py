@@ -86,6 +86,8 @@ def show_log(url: str, db: Path | None, **shape: Any) -> None:
         why = history.why_unvisited(connection, found)
         if why is not None:
             complain(f"{found.url}: no run has visited it ({why})")
+            if shape["form"] is None:
+                return
         show(history.log(connection, found), **shape)
 
 

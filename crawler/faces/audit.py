@@ -17,7 +17,7 @@ _ORDER: Final = tuple(WEIGHTS)
 RULE: Final = (
     "A group's score is 100 less the share of pages whose worst finding in it is an error, and "
     f"{WEIGHTS['warning']:g} of the share of those where it is a warning; notes cost nothing. The "
-    "score of all is their mean."
+    "score of all is the mean of the groups that were judged."
 )
 _HANG: Final = re.compile(r"\s*(?:(?:error|warning|note)\s+[\d,]+  )?")
 """What stands before the text of a line, below which it goes on."""
@@ -41,10 +41,14 @@ def folded(told: Iterable[str], places: int) -> Iterator[str]:
 def lines(audit: Audit) -> Iterator[str]:
     """The groups with their scores, the worst of their checks first, what is not known, and how
     the scores come about."""
-    yield f"Run {audit.run_id}: {wording.count(audit.pages, 'page')}, score {audit.score} of 100"
+    whole = "not judged" if audit.score is None else f"score {audit.score} of 100"
+    yield f"Run {audit.run_id}: {wording.count(audit.pages, 'page')}, {whole}"
     for group, score in audit.scores.items():
         members = [check for check in audit.checks if check.group == group]
         yield ""
+        if score is None:
+            yield f"{group:<14}   -   not judged"
+            continue
         yield f"{group:<14}{score:>4}   {_totals(members, compared=audit.compared)}"
         for check in sorted(members, key=lambda one: (_ORDER.index(one.severity), -one.found)):
             if check.judged and (check.found or check.fixed):

@@ -97,7 +97,8 @@ def _of_check(audit: Audit, judged: Judged) -> Figure:
         judged.name,
         judged.definition,
         f"""
-        SELECT {"state, " if audit.compared else ""}url, nullif(item, '') AS item, evidence
+        SELECT {"state, " if audit.compared else ""}url, nullif(item, '') AS item,
+            nullif(evidence, '{{}}') AS evidence
         FROM audit_findings
         WHERE check_name = '{judged.name}' AND state <> 'fixed'
         ORDER BY CASE state WHEN 'new' THEN 0 ELSE 1 END, url, item

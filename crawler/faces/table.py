@@ -18,6 +18,8 @@ from crawler.store.queries import Rows, View
 
 COLUMN_MAX = 120
 """Places of a column; a wider cell pushes the rest of its own row to the right."""
+CELL_MAX = 10_000
+"""Characters of a text in a table, wherever it is shown."""
 COLUMN_MIN = 8
 """Where a window is too narrow to give each column so many places, the last ones are left out."""
 HEAD_SHARE = 3
@@ -30,10 +32,12 @@ MORE = "\u2026"
 
 
 class Shown(msgspec.Struct, frozen=True):
-    """What a table left out. more: rows. shortened: ids, columns, or parts of cells."""
+    """What a table left out. more: rows. shortened: ids, columns, or parts of cells, to fit a
+    window. cut: what is behind `CELL_MAX`."""
 
     more: bool
     shortened: bool = False
+    cut: bool = False
 
 
 def show_views(views: Iterable[View], screen: Screen) -> None:
@@ -62,15 +66,17 @@ def show_table(rows: Rows, limit: int | None, screen: Screen, *, wide: bool = Fa
     kept = _telling(rows.columns, values[:limit], places)
     widths = _widths((rows.columns, *values[:limit]), kept, places)
     shortened = len(kept) < len(rows.columns)
+    cut = False
     rest = rows.rows if limit is None else ()
     for at, row in enumerate(itertools.chain((rows.columns,), values[:limit], rest)):
         chosen = [row[column] for column in kept]
+        cut = cut or any(isinstance(value, str) and len(value) > CELL_MAX for value in chosen)
         whole = [_cell(value) for value in chosen]
         cells = whole if places is None else list(map(_shortened, whole, widths))
         shortened = shortened or cells != whole
         line = _line(chosen, cells, widths)
         screen.print(Text(line, style="" if at else "bold"), soft_wrap=True)
-    return Shown(limit is not None and len(values) > limit, shortened)
+    return Shown(limit is not None and len(values) > limit, shortened, cut)
 
 
 def _widths(
@@ -123,7 +129,10 @@ def _line(values: Sequence[object], cells: Sequence[str], widths: Sequence[int])
 
 
 def _cell(value: object) -> str:
-    return "" if value is None else wording.plain(str(_readable(value)))
+    if value is None:
+        return ""
+    text = str(_readable(value))
+    return wording.plain(text if len(text) <= CELL_MAX else f"{text[: CELL_MAX - 1]}{MORE}")
 
 
 def _padded(text: str, width: int, to_the_right: bool = False) -> str:

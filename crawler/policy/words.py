@@ -217,7 +217,10 @@ WORDS: Final[dict[str, Word]] = {
         judged_anew=True,
     ),
     "robots": _refusal(
-        "the site's robots.txt forbids it", fault="site", judged_anew=True, asked_anew=True
+        "the site's robots.txt forbids it; a later run asks for that anew when it is a day old",
+        fault="site",
+        judged_anew=True,
+        asked_anew=True,
     ),
     "robots_unreachable": Word(
         meaning="the site's robots.txt could not be had, so that nothing may be asked for",

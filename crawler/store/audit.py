@@ -17,7 +17,8 @@ WEIGHTS: Final = {"error": 1.0, "warning": 0.3, "note": 0.0}
 
 _CHECKS: Final = """
     SELECT checks.name, checks.group_name, checks.severity, checks.definition, judged.judged,
-        judged.reason, judged.found, judged.fixed, (
+        judged.reason, judged.found,
+        CASE WHEN checks.needs LIKE '%earlier%' THEN 0 ELSE judged.fixed END, (
             SELECT count(*)
             FROM findings
             WHERE findings.check_name = checks.name
@@ -59,6 +60,14 @@ _JUDGED_BEFORE: Final = "SELECT 1 FROM runs_checks WHERE run_id <= ? AND judged 
 _QUEUED: Final = "SELECT count(*) FROM urls WHERE state = 'queued'"
 _DOUBTS: Final = (
     (
+        "runs came after this one and are not analysed: crawler analyse does it",
+        """
+        SELECT count(*)
+        FROM runs
+        WHERE id > (SELECT max(run_id) FROM runs_checks) AND state <> 'running'
+        """,
+    ),
+    (
         "URLs are left to fetch: what they hold and link to is not known",
         _QUEUED,
     ),
@@ -90,8 +99,8 @@ _DOUBTS: Final = (
 
 
 class Judged(msgspec.Struct, frozen=True):
-    """A check and what came of it. judged: 1, or 0 with the reason why not. new: findings since a
-    run."""
+    """A check and what came of it. judged: 1, or 0 with the reason why not. fixed: nothing of what
+    tells of a change, which no run sees twice. new: findings since a run."""
 
     name: str
     group: str
@@ -107,25 +116,26 @@ class Judged(msgspec.Struct, frozen=True):
 class Audit(msgspec.Struct, frozen=True):
     """An audit. since: the run after which findings are new; baseline: somebody named it.
 
-    scores: 0 to 100, by group. queued: URLs left to fetch. compared: a run up to `since` was
-    judged, so that it can be told what is new. doubts: how many of what there is, and what that
-    keeps the audit from knowing.
+    scores: 0 to 100, by group; None where none of its checks could be made. queued: URLs left to
+    fetch. compared: a run up to `since` was judged, so that it can be told what is new. doubts: how
+    many of what there is, and what that keeps the audit from knowing.
     """
 
     run_id: int
     since: int
     pages: int
     checks: Sequence[Judged]
-    scores: dict[str, int]
+    scores: dict[str, int | None]
     doubts: Sequence[tuple[int, str]]
     baseline: bool
     queued: int
     compared: bool = True
 
     @property
-    def score(self) -> int:
-        """The mean of the groups' scores."""
-        return round(sum(self.scores.values()) / max(len(self.scores), 1))
+    def score(self) -> int | None:
+        """The mean of the scores of the groups that were judged; None where none was."""
+        known = [score for score in self.scores.values() if score is not None]
+        return round(sum(known) / len(known)) if known else None
 
     @property
     def not_judged(self) -> dict[str, list[str]]:
@@ -160,8 +170,9 @@ def audit(connection: Connection, *, since: int | None = None) -> Audit:
     checks = [Judged(*row) for row in rows]
     (pages,) = connection.execute("SELECT count(*) FROM good_pages").fetchone()
     worst = {group: (errors, warnings) for group, errors, warnings in connection.execute(_WORST)}
+    judged = {check.group for check in checks if check.judged}
     scores = {
-        group: _score(*worst.get(group, (0, 0)), pages)
+        group: _score(*worst.get(group, (0, 0)), pages) if group in judged else None
         for group in dict.fromkeys(check.group for check in checks)
     }
     counted = [(connection.execute(sql).fetchone()[0], said) for said, sql in _DOUBTS]

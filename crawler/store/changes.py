@@ -428,7 +428,10 @@ LOG = f"""
         {BEFORE} AS before,
         visits.status,
         judged.title,
-        document.body_bytes AS bytes,
+        CASE
+            WHEN visits.not_modified = 1 OR document.id = visits.id THEN document.body_bytes
+            ELSE visits.body_bytes
+        END AS bytes,
         visits.error,
         moved_to.url AS moved_to,
         visits.kind,

@@ -6,7 +6,9 @@ nothing that they do not say.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from textwrap import dedent
 from typing import Any, Final
 
@@ -254,10 +256,11 @@ DOUBTS: Final = (
 def fill(connection: Connection, figure: Figure, *, limit: int) -> Filled:
     """A figure with at most so many rows, and the count of all; columns without any value are left
     out."""
-    cursor = connection.execute(figure.shown_sql)
-    columns = [column[0] for column in cursor.description]
-    rows = [tuple(map(shown, row)) for row in cursor.fetchmany(limit)]
-    total = len(rows) + sum(1 for _ in cursor)
+    with texts_cut(connection):
+        cursor = connection.execute(figure.shown_sql)
+        columns = [column[0] for column in cursor.description]
+        rows = [tuple(map(shown, row)) for row in cursor.fetchmany(limit)]
+        total = len(rows) + sum(1 for _ in cursor)
     told = [place for place in range(len(columns)) if any(row[place] is not None for row in rows)]
     return Filled(
         figure,
@@ -265,6 +268,22 @@ def fill(connection: Connection, figure: Figure, *, limit: int) -> Filled:
         [tuple(row[place] for place in told) for row in rows],
         total,
     )
+
+
+@contextmanager
+def texts_cut(connection: Connection, most: int = MAX_CELL) -> Iterator[None]:
+    """Of texts that are read meanwhile no more is taken than is shown: one more character than
+    `most`, so that it is seen where there are more. SQLite takes texts of a gigabyte."""
+    before = connection.text_factory
+    connection.text_factory = partial(_beginning, most=most)
+    try:
+        yield
+    finally:
+        connection.text_factory = before
+
+
+def _beginning(text: bytes, most: int) -> str:
+    return text[: 4 * (most + 1)].decode("utf-8", "replace")  # at most 4 bytes a character
 
 
 def shown(value: Any) -> Any:

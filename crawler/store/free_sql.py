@@ -29,7 +29,7 @@ from crawler.store.database import (
     is_stop,
     refuse_all_but_reading,
 )
-from crawler.store.figures import MAX_CELL, shown
+from crawler.store.figures import shown, texts_cut
 from crawler.store.looks import Look, with_end
 
 BUDGET_S: Final = 2.0
@@ -67,14 +67,14 @@ def ask_apart(path: Path, sql: str, *, budget_s: float = BUDGET_S) -> Look:
 
 def ask(connection: Connection, sql: str, *, budget_s: float = BUDGET_S) -> Look:
     """One statement that only reads, bounded in time, rows and bytes."""
-    connection.text_factory = _beginning
     refuse_all_but_reading(connection)
     with_end(connection, budget_s)
     try:
-        cursor = connection.execute(sql)
-        if cursor.description is None:
-            return Look(sql, error="this gives no rows; only SELECT, WITH and EXPLAIN do")
-        return _taken(sql, cursor)
+        with texts_cut(connection):
+            cursor = connection.execute(sql)
+            if cursor.description is None:
+                return Look(sql, error="this gives no rows; only SELECT, WITH and EXPLAIN do")
+            return _taken(sql, cursor)
     except MemoryError:
         return Look(sql, error=TOO_LARGE)
     except (SQLiteError, SQLiteWarning, ValueError) as error:
@@ -92,11 +92,6 @@ def _taken(sql: str, cursor: Any) -> Look:
             return Look(sql, columns, rows, cut=True)
         rows.append(told)
     return Look(sql, columns, rows)
-
-
-def _beginning(text: bytes) -> str:
-    """As much of a text as `shown` needs to see that it is long."""
-    return text[: 4 * (MAX_CELL + 1)].decode("utf-8", "replace")
 
 
 def _said(error: BaseException) -> str:

@@ -144,7 +144,8 @@ def find(connection: Connection, address: str) -> Known:
             return known
     near = _near(connection, seed.target.url)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
-    raise UsageError(f"{seed.target.url}: is not in this crawl{hint}")
+    named = address.strip() if seed.scheme_assumed else seed.target.url
+    raise UsageError(f"{named}: is not in this crawl{hint}")
 
 
 def config_of(connection: Connection) -> Config:

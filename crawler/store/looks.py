@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from crawler.store.database import Connection, SQLiteError, interruptible, is_stop
-from crawler.store.figures import shown
+from crawler.store.figures import shown, texts_cut
 
 BUDGET_S: Final = 0.2
 """For one look."""
@@ -64,13 +64,14 @@ def look(
     late = False
     with_end(connection, budget_s)
     try:
-        cursor = connection.execute(plain, values or {})
-        columns = tuple(column[0] for column in cursor.description or ())
-        for row in cursor:
-            rows.append(tuple(map(shown, row)))
-            if len(rows) > limit:
-                break
-        cursor.close()
+        with texts_cut(connection):
+            cursor = connection.execute(plain, values or {})
+            columns = tuple(column[0] for column in cursor.description or ())
+            for row in cursor:
+                rows.append(tuple(map(shown, row)))
+                if len(rows) > limit:
+                    break
+            cursor.close()
     except SQLiteError as error:
         if not is_stop(error):
             raise
@@ -92,7 +93,12 @@ STATES: Final = """
     GROUP BY state
 """
 HOSTS: Final = """
-    SELECT host, pages, queued, errors_in_row, delay_ms, next_fetch_at, blocked_until, block_reason
+    SELECT host, (
+            SELECT group_concat(replace(origin, '://' || hosts.host, ''), ', ')
+            FROM origins
+            WHERE origins.host_id = hosts.id
+        ) AS schemes,
+        pages, queued, errors_in_row, delay_ms, next_fetch_at, blocked_until, block_reason
     FROM hosts
     WHERE :q = '' OR instr(host, :q) > 0
     ORDER BY {order}
@@ -113,21 +119,23 @@ SLOWEST_HOSTS: Final = """
 """
 HOST: Final = "SELECT * FROM hosts WHERE host = :host"
 ORIGINS: Final = """
-    SELECT origin, robots_status, robots_error, robots_fetched_at, crawl_delay, robots_body
+    SELECT origin, robots_status, robots_error, robots_fetched_at, crawl_delay,
+        substr(robots_body, 1, :most) AS robots_body
     FROM origins
     WHERE host_id = :host_id
     ORDER BY origin
+    LIMIT 100
 """
 HOST_ERRORS: Final = """
-    SELECT state, reason, count(*) AS urls, min(url) AS url
+    SELECT state, reason, count(*) AS urls, min(id) AS id, url
     FROM urls
-    WHERE host_id = :host_id AND reason IS NOT NULL
+    WHERE host_id = (SELECT id FROM hosts WHERE host = :host) AND reason IS NOT NULL
     GROUP BY state, reason
     ORDER BY urls DESC
 """
 NEXT: Final = """
     SELECT urls.id, urls.url, urls.kind, urls.depth, urls.attempts, urls.not_before,
-        found.url AS found_on
+        found.url AS found_on, urls.found_on_id
     FROM urls
     LEFT JOIN urls AS found ON found.id = urls.found_on_id
     WHERE urls.state = 'queued'
@@ -141,7 +149,7 @@ SKIPPED: Final = """
     ORDER BY urls DESC
 """
 SKIPPED_URLS: Final = """
-    SELECT urls.id, urls.url, urls.reason, found.url AS found_on
+    SELECT urls.id, urls.url, urls.reason, found.url AS found_on, urls.found_on_id
     FROM urls
     LEFT JOIN urls AS found ON found.id = urls.found_on_id
     WHERE urls.state = :state
@@ -151,7 +159,10 @@ SKIPPED_URLS: Final = """
     ORDER BY urls.id
 """
 PAGES: Final = """
-    SELECT id, url, status, title, content_type, depth, ttfb_ms, body_bytes, inlinks, error
+    SELECT id, url, status, title, content_type, depth, ttfb_ms,
+        CASE WHEN error IS NULL AND status = coalesce(document_status, status) THEN body_bytes END
+            AS body_bytes,
+        inlinks, error
     FROM pages
     WHERE (:q = '' OR instr(url, :q) > 0 OR instr(title, :q) > 0)
         AND (:status = '' OR CAST(status AS TEXT) LIKE :status)
@@ -161,7 +172,7 @@ PAGES: Final = """
 PAGE_ORDERS: Final = {
     "found": "id",
     "slow": "ttfb_ms DESC, id",
-    "large": "body_bytes DESC, id",
+    "large": "pages.body_bytes DESC, id",
     "deep": "depth DESC, id",
     "linked": "inlinks DESC, id",
     "url": "url",
@@ -190,7 +201,7 @@ LINKS_IN: Final = """
 VISITS: Final = """
     SELECT visits.run_id, visits.started_at, visits.status, visits.error, visits.ttfb_ms,
         visits.total_ms, visits.wire_bytes, visits.http_version, visits.ip, visits.not_modified,
-        redirect_to.url AS redirect_to
+        redirect_to.url AS redirect_to, visits.redirect_to_id
     FROM visits
     LEFT JOIN urls AS redirect_to ON redirect_to.id = visits.redirect_to_id
     WHERE visits.url_id = :id
@@ -199,7 +210,7 @@ VISITS: Final = """
 HEADERS: Final = """
     SELECT headers
     FROM visits
-    WHERE url_id = :id AND headers IS NOT NULL
+    WHERE url_id = :id AND headers IS NOT NULL AND length(headers) <= :most
     ORDER BY id DESC
     LIMIT 1
 """
@@ -209,11 +220,24 @@ OF_PAGE: Final = """
     WHERE url_id = :id
     ORDER BY severity, check_name
 """
-TEXT: Final = "SELECT text FROM texts WHERE body_id = :body_id"
-BODY: Final = "SELECT body, charset, body_bytes FROM bodies WHERE id = :body_id"
+FINDINGS: Final = """
+    SELECT findings.state, findings.url_id, findings.url, findings.item, findings.evidence
+    FROM audit_findings AS findings
+    JOIN checks ON checks.name = findings.check_name
+    WHERE findings.check_name = :name
+        AND (findings.state <> 'fixed' OR checks.needs NOT LIKE '%earlier%')
+    ORDER BY CASE findings.state WHEN 'new' THEN 0 WHEN 'open' THEN 1 ELSE 2 END, findings.url
+"""
+"""What tells of a change is seen once, and is not mended by being over."""
+TEXT: Final = "SELECT substr(text, 1, :most) FROM texts WHERE body_id = :body_id"
+BODY: Final = """
+    SELECT CASE WHEN length(body) <= :most_packed THEN body END, substr(charset, 1, 100)
+    FROM bodies
+    WHERE id = :body_id
+"""
 FACTS: Final = "SELECT * FROM facts WHERE body_id = :body_id"
 RUNS: Final = """
-    SELECT id, started_at, finished_at, state, finish_reason, pages, errors, bytes
+    SELECT id AS run, started_at, finished_at, state, finish_reason, pages, errors, bytes
     FROM runs
     ORDER BY id DESC
 """
@@ -223,13 +247,17 @@ CHANGES: Final = """
     GROUP BY change
     ORDER BY pages DESC
 """
-CHANGED: Final = "SELECT change, url, what, before FROM changes ORDER BY change, url"
-TREE_HOSTS: Final = """
-    SELECT host AS name, pages, host
-    FROM hosts
-    WHERE pages > 0
-    ORDER BY pages DESC, host
+CHANGED: Final = "SELECT change, url, what, before, id FROM changes ORDER BY change, url"
+SITES: Final = """
+    SELECT substr(url, 1, instr(substr(url, 9), '/') + 8) AS name,
+        count(*) AS pages,
+        sum(CASE WHEN error IS NOT NULL OR status >= 400 THEN 1 ELSE 0 END) AS errors,
+        min(depth) AS depth
+    FROM pages
+    GROUP BY name
+    ORDER BY pages DESC, name
 """
+"""By scheme, host and port."""
 TREE: Final = """
     SELECT
         CASE instr(rest, '/') WHEN 0 THEN rest ELSE substr(rest, 1, instr(rest, '/')) END AS name,
@@ -239,7 +267,8 @@ TREE: Final = """
     FROM (
         SELECT substr(url, length(:prefix) + 1) AS rest, status, error, depth
         FROM pages
-        WHERE url >= :prefix AND url < :prefix || char(1114111) AND host_id = :host_id
+        WHERE url >= :prefix AND url < :prefix || char(1114111)
+            AND host_id = (SELECT id FROM hosts WHERE host = :host)
     )
     GROUP BY name
     ORDER BY pages DESC, name

@@ -163,6 +163,9 @@ VIEWS = {
                 WHEN pages.error IS NOT NULL OR pages.status = 429 OR pages.status >= 500
                 THEN 'could not be reached'
                 WHEN revisits.accesses = 0 THEN 'visited once'
+                WHEN revisits.accesses = 1 AND revisits.changes = 0
+                THEN 'not seen to change at its only revisit'
+                WHEN revisits.accesses = 1 THEN 'changed at its only revisit'
                 WHEN revisits.changes = 0
                 THEN 'not seen to change in ' || revisits.accesses || ' visits'
                 ELSE 'changed at ' || revisits.changes || ' of ' || revisits.accesses || ' visits'

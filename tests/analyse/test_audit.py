@@ -15,6 +15,8 @@ import pytest
 
 from crawler.analyse.run import analyse
 from crawler.config import Config
+from crawler.store import queries
+from crawler.store.audit import audit
 from crawler.store.database import open_for_writing
 from tests.analyse.site import Site
 from tests.crawls import config, crawl, rows
@@ -32,6 +34,17 @@ TABLES = (
     *("facts", "headings", "meta_tags", "link_facts", "structured_data", "near_duplicates"),
     *("missing_fragments", "checks", "findings", "runs_checks"),
 )
+
+
+def test_an_audit_says_that_a_run_came_after_it(web: Web, tmp_path: Path) -> None:
+    database = tmp_path / "later.db"
+    web.page("/", title="Home")
+    crawl(database, web.url())
+    analyse(database, Config(), lambda *_: None, processes=1)
+    crawl(database, web.url())
+    with queries.reading(database) as connection:
+        doubts = {said: count for count, said in audit(connection).doubts}
+    assert doubts["runs came after this one and are not analysed: crawler analyse does it"] == 1
 
 
 @pytest.fixture

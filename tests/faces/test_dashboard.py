@@ -27,6 +27,7 @@ from tests.sites.skip import ROOT
 from tests.sites.web import Web
 
 PATIENT_S = 60
+COUNTING = "This is being counted"
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT {} FROM n"
 PAGES = (
     "/",
@@ -64,7 +65,17 @@ def told_address(process: Any) -> str:
 
 
 def ask(address: str, path: str, *, method: str = "GET", body: str = "", **headers: str) -> Any:
-    """An answer: status, headers, text."""
+    """An answer, once all that it shows is counted: status, headers, text."""
+    with gevent.Timeout(PATIENT_S):
+        while True:
+            answer = ask_once(address, path, method=method, body=body, **headers)
+            if COUNTING not in answer[2]:
+                return answer
+            gevent.sleep(0.1)
+
+
+def ask_once(address: str, path: str, *, method: str, body: str, **headers: str) -> Any:
+    """An answer, as it is."""
     connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=PATIENT_S)
     told = {name.replace("_", "-"): value for name, value in headers.items()}
     connection.request(method, path, body=body or None, headers=told)

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gevent
 import pytest
-from gevent import socket
+from gevent import monkey, socket
 
 from crawler.faces.dashboard import connections
+from crawler.faces.dashboard.counts import THREADS, Counts
 from crawler.faces.dashboard.guard import Guard
 from crawler.faces.dashboard.live import Live
 from crawler.faces.dashboard.server import Application, listen
-from crawler.store import free_sql
+from crawler.store import figures, free_sql, looks, queries
 from crawler.store.looks import Look
-from tests.patience import PATIENT_S
+from tests.patience import PATIENT_S, until
 
+Gate = monkey.get_original("threading", "Event")
+"""Of threads, not of greenlets: counts are made in those."""
 HALF = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
 WHOLE = HALF + b"\r\n"
 STREAM = b"GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -216,3 +221,58 @@ def test_a_statement_gives_the_same_apart(crawled: Path, sql: str, gives: Look) 
         [*gives.rows],
         gives.error,
     )
+
+
+# Long texts
+
+
+def test_of_long_texts_no_more_is_held_than_is_shown(crawled: Path) -> None:
+    long_texts = """
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20)
+        SELECT replace(hex(zeroblob(1000000)), '00', 'abcd') AS title FROM n
+    """
+    figure = figures.Figure("long", "Long", "Texts of 4 MB.", long_texts)
+    tracemalloc.start()
+    try:
+        with queries.reading(crawled) as connection:
+            looked = looks.look(connection, long_texts, budget_s=PATIENT_S)
+            filled = figures.fill(connection, figure, limit=20)
+        held = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert [len(title) for (title,) in (*looked.rows, *filled.rows)] == [figures.MAX_CELL] * 40
+    assert held < 20_000_000
+
+
+# Counts
+
+
+def test_a_page_waits_for_no_count_however_many_are_being_made(crawled: Path) -> None:
+    goes_on = Gate()
+
+    def slow(_connection: Any) -> str:
+        goes_on.wait(PATIENT_S)
+        return "counted"
+
+    asks = {str(number): partial(slow) for number in range(3 * THREADS)}
+    counts = Counts(crawled)
+    with gevent.Timeout(PATIENT_S):
+        assert counts.known(asks) == dict.fromkeys(asks)
+        assert counts.known({"1": asks["1"]}) == {"1": None}
+        goes_on.set()
+        while counts.known(asks) != dict.fromkeys(asks, "counted"):
+            gevent.sleep(0.01)
+
+
+def test_who_watches_hears_that_the_crawl_has_ended() -> None:
+    ours, theirs = socket.socketpair()
+    live = Live(theirs)
+    told: list[bytes] = []
+    watching = gevent.spawn(lambda: told.extend(live.stream()))
+    listening = gevent.spawn(live.listen)
+    until(lambda: live.clients)
+    ours.close()
+    listening.get(timeout=PATIENT_S)
+    watching.get(timeout=PATIENT_S)
+    assert told[-1] == b'event: over\ndata: {"live": false, "ended": true}\n\n'
+    theirs.close()

@@ -373,6 +373,7 @@ def test_an_address_that_nobody_visited_says_why(web: Web, tmp_path: Path) -> No
     crawl(file, web.url(), settings=QUICK)
     log = ask("log", "http://127.0.9.9/", "--db", str(file))
     assert "no run has visited it (skipped: scope)" in log.stderr
+    assert log.stdout == ""
     diff = ask("diff", "http://127.0.9.9/", "--db", str(file))
     assert (diff.returncode, diff.stdout) == (2, "")
     assert "no run visited it as a page (skipped: scope)" in diff.stderr
@@ -399,6 +400,24 @@ def test_an_address_is_read_as_a_seed_is(four: tuple[Path, str]) -> None:
     with queries.reading(file) as connection:
         found = history.find(connection, f' "{bare}/a/../same#part" ')
     assert found.url == f"{site}/same"
+
+
+def test_an_unknown_address_is_named_as_it_was_written(four: tuple[Path, str]) -> None:
+    file, site = four
+    bare = site.removeprefix("http://") + "/nowhere-at-all"
+    with queries.reading(file) as connection, pytest.raises(UsageError) as refused:
+        history.find(connection, bare)
+    assert str(refused.value) == f"{bare}: is not in this crawl"
+
+
+def test_the_log_tells_the_bytes_of_each_answer(web: Web, tmp_path: Path) -> None:
+    file = tmp_path / "bytes.db"
+    for status, body in ((200, "<title>A page</title><p>words"), (404, "gone"), (200, "back")):
+        web.raw("/", status=status, body=body)
+        crawl(file, web.url(), settings=QUICK)
+    with queries.reading(file) as connection:
+        told = history.log(connection, history.find(connection, web.url()))
+        assert [row[told.columns.index("bytes")] for row in told.rows] == [4, 4, 29]
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,13 @@
 
 On a million pages a count takes seconds. So counts are made beside the pages: one that is known is
 shown, however old, while a newer one is made; for the first a page waits a moment and then says
-that it is being counted.
+that it is being counted. The same goes for a list whose rows have to be looked for everywhere.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,9 +23,12 @@ WAIT_S: Final = 0.12
 KEPT_S: Final = 5.0
 SHARE: Final = 20
 """A count is made anew after so many times as long as it took, but not before `KEPT_S`."""
-THREADS: Final = 2
+THREADS: Final = 3
+MOST: Final = 200
+"""Counts that are kept."""
 
 Ask = Callable[[Connection], Any]
+"""How something is counted; two that are equal count the same."""
 
 
 class _Kept(msgspec.Struct, frozen=True):
@@ -34,34 +37,38 @@ class _Kept(msgspec.Struct, frozen=True):
 
 
 class Counts:
-    """Counts of a file by name. asks: how each is made."""
+    """Counts of a file."""
 
-    def __init__(self, path: Path, asks: Mapping[str, Ask]) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._asks = asks
         self._threads = ThreadPool(THREADS)
-        self._kept: dict[str, _Kept] = {}
-        self._jobs: dict[str, Any] = {}
+        self._kept: dict[Ask, _Kept] = {}
+        self._jobs: dict[Ask, Any] = {}
 
     def __repr__(self) -> str:
         return f"<Counts {len(self._kept)} known, {len(self._jobs)} being made>"
 
-    def known(self, names: Iterable[str]) -> dict[str, Any]:
-        """What is known, after a moment; None for what is still being counted for the first time.
-
-        Raises what a count raised.
-        """
-        wanted = list(names)
+    def known(self, asks: Mapping[str, Ask]) -> dict[str, Any]:
+        """What is known, by the same names, after a moment; None for what is still being counted
+        for the first time. Raises what a count raised."""
         now = time.monotonic()
-        for name in wanted:
-            kept = self._kept.get(name)
-            if name not in self._jobs and (kept is None or kept.until < now):
-                self._jobs[name] = self._threads.spawn(self._make, self._asks[name])
-        new = [self._jobs[name] for name in wanted if name in self._jobs and name not in self._kept]
+        for ask in asks.values():
+            kept = self._kept.get(ask)
+            if ask not in self._jobs and (kept is None or kept.until < now):
+                # A greenlet, since a pool whose threads are all at work makes its caller wait.
+                self._jobs[ask] = gevent.spawn(self._threads.apply, self._make, (ask,))
+        new = [
+            job for ask, job in self._jobs.items() if ask in asks.values() and ask not in self._kept
+        ]
         gevent.wait(new, timeout=WAIT_S)
-        for name in [name for name, job in self._jobs.items() if job.ready()]:
-            self._kept[name] = self._jobs.pop(name).get()
-        return {name: self._kept[name].value if name in self._kept else None for name in wanted}
+        for ask in [ask for ask, job in self._jobs.items() if job.ready()]:
+            self._kept.pop(ask, None)
+            self._kept[ask] = self._jobs.pop(ask).get()
+        while len(self._kept) > MOST:
+            self._kept.pop(next(iter(self._kept)))
+        return {
+            name: self._kept[ask].value if ask in self._kept else None for name, ask in asks.items()
+        }
 
     def _make(self, ask: Ask) -> _Kept:
         begun = time.monotonic()

@@ -28,6 +28,7 @@ EVERY_S: Final = 1.0
 MAX_LINE: Final = 64 * 1024
 WAIT_S: Final = 5.0
 """For a dashboard that does not read."""
+FAREWELL_S: Final = 2.0
 
 Control = Callable[[dict[str, Any]], str]
 """Carries out a command, and tells in a sentence what came of it."""
@@ -88,6 +89,8 @@ class Dashboard:
         if self._link is not None:
             self._link.close()
         if self._process is not None:
+            with suppress(subprocess.TimeoutExpired):  # it tells those who watch, and goes
+                self._process.wait(timeout=FAREWELL_S)
             with suppress(ProcessLookupError):
                 self._process.terminate()
             with suppress(subprocess.TimeoutExpired):

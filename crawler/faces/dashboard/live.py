@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from collections import deque
 from collections.abc import Iterator
 from typing import Any, Final
@@ -19,6 +20,8 @@ ANSWER_S: Final = 10.0
 BEAT_S: Final = 15.0
 """How often a stream without news says that it is there."""
 MAX_CLIENTS: Final = 32
+FAREWELL_S: Final = 0.5
+"""For those who watch to hear that the crawl has ended."""
 
 
 class Live:
@@ -60,6 +63,9 @@ class Live:
             pass
         self.attached = False
         self._wake()
+        end = time.monotonic() + FAREWELL_S
+        while self.clients and time.monotonic() < end:
+            gevent.sleep(0.01)
 
     def _wake(self) -> None:
         self._count += 1
@@ -86,12 +92,13 @@ class Live:
         try:
             while True:
                 news = self._news
-                if seen != self._count and self.stats is not None:
+                if seen != self._count and self.stats is not None and self.attached:
                     seen = self._count
                     told = {"stats": self.stats, "rates": [*self.rates], "live": self.attached}
                     yield b"data: " + json.dumps(told).encode() + b"\n\n"
                 elif not self.attached:
-                    yield b'event: over\ndata: {"live": false}\n\n'
+                    told = {"live": False, "ended": self._link is not None}
+                    yield b"event: over\ndata: " + json.dumps(told).encode() + b"\n\n"
                     return
                 if not news.wait(BEAT_S):
                     yield b": still here\n\n"

@@ -48,7 +48,7 @@ class Application:
         self._guard = guard
         self._live = live
         self._threads = ThreadPool(THREADS)
-        self._counts = Counts(path, views.COUNTS)
+        self._counts = Counts(path)
 
     def __repr__(self) -> str:
         return f"<Application {self._path}>"
@@ -87,7 +87,7 @@ class Application:
                 except Missing as missing:  # gevent prints what passes a thread
                     return missing
 
-        counted = self._counts.known(view.counts)
+        counted = self._counts.known(view.counts(asked))
         found = self._threads.apply(ask)
         if isinstance(found, Missing):
             raise found
@@ -114,7 +114,7 @@ class Application:
         return self._live.stream()
 
     def _metrics(self) -> str:
-        states = self._counts.known(["states"])["states"]
+        states = self._counts.known({"states": views.states})["states"]
         log = self._path.with_name(self._path.name + "-wal")
         sizes = {
             name: file.stat().st_size

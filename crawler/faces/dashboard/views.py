@@ -15,6 +15,7 @@ import msgspec
 from gevent.lock import BoundedSemaphore
 
 from crawler.errors import UsageError
+from crawler.faces.dashboard.counts import Ask as CountAsk
 from crawler.policy.urls import host_of
 from crawler.store import audit as store_audit
 from crawler.store import figures, free_sql, looks, queries
@@ -23,6 +24,9 @@ from crawler.store.looks import Look, look
 
 MAX_SOURCE: Final = 200_000
 """Characters of a body or a text that are shown."""
+MAX_HEADERS: Final = 1024 * 1024
+MAX_PACKED: Final = 64 * 1024 * 1024
+"""Bytes of headers and of a packed body that are looked into."""
 PLACE_S: Final = 5.0
 _PLACES: Final = BoundedSemaphore(2)
 """For people's own SQL: each process may use a core and `free_sql.MEMORY_BYTES`."""
@@ -38,6 +42,11 @@ class Asked(msgspec.Struct, frozen=True):
     path: str
     query: dict[str, str]
 
+    @property
+    def rest(self) -> str:
+        """What stands behind the name of a page in its path."""
+        return self.path.strip("/").partition("/")[2]
+
     def word(self, name: str) -> str:
         """A parameter; empty where it is not given."""
         return self.query.get(name, "")[:1000]
@@ -49,6 +58,7 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 Ask = Callable[[Connection, Asked], dict[str, Any]]
+Counted = Callable[[Asked], dict[str, CountAsk]]
 Apart = Callable[[Path, Asked], dict[str, Any]]
 
 
@@ -59,7 +69,7 @@ class View(msgspec.Struct, frozen=True):
     section: str
     template: str
     ask: Ask
-    counts: tuple[str, ...] = ()
+    counts: Counted = lambda _asked: {}
     apart: Apart = lambda _path, _asked: {}
 
 
@@ -72,30 +82,85 @@ def find(asked: Asked) -> View:
     return view
 
 
-def _whole(sql: str, limit: int = looks.ROWS, **values: Any) -> Callable[[Connection], Look]:
-    """A count over all of a crawl."""
-    return lambda connection: look(
-        connection, sql, values, limit=limit, budget_s=looks.COUNT_BUDGET_S
-    )
+class Whole(msgspec.Struct, frozen=True):
+    """What has to be looked for in all of a crawl. values: of the SQL's parameters."""
+
+    sql: str
+    values: tuple[tuple[str, Any], ...] = ()
+    limit: int = looks.ROWS
+
+    def __call__(self, connection: Connection) -> Look:
+        """Look for it, as long as it takes, within bounds."""
+        return look(
+            connection, self.sql, dict(self.values), limit=self.limit,
+            budget_s=looks.COUNT_BUDGET_S,
+        )  # fmt: skip
+
+
+_AS_FOUND: Final = looks.PAGE_ORDERS["found"]
+
+
+def states(connection: Connection) -> dict[str, int]:
+    """URLs by state."""
+    return dict(Whole(looks.STATES)(connection).rows)
 
 
 def _charts(connection: Connection) -> list[tuple[figures.Figure, Look]]:
-    return [
-        (figure, look(connection, figure.sql, limit=12, budget_s=looks.COUNT_BUDGET_S))
-        for figure in figures.CHARTS
-    ]
+    return [(figure, Whole(figure.sql, limit=12)(connection)) for figure in figures.CHARTS]
 
 
-COUNTS: Final[Mapping[str, Callable[[Connection], Any]]] = {
-    "states": lambda connection: dict(_whole(looks.STATES)(connection).rows),
-    "charts": _charts,
-    "errors": _whole(looks.SKIPPED, state="failed"),
-    "skipped": _whole(looks.SKIPPED, state="skipped"),
-    "slowest": _whole(looks.SLOWEST_HOSTS, limit=10),
-    "changes": _whole(looks.CHANGES),
-    "changed": _whole(looks.CHANGED, limit=100),
-}
-"""What takes a while on a large crawl; see `counts`."""
+_ERRORS: Final = Whole(looks.SKIPPED, (("state", "failed"),))
+_SKIPPED: Final = Whole(looks.SKIPPED, (("state", "skipped"),))
+_SLOWEST: Final = Whole(looks.SLOWEST_HOSTS, limit=10)
+
+
+def _of_overview(_asked: Asked) -> dict[str, CountAsk]:
+    return {"states": states, "charts": _charts, "errors": _ERRORS, "slowest": _SLOWEST}
+
+
+def _of_hosts(_asked: Asked) -> dict[str, CountAsk]:
+    return {"slowest": _SLOWEST}
+
+
+def _of_host(asked: Asked) -> dict[str, CountAsk]:
+    return {"errors": Whole(looks.HOST_ERRORS, (("host", asked.rest),))}
+
+
+def _of_queue(asked: Asked) -> dict[str, CountAsk]:
+    state = _state(asked)
+    wanted = {"state": state, "reason": asked.word("reason"), "q": asked.word("q")}
+    values = (*wanted.items(), ("after", asked.number("after")))
+    return {
+        "states": states,
+        "reasons": _ERRORS if state == "failed" else _SKIPPED,
+        "urls": Whole(looks.SKIPPED_URLS, values),
+    }
+
+
+def _of_pages(asked: Asked) -> dict[str, CountAsk]:
+    status = asked.word("status")
+    like = f"{status[0]}%" if status in {"2xx", "3xx", "4xx", "5xx"} else status
+    order = looks.PAGE_ORDERS.get(asked.word("sort"), _AS_FOUND)
+    values = (("q", asked.word("q")), ("status", like), ("after", asked.number("after")))
+    if not (asked.word("q") or status) and order == _AS_FOUND:
+        return {}
+    return {"pages": Whole(looks.PAGES.format(order=order), values)}
+
+
+def _of_findings(_asked: Asked) -> dict[str, CountAsk]:
+    return {"told": _audit}
+
+
+def _of_runs(_asked: Asked) -> dict[str, CountAsk]:
+    return {"changes": Whole(looks.CHANGES), "changed": Whole(looks.CHANGED, limit=100)}
+
+
+def _of_map(asked: Asked) -> dict[str, CountAsk]:
+    prefix = asked.word("prefix")
+    if not prefix:
+        return {"tree": Whole(looks.SITES, limit=300)}
+    values = (("prefix", prefix), ("host", host_of(prefix)))
+    return {"tree": Whole(looks.TREE, values, limit=300)}
 
 
 def _overview(connection: Connection, _asked: Asked) -> dict[str, Any]:
@@ -112,17 +177,16 @@ def _hosts(connection: Connection, asked: Asked) -> dict[str, Any]:
 
 
 def _host(connection: Connection, asked: Asked) -> dict[str, Any]:
-    name = asked.path.removeprefix("/hosts/")
+    name = asked.rest
     host = look(connection, looks.HOST, {"host": name}).first
     if host is None:
         raise Missing(f"no host {name} was met")
     of_host = {"host_id": host["id"]}
-    origins = connection.execute(looks.ORIGINS, of_host)
+    origins = connection.execute(looks.ORIGINS, of_host | {"most": MAX_SOURCE})
     columns = [column[0] for column in origins.description]
     return {
         "host": host,
         "origins": [_readable(dict(zip(columns, row, strict=True))) for row in origins.fetchall()],
-        "errors": look(connection, looks.HOST_ERRORS, of_host),
     }
 
 
@@ -133,30 +197,21 @@ def _readable(origin: dict[str, Any]) -> dict[str, Any]:
     return origin | {"robots_body": body and body[:MAX_SOURCE]}
 
 
+def _state(asked: Asked) -> str:
+    return "failed" if asked.word("state") == "failed" else "skipped"
+
+
 def _queue(connection: Connection, asked: Asked) -> dict[str, Any]:
-    state = "failed" if asked.word("state") == "failed" else "skipped"
-    values = {
-        "state": state, "reason": asked.word("reason"), "q": asked.word("q"),
-        "after": asked.number("after"),
-    }  # fmt: skip
-    return {
-        "next": look(connection, looks.NEXT),
-        "state": state,
-        "urls": look(connection, looks.SKIPPED_URLS, values),
-    }
+    return {"next": look(connection, looks.NEXT), "state": _state(asked)}
 
 
 def _pages(connection: Connection, asked: Asked) -> dict[str, Any]:
-    status = asked.word("status")
-    like = f"{status[0]}%" if status in {"2xx", "3xx", "4xx", "5xx"} else status
-    sort = asked.word("sort")
-    order = looks.PAGE_ORDERS.get(sort, looks.PAGE_ORDERS["found"])
-    values = {"q": asked.word("q"), "status": like, "after": asked.number("after")}
-    return {
-        "pages": look(connection, looks.PAGES.format(order=order), values),
-        "orders": looks.PAGE_ORDERS,
-        "sorted": sort in looks.PAGE_ORDERS and sort != "found",
-    }
+    order = looks.PAGE_ORDERS.get(asked.word("sort"), _AS_FOUND)
+    told = {"orders": looks.PAGE_ORDERS, "sorted": order != _AS_FOUND}
+    if _of_pages(asked):
+        return told
+    values = {"q": "", "status": "", "after": asked.number("after")}
+    return told | {"pages": look(connection, looks.PAGES.format(order=order), values)}
 
 
 def _page(connection: Connection, asked: Asked) -> dict[str, Any]:
@@ -168,7 +223,7 @@ def _page(connection: Connection, asked: Asked) -> dict[str, Any]:
     of_page = {"id": number}
     page = look(connection, looks.PAGE, of_page).first
     of_body = {"body_id": page and page["body_id"]}
-    headers = connection.execute(looks.HEADERS, of_page).fetchone()
+    headers = connection.execute(looks.HEADERS, of_page | {"most": MAX_HEADERS}).fetchone()
     facts = look(connection, looks.FACTS, of_body).first
     return {
         "url": url,
@@ -191,13 +246,13 @@ def _headers(written: str) -> list[tuple[str, str]]:
 
 
 def _text(connection: Connection, of_body: Mapping[str, Any]) -> str:
-    row = connection.execute(looks.TEXT, of_body).fetchone()
-    return "" if row is None else str(row[0])[:MAX_SOURCE]
+    row = connection.execute(looks.TEXT, {**of_body, "most": MAX_SOURCE}).fetchone()
+    return "" if row is None else str(row[0])
 
 
 def _source(connection: Connection, of_body: Mapping[str, Any]) -> str | None:
     """A body as it is read, its beginning; None where none is kept."""
-    row = connection.execute(looks.BODY, of_body).fetchone()
+    row = connection.execute(looks.BODY, {**of_body, "most_packed": MAX_PACKED}).fetchone()
     if row is None or row[0] is None:
         return None
     body = zlib.decompressobj().decompress(row[0], MAX_SOURCE)
@@ -207,32 +262,30 @@ def _source(connection: Connection, of_body: Mapping[str, Any]) -> str | None:
         return body.decode("utf-8", "replace")
 
 
-def _findings(connection: Connection, _asked: Asked) -> dict[str, Any]:
+def _findings(_connection: Connection, _asked: Asked) -> dict[str, Any]:
+    return {}
+
+
+def _audit(connection: Connection) -> dict[str, Any]:
     try:
-        audit = store_audit.audit(connection)
-    except UsageError as error:
+        return {"audit": store_audit.audit(connection), "why": ""}
+    except UsageError as error:  # not analysed yet
         return {"audit": None, "why": str(error)}
-    return {"audit": audit, "why": ""}
 
 
 def _finding(connection: Connection, asked: Asked) -> dict[str, Any]:
-    name = asked.path.removeprefix("/findings/")
+    return {"check": _check(connection, asked)}
+
+
+def _check(connection: Connection, asked: Asked) -> store_audit.Definition:
     try:
-        check = store_audit.definition(connection, name)
+        return store_audit.definition(connection, asked.rest)
     except UsageError as error:
         raise Missing(str(error)) from None
-    found = look(
-        connection,
-        """
-        SELECT findings.state, findings.url_id, findings.url, findings.item, findings.evidence
-        FROM audit_findings AS findings
-        WHERE findings.check_name = :name
-        ORDER BY CASE findings.state WHEN 'new' THEN 0 WHEN 'open' THEN 1 ELSE 2 END, findings.url
-        """,
-        {"name": name},
-        limit=300,
-    )
-    return {"check": check, "found": found}
+
+
+def _of_finding(asked: Asked) -> dict[str, CountAsk]:
+    return {"found": Whole(looks.FINDINGS, (("name", asked.rest),), limit=300)}
 
 
 def _runs(connection: Connection, _asked: Asked) -> dict[str, Any]:
@@ -241,14 +294,9 @@ def _runs(connection: Connection, _asked: Asked) -> dict[str, Any]:
 
 def _map(connection: Connection, asked: Asked) -> dict[str, Any]:
     prefix = asked.word("prefix")
-    if not prefix:
-        return {"prefix": "", "tree": look(connection, looks.TREE_HOSTS, limit=300), "above": []}
-    host = look(connection, looks.HOST, {"host": host_of(prefix)}).first
-    if host is None:
+    if prefix and look(connection, looks.HOST, {"host": host_of(prefix)}).first is None:
         raise Missing(f"no host of {prefix} was met")
-    values = {"prefix": prefix, "host_id": host["id"]}
-    tree = look(connection, looks.TREE, values, limit=300, budget_s=1.0)
-    return {"prefix": prefix, "tree": tree, "above": _above(prefix)}
+    return {"prefix": prefix, "above": _above(prefix) if prefix else []}
 
 
 def _above(prefix: str) -> list[tuple[str, str]]:
@@ -282,19 +330,17 @@ def _asked_freely(path: Path, asked: Asked) -> dict[str, Any]:
 
 
 _PLAIN: Final[Mapping[str, View]] = {
-    "": View(
-        "overview", "dashboard/overview.html", _overview, ("states", "charts", "errors", "slowest")
-    ),
-    "hosts": View("hosts", "dashboard/hosts.html", _hosts, ("slowest",)),
-    "queue": View("queue", "dashboard/queue.html", _queue, ("states", "errors", "skipped")),
-    "pages": View("pages", "dashboard/pages.html", _pages),
-    "findings": View("findings", "dashboard/findings.html", _findings),
-    "runs": View("runs", "dashboard/runs.html", _runs, ("changes", "changed")),
-    "map": View("map", "dashboard/map.html", _map),
+    "": View("overview", "dashboard/overview.html", _overview, _of_overview),
+    "hosts": View("hosts", "dashboard/hosts.html", _hosts, _of_hosts),
+    "queue": View("queue", "dashboard/queue.html", _queue, _of_queue),
+    "pages": View("pages", "dashboard/pages.html", _pages, _of_pages),
+    "findings": View("findings", "dashboard/findings.html", _findings, _of_findings),
+    "runs": View("runs", "dashboard/runs.html", _runs, _of_runs),
+    "map": View("map", "dashboard/map.html", _map, _of_map),
     "sql": View("sql", "dashboard/sql.html", _sql, apart=_asked_freely),
 }
 _WITH_NAME: Final[Mapping[str, View]] = {
-    "hosts": View("hosts", "dashboard/host.html", _host),
+    "hosts": View("hosts", "dashboard/host.html", _host, _of_host),
     "pages": View("pages", "dashboard/page.html", _page),
-    "findings": View("findings", "dashboard/finding.html", _finding),
+    "findings": View("findings", "dashboard/finding.html", _finding, _of_finding),
 }

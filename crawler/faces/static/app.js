@@ -64,6 +64,24 @@ function show(told) {
   curve(told.rates);
   resting(stats.resting);
   phase(stats.phase);
+  refresh();
+}
+
+// What the file holds changes, too: a table is put in anew unless somebody is at work in it.
+const REFRESH_MS = 5000;
+let asked = Date.now();
+async function refresh() {
+  const place = document.querySelector("#fresh");
+  if (!place || document.hidden || Date.now() - asked < REFRESH_MS) return;
+  asked = Date.now();
+  try {
+    const answer = await fetch(location.href);
+    if (!answer.ok) return;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const found = page.querySelector("#fresh");
+    const busy = place.contains(document.activeElement) || place.querySelector("details[open]") || !getSelection().isCollapsed;
+    if (found && !busy) place.replaceWith(found);
+  } catch { /* the stream says that it is not connected */ }
 }
 
 function phase(text) {
@@ -74,8 +92,11 @@ function phase(text) {
 function watch() {
   const source = new EventSource("/events");
   source.onmessage = (event) => show(JSON.parse(event.data));
-  source.addEventListener("over", () => { phase("not running"); source.close(); });
-  source.onerror = () => phase("ended, or not connected: crawler dashboard shows what the file holds");
+  source.addEventListener("over", (event) => {
+    phase(JSON.parse(event.data).ended ? "ended: crawler dashboard shows what the file holds" : "not running");
+    source.close();
+  });
+  source.onerror = () => phase("not connected");
 }
 
 function commands() {
@@ -91,6 +112,9 @@ function commands() {
     });
   }
 }
+
+// What is being counted is there a moment later.
+if (document.querySelector(".counting")) setTimeout(() => location.reload(), 1500);
 
 watch();
 commands();
