@@ -26,7 +26,7 @@ from crawler.exports import formats
 from crawler.exports.format import Export, Format, Into, Progress, Written
 from crawler.plain import printable
 from crawler.store.database import MAGIC, is_export
-from crawler.store.moment import Choice, moment
+from crawler.store.moment import Choice, moment, sql_of
 
 STDOUT: Final = Path("-")
 MARK: Final = "crawler-export.json"
@@ -97,7 +97,7 @@ def export(
         choice = Choice(**{name: options.get(name) for name in CHOICE})
         asked.refuse_unknown_run(choice.run)
         given = Export(asked, format.name, choice, options, now, progress)
-        with _opened(out, kind, format) as place:
+        with sql_of(choice), _opened(out, kind, format) as place:
             written: Written = write(given, place)
             if kind is Into.FOLDER:
                 _mark(place, given)

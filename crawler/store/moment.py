@@ -149,6 +149,7 @@ class Moment:
         return self._tried(name, sql, choice, columns, dict(listed))
 
     def _of_sql(self, sql: str, choice: Choice) -> Selection:
+        self.connection.text_factory = _text  # bytes that SQL calls a text may be none
         plain = sql.strip().rstrip(";").rstrip()
         self.refuse_unknown_run(choice.run)
         columns = _columns(self._prepared("--sql", plain, {}, ()))
@@ -213,6 +214,20 @@ class Moment:
 
 
 @contextmanager
+def sql_of(choice: Choice) -> Iterator[None]:
+    """What goes wrong in some row only, as in a JSON that is none, is a person's SQL, where there
+    is some. Raises UsageError."""
+    try:
+        yield
+    except SQLiteError as error:
+        of_statement = getattr(error, "sqlite_errorname", "") == "SQLITE_ERROR"
+        given = [name for name in ("where", "sql") if getattr(choice, name) is not None]
+        if not of_statement or not given:
+            raise
+        raise UsageError(f"{' or '.join(f'--{name}' for name in given)}: {error}") from None
+
+
+@contextmanager
 def moment(path: Path) -> Iterator[Moment]:
     """A moment of a crawl, which lasts as long as the block.
 
@@ -236,6 +251,10 @@ def _columns(cursor: Any) -> tuple[str, ...]:
             unique = f"{name}_{number}"
         found.append(unique)
     return tuple(found)
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
 
 
 def quoted(name: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from crawler.errors import UsageError
 from tests.crawls import rows
 from tests.exports.site import AWKWARD, FORMULAS
 from tests.exports.taking import take
@@ -46,6 +47,24 @@ def test_no_cell_is_a_formula_and_numbers_stay_numbers(
         [row] = csv.DictReader(stream, delimiter=delimiter)
     assert (row["negative"], row["said"], row["sum"]) == ("-5", "-5", "'-2+3")
     assert (row["hidden"], row["b"], row["n"]) == ("'\n=1", "00ff", "")
+
+
+@pytest.mark.parametrize("name", ["csv", "jsonl", "xlsx", "parquet"])
+def test_bytes_that_sql_calls_a_text_are_shown_as_far_as_they_are_one(
+    crawled: Path, tmp_path: Path, name: str
+) -> None:
+    sql = "SELECT CAST(x'61ff62' AS TEXT) AS said"
+    made = take(crawled, tmp_path / "x", name, sql=sql).read_bytes()
+    assert "a\ufffdb".encode() in made or name in {"xlsx", "parquet"}
+
+
+@pytest.mark.parametrize("name", ["csv", "jsonl", "xlsx", "parquet", "sitemap", "gexf"])
+def test_what_goes_wrong_in_one_row_is_told_of_the_sql_and_leaves_nothing(
+    crawled: Path, tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(UsageError, match="--where: malformed JSON"):
+        take(crawled, tmp_path / "x", name, where="json_extract(title, '$.a') = 1")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_every_object_has_the_values_of_its_row(crawled: Path, tmp_path: Path) -> None:
