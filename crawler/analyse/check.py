@@ -51,27 +51,21 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
             raise TypeError(f"{self.name}: either sql or find")
 
 
-def judge(check: Check, connection: Connection, limits: Limits) -> list[Found]:
-    """What the check finds, in a fixed order; of rows with one page and item the first counts."""
+def judge(check: Check, connection: Connection, limits: Limits) -> Iterable[Found]:
+    """What the check finds, one after the other, in no order."""
     if check.find is not None:
-        found = list(check.find(connection, limits))
-    else:
-        assert check.sql is not None
-        cursor = connection.execute(check.sql, dict(limits))
-        names = [column[0] for column in cursor.description]
-        found = [_found(dict(zip(names, row, strict=True))) for row in cursor]
-    kept: dict[tuple[int, str], Found] = {}
-    for one in sorted(found, key=_order):
-        kept.setdefault(one[:2], one)
-    return list(kept.values())
+        return check.find(connection, limits)
+    assert check.sql is not None
+    # As the first part of a join its order is of no use, so that SQLite sorts nothing: it would do
+    # so in memory (`store/scratch.py`).
+    unsorted = f"SELECT found.* FROM ({check.sql}) AS found CROSS JOIN (SELECT 1)"
+    cursor = connection.execute(unsorted, dict(limits))
+    names = [column[0] for column in cursor.description]
+    return (_found(dict(zip(names, row, strict=True))) for row in cursor)
 
 
 def _found(row: dict[str, Any]) -> Found:
     return row.pop("url_id"), str(row.pop("item", "") or ""), row
-
-
-def _order(found: Found) -> tuple[int, str, str]:
-    return found[0], found[1], repr(found[2])
 
 
 def limits_of(check: Check, settings: Mapping[str, float]) -> dict[str, float]:

@@ -2,7 +2,8 @@
 
 A finding lives: new in the run that first shows it, open while it stays, fixed by the run that sees
 its page without it. A page that a run did not get to see, or that did not answer, mends nothing.
-A check is a transaction, and judging a run again gives what judging it once gave.
+A check is a transaction, and judging a run again gives what judging it once gave. What is not kept
+for being too much (`found.py`) mends nothing either.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import Final
 import msgspec
 
 from crawler import failpoints
-from crawler.analyse.check import Check, Found, judge, limits_of
+from crawler.analyse import found
+from crawler.analyse.check import Check, judge, limits_of
 from crawler.analyse.facts import Progress
 from crawler.analyse.needs import unmet
 from crawler.store.database import Connection, SQLiteError, is_stop
@@ -24,7 +26,10 @@ _UPSERT: Final = """
     INSERT INTO findings (
         check_name, url_id, item, evidence, first_run_id, since_run_id, last_run_id
     )
-    VALUES (:check, :url_id, :item, :evidence, :run, :run, :run)
+    SELECT :check, url_id, item, evidence, :run, :run, :run
+    FROM scratch.found
+    WHERE kept
+    ORDER BY url_id, item
     ON CONFLICT (check_name, url_id, item) DO UPDATE SET
         evidence = excluded.evidence,
         last_run_id = excluded.last_run_id,
@@ -38,7 +43,11 @@ _NEVER_WAS: Final = """
     DELETE FROM findings
     WHERE check_name = :check
         AND first_run_id = :run
-        AND (url_id, item) NOT IN (SELECT url_id, item FROM temp.found)
+        AND NOT EXISTS (
+            SELECT 1
+            FROM scratch.found
+            WHERE found.url_id = findings.url_id AND found.item = findings.item
+        )
 """
 _FIXED: Final = """
     UPDATE findings
@@ -46,7 +55,11 @@ _FIXED: Final = """
         last_run_id = min(last_run_id, (SELECT max(id) FROM runs WHERE id < :run))
     WHERE check_name = :check
         AND fixed_run_id IS NULL
-        AND (url_id, item) NOT IN (SELECT url_id, item FROM temp.found)
+        AND NOT EXISTS (
+            SELECT 1
+            FROM scratch.found
+            WHERE found.url_id = findings.url_id AND found.item = findings.item
+        )
         AND (:of_crawl OR url_id IN (SELECT url_id FROM temp.judged))
 """
 _JUDGED: Final = """
@@ -81,8 +94,13 @@ def judge_run(
     groups: Mapping[str, Sequence[Check]],
     settings: Mapping[str, float],
     progress: Progress,
+    *,
+    host_characters: int,
 ) -> None:
-    """Make every check of the last run, as its end is stored."""
+    """Make every check of the last run, as its end is stored; the connection has a scratch file.
+
+    host_characters: what the findings of one host may take.
+    """
     (run_id,) = connection.execute("SELECT max(id) FROM runs").fetchone()
     if run_id is None:
         return
@@ -90,9 +108,10 @@ def judge_run(
     connection.execute("DROP TABLE IF EXISTS temp.judged")
     connection.execute(_JUDGED, {"run": run_id})
     connection.execute("CREATE INDEX temp.judged_url_id ON judged(url_id)")
+    found.begin(connection)
     checks = [check for group in groups.values() for check in group]
     for number, check in enumerate(checks, 1):
-        _judge(connection, check, settings, run_id)
+        _judge(connection, check, settings, run_id, host_characters=host_characters)
         progress("checks", number, len(checks))
 
 
@@ -121,44 +140,36 @@ def _register(
 
 
 def _judge(
-    connection: Connection, check: Check, settings: Mapping[str, float], run_id: int
+    connection: Connection,
+    check: Check,
+    settings: Mapping[str, float],
+    run_id: int,
+    *,
+    host_characters: int,
 ) -> None:
-    reason = unmet(connection, check.needs)
-    found: list[Found] = []
+    reason, is_judged = unmet(connection, check.needs), False
+    connection.execute("BEGIN IMMEDIATE")
     if reason is None:
         try:
-            found = judge(check, connection, limits_of(check, settings))
+            rows = judge(check, connection, limits_of(check, settings))
+            reason = found.gather(connection, check.name, rows, host_characters=host_characters)
+            is_judged = True
         except SQLiteError as error:
             if is_stop(error):
                 raise
             reason = f"its SQL failed: {error}"
-    connection.execute("BEGIN IMMEDIATE")
-    if reason is None:
-        _replace(connection, check, found, run_id)
-    judged = {"run": run_id, "check": check.name, "judged": reason is None, "reason": reason}
+    if is_judged:
+        _replace(connection, check, run_id)
+    judged = {"run": run_id, "check": check.name, "judged": is_judged, "reason": reason}
     connection.execute(_COUNTED, judged)
     failpoints.reached("before-commit")
     connection.execute("COMMIT")
     failpoints.reached("after-commit")
 
 
-def _replace(connection: Connection, check: Check, found: Sequence[Found], run_id: int) -> None:
+def _replace(connection: Connection, check: Check, run_id: int) -> None:
     """Findings of a check as this run shows them."""
-    connection.execute(
-        "CREATE TEMP TABLE IF NOT EXISTS found (url_id, item, UNIQUE (url_id, item))"
-    )
-    connection.execute("DELETE FROM temp.found")
-    connection.executemany(
-        "INSERT INTO temp.found VALUES (?, ?)", [(url_id, item) for url_id, item, _ in found]
-    )
-    connection.executemany(
-        _UPSERT,
-        (
-            {"check": check.name, "url_id": url_id, "item": item, "run": run_id,
-             "evidence": _encode(evidence).decode()}
-            for url_id, item, evidence in found
-        ),
-    )  # fmt: skip
     judged = {"check": check.name, "run": run_id}
+    connection.execute(_UPSERT, judged)
     connection.execute(_NEVER_WAS, judged)
     connection.execute(_FIXED, {**judged, "of_crawl": check.of_crawl})

@@ -37,6 +37,7 @@ from crawler.store.database import (
     storage_errors,
 )
 from crawler.store.lock import WriterLock
+from crawler.store.scratch import scratch
 from crawler.store.writer import close_for_readers
 
 NOT_SYNCED = "PRAGMA synchronous = NORMAL"
@@ -73,7 +74,14 @@ def analyse(
             _plan_revisits(connection, config, progress)
             extract_values(connection, config.extract, progress, processes=processes)
             _relate(connection, progress, processes=processes)
-            judge_run(connection, GROUPS, limits, progress)
+            with scratch(connection, path):
+                judge_run(
+                    connection,
+                    GROUPS,
+                    limits,
+                    progress,
+                    host_characters=config.scope.max_bytes_per_host,
+                )
     finally:
         lock.release()
 

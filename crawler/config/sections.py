@@ -42,8 +42,8 @@ class ScopeConfig(Section, frozen=True):
     exclude: a URL that matches one of these is skipped; it wins over include.
     max_depth: clicks from a seed.
     max_pages_per_host: pages of one host; more are ``skipped: host_cap``.
-    max_bytes_per_host: what is stored of one host (bodies, texts, links); more is
-        ``skipped: host_cap``.
+    max_bytes_per_host: what is stored of one host (bodies, texts, links, the addresses they lead
+        to), and as much again of what an audit finds on it; more is ``skipped: host_cap``.
     max_hosts_per_domain, max_pages_per_domain: of one registered domain, against wildcard names;
         more are ``skipped: domain_cap``.
     max_queries_per_path: queries of one path (``/calendar?day=...``); more are ``skipped: trap``.

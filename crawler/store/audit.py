@@ -92,6 +92,16 @@ _DOUBTS: Final = (
         search_index.UNREAD_PDFS,
     ),
     (
+        "checks found more than is kept of one page or host: see reason in runs_checks",
+        """
+        SELECT count(*)
+        FROM runs_checks
+        WHERE judged = 1
+            AND reason IS NOT NULL
+            AND run_id = (SELECT max(run_id) FROM runs_checks)
+        """,
+    ),
+    (
         "bodies could not be read for their facts",
         "SELECT count(*) FROM facts WHERE error IS NOT NULL",
     ),

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from crawler.model import LinkColumns, Reply, Visit
-from crawler.store import rows
+from crawler.store import rows, space
 from crawler.store.contract import HostPace, Settled
 from crawler.store.database import Connection
 from crawler.store.rows import Row
@@ -75,15 +75,20 @@ class Batch:
     def visit(
         self, visit: Visit, url_id: int, *, error: str | None, redirect_to: int | None = None,
         body_id: int | None = None, not_modified: bool = False, changed: bool = True,
-    ) -> None:  # fmt: skip
-        """A line of history. changed: it may have found something else than the visit before."""
+    ) -> int:  # fmt: skip
+        """A line of history; returns roughly what it takes on the disk beyond the usual.
+
+        changed: it may have found something else than the visit before.
+        """
         reply, document, job = visit.reply, visit.document, visit.job
+        headers = None if not_modified else _headers(reply)
         self._visits.append(
             rows.VISITS.row(
                 self._run_id, url_id, visit, reply, document, job, error, redirect_to,
-                None if not_modified else _headers(reply), not_modified, body_id, changed,
+                headers, not_modified, body_id, changed,
             )
         )  # fmt: skip
+        return space.of_visit(headers)
 
     def page(self, row: Row) -> None:
         """The row that people query."""

@@ -17,7 +17,7 @@ from crawler.config import Config
 from crawler.policy import urls
 from crawler.policy.scope import Judge, Standing
 from crawler.policy.seeds import Seed
-from crawler.store import analysis, news, redirects, rows
+from crawler.store import analysis, news, redirects, rows, space
 from crawler.store.batch import Batch
 from crawler.store.clock import iso
 from crawler.store.contract import Arrival, Entry, HostPace, Settled
@@ -42,8 +42,6 @@ MAX_SITEMAP_DEPTH = 3
 """Sitemap indexes within indexes."""
 LOOK_UP = 200
 SEEN_AT = len(Before._fields) - 1
-LINK_BYTES = 60
-"""Roughly what a link with its anchor takes on the disk."""
 
 
 class Recorder:
@@ -198,11 +196,7 @@ class Recorder:
         redirect_to = self._admit_redirect(arrival, ruling, facts)
         if ruling.ends_links:
             self._forget_links(entry)
-        body_id, stored = self._batch.body(visit, texts=self._config.store.texts)
-        stored += LINK_BYTES * len(visit.document.columns) * (not before.is_page)
-        if stored:
-            host = self.origins.origin_by_id(entry.origin_id).host
-            self.origins.count(host, stored_bytes=stored)
+        body_id, taken = self._batch.body(visit, texts=self._config.store.texts)
         is_news = before.seen is None or news.is_news(
             before.seen,
             news.seen_now(
@@ -210,7 +204,7 @@ class Recorder:
                 not_modified=ruling.is_not_modified,
             ),
         )  # fmt: skip
-        self._batch.visit(
+        taken += self._batch.visit(
             visit, entry.id, error=ruling.error, redirect_to=redirect_to, body_id=body_id,
             not_modified=ruling.is_not_modified, changed=is_news,
         )  # fmt: skip
@@ -222,6 +216,10 @@ class Recorder:
             self._write_page(arrival, ruling, facts, body_id)
         elif ruling.styles:
             self._record_styles(arrival, facts)
+        if ruling.change is not None and not before.is_page:
+            taken += space.of_page(visit.document) + space.of_links(visit.document.columns)
+        taken += self.url_table.taken_since()
+        self.origins.count(self.origins.origin_by_id(entry.origin_id).host, stored_bytes=taken)
 
     def _settle(self, arrival: Arrival, ruling: Ruling, before: Before, now: float) -> None:
         """The fate of the URL, and what is counted of it."""

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from crawler.config import Config
-from crawler.model import Distinct, Document, Reply, Target
+from crawler.model import Distinct, Document, LinkColumns, Reply, Target
 from crawler.policy import outage, pace, robots_directives, words
 from crawler.policy.link_kinds import FOLLOWED
 from crawler.policy.pace import Fate
@@ -373,8 +373,9 @@ def as_kept(arrival: Arrival, config: Config, *, has_space: bool = True) -> Arri
     if not has_space:
         visit = arrival.visit
         document = msgspec.structs.replace(
-            visit.document, text=None, facts=None, truncated="host_cap"
-        )
+            visit.document, text=None, facts=None, truncated="host_cap", targets=Distinct(),
+            columns=LinkColumns(), entries=(), leads_on=None,
+        )  # fmt: skip
         bare = msgspec.structs.replace(visit, document=document, body=None, body_sha256=None)
         arrival = msgspec.structs.replace(arrival, visit=bare)
     if config.store.obey_noindex and robots_directives.forbid_keeping(

@@ -16,7 +16,7 @@ from crawler.model import Document, Target
 from crawler.policy import words
 from crawler.policy.link_kinds import FOLLOWED, REQUISITES
 from crawler.policy.scope import ECHOES, Judge, Standing, Verdict
-from crawler.store import rows
+from crawler.store import rows, space
 from crawler.store.contract import Entry
 from crawler.store.database import Connection
 from crawler.store.origins import Origins
@@ -77,6 +77,7 @@ class UrlTable:
         self._nearer: list[tuple[int, int, int]] = []
         self._redirecting: set[int] = set()
         self._promoted: set[int] = set()
+        self._taken_bytes = 0
         self.fresh: list[Entry] = []
         self.now = ""
 
@@ -86,6 +87,7 @@ class UrlTable:
     def begin(self, now: str) -> None:
         """Start a batch at this time."""
         self.now = now
+        self._taken_bytes = 0
         self.fresh = []
 
     def forget(self) -> None:
@@ -99,6 +101,11 @@ class UrlTable:
         self.query_paths.forget()
         self.fresh = []
         self._next_id = self._connection.execute("SELECT max(id) FROM urls").fetchone()[0] or 0
+
+    def taken_since(self) -> int:
+        """Roughly the bytes of the URLs that are new since this was asked last."""
+        taken, self._taken_bytes = self._taken_bytes, 0
+        return taken
 
     def recall(self, hashes: Iterable[int]) -> None:
         """Load what is known of these URLs, so that `known` answers from memory."""
@@ -303,6 +310,7 @@ class UrlTable:
         self._young[target.hash] = Known(
             url_id, standing_of(verdict, kind, fetch_kind), depth, hops
         )
+        self._taken_bytes += space.of_url(target.url)
         return url_id
 
     def _improve(self, known: Known, found: Found, verdict: Verdict) -> None:

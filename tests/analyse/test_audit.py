@@ -153,6 +153,7 @@ from pathlib import Path
 from crawler.analyse.check import Check
 from crawler.analyse.findings import judge_run
 from crawler.store.database import SQLiteError, interruptible, is_stop, open_for_writing
+from crawler.store.scratch import scratch
 sql = '''
     WITH RECURSIVE counted(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < 1e10)
     SELECT max(n) AS url_id FROM counted
@@ -161,7 +162,7 @@ check = Check(name="long", severity="note", definition="it takes long", sql=sql)
 connection = open_for_writing(Path(sys.argv[1]))
 begun = []
 def told(text):
-    if text.lstrip().startswith("WITH RECURSIVE"):
+    if "WITH RECURSIVE" in text:
         begun.append(text)
 def looks():  # what is raised here ends the statement; what is raised in `told` would be lost
     if begun:
@@ -170,10 +171,11 @@ def looks():  # what is raised here ends the statement; what is raised in `told`
     return False
 interruptible(connection, looks)
 connection.set_trace_callback(told)
-try:
-    judge_run(connection, {"long": [check]}, {}, lambda *_: None)
-except SQLiteError as error:
-    print(is_stop(error))
+with scratch(connection, Path(sys.argv[1])):
+    try:
+        judge_run(connection, {"long": [check]}, {}, lambda *_: None, host_characters=1)
+    except SQLiteError as error:
+        print(is_stop(error))
 """
 
 

@@ -53,19 +53,21 @@ def _to(targets: str, *evidence: str) -> str:
 
 
 def _written(flag: str, condition: str = "links.kind IN ('a', 'area')") -> str:
-    """Links with a flag of `link_facts`."""
+    """Links with a flag of `link_facts`. What is held of them is no text: that may be long."""
     return f"""
         WITH flagged AS MATERIALIZED (
-            SELECT body_id, position, href
+            SELECT body_id, position
             FROM link_facts
             WHERE ' ' || flags || ' ' LIKE '% {flag} %'
         )
-        SELECT good_pages.id AS url_id, target.url AS item, flagged.href, links.kind,
+        SELECT good_pages.id AS url_id, target.url AS item, written.href, links.kind,
             links.anchor, links.position
         FROM flagged
         JOIN good_pages ON good_pages.body_id = flagged.body_id
         CROSS JOIN links ON links.source_id = good_pages.id AND links.position = flagged.position
         CROSS JOIN urls AS target ON target.id = links.target_id
+        CROSS JOIN link_facts AS written
+            ON written.body_id = flagged.body_id AND written.position = flagged.position
         WHERE {condition}
     """
 

@@ -132,15 +132,16 @@ _ARCHITECTURE: Final = (
         definition="a link to a page of the site itself has rel=nofollow",
         sql=f"""
             WITH l AS MATERIALIZED (
-                SELECT source_id, position, target_id, rel, anchor, kind
+                SELECT source_id, position
                 FROM links
                 WHERE kind IN ('a', 'area')
                     AND ' ' || replace(lower(rel), ',', ' ') || ' ' LIKE '% nofollow %'
             )
-            SELECT l.source_id AS url_id, target.url AS item, l.position, l.rel, l.anchor
+            SELECT l.source_id AS url_id, target.url AS item, l.position, links.rel, links.anchor
             FROM l
             JOIN good_pages ON good_pages.id = l.source_id
-            JOIN urls AS target ON target.id = l.target_id
+            CROSS JOIN links ON links.source_id = l.source_id AND links.position = l.position
+            CROSS JOIN urls AS target ON target.id = links.target_id
             WHERE {INTERNAL}
             ORDER BY l.source_id, l.position
         """,
