@@ -17,7 +17,7 @@ import msgspec
 
 from crawler import failpoints
 from crawler.analyse.facts import Progress
-from crawler.channels.bodies import in_chunks
+from crawler.channels.patience import OF_PAGES, Patience, Usual
 from crawler.channels.readers import Packed, Read, read_all
 from crawler.config import ExtractRule
 from crawler.store.database import Connection
@@ -25,6 +25,8 @@ from crawler.store.extracts import keep_rules, stored_rules
 
 Taken = tuple[list[tuple[str, int, str | float | int]], bool]
 """Rows of a page, and whether there are more than are kept."""
+RULE_S: Final = 0.02
+"""What a rule may take of a page before that counts for its site."""
 _VERSION: Final = 1
 """Of how values are taken; what an older one took is taken again."""
 _IS_GONE: Final = """(
@@ -118,7 +120,9 @@ def _read_missing(
 
     done = 0
     chunks = in_chunks(connection, missing)
-    for answers in read_all(chunks, look, Taken, processes=max(1, processes)):
+    usual = Usual(any_s=RULE_S * (1 + len(rules)), megabyte_s=RULE_S * 10 * (1 + len(rules)))
+    patience = Patience(connection, OF_PAGES, usual)
+    for answers in read_all(chunks, look, Taken, processes=max(1, processes), patience=patience):
         _store(connection, answers, bodies, digest)
         done += len(answers)
         progress("extraction", done, len(missing))

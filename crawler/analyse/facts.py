@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from crawler.channels.bodies import in_chunks
+from crawler.channels.patience import OF_BODIES, Patience, Usual
 from crawler.channels.readers import Packed, Read, read_all
 from crawler.parse import language
 from crawler.parse.body_facts import read_body
@@ -63,6 +64,8 @@ _HAS_PARTS: Final = """
 """
 """Were images, style sheets and the like kept? They are no pages, and nobody asks anything of them.
 """
+USUAL: Final = Usual()
+"""What a page may take before that counts for its site."""
 
 Progress = Callable[[str, int, int], None]
 """Called with a pass's name, how much is done, and how much there is."""
@@ -94,7 +97,10 @@ def gather_facts(
 
     done = 0
     chunks = in_chunks(connection, (row[:5] for row in missing))
-    for answers in read_all(chunks, look, BodyFacts, processes=max(1, processes)):
+    patience = Patience(connection, OF_BODIES, USUAL)
+    for answers in read_all(
+        chunks, look, BodyFacts, processes=max(1, processes), patience=patience
+    ):
         facts.commit(connection, [known(read) for read in answers])
         done += len(answers)
         progress("facts", done, len(missing))

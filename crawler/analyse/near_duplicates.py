@@ -15,6 +15,7 @@ from typing import Final
 
 from crawler import failpoints
 from crawler.channels.bodies import in_chunks
+from crawler.channels.patience import OF_BODIES, Patience
 from crawler.channels.readers import Packed, read_all
 from crawler.parse.facts import read_main_text
 from crawler.parse.signature import packed_shingles, share_in_common
@@ -132,7 +133,13 @@ def _counted(connection: Connection, pairs: Iterable[Pair], processes: int) -> C
     kept = [row for row in rows if row is not None]
     shingles = {
         read.number: read.found
-        for answers in read_all(in_chunks(connection, kept), look, bytes, processes=processes)
+        for answers in read_all(
+            in_chunks(connection, kept),
+            look,
+            bytes,
+            processes=processes,
+            patience=Patience(connection, OF_BODIES),
+        )
         for read in answers
     }
     return {

@@ -12,14 +12,14 @@ from typing import Final
 
 from crawler import failpoints
 from crawler.analyse.facts import Progress
-from crawler.channels.bodies import in_chunks
+from crawler.channels.patience import OF_BODIES, Patience, Usual
 from crawler.channels.readers import Packed, Read, read_all
-from crawler.parse.isolated import limit_memory
 from crawler.parse.pdf import MEDIA_TYPE, VERSION, Pdf, is_readable, read_pdf
 from crawler.store.database import Connection
 
 READ_S: Final = 20.0
 """After so much of its process's time no further page of a PDF is read; that is 6,000 of a book."""
+_USUAL: Final = Usual(any_s=2.0, megabyte_s=1.0)
 _MISSING: Final = """
     SELECT bodies.id, bodies.charset, length(bodies.body), bodies.id, ''
     FROM bodies
@@ -52,13 +52,8 @@ def read_pdfs(
     if not is_readable():
         return 0
     missing = connection.execute(_MISSING, (MEDIA_TYPE, VERSION)).fetchall()
-    limited = False
 
     def look(body: bytes, _: Packed) -> Pdf:
-        nonlocal limited
-        if not limited:  # of the process that this runs in
-            limit_memory()
-            limited = True
         until = time.process_time() + READ_S
         return read_pdf(
             body, max_text_bytes=max_text_bytes, has_time=lambda: time.process_time() < until
@@ -66,7 +61,8 @@ def read_pdfs(
 
     done = 0
     chunks = in_chunks(connection, missing)
-    for answers in read_all(chunks, look, Pdf, processes=max(1, processes)):
+    patience = Patience(connection, OF_BODIES, _USUAL)
+    for answers in read_all(chunks, look, Pdf, processes=max(1, processes), patience=patience):
         _store(connection, answers, texts=max_text_bytes > 0)
         done += len(answers)
         progress("PDFs", done, len(missing))

@@ -21,8 +21,8 @@ FACTS: Final[Mapping[str, Column]] = {
     "version": ("INTEGER NOT NULL", "of the reading; an older one is read again"),
     "error": (
         "TEXT",
-        "why nothing was read: timeout, lost (its process died), encrypted, broken, or the name "
-        "of an error",
+        "why nothing was read: timeout, lost (its process died), site_too_slow (others of its site "
+        "took too long), encrypted, broken, or the name of an error",
     ),
     "doctype": ("INTEGER", "1: a doctype stands first, 0: none, or something before it"),
     "charset": ("TEXT", "declared by a meta in the first 1,024 bytes, as written"),

@@ -42,7 +42,7 @@ EXTRACT_PAGES: Final[Mapping[str, Column]] = {
     "error": (
         "TEXT",
         "why not all was taken: gone (the page answers otherwise, or redirects), cut, no_body, "
-        "timeout, lost or an error",
+        "timeout, lost, site_too_slow or an error",
     ),
 }
 TABLES: Final = {

@@ -392,7 +392,7 @@ CREATE TABLE query_paths (
 CREATE TABLE facts (
     body_id INTEGER PRIMARY KEY REFERENCES bodies(id),  -- the body that was read
     version INTEGER NOT NULL,  -- of the reading; an older one is read again
-    error TEXT,  -- why nothing was read: timeout, lost (its process died), encrypted, broken, or the name of an error
+    error TEXT,  -- why nothing was read: timeout, lost (its process died), site_too_slow (others of its site took too long), encrypted, broken, or the name of an error
     doctype INTEGER,  -- 1: a doctype stands first, 0: none, or something before it
     charset TEXT,  -- declared by a meta in the first 1,024 bytes, as written
     head_ended_by TEXT,  -- what ended the head: an element's name, or #text
@@ -578,7 +578,7 @@ CREATE TABLE extract_pages (
     page_id INTEGER PRIMARY KEY REFERENCES pages(id),  -- a page that was read for the rules
     body_id INTEGER REFERENCES bodies(id),  -- the body that was read
     rules TEXT NOT NULL,  -- which rules it was read by, as a digest
-    error TEXT  -- why not all was taken: gone (the page answers otherwise, or redirects), cut, no_body, timeout, lost or an error
+    error TEXT  -- why not all was taken: gone (the page answers otherwise, or redirects), cut, no_body, timeout, lost, site_too_slow or an error
 ) STRICT;
 
 CREATE INDEX visits_changed ON visits(run_id, url_id)

@@ -5,13 +5,19 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from crawler.analyse import facts
 from crawler.analyse.found import PAGE_CHARACTERS, PAGE_FINDINGS, TEXT_CHARACTERS
 from crawler.analyse.run import analyse
+from crawler.channels import patience, readers
+from crawler.channels.patience import Usual
 from crawler.config import Config
+from crawler.store.audit import audit
+from crawler.store.database import open_for_reading
 from tests.analyse.site import Site
 from tests.crawls import config, crawl, rows
 from tests.patience import PATIENT_S
@@ -151,6 +157,24 @@ def test_a_long_value_of_the_evidence_is_cut_and_says_so(web: Web, tmp_path: Pat
     )
     assert len(others) < TEXT_CHARACTERS + 50
     assert others.endswith("more characters)")
+
+
+def test_what_a_site_left_unread_because_it_takes_too_long_is_told(
+    web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here a page takes too long when it takes any time at all."""
+    monkeypatch.setattr(facts, "USUAL", Usual(0.0, 0.0))
+    monkeypatch.setattr(patience, "MOST_S", 0.0)
+    monkeypatch.setattr(readers, "TELL_S", 0.0)
+    database, site = tmp_path / "slow.db", Site(web.host("127.0.6.31"))
+    for page in range(5):
+        site.page(f"/{page}")
+    audited(database, site)
+    told = rows(database, "SELECT error, count(*) FROM facts GROUP BY error")
+    assert told == [(None, 1), ("site_too_slow", 5)]
+    with closing(open_for_reading(database)) as connection:
+        doubts = [said for _, said in audit(connection).doubts]
+    assert any("bodies could not be read" in said for said in doubts)
 
 
 def test_the_memory_of_an_analysis_does_not_grow_with_what_it_finds(
