@@ -23,12 +23,16 @@ from crawler.channels.contract import Returned
 from crawler.channels.forks import ForkServer
 from crawler.channels.frames import Cell, Frames
 from crawler.config import Config
+from crawler.cpu_time import worked_s as worked_s_of
 from crawler.errors import CrawlError
 from crawler.model import Document, Job, Reply, Visit
 from crawler.policy import urls
 from crawler.store.clock import iso
 
 WATCH_S = 0.25
+WAITS = 10
+"""So many times `parse.max_seconds` a parse may take by the clock on the wall, where the machine
+has other things to do; else the time counts for which the worker worked."""
 DEAF_S = 60.0
 """A worker that gives no sign of life for so long, and is not parsing, is replaced."""
 FRAMES_KEPT = 4
@@ -54,6 +58,8 @@ class _Child:
         self.outbox: deque[Job] = deque()
         self.filled = Event()
         self.stalled_s = 0.0
+        self.worked_s = 0.0
+        self.worked_before_s = 0.0
         self.seen: tuple[int, float] = (0, 0.0)
         self.condemned = False
         self.process = forks.fork(theirs.fileno(), self.cell.descriptor)
@@ -218,10 +224,20 @@ class ProcessChannel:
     def _look_at(self, child: _Child, step: float) -> None:
         beat, token, since = child.cell.read()
         sign = (token, since if token else beat)
-        child.stalled_s = child.stalled_s + step if sign == child.seen else 0.0
+        is_same = sign == child.seen
+        child.stalled_s = child.stalled_s + step if is_same else 0.0
         child.seen = sign
-        limit = self._config.parse.max_seconds if token else DEAF_S
-        if child.stalled_s > limit and beat and not child.condemned:
+        worked_s = worked_s_of(child.process.pid) if token else 0.0
+        if not is_same:
+            child.worked_before_s = worked_s
+        child.worked_s = worked_s - child.worked_before_s
+        limit = self._config.parse.max_seconds
+        too_long = (
+            child.worked_s > limit or child.stalled_s > WAITS * limit
+            if token
+            else child.stalled_s > DEAF_S
+        )
+        if too_long and beat and not child.condemned:
             child.condemned = True
             child.process.kill()
 
@@ -230,7 +246,7 @@ def _blame(child: _Child, job: Job) -> Visit:
     """The visit of a job whose parsing stalled its worker, or took it along."""
     error = "parse_timeout" if child.condemned else "worker_lost"
     detail = (
-        f"parsing took over {child.stalled_s:.0f} s"
+        f"parsing took over {child.worked_s:.0f} s of work in {child.stalled_s:.0f} s"
         if child.condemned
         else f"the worker died while parsing (exit status {child.process.returncode})"
     )

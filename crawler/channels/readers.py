@@ -136,7 +136,9 @@ class _Waiting:
 
     def charge(self, read: list[Read[Any]]) -> None:
         """What took longer than is usual counts for its site."""
-        for one in read if self._patience is not None else ():
+        if self._patience is None:
+            return
+        for one in read:
             if one.excess_s:
                 self._patience.charge(one.number, one.excess_s)
 

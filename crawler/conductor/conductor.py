@@ -7,6 +7,7 @@ Five greenlets share it: the loader, the dispatcher, the receiver, the writer, a
 
 from __future__ import annotations
 
+import logging
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -32,6 +33,10 @@ from crawler.store import disk
 from crawler.store.disk import Room
 from crawler.store.runs import Start
 from crawler.store.writer import Writer
+
+REST_S = 10.0
+"""So long what has come back is stored when a run was stopped and all has been waited for."""
+log = logging.getLogger(__name__)
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -363,5 +368,9 @@ class Conductor:
         self._feed.pass_on()
         while self._feed.batches:
             self._flow.load(self._feed.batches.popleft())
-        while self._flow.waiting:
+        stopped = self._drain_until < inf
+        until = max(self._clock().now, self._drain_until) + REST_S if stopped else inf
+        while self._flow.waiting and self._clock().now < until:
             self._flow.record()
+        if self._flow.waiting:
+            log.warning("%d answers came too late; they are fetched again", self._flow.waiting)

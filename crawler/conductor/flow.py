@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 PAUSE_S = 0.005
 """How long a visit waits for company where none, or nothing else to fetch, is in sight."""
+LARGE_TARGETS = 5_000
+"""A visit that names more is stored behind others: 50,000 new addresses take a second or two."""
 BLAMELESS = Reply(error="cancelled")
 """What a host is told of a failure that was the network's."""
 
@@ -78,6 +80,7 @@ class Flow:
         self._clock = clock
         self._room = room
         self._arrivals: deque[Arrival] = deque()
+        self._large: deque[Arrival] = deque()
         self._backlog_bytes = 0
         self._oldest_arrival = 0.0
         self._unsettled_pages = 0
@@ -87,7 +90,7 @@ class Flow:
         self._keeps_parts = requisites.mode(config) == "fetch"
 
     def __repr__(self) -> str:
-        return f"<Flow {len(self._arrivals)} to store, {self.frontier!r}>"
+        return f"<Flow {self.waiting} to store, {self.frontier!r}>"
 
     # Out
 
@@ -109,7 +112,7 @@ class Flow:
     @property
     def _is_full(self) -> bool:
         """As many fetches as may be repeated after a kill are unsettled, or too many bytes wait."""
-        unsettled = self.frontier.leased + len(self._arrivals)
+        unsettled = self.frontier.leased + self.waiting
         return unsettled >= self._room or self._backlog_bytes >= self._config.store.backlog_bytes
 
     @property
@@ -140,7 +143,7 @@ class Flow:
     @property
     def waiting(self) -> int:
         """Visits that wait to be stored."""
-        return len(self._arrivals)
+        return len(self._arrivals) + len(self._large)
 
     @property
     def is_flooded(self) -> bool:
@@ -156,9 +159,10 @@ class Flow:
         lease = self.frontier.arrived(visit.job, reply, now)
         if lease is None:
             return False
-        if not self._arrivals:
+        if not self.waiting:
             self._oldest_arrival = now
-        self._arrivals.append(Arrival(visit, lease.entry, lease.for_origin, blameless))
+        queue = self._large if len(visit.document.targets) > LARGE_TARGETS else self._arrivals
+        queue.append(Arrival(visit, lease.entry, lease.for_origin, blameless))
         self._backlog_bytes += weight(visit)
         return True
 
@@ -215,12 +219,17 @@ class Flow:
         return True
 
     def record(self) -> None:
-        """Store a batch of what has come back, and let go of its URLs."""
+        """Store a batch of what has come back, and let go of its URLs.
+
+        At most one that names very many URLs is stored at a time, so that those of others need not
+        wait for seconds.
+        """
         size = min(len(self._arrivals), self._config.store.batch)
         batch = [self._arrivals[at] for at in range(size)]
+        batch += [self._large[0]] if self._large else []
         settled = self._store.record(batch, self.frontier.paces(*self._clock()))
-        for arrival in batch:
-            self._arrivals.popleft()
+        for place, arrival in enumerate(batch):
+            (self._arrivals if place < size else self._large).popleft()
             self._backlog_bytes -= weight(arrival.visit)
             self._unsettled_pages -= arrival.entry.kind == "page"
         self._oldest_arrival = self._clock().now
@@ -236,12 +245,12 @@ class Flow:
     @property
     def batch_is_ready(self) -> bool:
         """Enough has come back, or has waited long enough, or nothing else can be done."""
-        if not self._arrivals:
+        if not self.waiting:
             return False
         waited = self._clock().now - self._oldest_arrival
         store = self._config.store
         enough = min(store.batch, max(1, self._room // 2))
-        if len(self._arrivals) >= enough or waited >= store.batch_s:
+        if self.waiting >= enough or waited >= store.batch_s:
             return True
         starving, out = self.frontier.starving, self.frontier.leased
         if starving and not out:
@@ -251,7 +260,7 @@ class Flow:
     @property
     def until_batch(self) -> float | None:
         """Seconds until a batch may be ready; None when nothing has come back."""
-        if not self._arrivals:
+        if not self.waiting:
             return None
         if self.frontier.starving or not self.frontier.leased:
             return PAUSE_S

@@ -161,7 +161,8 @@ class ParseConfig(Section, frozen=True):
     """How much of a document is read?
 
     max_links: of one page; more are ``truncated: links``.
-    max_seconds: a parse that takes longer is killed (not with workers in the conductor).
+    max_seconds: a parse that takes longer is killed (not with workers in the conductor): of CPU, so
+        that a busy machine gives up no good page; ten times as long by the clock.
     """
 
     max_links: AtLeastOne = 10_000

@@ -33,6 +33,9 @@ LONG_STYLE_BYTES = 256 * 1024
 """A style sheet of nothing but semicolons takes 0.7 s a megabyte, a real one 0.1 s."""
 AT_ONCE = 1
 """A page of 10 MB may take hundreds of MB as a tree, so a worker has one such process at a time."""
+WAITS = 10
+"""So many times `parse.max_seconds` is waited for one, where the machine has other things to do; of
+its own time it has what the setting says."""
 START_S = 5.0
 """What a new process may take to come up, beside the parsing itself."""
 PAUSES_S = (0.1, 0.3, 1.0, 3.0)
@@ -129,7 +132,7 @@ class IsolatedParser:
                 os.kill(child, signal.SIGKILL)  # the loop has not run: its number is still its own
                 raise
             try:
-                limit = self._config.parse.max_seconds + START_S
+                limit = WAITS * self._config.parse.max_seconds + START_S
                 answer: bytes = with_timeout(limit, pipe.read, timeout_value=b"")
                 return answer
             finally:
@@ -144,11 +147,18 @@ class IsolatedParser:
             end_with_parent(parent)
             let_go(answering)
             limit_memory()
+            limit_time(self._config.parse.max_seconds)
             answer = work()
             with open(answering, "wb") as pipe:
                 pipe.write(answer)
         finally:
             os._exit(0)
+
+
+def limit_time(seconds: float) -> None:
+    """End this process when it has worked so long, whatever the clock on the wall says."""
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
 def limit_memory() -> None:

@@ -36,7 +36,7 @@ from crawler.store.ruling import (
     without_document,
 )
 from crawler.store.scopes import Keys, Scopes
-from crawler.store.url_table import UrlTable
+from crawler.store.url_table import UrlTable, is_settled
 
 MAX_SITEMAP_DEPTH = 3
 """Sitemap indexes within indexes."""
@@ -334,10 +334,15 @@ class Recorder:
         entry, document = arrival.entry, arrival.visit.document
         self._connection.execute("DELETE FROM sitemap_entries WHERE sitemap_id = ?", (entry.id,))
         within = 0 if entry.kind == "page" else entry.depth
+        known, hashes = self.url_table.known, document.targets.hashes
         for item in document.entries:
+            depth = within + 1 if item.is_sitemap else 1
+            seen = known(hashes[item.target])
+            if seen is not None and is_settled(seen, depth):
+                self._batch.sitemap_entry(rows.SITEMAP_ENTRIES.row(entry.id, seen.id, item))
+                continue
             target = document.targets[item.target]
             kind = "sitemap" if item.is_sitemap else "page"
-            depth = within + 1 if item.is_sitemap else 1
             if item.is_sitemap and depth >= MAX_SITEMAP_DEPTH:
                 target = msgspec.structs.replace(target, refusal="depth")
             url_id = self.url_table.admit(

@@ -56,6 +56,14 @@ class Known(NamedTuple):
     hops: int
 
 
+def is_settled(known: Known, depth: int) -> bool:
+    """Can no further link from this depth change what becomes of the URL?"""
+    standing = known.standing
+    return known.depth <= depth and (
+        (standing == Standing.ACCEPTED and not known.hops) or standing == Standing.REFUSED
+    )
+
+
 class UrlTable:
     """The URLs of a crawl. Buffers new rows until `flush`."""
 

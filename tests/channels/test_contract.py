@@ -12,7 +12,7 @@ import pytest
 from crawler.channels import Channel, Returned, open_channel
 from crawler.model import Job, Visit
 from tests.crawls import config
-from tests.patience import PATIENT_S, stretch
+from tests.patience import PATIENT_S
 from tests.sites.burning import BURNS
 from tests.sites.web import Web
 
@@ -28,7 +28,7 @@ def channel(request: pytest.FixtureRequest) -> Iterator[Channel]:
 @pytest.fixture(params=[0, 2], ids=["local", "processes"])
 def quick(request: pytest.FixtureRequest) -> Iterator[Channel]:
     """A channel that gives a document up after a moment."""
-    made = open_channel(config(parse={"max_seconds": stretch() * 1.5}), request.param)
+    made = open_channel(config(parse={"max_seconds": 1.5}), request.param)
     made.start()
     yield made
     made.close()

@@ -66,13 +66,32 @@ def test_a_page_that_stalls_its_worker_is_given_up_alone(web: Web, tmp_path: Pat
     web.page("/", links=["/stalls", *beside])
     for number in range(60):
         web.page(beside[number], wait_s=0.05 * (number % 30))
-    settings = config(parse={"max_seconds": stretch() * 1.0})
+    settings = config(parse={"max_seconds": 1.0})
     crawl(database, web.url(), settings=settings, workers=2)
     failed = "SELECT url, reason, attempts FROM urls WHERE state = 'failed'"
     assert rows(database, failed) == [(web.url("/stalls"), "parse_timeout", 1)]
     assert rows(database, "SELECT max(attempt) FROM visits") == [(1,)]
     assert rows(database, "SELECT count(*) FROM pages") == [(62,)]
     check_whole(database)
+
+
+def test_a_worker_that_has_to_wait_for_the_machine_blames_no_page(web: Web) -> None:
+    """One that is stopped while it parses is one that gets no processor: it works no longer."""
+    limit_s = 2.0
+    channel = open_channel(config(parse={"max_seconds": limit_s}), 1)
+    assert isinstance(channel, ProcessChannel)
+    channel.start()
+    web.raw("/", headers=HTML, body=STALLS[: len(STALLS) // 20])
+    [worker] = channel._children
+    channel.send(Job(1, 1, web.url(), private_ok=True))
+    until(lambda: worker.cell.read()[1] == 1)
+    worker.process.send_signal(signal.SIGSTOP)
+    gevent.sleep(2 * limit_s)
+    worker.process.send_signal(signal.SIGCONT)
+    with gevent.Timeout(PATIENT_S):
+        [visit] = arrivals_of(channel.arrivals(), 1)
+    channel.close()
+    assert (visit.reply.status, visit.reply.error, visit.document.error) == (200, None, None)
 
 
 def test_a_worker_that_stalls_gets_no_more_jobs(web: Web) -> None:

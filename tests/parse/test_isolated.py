@@ -19,7 +19,7 @@ from crawler.config import Config, ParseConfig
 from crawler.model import Job, Reply
 from crawler.parse import isolated, parse
 from crawler.parse.isolated import GIVEN_UP, LARGE_BYTES, IsolatedParser, is_risky
-from tests.patience import PATIENT_S
+from tests.patience import PATIENT_S, until
 from tests.sites.burning import BURNS
 from tests.sites.skip import ROOT
 
@@ -67,6 +67,22 @@ def test_who_waits_meanwhile_is_not_forgotten() -> None:
         parser().parse(JOB, reply(PAGE))
         theirs.sendall(b"here")
         assert waiting.get(timeout=PATIENT_S) == b"here"
+
+
+def test_one_that_has_to_wait_for_the_machine_is_not_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A process that is stopped is one that gets no processor."""
+    monkeypatch.setattr(isolated, "START_S", 0.5)
+    before = set(psutil.Process().children())
+    limit_s = 2.0
+    parsing = gevent.spawn(parser(limit_s).parse, JOB, reply(PAGE))
+    until(lambda: set(psutil.Process().children()) - before)
+    [child] = set(psutil.Process().children()) - before
+    child.send_signal(signal.SIGSTOP)
+    gevent.sleep(limit_s + 1.5)
+    child.send_signal(signal.SIGCONT)
+    assert parsing.get(timeout=PATIENT_S).title == "t"
 
 
 def test_one_that_takes_too_long_is_given_up_and_leaves_no_process(
