@@ -17,6 +17,7 @@ import msgspec
 
 from crawler import failpoints
 from crawler.analyse.facts import Progress
+from crawler.channels.bodies import in_chunks
 from crawler.channels.patience import OF_PAGES, Patience, Usual
 from crawler.channels.readers import Packed, Read, read_all
 from crawler.config import ExtractRule

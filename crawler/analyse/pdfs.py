@@ -12,6 +12,7 @@ from typing import Final
 
 from crawler import failpoints
 from crawler.analyse.facts import Progress
+from crawler.channels.bodies import in_chunks
 from crawler.channels.patience import OF_BODIES, Patience, Usual
 from crawler.channels.readers import Packed, Read, read_all
 from crawler.parse.pdf import MEDIA_TYPE, VERSION, Pdf, is_readable, read_pdf
