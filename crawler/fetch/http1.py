@@ -265,9 +265,9 @@ class Exchange:
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.head is not None:
             return
-        if len(value) > MAX_LINE:
-            raise _Odd
         size = len(name)
+        if size + len(value) > MAX_LINE:
+            raise _Odd
         if size == 14 and name.lower() == b"content-length":
             self._length_seen = True
         elif size == 17 and name.lower() == b"transfer-encoding":
@@ -285,7 +285,11 @@ class Exchange:
         version = parser.get_http_version()
         chunked = self._chunks is not None
         odd = status < 200 or version not in ("1.1", "1.0") or not self._is_http()
-        if odd or (chunked and (self._length_seen or version == "1.0")):
+        if (
+            odd
+            or self._max_head - self._head_room > MAX_LINE
+            or (chunked and (self._length_seen or version == "1.0"))
+        ):
             raise _Odd
         self.head = Head(status, version, self._headers)
         unsaid = not (chunked or self._length_seen)

@@ -109,6 +109,9 @@ def read(block: bytes, method: str) -> Head:
     """The meaning of a whole head, without its blank line."""
     check_line_ends(block)
     first, *lines = block.split(b"\n")
+    longest = max(map(len, (first, *lines)))
+    if longest > MAX_LINE:
+        raise Failure("proto_error", f"a line of {longest:,} bytes in the head")
     status, version = _status_line(first.rstrip(b"\r"))
     headers = _headers(lines)
     head = Head(status, version, headers)
@@ -172,7 +175,7 @@ def _headers(lines: list[bytes]) -> list[tuple[bytes, bytes]]:
         if colon and name:
             headers.append((name, [value.strip(b" \t")]))
     unfolded = [(name, b" ".join(parts).strip(b" \t")) for name, parts in headers]
-    longest = max((len(value) for _, value in unfolded), default=0)
+    longest = max((len(name) + len(value) for name, value in unfolded), default=0)
     if longest > MAX_LINE:
         raise Failure("proto_error", f"a header of {longest:,} bytes")
     return unfolded

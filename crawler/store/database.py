@@ -102,6 +102,7 @@ def open_for_writing(path: Path) -> Connection:
                 _refuse_unknown(connection, path)
                 foreign.refuse_acting(connection, path, writing=True)
             _prepare(connection, path, existing=existing)
+            views.shade(connection)
         except BaseException:
             connection.close()
             raise
@@ -138,6 +139,10 @@ def open_for_reading(path: Path) -> Connection:
         connection.execute("PRAGMA trusted_schema = OFF")
         _refuse_unknown(connection, path)
         foreign.refuse_acting(connection, path, writing=False)
+        if not migrations.pending(connection):  # those of an older file may look otherwise
+            connection.execute("PRAGMA query_only = OFF")
+            views.shade(connection)
+            connection.execute("PRAGMA query_only = ON")
     return connection
 
 

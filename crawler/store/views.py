@@ -411,13 +411,25 @@ def refresh(connection: Any) -> None:
     for name in ours:
         connection.execute(f"DROP VIEW {_quoted(name)}")
     connection.execute("DELETE FROM _crawler_views")
-    taken = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    taken = {name for (name,) in connection.execute("SELECT lower(name) FROM sqlite_master")}
     for name, statement in WANTED.items():
         if name in taken:
             _log.warning("%s: is your own, so the crawler's view of that name is not made", name)
             continue
         connection.execute(statement)
         connection.execute("INSERT INTO _crawler_views (name) VALUES (?)", (name,))
+
+
+def shade(connection: Any) -> None:
+    """Let this connection see the views of this version, whatever bears their names in the file.
+
+    What stands there instead may be a person's own, or have been put there to be read: an endless
+    query, or one that tells lies. A temporary view goes before all others of its name.
+    """
+    there = dict(connection.execute("SELECT lower(name), sql FROM sqlite_master"))
+    for name, statement in WANTED.items():
+        if there.get(name) != statement:
+            connection.execute(statement.replace("CREATE VIEW", "CREATE TEMP VIEW", 1))
 
 
 def _quoted(name: str) -> str:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from crawler.analyse import pdfs, readers
+from crawler.analyse import pdfs
 from crawler.analyse.full_text import index_texts
+from crawler.channels import readers
 from crawler.parse import isolated
 from crawler.store.database import open_for_writing
 from crawler.store.search_index import UNREAD_PDFS

@@ -269,6 +269,26 @@ HEADERS = [
     # The limit is bytes, not lines: browsers read 256 KiB, and so does this.
     Case(59, "300 headers", headers(*(b"X-%d: y" % n for n in range(300))), body=b"hi"),
     bad(60, "a line of 70 KB", headers(b"X: " + b"y" * 70_000)),
+    bad(60, "a name of 70 KB", headers(b"Y" * 70_000 + b": x")),
+    bad(60, "a name and a value of 40 KB each", headers(b"Y" * 40_000 + b": " + b"x" * 40_000)),
+    bad(60, "a line of 70 KB without a colon", headers(b"y" * 70_000)),
+    bad(60, "folded lines of 70 KB", headers(b"X: a", *[b" " + b"y" * 10_000] * 7)),
+    bad(
+        60,
+        "a reason phrase of 70 KB",
+        b"HTTP/1.1 200 " + b"R" * 70_000 + b"\r\nContent-Length: 2\r\n\r\nhi",
+    ),
+    bad(
+        60,
+        "an interim answer with a reason phrase of 70 KB",
+        b"HTTP/1.1 103 " + b"R" * 70_000 + b"\r\n\r\n" + OK + b"Content-Length: 2\r\n\r\nhi",
+    ),
+    Case(
+        60,
+        "many short headers of 70 KB in all",
+        headers(*[b"X: " + b"y" * 1_000] * 70),
+        body=b"hi",
+    ),
     bad(
         61,
         "5.9 MB of headers",

@@ -95,6 +95,43 @@ def test_what_acts_on_our_tables_is_refused_by_name(web: Web, database: Path, na
     assert (web.paths, database.read_bytes()) == ([], before)
 
 
+UNDER_A_NAME_OF_OURS = {
+    "an endless view": f"CREATE VIEW {{}} AS {ENDLESS}",
+    "a view that lies": "CREATE VIEW {} AS SELECT 'nothing is wrong' AS url",
+    "a table": "CREATE TABLE {} (url TEXT)",
+    "a virtual table": "CREATE VIRTUAL TABLE {} USING fts5(url)",
+    "a view in other letters": "CREATE VIEW [{}] AS SELECT 1 AS Url",
+}
+
+
+@pytest.mark.parametrize("name", ["good_pages", "changes", "current_links", "Broken_Links"])
+@pytest.mark.parametrize("kind", UNDER_A_NAME_OF_OURS)
+def test_what_bears_the_name_of_a_view_of_ours_is_never_asked(
+    database: Path, name: str, kind: str
+) -> None:
+    """It may be a person's own, and stays; what we ask goes to our own."""
+    with closing(open_for_reading(database)) as connection:
+        asked = connection.execute(f"SELECT * FROM {name}")
+        columns = [column[0] for column in asked.description]
+    statement = UNDER_A_NAME_OF_OURS[kind].format(name)
+    change(
+        database,
+        f"DROP VIEW {name}",
+        f"DELETE FROM _crawler_views WHERE lower(name) = lower('{name}')",
+        statement,
+    )
+    for opened in (open_for_writing, open_for_reading):
+        with closing(opened(database)) as connection:
+            asked = connection.execute(f"SELECT * FROM {name}")
+            assert [column[0] for column in asked.description] == columns
+            assert asked.fetchall() == []
+            with pytest.raises(sqlite3.OperationalError):
+                open_for_reading(database).execute("CREATE TEMP TABLE x (y)")
+    with closing(sqlite3.connect(str(database))) as connection:
+        found = connection.execute("SELECT sql FROM sqlite_master WHERE sql = ?", (statement,))
+        assert len(found.fetchall()) == 1
+
+
 IN_PLACE = {
     "a view": ("CREATE VIEW urls AS SELECT * FROM old_urls", 'a view in place of the table "urls"'),
     "an endless view": (f"CREATE VIEW urls AS {ENDLESS}", 'a view in place of the table "urls"'),
