@@ -242,7 +242,39 @@ def test_what_is_excluded_is_not_kept_and_include_is_about_pages(web: Web, datab
     assert fates(database)[web.url("/ads/a.png")] == ("skipped", "excluded")
 
 
+def test_a_part_is_asked_for_as_whatever_it_is_and_its_headers_lead_nowhere(
+    web: Web, database: Path
+) -> None:
+    web.page("/", head='<link rel="stylesheet" href="/a.css">')
+    headers = {"Content-Type": "text/css", "Link": '</secret>; rel="canonical"'}
+    web.raw("/a.css", headers=headers, body="p { fill: url(b.png) }")
+    image(web, "/b.png")
+    crawl(database, web.url("/"), settings=fetching())
+    accepted = {hit.path: hit.headers["accept"] for hit in web.log}
+    assert accepted["/a.css"] == accepted["/b.png"] == "*/*"
+    assert accepted["/"].startswith("text/html")
+    assert "/secret" not in web.paths
+
+
+def test_what_asks_not_to_be_kept_is_not_where_that_is_obeyed(web: Web, database: Path) -> None:
+    web.page("/", body='<img src="/a.png"><img src="/b.png">')
+    image(web, "/a.png")
+    headers = {"Content-Type": "image/png", "X-Robots-Tag": "noindex"}
+    web.raw("/b.png", headers=headers, body=PNG)
+    crawl(database, web.url("/"), settings=fetching(store={"obey_noindex": True}))
+    assert kept(database) == {web.url("/a.png")}
+    assert fates(database)[web.url("/b.png")] == ("done", None)
+
+
 # Limits
+
+
+def test_a_long_style_sheet_is_read_in_a_process_of_its_own(web: Web, database: Path) -> None:
+    web.page("/", head='<link rel="stylesheet" href="/a.css">')
+    styles(web, "/a.css", "a { b: c }\n" * 30_000 + "p { fill: url(end.png) }")
+    image(web, "/end.png")
+    crawl(database, web.url("/"), settings=fetching())
+    assert kept(database) == {web.url("/a.css"), web.url("/end.png")}
 
 
 def test_style_sheets_that_name_each_other_without_end_come_to_one(

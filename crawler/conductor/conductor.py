@@ -250,7 +250,7 @@ class Conductor:
             if decision.act == "stop":
                 self.stop(decision.reason)
             elif decision.act == "parts":
-                self._flow.frontier.leave_pages()
+                self._flow.frontier.leave_pages(self._clock().now)
             elif decision.act == "end":
                 self._stop_reason = decision.reason
                 self._ended.set()

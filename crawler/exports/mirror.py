@@ -30,6 +30,7 @@ from crawler.parse.styles import CSS_TYPE
 from crawler.parse.targets import Targets
 from crawler.policy.urls import UrlRules
 from crawler.store.database import Connection, scratch
+from crawler.store.views import VIEWS
 
 INDEX: Final = "index.html"
 MANIFEST: Final = "manifest.jsonl"
@@ -282,10 +283,13 @@ HOP: Final = "SELECT to_hash FROM hops WHERE hash = ?"
 BODY: Final = "SELECT body FROM bodies WHERE id = ?"
 LAST_CONFIG: Final = "SELECT config FROM runs ORDER BY id DESC LIMIT 1"
 
-FILES: Final = """
+FILES: Final = f"""
+    WITH assets AS (
+        {VIEWS["assets"]}
+    )
     SELECT urls.hash, urls.url, bodies.id, bodies.content_type, bodies.charset, 1,
         pages.document_status, pages.title, pages.document_at, pages.partial
-    FROM {pages} AS pages
+    FROM {{pages}} AS pages
     JOIN urls ON urls.id = pages.id
     JOIN bodies ON bodies.id = pages.body_id
     WHERE bodies.body IS NOT NULL
@@ -310,7 +314,8 @@ FILES: Final = """
             OR assets.status >= 500
         )
 """
-"""What is there, or could not be had just now and was there before."""
+"""What is there, or could not be had just now and was there before. An older file has not got the
+view, but what it reads."""
 
 REDIRECTS: Final = """
     SELECT urls.hash, target.hash

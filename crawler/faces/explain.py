@@ -30,6 +30,10 @@ SHOWN = {
     "done": "a URL's state: its host answered, whatever the status",
     "failed": "a URL's state: no answer after all tries, or a 429 or 5xx; urls.reason says which",
     "skipped": "a URL's state: a rule stopped it, and it was not asked for; urls.reason says which",
+    "asset": "a URL's kind: pages need it to look right, and it was fetched for that alone "
+    "(--assets fetch): it is in the view assets, never in pages",
+    "check": "a URL's kind: it was asked for with HEAD, to see whether it is there, and not kept "
+    "(--assets check, --check external)",
     "waiting": "URLs are left, and the time of none of them, or of their hosts, has come yet",
     "rests": "a host is not asked for so long: the gap between two requests, a Crawl-delay, a "
     "Retry-After, a retry, or nearly all of its last answers have failed",

@@ -145,14 +145,14 @@ class Frontier:
         for name, at in settled.retries.items():
             self._defer(name, at, wall)
 
-    def leave_pages(self) -> None:
+    def leave_pages(self, now: float) -> None:
         """From now on only what pages are made of comes out; all else waits in the database.
 
         Call it when nothing is out, and all that came back is stored: hosts are taken up anew, with
         the pace that is written there.
         """
         self.parts_only = True
-        self._schedule.leave_all()
+        self._schedule.leave_all(now)
         self._wanted.clear()
         self._prerequisites.clear()
         self._after_host, self._outside, self._next_deferred = 0, None, 0.0

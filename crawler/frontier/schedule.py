@@ -430,14 +430,16 @@ class Schedule:
         self._shrink()
         return leaving
 
-    def leave_all(self) -> None:
-        """Forget the hosts, and of those that cannot be forgotten what waits."""
+    def leave_all(self, now: float) -> None:
+        """Forget the hosts, and of those that cannot be forgotten what waits: it is read anew."""
         for host in list(self.hosts.values()):
             if self._can_leave(host):
                 self.remove_host(host)
                 continue
             for origin in host.origins.values():
                 self._empty(origin)
+                self._feed(host, origin, now)
+            self._arm(host)
         self._shrink()
 
     def _rank(self, host: HostState, now: float) -> int | None:

@@ -52,7 +52,8 @@ def _read(job: Job, reply: Reply, config: Config) -> Document:
     if reply.body and reads_styles(config) and _is_style_sheet(job, said):
         return _style_sheet(job, reply, said, config)
     if job.kind == "asset":
-        return Document(media_type(said.media_type, reply.body) if reply.body else None)
+        label = media_type(said.media_type, reply.body) if reply.body else None
+        return Document(label, meta_robots=_wishes(said))
     return _page(job, reply, said, config)
 
 
@@ -127,13 +128,16 @@ def _style_sheet(job: Job, reply: Reply, said: Declared, config: Config) -> Docu
             links.append(Link(index, kind, fragment=fragment))
     except css.TooDeep:
         cut = "parse"
-    return Document(
-        CSS,
-        charset,
-        targets=targets.distinct(),
-        columns=LinkColumns.of(links),
-        truncated=cut,
-    )
+    document = Document(CSS, charset, truncated=cut, meta_robots=_wishes(said))
+    columns = LinkColumns.of(links)
+    if job.kind == "asset":  # what stands beside it leads to pages, which it brings none of
+        return msgspec.structs.replace(document, targets=targets.distinct(), columns=columns)
+    return _with_headers(document, columns, targets, job, said, config)
+
+
+def _wishes(said: Declared) -> str | None:
+    """What headers ask of robots."""
+    return ", ".join(said.robots)[:MAX_FACT] or None
 
 
 def _form(label: str | None, data: bytes, *, packed: bool) -> Form:
@@ -165,7 +169,7 @@ def _with_headers(
         document,
         lang=said.language,
         canonical=beside.canonical,
-        meta_robots=", ".join(said.robots)[:MAX_FACT] or None,
+        meta_robots=_wishes(said),
         targets=targets.distinct(),
         columns=beside.columns,
         truncated=document.truncated or ("links" if beside.overflow else None),

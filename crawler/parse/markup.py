@@ -17,16 +17,18 @@ _mark = re.compile(r"<(?:!|\?|(?P<close>/)?(?P<name>[a-zA-Z][^ \t\n\f\r/>]*+))")
 _comment = re.compile(r"<!--(?:-?>|.*?(?:--!?>|\Z))", re.DOTALL)
 _cdata = re.compile(r"<!\[CDATA\[.*?(?:\]\]>|\Z)", re.DOTALL)
 _attribute = re.compile(
-    rf"[{_SPACE}/]*+(?P<name>=?[^{_SPACE}/>=]++)(?:[{_SPACE}]*+=[{_SPACE}]*+"
-    rf"(?:(?P<double>\"[^\"]*+\")|(?P<single>'[^']*+')|(?P<bare>[^{_SPACE}>\"'][^{_SPACE}>]*+)))?+"
+    rf"[{_SPACE}/]*+(?P<name>=[^{_SPACE}/>=]*+|[^{_SPACE}/>=]++)(?:[{_SPACE}]*+=[{_SPACE}]*+"
+    rf"(?:(?P<double>\"[^\"]*+\")|(?P<single>'[^']*+')|(?P<bare>[^{_SPACE}>\"'][^{_SPACE}>]*+)"
+    rf"|(?P<nothing>(?=>))))?+"
 )
 _end = re.compile(rf"[{_SPACE}/]*+>")
 _reference = re.compile(r"&(?:#(?:[xX](?P<hex>[0-9a-fA-F]+)|(?P<number>[0-9]+));?|(?P<name>\w+;?))")
-_RAW: Final = frozenset(
+RAW: Final = frozenset(
     {"script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes"}
 )
 """Elements whose text holds no tags."""
-_LONGEST_NAME: Final = max(map(len, html5))
+_NUL: Final = "\ufffd"
+"""What is read in the place of a NUL."""
 
 
 class Attribute(NamedTuple):
@@ -66,9 +68,9 @@ def tags(source: str, *, is_xml: bool = False) -> Iterator[Tag]:
         at = close.end()
         if found["close"]:
             continue
-        name = name.lower()
+        name = name.lower().replace("\0", _NUL)
         text = at, at
-        if name in _RAW and not (is_xml and source[at - 2] == "/"):
+        if name in RAW and not (is_xml and source[at - 2] == "/"):
             ends = _closing(name).search(source, at)
             text = at, ends.start() if ends else len(source)
             at = text[1]
@@ -92,12 +94,12 @@ def _attributes(source: str, at: int) -> tuple[dict[str, Attribute], int]:
         raw = found[group]
         if group == "name":
             raw, start = "", end
-        elif group != "bare":
+        elif group in ("double", "single"):
             raw = raw[1:-1]
-        if found["name"].lower() not in attributes:
-            attributes[found["name"].lower()] = Attribute(
-                attribute_text(raw), start, end, *found.span("name")
-            )
+        name = found["name"].lower().replace("\0", _NUL)
+        if name not in attributes:
+            value = attribute_text(raw.replace("\0", _NUL))
+            attributes[name] = Attribute(value, start, end, *found.span("name"))
     return attributes, at
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -14,11 +15,12 @@ from gevent import subprocess
 
 from crawler.exports import relinked
 from crawler.exports.names import MOST, MOST_IN_ALL, proposed
-from crawler.parse.markup import attribute_text, tags
+from crawler.parse.markup import RAW, attribute_text, tags
+from crawler.store.database import open_for_writing
 from tests.crawls import config, crawl
 from tests.exports.taking import remarks, take
 from tests.sites import nginx
-from tests.sites.skip import require_folder, require_program
+from tests.sites.skip import require_corpus, require_folder, require_program
 from tests.sites.web import Web
 
 MARK = "0123abcd"
@@ -134,6 +136,25 @@ def test_tags_are_where_a_browser_finds_them(source: str, found: list[tuple[str,
     ] == found
 
 
+def test_start_tags_are_read_as_html5lib_expects() -> None:
+    judged = 0
+    for path in sorted((require_corpus("html5lib-tests") / "tokenizer").glob("*.test")):
+        for case in json.loads(path.read_text(encoding="utf-8")).get("tests", ()):
+            expected = [(token[1], token[2]) for token in case["output"] if token[0] == "StartTag"]
+            # Its tokenizer is told from without where text holds no tags.
+            is_raw = any(name in RAW for name, _ in expected)
+            if "Data state" not in case.get("initialStates", ["Data state"]) or is_raw:
+                continue
+            if not case.get("doubleEscaped"):
+                found = [
+                    (tag.name, {name: one.value for name, one in tag.attributes.items()})
+                    for tag in tags(case["input"])
+                ]
+                assert found == expected, case["input"]
+                judged += 1
+    assert judged > 6_000
+
+
 def lead(href: str) -> str | None:
     return None if href.startswith(("#", "mailto:")) else f"new/{href}&"
 
@@ -237,6 +258,17 @@ def test_a_page_in_another_encoding_reads_as_it_did(web: Web, tmp_path: Path) ->
     data = (folder / files[web.url("/")]).read_bytes()
     assert data.startswith(b"\xef\xbb\xbf<meta charset=koi8-r><title>\xd0\x96</title>")
     assert files[web.url("/%D0%B6?%E6")].rpartition("/")[2] in data.decode()
+
+
+def test_a_file_of_an_older_crawler_that_has_no_such_view_can_be_mirrored(
+    web: Web, tmp_path: Path
+) -> None:
+    web.page("/", body="<img src=a.png>")
+    web.raw("/a.png", headers={"Content-Type": "image/png"}, body=b"\x89PNG\r\n\x1a\n")
+    crawl(tmp_path / "a.db", web.url("/"), settings=FETCH)
+    with closing(open_for_writing(tmp_path / "a.db")) as connection:
+        connection.execute("DROP VIEW assets")
+    assert len(manifest(take(tmp_path / "a.db", tmp_path / "m", "mirror"))) == 2
 
 
 def test_what_is_not_held_is_told(web: Web, tmp_path: Path) -> None:
