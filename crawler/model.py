@@ -160,6 +160,7 @@ class Job(msgspec.Struct, frozen=True, array_like=True, gc=False):
         does for an empty tuple. None for any.
     dns_ms: what finding these has taken.
     named: a seed has this origin, so that what is said of its host is meant for it.
+    cookies: what the Cookie header says; empty for none.
     """
 
     token: int
@@ -174,6 +175,7 @@ class Job(msgspec.Struct, frozen=True, array_like=True, gc=False):
     addresses: tuple[str, ...] | None = None
     dns_ms: float | None = None
     named: bool = False
+    cookies: str = ""
 
 
 class Reply(msgspec.Struct, frozen=True, array_like=True):

@@ -115,6 +115,8 @@ class Conductor:
         workers = gevent.spawn(self._start_workers)  # they come up while the file is opened
         try:
             self.start.set(self._writer.open(seeds_file=self._seeds_file, version=__version__))
+            if self._flow.visitor.has_cookies:
+                self._flow.visitor.remember(self._writer.cookies(), self._clock().wall)
             self._writer.judge_again()
             self._flow.account.queued = self._writer.queued()
             self._started = self._clock().now

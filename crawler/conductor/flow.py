@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -17,11 +17,13 @@ import msgspec
 from crawler import failpoints
 from crawler.conductor.account import Account
 from crawler.conductor.ending import Parts
+from crawler.conductor.visitor import Visitor
 from crawler.config import Config
 from crawler.frontier.frontier import Frontier
 from crawler.frontier.schedule import Lease
 from crawler.model import Job, Reply, Visit
 from crawler.policy import requisites, urls
+from crawler.policy.cookies import Cookie
 from crawler.policy.outage import PROBE_S, Outage
 from crawler.policy.seeds import Seed
 from crawler.policy.sites import NamedOrigins, Sites
@@ -59,6 +61,9 @@ class Store(Protocol):
     def record(self, arrivals: Sequence[Arrival], paces: Sequence[HostPace]) -> Settled:
         """Store visits and what follows from them."""
 
+    def keep_cookies(self, jar: Iterable[Cookie]) -> None:
+        """Keep these for later runs, and no others."""
+
     def supply(self, needs: Needs) -> Supplies:
         """Read what the frontier needs."""
 
@@ -86,7 +91,9 @@ class Flow:
         self._unsettled_pages = 0
         self._probe = 0
         self._scope_is_known = False
-        self._named = NamedOrigins(Sites(config))
+        sites = Sites(config)
+        self._named = NamedOrigins(sites)
+        self.visitor = Visitor(config, sites, clock().wall)
         self._keeps_parts = requisites.mode(config) == "fetch"
 
     def __repr__(self) -> str:
@@ -136,7 +143,9 @@ class Flow:
     def job(self, lease: Lease) -> Job:
         """What a worker is told of a lease."""
         job = job_of(lease)
-        return msgspec.structs.replace(job, named=True) if job.url in self._named else job
+        if job.url in self._named:
+            job = msgspec.structs.replace(job, named=True)
+        return self.visitor.equip(job, self._clock().wall) if self.visitor.has_cookies else job
 
     # Back
 
@@ -153,16 +162,19 @@ class Flow:
     def arrived(self, visit: Visit) -> bool:
         """Free the host of a visit at once, and keep the visit to be stored; False for one that
         nothing was leased for."""
-        now = self._clock().now
+        now, wall = self._clock()
         blameless = self._notice(visit, now)
         reply = BLAMELESS if blameless else visit.reply
         lease = self.frontier.arrived(visit.job, reply, now)
         if lease is None:
             return False
+        new_cookies = False
+        if self.visitor.has_cookies:
+            visit, new_cookies = self.visitor.takes(visit, wall)
         if not self.waiting:
             self._oldest_arrival = now
         queue = self._large if len(visit.document.targets) > LARGE_TARGETS else self._arrivals
-        queue.append(Arrival(visit, lease.entry, lease.for_origin, blameless))
+        queue.append(Arrival(visit, lease.entry, lease.for_origin, blameless, new_cookies))
         self._backlog_bytes += weight(visit)
         return True
 
@@ -234,6 +246,9 @@ class Flow:
             self._unsettled_pages -= arrival.entry.kind == "page"
         self._oldest_arrival = self._clock().now
         self._settle(batch, settled)
+        if self.visitor.jar.changed:
+            self.visitor.jar.changed = False
+            self._store.keep_cookies(self.visitor.jar)
         if failpoints.armed:
             _die_where_asked(batch, settled)
 

@@ -294,6 +294,8 @@ class SiteConfig(Section, frozen=True, omit_defaults=True):
         environment holds. Sent to one origin alone: that of the site's name, and where this is a
         host, to its https and to those of its origins that are seeds.
     proxy: as under fetch; ``direct`` for none.
+    cookies: kept and sent back, in this and later runs. cookies_from: a cookies.txt, or a storage
+        state of Playwright, that brings some along.
     """
 
     own: bool | None = None
@@ -316,6 +318,8 @@ class SiteConfig(Section, frozen=True, omit_defaults=True):
     basic: Basic | None = None
     bearer: Secret | None = None
     proxy: tuple[Secret, ...] | None = None
+    cookies: bool | None = None
+    cookies_from: str | None = None
 
 
 class Config(Section, frozen=True):
@@ -343,7 +347,7 @@ SECTIONS: dict[str, type[Section]] = {
     field.name: field.type for field in msgspec.structs.fields(Config) if field.name not in NAMED
 }
 """Those whose keys are known."""
-SENT: Final = ("headers", "basic", "bearer")
+SENT: Final = ("headers", "basic", "bearer", "cookies")
 """Keys of a site that are sent to it, and to nobody else."""
 PLACES: Final[dict[str, tuple[str, str]]] = {
     "obey_robots": ("robots", "obey"),

@@ -19,7 +19,7 @@ from crawler.config.values import Setting, expected, shown
 from crawler.errors import UsageError
 
 MAX_SITES: Final = 2000
-READ: Final = (*SENT, "proxy")
+READ: Final = ("headers", "basic", "bearer", "proxy")
 """Keys that may hold secrets."""
 _FIELDS: Final = {field.name: field.type for field in msgspec.structs.fields(SiteConfig)}
 
@@ -58,6 +58,9 @@ def read_sites(
             said[name, one.key] = one._replace(name=name)
         if len(places) > MAX_SITES:
             raise UsageError(f"{one.source}: more than {MAX_SITES} sites")
+    for values in given.values():
+        if "cookies_from" in values:
+            values.setdefault("cookies", True)
     sites = {name: SiteConfig(**values) for name, values in given.items()}
     for one in said.values():
         _refuse_laxer(one, sites, config)
@@ -143,8 +146,11 @@ def _refuse_laxer(one: Said, sites: dict[str, SiteConfig], config: Config) -> No
 
 def _refuse_two(one: Said, site: SiteConfig) -> None:
     """A request has one Authorization."""
-    if one.key != "headers" and one.key not in SENT:
+    if one.key not in SENT:
         return
+    if site.cookies and any(name.lower() == "cookie" for name in site.headers or ()):
+        name = f"{one.source}: {SITE}.{shown(one.name)}"
+        raise UsageError(f"{name}: write cookies or headers.Cookie, not both")
     written = any(name.lower() == "authorization" for name in site.headers or ())
     ways = [key for key in ("basic", "bearer") if getattr(site, key) is not None]
     ways += ["headers.Authorization"] if written else []

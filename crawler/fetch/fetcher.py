@@ -257,6 +257,10 @@ class Fetcher:
             headers = headers.copy()
             headers.update(conditions)
             block += header_block(conditions)
+        if job.cookies:
+            headers = headers.copy()
+            headers["Cookie"] = job.cookies
+            block += header_block({"Cookie": job.cookies})
         return SlimRequest(
             job.method,
             job.url,

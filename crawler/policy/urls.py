@@ -288,6 +288,11 @@ def registered_domain(host: str) -> str:
     return name.split(".", name.count(".") - found.count("."))[-1]
 
 
+def is_public_suffix(host: str) -> bool:
+    """Is this a name below which anybody may register, such as ``co.uk`` or ``github.io``?"""
+    return "." not in host or _suffixes().privatesuffix(_in_unicode(host.lower())) is None
+
+
 @lru_cache(maxsize=1)
 def _suffixes() -> PublicSuffixList:
     from publicsuffixlist import PublicSuffixList  # 16 ms that most processes never need

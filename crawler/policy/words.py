@@ -163,7 +163,11 @@ WORDS: Final[dict[str, Word]] = {
         fault="page",
         of_redirect=True,
     ),
-    "redirect_loop": Word(meaning="a redirect leads back to itself", of_redirect=True),
+    "redirect_loop": Word(
+        meaning="a redirect leads back to itself; where it sets a cookie first, "
+        "[site.NAME] cookies = true keeps it",
+        of_redirect=True,
+    ),
     "too_many_redirects": Word(
         meaning="a chain of redirects is longer than fetch.max_redirects", of_redirect=True
     ),

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from crawler.store import analysis, extracts, kept_changes, plan, search_index
+from crawler.store import analysis, cookies, extracts, kept_changes, plan, search_index
 
 TIME = "ISO-8601, UTC"
 MS, S, BYTES, FLAG = "ms", "s", "bytes", "0 or 1"
@@ -27,7 +27,7 @@ class Table(msgspec.Struct, frozen=True):
     columns: dict[str, str | tuple[str, str]]
 
 
-HELP = {
+HELP: dict[str, Table] = {
     "runs": Table(
         "one run: an invocation of crawler crawl on this file",
         {
@@ -286,6 +286,9 @@ HELP |= {name: Table(plan.ROWS[name], _meanings(columns)) for name, columns in p
 HELP |= {
     name: Table(kept_changes.ROWS[name], _meanings(columns))
     for name, columns in kept_changes.TABLES.items()
+}
+HELP |= {
+    name: Table(cookies.ROWS[name], _meanings(columns)) for name, columns in cookies.TABLES.items()
 }
 HELP["pages"].columns.update(_meanings(analysis.PAGES))
 

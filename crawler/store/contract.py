@@ -43,13 +43,15 @@ class Arrival(msgspec.Struct, frozen=True):
     """A visit that came back for a lease.
 
     entry: what was leased. for_origin: of a robots fetch, the origin whose rules are asked for.
-    blameless: the network failed, so this counts as no try.
+    blameless: the network failed, so this counts as no try. new_cookies: it has set some, so that
+    what was asked for before may answer otherwise now.
     """
 
     visit: Visit
     entry: Entry
     for_origin: int = 0
     blameless: bool = False
+    new_cookies: bool = False
 
     @property
     def attempts(self) -> int:

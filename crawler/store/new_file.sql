@@ -656,6 +656,18 @@ CREATE TABLE run_differences (
 
 CREATE UNIQUE INDEX run_differences_pages ON run_differences(to_run, from_run, change, url_id);
 
+CREATE TABLE cookies (
+    name TEXT NOT NULL,  -- its name
+    value TEXT NOT NULL,  -- what is sent back: may let its bearer in
+    domain TEXT NOT NULL,  -- the host that it is for
+    path TEXT NOT NULL,  -- the beginning of the paths that it is for
+    host_only INTEGER NOT NULL,  -- 1 when it is for no name below the domain
+    secure INTEGER NOT NULL,  -- 1 when it is for https alone
+    http_only INTEGER NOT NULL,  -- 1 when scripts may not see it
+    expires REAL,  -- epoch seconds; none for the end of a browser's session
+    created REAL NOT NULL  -- epoch seconds when it was first set
+) STRICT;
+
 INSERT INTO _sqlite_migrations (migration_set, name, applied_at)
 SELECT 'crawler', column1, strftime('%Y-%m-%d %H:%M:%f+00:00', 'now')
 FROM (VALUES 
@@ -681,5 +693,6 @@ FROM (VALUES
     ('when_pages_are_visited_again'),
     ('visits_tell_when_certificates_end'),
     ('what_differs_between_runs'),
-    ('runs_tell_whether_they_fetched')
+    ('runs_tell_whether_they_fetched'),
+    ('cookies_go_on_from_run_to_run')
 )

@@ -257,10 +257,13 @@ class Recorder:
         if facts.depth == 0 and entry.kind == "page" and target.refusal is None:
             self._scopes.move(entry.id, target.url)
         kind = "canonical" if facts.is_echo else "redirect"
-        return self.url_table.admit(
+        url_id = self.url_table.admit(
             target, kind, facts.depth, hops=facts.hops + 1, source_id=entry.id,
             fetch_kind=entry.kind,
         )  # fmt: skip
+        if arrival.new_cookies:
+            self.url_table.ask_again(url_id, most=self.origins.asks(target.url).pace.tries)
+        return url_id
 
     def _lead_on(self, arrival: Arrival, facts: Facts) -> None:
         """Where a seed's page leads by itself is where a redirect of the seed would lead."""

@@ -128,6 +128,9 @@ def rule(
     if redirects:
         error = _chain_error(arrival, facts.hops, config.fetch.max_redirects)
     fate = fate_of(arrival, error, config, chance=chance)
+    shown_again = _is_asked_again(arrival, error, config)
+    if shown_again:
+        fate = Fate("queued", error, 0.0)
     over_http = facts.bare_seeds and may_try_http(arrival, config)
     if over_http:
         fate = Fate("skipped", "no_https")
@@ -146,7 +149,7 @@ def rule(
         error,
         again_as_page=again,
         over_http=over_http,
-        loops=redirects and error == "redirect_loop",
+        loops=redirects and error == "redirect_loop" and not shown_again,
         follows=redirects and error is None,
         change=change,
         is_good=is_good and change == "document",
@@ -209,6 +212,12 @@ def _chain_error(arrival: Arrival, hops: int, max_redirects: int) -> str | None:
     if target is not None and target.hash == arrival.entry.hash:
         return "redirect_loop"
     return "too_many_redirects" if hops >= max_redirects else None
+
+
+def _is_asked_again(arrival: Arrival, error: str | None, config: Config) -> bool:
+    """Does a redirect lead back to itself only because no cookie was there yet, which is now?"""
+    looped = error == "redirect_loop" and arrival.new_cookies
+    return looped and arrival.attempts < config.pace.tries
 
 
 def _was_conditional(arrival: Arrival) -> bool:
@@ -290,7 +299,7 @@ def _of_sites(config: Config) -> tuple[object, ...]:
     said = (
         (
             name, site.max_body_bytes, sorted(site.headers or ()), site.basic is not None,
-            site.bearer is not None,
+            site.bearer is not None, bool(site.cookies),
         )
         for name, site in config.site.items()
     )  # fmt: skip

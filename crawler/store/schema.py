@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from crawler.store import analysis, columns, extracts, kept_changes, plan, search_index
+from crawler.store import analysis, columns, cookies, extracts, kept_changes, plan, search_index
 from crawler.store.steps import Steps
 
 if TYPE_CHECKING:
@@ -504,3 +504,10 @@ def what_differs_between_runs(db: Database) -> None:
 def runs_tell_whether_they_fetched(db: Database) -> None:
     """A run may have brought in what others fetched."""
     db.execute("ALTER TABLE runs ADD COLUMN via TEXT NOT NULL DEFAULT 'crawl'")
+
+
+@migrations()
+def cookies_go_on_from_run_to_run(db: Database) -> None:
+    """Of sites of which a person said that they are kept."""
+    for statement in cookies.statements():
+        db.execute(statement)

@@ -447,6 +447,22 @@ class UrlTable:
             Entry(priority, depth, url_id, url, number, kind, 0, hops, origin.host.id, origin.id)
         )
 
+    def ask_again(self, url_id: int, *, most: int) -> None:
+        """A page that has only redirected so far waits once more, now that it is sent cookies, but
+        is not asked for more than so many times."""
+        self.write()
+        row = self._connection.execute(ONLY_REDIRECTED, (url_id, most)).fetchone()
+        if row is None:
+            return
+        url, number, kind, priority, depth, attempts, hops, host_id, origin_id, origin = row
+        self._origins.count(self._origins.origin(origin).host, queued=1, pages=-1)
+        self._connection.execute(
+            "UPDATE urls SET state = 'queued', reason = NULL WHERE id = ?", (url_id,)
+        )
+        self.fresh.append(
+            Entry(priority, depth, url_id, url, number, kind, attempts, hops, host_id, origin_id)
+        )
+
     def _bring_children_nearer(self, known: Known) -> None:
         url_id, standing, depth, hops = known
         is_echo = standing == Standing.ECHO
@@ -537,4 +553,13 @@ LAST_REDIRECT = """
     JOIN urls ON urls.id = visits.redirect_to_id
     LEFT JOIN origins ON origins.id = urls.origin_id
     WHERE visits.id = (SELECT max(id) FROM visits WHERE url_id = ? AND kind <> 'robots')
+"""
+
+ONLY_REDIRECTED = """
+    SELECT urls.url, urls.hash, urls.kind, urls.priority, urls.depth, urls.attempts, urls.hops,
+        urls.host_id, urls.origin_id, origins.origin
+    FROM urls
+    JOIN origins ON origins.id = urls.origin_id
+    WHERE urls.id = ? AND urls.attempts < ? AND urls.state = 'done' AND urls.kind = 'page'
+        AND urls.status BETWEEN 300 AND 399
 """

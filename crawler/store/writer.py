@@ -6,7 +6,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,8 +16,9 @@ from gevent.threadpool import ThreadPool
 from crawler import failpoints
 from crawler.config import Config
 from crawler.errors import Interrupted
+from crawler.policy.cookies import Cookie
 from crawler.policy.seeds import Seed
-from crawler.store import runs
+from crawler.store import cookies, runs
 from crawler.store.clock import Clock
 from crawler.store.contract import Arrival, HostPace, Needs, Settled, Supplies
 from crawler.store.database import (
@@ -144,6 +145,15 @@ class Writer:
                 self.path,
                 size // 1_000_000,
             )
+
+    def cookies(self) -> list[Cookie]:
+        """Those that earlier runs kept."""
+        return self._on_thread(lambda: cookies.kept(self._connection))
+
+    def keep_cookies(self, jar: Iterable[Cookie]) -> None:
+        """Keep these for later runs, and no others."""
+        kept = list(jar)
+        self._on_thread(lambda: cookies.keep(self._connection, kept))
 
     def supply(self, needs: Needs) -> Supplies:
         """Read what the frontier needs; what may not be fetched is settled on the way."""

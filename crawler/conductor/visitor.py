@@ -1,0 +1,73 @@
+"""How does one crawl look like one visitor, though its workers forget everything?
+
+The conductor has the jar: a job takes along what its address is to be sent, and a visit brings what
+was set. Only sites of which that was said have any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from crawler.config import Config
+from crawler.model import Job, Visit
+from crawler.policy.cookie_files import read_cookies
+from crawler.policy.cookies import Cookie, Jar, without_value
+from crawler.policy.sites import Sites
+
+SET_COOKIE = "set-cookie"
+
+
+class Visitor:
+    """The cookies of a run.
+
+    now: epoch seconds. Raises UsageError where a file of cookies cannot be read.
+    """
+
+    def __init__(self, config: Config, sites: Sites, now: float) -> None:
+        self._sites = sites
+        self.jar = Jar()
+        self.has_cookies = any(site.cookies for site in config.site.values())
+        for site in config.site.values():
+            if site.cookies and site.cookies_from:
+                for cookie in read_cookies(Path(site.cookies_from), now):
+                    self.jar.put(msgspec.structs.replace(cookie, created=now), now)
+
+    def __repr__(self) -> str:
+        return f"<Visitor with {self.jar!r}>"
+
+    def remember(self, cookies: Iterable[Cookie], now: float) -> None:
+        """What earlier runs had."""
+        for cookie in cookies:
+            self.jar.put(cookie, now)
+
+    def equip(self, job: Job, now: float) -> Job:
+        """A job with what its address is to be sent."""
+        header = self.jar.header(job.url, now) if self._keeps(job) else ""
+        return msgspec.structs.replace(job, cookies=header) if header else job
+
+    def takes(self, visit: Visit, now: float) -> tuple[Visit, bool]:
+        """A visit whose cookies have been kept, and without their values, which nobody else needs;
+        and whether there was anything new among them."""
+        job = visit.job
+        headers = visit.reply.headers
+        found = [value for name, value in headers if name.lower() == SET_COOKIE]
+        if not found or not self._keeps(job):
+            return visit, False
+        before, self.jar.changed = self.jar.changed, False
+        self.jar.take(job.url, found, now)
+        is_new = self.jar.changed
+        self.jar.changed |= before
+        bare = tuple(
+            (name, without_value(value) if name.lower() == SET_COOKIE else value)
+            for name, value in headers
+        )
+        job = msgspec.structs.replace(job, cookies="")
+        reply = msgspec.structs.replace(visit.reply, headers=bare)
+        return msgspec.structs.replace(visit, job=job, reply=reply), is_new
+
+    def _keeps(self, job: Job) -> bool:
+        site = self._sites.of(job.url)
+        return bool(site.said.cookies) and site.sends("cookies", job.url, named=job.named)
