@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
 from crawler import demo
 from crawler.analyse.run import analyse
@@ -17,7 +21,9 @@ from crawler.policy import words
 from crawler.store.database import Connection, open_for_reading
 from crawler.store.views import VIEWS
 from tests.crawls import config, crawl
+from tests.sites.server import Answer
 from tests.sites.skip import ROOT
+from tests.sites.web import Web
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ANSWERS = re.findall(r"^\| .+\? \| `(SELECT .+)` \|$", README, re.MULTILINE)
@@ -125,3 +131,39 @@ def test_every_bound_in_the_newcomers_page_names_tests_that_there_are() -> None:
     assert files <= {path.name for path in paths}
     places = set(re.findall(r"`(\w+/\w*\.?\w*)`", table))
     assert {place for place in places if not (ROOT / "crawler" / place).exists()} == set()
+
+
+SITES_TOML = re.findall(r"```toml\n(\[site.[^`]+)```\n\n```sh\n([^`]+)\n```", README)
+"""A configuration, and the command that is given it."""
+
+
+def test_a_site_behind_a_password_and_one_behind_a_login_are_crawled_by_readmes_own_lines(
+    tmp_path: Path, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [(written, command)] = SITES_TOML
+    members = web.host("127.0.7.1")
+    let_in = "Basic " + base64.b64encode(b"ann:s3cret").decode()
+    web.decide("/", lambda asked: page_for(asked.headers.get("authorization") == let_in))
+    members.decide("/", lambda asked: page_for(asked.headers.get("cookie") == "sid=1"))
+    (tmp_path / "cookies.txt").write_text("127.0.7.1\tFALSE\t/\tFALSE\t0\tsid\t1\n")
+    variable, _, words_of_it = command.partition("=... ")
+    for place, host in (("staging", web), ("members", members)):
+        origin = f"https://{place}.example.org"
+        assert origin in written
+        written = written.replace(origin, host.url(""))
+        words_of_it = words_of_it.replace(f"{origin}/", host.url("/"))
+    (tmp_path / "sites.toml").write_text(written)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(variable, "s3cret")
+    arguments = words_of_it.removeprefix(".venv/bin/crawler ").split()
+    more = [members.url("/"), "--db", "a.db", "--quiet", "--workers", "0"]
+    ran = CliRunner().invoke(cli, [*arguments, *more])
+    assert ran.exit_code == 0, ran.output
+    with closing(open_for_reading(tmp_path / "a.db")) as connection:
+        answers = connection.execute("SELECT url, status FROM pages ORDER BY url").fetchall()
+    assert answers == [(web.url("/"), 200), (members.url("/"), 200)]
+
+
+def page_for(is_let_in: bool) -> Answer:
+    """What somebody sees who is known, and who is not."""
+    return Answer(body=b"<title>inside</title>") if is_let_in else Answer(401)
