@@ -34,12 +34,13 @@ from crawler.cli.group import (
     quiet_option,
     standard_output,
 )
-from crawler.config import AUTHORITIES, Setting, load
+from crawler.config import AUTHORITIES, Config, Setting, load
 from crawler.crawl import Crawl, Ended, Plan, analyse_crawl, complaint, conditions
 from crawler.errors import Interrupted, UsageError
 from crawler.faces import summary
 from crawler.faces.log import told_by
 from crawler.faces.progress import Face
+from crawler.fetch import tls
 from crawler.loader import STDIN, default_database, read_seeds, refuse_to_mix
 from crawler.policy import urls
 from crawler.policy.agent import PRODUCT, robots_token
@@ -234,6 +235,7 @@ def crawl(
     config = load(config_file, overrides, _settings(context, flags), netrc=netrc)
     if config.fetch.verify_tls and (authorities := os.environ.get(AUTHORITIES)):
         _check_authorities(authorities)
+    _check_certificates(config)
     asked = conditions(fail_on)
     if not config.audit.analyse and (without := need_checks(asked)):
         why = "needs the analysis; leave out --no-analyse (audit.analyse = false)"
@@ -267,6 +269,29 @@ def _with_warning(seeds: Iterator[Seed], own: Collection[str], face: Face) -> It
             face.say("Warning: sites cannot reach you: set fetch.contact (--set fetch.contact=...)")
             told = True
         yield seed
+
+
+def _check_certificates(config: Config) -> None:
+    """The same of what settings name, of all sites and of some."""
+    files = [("fetch.ca_file", config.fetch.ca_file)]
+    for name, site in config.site.items():
+        where = f'site."{name}"'
+        files.append((f"{where}.ca_file", site.ca_file or ""))
+        if site.client_cert:
+            _check(f"{where}.client_cert", True, site.client_cert, site.client_key or "")
+    for where, path in files:
+        if path and path != tls.SYSTEM:
+            _check(where, path)
+
+
+def _check(where: str, verify: tls.Verify, cert: str = "", key: str = "") -> None:
+    try:
+        tls.context(verify, cert, key)
+    except ssl.SSLError:
+        what = "a certificate with its key" if cert else "certificates"
+        raise UsageError(f"{where}: {cert or verify}: not {what} in PEM form") from None
+    except OSError as error:
+        raise UsageError(f"{where}: {cert or verify}: {error.strerror}") from None
 
 
 def _check_authorities(path: str) -> None:

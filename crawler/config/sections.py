@@ -135,6 +135,8 @@ class FetchConfig(Section, frozen=True):
     max_redirects: hops of one chain. max_url_bytes: longer URLs are ``skipped: url_too_long``.
     resolver: ``thread`` (the system's resolver in gevent's thread pool) or ``ares`` (c-ares).
     verify_tls: check certificates. accept_language: sent when not empty.
+    ca_file: a PEM file of the authorities that are believed; ``system`` for those of this machine,
+        empty for those that come with the crawler.
     proxy: asked in place of sites, ``http://HOST:PORT`` or ``socks5://HOST:PORT``, before the host
         ``user:password@`` where it asks for them. Several take turns, and one that fails rests.
         ``env`` for those that http_proxy, https_proxy, all_proxy and no_proxy name.
@@ -154,6 +156,7 @@ class FetchConfig(Section, frozen=True):
     resolver: Literal["thread", "ares"] = "thread"
     verify_tls: bool = True
     accept_language: str = ""
+    ca_file: str = ""
     proxy: tuple[Secret, ...] = ()
 
 
@@ -294,6 +297,9 @@ class SiteConfig(Section, frozen=True, omit_defaults=True):
         environment holds. Sent to one origin alone: that of the site's name, and where this is a
         host, to its https and to those of its origins that are seeds.
     proxy: as under fetch; ``direct`` for none.
+    verify_tls, ca_file: as under fetch.
+    client_cert: a PEM file with the certificate that is shown to the site, and its key; client_key:
+        the key, where it stands in a file of its own.
     cookies: kept and sent back, in this and later runs. cookies_from: a cookies.txt, or a storage
         state of Playwright, that brings some along.
     """
@@ -320,6 +326,10 @@ class SiteConfig(Section, frozen=True, omit_defaults=True):
     proxy: tuple[Secret, ...] | None = None
     cookies: bool | None = None
     cookies_from: str | None = None
+    verify_tls: bool | None = None
+    ca_file: str | None = None
+    client_cert: str | None = None
+    client_key: str | None = None
 
 
 class Config(Section, frozen=True):
@@ -347,7 +357,7 @@ SECTIONS: dict[str, type[Section]] = {
     field.name: field.type for field in msgspec.structs.fields(Config) if field.name not in NAMED
 }
 """Those whose keys are known."""
-SENT: Final = ("headers", "basic", "bearer", "cookies")
+SENT: Final = ("headers", "basic", "bearer", "cookies", "client_cert")
 """Keys of a site that are sent to it, and to nobody else."""
 PLACES: Final[dict[str, tuple[str, str]]] = {
     "obey_robots": ("robots", "obey"),

@@ -286,7 +286,9 @@ class Connector:
         if route.scheme != "https":
             return sock
         began = perf_counter()
-        stream = tls.wrap(sock, route.host, tls.context(self._verify), read_s)
+        trust = route.trust or tls.Trust(self._verify)
+        policy = tls.context(trust.verify, trust.cert, trust.key)
+        stream = tls.wrap(sock, route.host, policy, read_s)
         facts.tls_ms = (perf_counter() - began) * 1000
         return stream
 

@@ -33,6 +33,7 @@ from crawler.fetch.memory_budget import Budget, Share
 from crawler.fetch.proxies import Choice
 from crawler.fetch.reply import Attempt
 from crawler.fetch.requests_internals import SlimRequest
+from crawler.fetch.tls import Trust
 from crawler.fetch.transport import Transport, TransportStats, header_block
 from crawler.model import Job, Reply
 from crawler.policy import urls, words
@@ -70,6 +71,7 @@ class Manner(msgspec.Struct, frozen=True):
     times, first_times: limits, and those of a host's first robots.txt. caps: bytes by the kind of a
     job; max_body_bytes: of all others. of_page, of_part: what every request says, as a dictionary
     and as lines, and what one for a part of pages does. proxies: what they are asked through.
+    trust: their policy of TLS, None for that of all others.
     """
 
     times: Times
@@ -79,12 +81,16 @@ class Manner(msgspec.Struct, frozen=True):
     of_page: Said
     of_part: Said
     proxies: Choice
+    trust: Trust | None = None
 
     @classmethod
-    def of(cls, config: FetchConfig, robots: RobotsConfig, own: Mapping[str, str] = NONE) -> Manner:
+    def of(
+        cls, config: FetchConfig, robots: RobotsConfig, own: Mapping[str, str] = NONE,
+        trust: Trust | None = None,
+    ) -> Manner:  # fmt: skip
         """What settings come to. Raises UsageError for what no header holds.
 
-        own: headers of a person's own for these sites.
+        own: headers of a person's own for these sites. trust: their policy of TLS.
         """
         times = Times(config.connect_s, config.read_s, config.total_s)
         lists = config.max_sitemap_bytes
@@ -99,6 +105,7 @@ class Manner(msgspec.Struct, frozen=True):
             _as_sent(headers),
             _as_sent(headers if "accept" in replaced else headers | {"Accept": "*/*"}),
             Choice([one.value.strip() for one in config.proxy]),
+            trust,
         )
 
 
@@ -135,7 +142,8 @@ class Fetcher:
         self._ordinary = Manner.of(config, robots or RobotsConfig())
         self._sites = sites or None
         self._manners: dict[tuple[int, tuple[str, ...]], Manner] = {}
-        verify = config.verify_tls if verify is None else verify
+        if verify is None:
+            verify = config.verify_tls and (config.ca_file or True)
         self._names = Names(ask or asker(config.resolver))
         self._transport = Transport(
             gate=Gate(allow_private),
@@ -216,8 +224,9 @@ class Fetcher:
         sent = tuple(key for key in SENT if site.sends(key, job.url, named=job.named))
         manner = self._manners.get((id(site), sent))
         if manner is None:
+            asks = site.config.fetch
             own = _own_headers(site.said, sent)
-            manner = Manner.of(site.config.fetch, site.config.robots, own)
+            manner = Manner.of(asks, site.config.robots, own, _trust(asks, site.said, sent))
             self._manners[id(site), sent] = manner
         return manner
 
@@ -261,7 +270,7 @@ class Fetcher:
             headers = headers.copy()
             headers["Cookie"] = job.cookies
             block += header_block({"Cookie": job.cookies})
-        return SlimRequest(
+        request = SlimRequest(
             job.method,
             job.url,
             headers,
@@ -270,6 +279,9 @@ class Fetcher:
             anew=job.attempt > 1,
             among=job.addresses,
         )
+        if manner.trust is not None and request.route.scheme == "https":
+            request.route = msgspec.structs.replace(request.route, trust=manner.trust)
+        return request
 
     def _read_head(self, job: Job, attempt: Attempt) -> None:
         waits = attempt.values("retry-after")
@@ -333,6 +345,15 @@ def _own_headers(said: SiteConfig, sent: tuple[str, ...]) -> dict[str, str]:
         way = authorization(said)
         own |= {} if way is None else {"Authorization": way}
     return own
+
+
+def _trust(config: FetchConfig, said: SiteConfig, sent: tuple[str, ...]) -> Trust | None:
+    """The policy of TLS for one site, where it has one of its own."""
+    cert = said.client_cert if "client_cert" in sent and said.client_cert else ""
+    if not cert and said.verify_tls is None and said.ca_file is None:
+        return None
+    verify = config.verify_tls and (config.ca_file or True)
+    return Trust(verify, cert, (said.client_key or "") if cert else "")
 
 
 def _conditions(job: Job) -> dict[str, str]:

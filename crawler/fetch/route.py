@@ -10,6 +10,7 @@ import msgspec
 
 from crawler.config.proxy import Proxy
 from crawler.fetch.failures import Failure
+from crawler.fetch.tls import Trust
 
 _PORTS: Final = {"http": 80, "https": 443}
 _URL: Final = re.compile(r"(https?)://(?:[^/?#]*@)?([^/?#@]*)([^#]*)")
@@ -24,13 +25,14 @@ class Route(msgspec.Struct, frozen=True):
     scheme: ``http``, or ``https`` for TLS to the host. host, port: whose name is resolved, and
     where it is connected to. via: the proxy that stands between, which resolves the name; None for
     a direct way. No connection through one is ever taken for a direct one, or for one through
-    another.
+    another. trust: a policy of TLS of its own; None for that of all others.
     """
 
     scheme: str
     host: str
     port: int
     via: Proxy | None = None
+    trust: Trust | None = None
 
     def __str__(self) -> str:
         through = f" by {self.via}" if self.via else ""

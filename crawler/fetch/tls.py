@@ -19,8 +19,22 @@ from crawler.config import AUTHORITIES
 from crawler.fetch.failures import Failure, of_talking
 
 Verify = bool | str
-"""True: the authorities of certifi, or of ``$SSL_CERT_FILE``; a path: those of a PEM file; False:
-anybody is believed."""
+"""True: the authorities of certifi, or of ``$SSL_CERT_FILE``; a path: those of a PEM file;
+``system``: those of this machine; False: anybody is believed."""
+SYSTEM: Final = "system"
+
+
+class Trust(msgspec.Struct, frozen=True):
+    """Who is believed, and who we are: connections under one policy serve no request under another.
+
+    cert, key: PEM files of the certificate that is shown; empty for none, and for a key beside its
+    certificate.
+    """
+
+    verify: Verify = True
+    cert: str = ""
+    key: str = ""
+
 
 CIPHERS: Final = "DEFAULT:!DHE"
 """As old as browsers and curl speak: a crawler sends no secrets, so a site with RSA key exchange or
@@ -75,8 +89,9 @@ def is_weak(version: str, cipher: str) -> bool:
 
 
 @cache
-def context(verify: Verify) -> ssl.SSLContext:
-    """The one context of a policy: TLS 1.2 or newer, no HTTP but 1.1."""
+def context(verify: Verify, cert: str = "", key: str = "") -> ssl.SSLContext:
+    """The one context of a policy: TLS 1.2 or newer, no HTTP but 1.1. Raises OSError for a file
+    that is not what it should be."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.minimum_version = stock.TLSVersion.TLSv1_2
     made.set_ciphers(CIPHERS)
@@ -85,9 +100,14 @@ def context(verify: Verify) -> ssl.SSLContext:
     if verify is False:
         made.check_hostname = False
         made.verify_mode = stock.CERT_NONE
+    elif verify == SYSTEM:
+        made.set_default_verify_paths()
     else:
         own = os.environ.get(AUTHORITIES) or certifi.where()
         made.load_verify_locations(cafile=own if verify is True else verify)
+    if cert:
+        # A key behind a password would have it asked for on the terminal.
+        made.load_cert_chain(cert, key or None, password=lambda: b"")
     return made
 
 
