@@ -110,7 +110,7 @@ def refuse_other(path: Path) -> None:
     plain = _beginning(begun) if begun.startswith(MEMBER) else begun
     if plain.startswith(b"filedesc://"):
         raise UsageError(f"{path}: is an ARC file; make it a WARC file: warcio recompress")
-    if not plain.lstrip().startswith(VERSION):
+    if _first_start(begun) is None:  # what stands before a record is told when it is read
         raise UsageError(f"{path}: is no WARC or WACZ file")
 
 
@@ -177,12 +177,19 @@ def _next_start(stream: BinaryIO, at: int) -> int | None:
     held, begins = b"", at
     while chunk := stream.read(_CHUNK):
         held += chunk
-        for found in _START.finditer(held):
-            place = begins + found.start()
-            if found[0] != MEMBER or _beginning(held[found.start() :][:1024]).startswith(VERSION):
-                return place
+        if (place := _first_start(held)) is not None:
+            return begins + place
         begins += max(len(held) - _OVERLAP, 0)
         held = held[-_OVERLAP:]
+    return None
+
+
+def _first_start(data: bytes) -> int | None:
+    """Where in these bytes a record may begin."""
+    for found in _START.finditer(data):
+        at = found.start()
+        if found[0] != MEMBER or _beginning(data[at : at + 1024]).startswith(VERSION):
+            return at
     return None
 
 
@@ -227,7 +234,7 @@ def moment(written: str) -> str | None:
         text = f"{text[:8]}T{text[8:]}"
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        utc = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
-    utc = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
     return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
