@@ -29,6 +29,8 @@ Examples:
   crawler export jsonl --where "status = 404" --out missing.jsonl
 """
 
+NUMBER = click.IntRange(0, 10**15)
+
 
 def format_options(command: Command) -> Command:
     """Every option that a format takes."""
@@ -42,7 +44,7 @@ def _option(one: Option, help: str) -> Callable[[Command], Command]:
     flag = f"--{one.name}"
     if one.value is None:
         return click.option(flag, is_flag=True, help=help)
-    kind: Any = click.Choice(one.choices) if one.choices else int if one.number else str
+    kind: Any = click.Choice(one.choices) if one.choices else NUMBER if one.number else str
     return click.option(flag, type=kind, metavar=one.value, multiple=one.many, help=help)
 
 

@@ -110,7 +110,11 @@ def _refuse_to_replace(path: Path, out: Path, kind: Into) -> None:
         if kind is not Into.STREAM:
             raise UsageError(f"--out -: a {kind.value} is written; name one with --out")
         return
-    place = Path(os.path.realpath(out))
+    with _told(out):
+        _refuse_place(path, out, Path(os.path.realpath(out)), kind)
+
+
+def _refuse_place(path: Path, out: Path, place: Path, kind: Into) -> None:
     if not place.parent.is_dir():
         raise UsageError(f"--out {out}: there is no folder {out.parent}; make it with mkdir -p")
     if str(place).removeprefix(os.path.realpath(path)) in ITS_FILES:

@@ -48,6 +48,6 @@ def _refuse_unknown(export: Export, name: str, value: Any) -> None:
         )
     ]
     if value is not None and value not in known:
-        near = get_close_matches(value, known, 1)
+        near = get_close_matches(value.lower(), known, 1)
         hint = f'did you mean "{near[0]}"? ' if near else ""
         raise UsageError(f'--{name}: no URL is "{value}" ({hint}there are: {", ".join(known)})')

@@ -138,9 +138,14 @@ class Moment:
         return name
 
     def _of_name(self, name: str, choice: Choice) -> Selection:
-        listed = self.connection.execute(
-            "SELECT name, type FROM pragma_table_info(?)", (name,)
-        ).fetchall()
+        try:
+            listed = self.connection.execute(
+                "SELECT name, type FROM pragma_table_info(?)", (name,)
+            ).fetchall()
+        except SQLiteError as error:  # a view of a person's, of tables that are gone
+            if is_stop(error):
+                raise
+            raise UsageError(f'"{name}" has no answer: {error}') from None
         columns = [column for column, _ in listed]
         self.refuse_unknown_run(choice.run)
         if choice.run is not None and RUN_COLUMN not in columns:
@@ -196,11 +201,13 @@ class Moment:
             return "only reading is allowed, one SELECT of this file"
         if "one statement at a time" in said:
             return "is more than one statement; give one SELECT"
+        if "binding" in said.lower():
+            return "has a ? or a :name in it, for which there is no value; write the value itself"
         if found := _NO_TABLE.search(said):
             return f'no table "{found[1]}"{_hint(found[1], self.names())}'
         if found := _NO_COLUMN.search(said):
             return f'no column "{found[1]}"{_hint(found[1], columns or self._all_columns())}'
-        return said
+        return said.split("\n", 1)[0]  # what follows is what it was put into
 
     def _all_columns(self) -> list[str]:
         found = self.connection.execute(

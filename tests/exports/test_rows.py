@@ -49,6 +49,18 @@ def test_no_cell_is_a_formula_and_numbers_stay_numbers(
     assert (row["hidden"], row["b"], row["n"]) == ("'\n=1", "00ff", "")
 
 
+def test_the_full_text_index_is_asked_as_any_table(crawled: Path, tmp_path: Path) -> None:
+    """README's question; the index asks SQLite by itself whether somebody has written."""
+    sql = """
+        SELECT url, snippet(search, 1, '[', ']', '...', 24) AS said
+        FROM search JOIN pages ON body_id = search.rowid
+        WHERE search MATCH 'keeper' ORDER BY rank
+    """
+    made = take(crawled, tmp_path / "x", "jsonl", sql=sql).read_text(encoding="utf-8")
+    assert [tuple(json.loads(line).values()) for line in made.splitlines()] == rows(crawled, sql)
+    assert take(crawled, tmp_path / "y", "csv", table="search").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("name", ["csv", "jsonl", "xlsx", "parquet"])
 def test_bytes_that_sql_calls_a_text_are_shown_as_far_as_they_are_one(
     crawled: Path, tmp_path: Path, name: str
