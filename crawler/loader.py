@@ -10,7 +10,6 @@ import stat
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path, PurePath
-from urllib.parse import urlsplit
 
 import gevent
 from gevent.socket import wait_read
@@ -103,24 +102,16 @@ def read_seeds(*sources: str, rules: UrlRules = ORDINARY, patience_s: float | No
 
 
 def default_database(sources: Sequence[str], folder: Path) -> Path:
-    """Where a crawl of these goes: named by the first file, or by the host of the first address,
-    and its port where it is of another site than the host's own."""
+    """Where a crawl of these goes: named by the first file, or by the host of the first address."""
     first = sources[0]
     if first == STDIN:
         name = "stdin"
     elif is_url(first):
         seed = read_line(1, first)
-        name = "" if seed is None else _site_name(seed.target.origin)
+        name = urls.host_of(seed.target.origin).strip("[]") if seed else ""
     else:
         name = Path(first).stem
     return folder / f"{name}.db"
-
-
-def _site_name(origin: str) -> str:
-    """``example.org``, ``127.0.0.1_8000``."""
-    port = urlsplit(origin).port
-    host = urls.host_of(origin).strip("[]")
-    return host if port is None else f"{host}_{port}"
 
 
 def refuse_to_mix(path: Path, sources: Sequence[str], seeds: Seeds) -> None:

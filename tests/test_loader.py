@@ -167,9 +167,9 @@ def test_files_and_addresses_are_read_one_after_the_other(tmp_path: Path) -> Non
     [
         (("lists/places.txt",), "places.db"),
         (("-",), "stdin.db"),
-        (("https://www.example.org:8080/a", "b.txt"), "www.example.org_8080.db"),
+        (("https://www.example.org:8080/a", "b.txt"), "www.example.org.db"),
         (("https://www.example.org:443/",), "www.example.org.db"),
-        (("http://127.0.0.1:8000/",), "127.0.0.1_8000.db"),
+        (("http://127.0.0.1:8000/",), "127.0.0.1.db"),
         (("http://[::1]:80/",), "::1.db"),
         (("http://b\u00fccher.example/",), "xn--bcher-kva.example.db"),
     ],

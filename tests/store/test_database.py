@@ -170,9 +170,9 @@ def test_the_file_says_what_it_is(web: Web, database: Path) -> None:
 
 HOT = {
     "what is known of urls": (url_table.LOOK_UP_SQL, url_table.LOOK_UP, "urls_hash"),
-    "next entries": (queue.NEXT_ENTRIES, 7, "urls_queue"),
-    "due entries": (queue.DUE_ENTRIES, 3, "urls_deferred"),
-    "next due": (queue.NEXT_DUE, 0, "urls_deferred"),
+    "next entries": (queue.NEXT_ENTRIES, 8, "urls_queue"),
+    "due entries": (queue.DUE_ENTRIES, 4, "urls_deferred"),
+    "next due": (queue.NEXT_DUE, 1, "urls_deferred"),
     "links of a page": (url_table.LINKS_OF, 1, "PRIMARY KEY"),
     "last redirect": (url_table.LAST_REDIRECT, 1, "visits_url_id"),
     "bare seeds": (scopes.BARE_SEEDS, 2, "urls_queue"),
