@@ -254,7 +254,7 @@ def test_a_condition_that_could_not_be_judged_does_not_pass(twice: Path) -> None
     assert ran.exit_code == 4
     assert ran.stderr == (
         "crawler: --fail-on broken_assets: could not be judged: "
-        "no images, scripts and so on were asked for (--check assets)\n"
+        "no images, scripts and so on were asked for (--assets check)\n"
     )
 
 
