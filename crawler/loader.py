@@ -43,6 +43,8 @@ UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _NO_UTF8 = re.compile("[\udc80-\udcff]")
 _WEB = re.compile(r"https?:", re.IGNORECASE)
+_MARKUP = re.compile(rb"\x1f\x8b|(?:\xef\xbb\xbf)?\s*<[?!a-z]", re.IGNORECASE)
+"""How a sitemap begins, packed or not; no address does."""
 
 
 class Seeds:
@@ -174,7 +176,7 @@ class _Source:
 
     def open(self, patience_s: float | None) -> Iterator[list[Seed]]:
         """Its seeds, chunk by chunk."""
-        seeds = self._seeds(_lines(_text(_chunks(self._descriptor(), self._name), self._name)))
+        seeds = self._found(_chunks(self._descriptor(), self._name))
         late = UsageError(f"{self._name}: no address came within {patience_s or 0:g} s")
         with gevent.Timeout(patience_s or None, late):
             for first in seeds:
@@ -191,6 +193,32 @@ class _Source:
             raise UsageError(f"{self._source}: no such file; {_hint(self._source)}") from None
         except (OSError, ValueError) as error:
             raise UsageError(f"{self._name}: cannot be read: {_why(error)}") from None
+
+    def _found(self, chunks: Iterator[bytes]) -> Iterator[list[Seed]]:
+        first = next(chunks, b"")
+        chunks = itertools.chain([first], chunks)
+        if _MARKUP.match(first):
+            yield from self._listed(chunks)
+        else:
+            yield from self._seeds(_lines(_text(chunks, self._name)))
+
+    def _listed(self, chunks: Iterator[bytes]) -> Iterator[list[Seed]]:
+        """Those of a sitemap, or of another list in XML, as a whole."""
+        from crawler.parse import charset, sitemaps, xml_lists  # for those who have such a list
+
+        packed = b"".join(_at_most(chunks, sitemaps.MAX_UNPACKED_BYTES, self._name))
+        body, _ = sitemaps.unpack(packed)
+        listed, _ = xml_lists.entries(charset.decode(body).data, sitemaps.MAX_ENTRIES)
+        if not listed:
+            raise UsageError(f"{self._name}: lists no addresses; write one address a line")
+        if len(listed) > sitemaps.MAX_ENTRIES:
+            self._notices.append(f"{self._name}: only its first 50,000 addresses are read")
+        self._notices.append(f"{self._name} is a sitemap or feed: its addresses are the seeds")
+        read = (
+            read_line(number, entry.href, rules=self._rules)
+            for number, entry in enumerate(listed[: sitemaps.MAX_ENTRIES], 1)
+        )
+        yield [seed for seed in read if seed is not None]
 
     def _seeds(self, chunks: Iterator[list[str]]) -> Iterator[list[Seed]]:
         """Lists that are not empty."""
@@ -268,6 +296,14 @@ def _chunks(descriptor: int, name: str) -> Iterator[bytes]:
         raise UsageError(f"{name}: cannot be read: {_why(error)}") from None
     finally:
         os.close(descriptor)
+
+
+def _at_most(chunks: Iterator[bytes], most: int, name: str) -> Iterator[bytes]:
+    for chunk in chunks:
+        most -= len(chunk)
+        if most < 0:
+            raise UsageError(f"{name}: is larger than a sitemap can be (50 MiB)")
+        yield chunk
 
 
 def _text(chunks: Iterator[bytes], name: str) -> Iterator[str]:

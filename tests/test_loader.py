@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -220,6 +221,26 @@ def test_a_table_without_addresses_says_so(tmp_path: Path) -> None:
     assert refusal(str(tmp_path / "people.csv")) == (
         f"{tmp_path}/people.csv: no column of it holds addresses; write one address a line"
     )
+
+
+SITEMAP = b"""<?xml version="1.0" encoding="%s"?>
+<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">
+<url><loc>http://h.example/a?x=1&amp;y=2</loc><lastmod>2026-01-01</lastmod></url>
+<url><loc> http://h.example/\xe4 </loc></url></urlset>"""
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_sitemap_is_a_list_of_seeds(written: Written, pack: Callable[[bytes], bytes]) -> None:
+    """https://www.sitemaps.org/protocol.html; as it stands on a disk, packed or not."""
+    seeds = read_seeds(written(pack(SITEMAP % b"iso-8859-1")))
+    found = ["http://h.example/a?x=1&y=2", "http://h.example/%C3%A4"]
+    assert [(seed.line, seed.target.url) for seed in seeds] == list(enumerate(found, 1))
+    assert any("is a sitemap" in notice for notice in seeds.notices)
+
+
+@pytest.mark.parametrize("text", [b"<html><body>http://h.example/", b"<a>", gzip.compress(b"x")])
+def test_what_is_no_list_is_refused_in_one_line(written: Written, text: bytes) -> None:
+    assert refusal(written(text)).endswith("lists no addresses; write one address a line")
 
 
 def test_a_look_ahead_takes_nothing_away(written: Written) -> None:

@@ -25,12 +25,17 @@ from tests.sites.skip import require_program
 from tests.sites.web import Web
 from tests.test_readme import README
 
-REMEMBER = README[README.index("## Remember") : README.index("## Choose")]
-LINES = [
-    line
-    for block in re.findall(r"```sh\n(.*?)```", REMEMBER, re.DOTALL)
-    for line in block.splitlines()
-]
+REMEMBER = README[README.index("## Remember") : README.index("## Take along")]
+TAKE = README[README.index("## Take along") : README.index("## Choose")]
+
+
+def lines(section: str) -> list[str]:
+    """The lines of its shell, without what stands behind a #."""
+    blocks = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+    return [line.partition("  #")[0].rstrip() for block in blocks for line in block.splitlines()]
+
+
+LINES = lines(REMEMBER)
 QUICK = config(robots={"obey": False}, pace={"tries": 1})
 SENTENCE = "The keeper of the light hung up a lantern."
 BEFORE, AFTER = "2026-10-03T10:00:00.000Z", "2026-11-20T10:00:00.000Z"
@@ -164,3 +169,27 @@ def test_the_owner_is_told_which_page_is_due_when_and_why(home: Path) -> None:
     told = run(home, ".venv/bin/crawler plan")
     assert "https://www.example.org/prices" in told
     assert "visited" in told or "changed at" in told
+
+
+TAKEN = {
+    "broken.csv": "https://www.example.org/gone",
+    "findings.xlsx": None,
+    "small.db": "SQLite format 3",
+    "texts.jsonl": "Nine euros a night",
+    "site/index.html": "www.example.org",
+    "site.warc.gz": None,
+    "data/archive.db": "SQLite format 3",
+}
+"""What the lines on exports make, and what stands in it where it is no packed file."""
+
+
+def test_every_line_on_taking_along_makes_what_it_says(home: Path) -> None:
+    for line in lines(TAKE):
+        run(home, line)
+    for name, wanted in TAKEN.items():
+        made = (home / name).read_bytes()
+        assert made
+        assert wanted is None or wanted.encode() in made
+    for made in ("small.db", "data/archive.db"):
+        asked = "SELECT count(*) FROM pages WHERE url LIKE 'https://www.example.org/%'"
+        assert int(run(home, f'sqlite3 {made} "{asked}"')) >= 4

@@ -111,7 +111,7 @@ def refuse_other(path: Path) -> None:
     if plain.startswith(b"filedesc://"):
         raise UsageError(f"{path}: is an ARC file; make it a WARC file: warcio recompress")
     if _first_start(begun) is None:  # what stands before a record is told when it is read
-        raise UsageError(f"{path}: is no WARC or WACZ file")
+        raise UsageError(f"{path}: is no WARC or WACZ file; crawl a list of addresses or a sitemap")
 
 
 def _beginning(packed: bytes) -> bytes:
