@@ -34,13 +34,12 @@ from crawler.cli.group import (
     quiet_option,
     standard_output,
 )
-from crawler.config import AUTHORITIES, Config, Setting, load
+from crawler.config import AUTHORITIES, SYSTEM_STORE, Config, Setting, load
 from crawler.crawl import Crawl, Ended, Plan, analyse_crawl, complaint, conditions
 from crawler.errors import Interrupted, UsageError
 from crawler.faces import summary
 from crawler.faces.log import told_by
 from crawler.faces.progress import Face
-from crawler.fetch import tls
 from crawler.loader import STDIN, default_database, read_seeds, refuse_to_mix
 from crawler.policy import urls
 from crawler.policy.agent import PRODUCT, robots_token
@@ -280,11 +279,13 @@ def _check_certificates(config: Config) -> None:
         if site.client_cert:
             _check(f"{where}.client_cert", True, site.client_cert, site.client_key or "")
     for where, path in files:
-        if path and path != tls.SYSTEM:
+        if path and path != SYSTEM_STORE:
             _check(where, path)
 
 
-def _check(where: str, verify: tls.Verify, cert: str = "", key: str = "") -> None:
+def _check(where: str, verify: bool | str, cert: str = "", key: str = "") -> None:
+    from crawler.fetch import tls  # and requests, which a conductor has no use for
+
     try:
         tls.context(verify, cert, key)
     except ssl.SSLError:

@@ -10,6 +10,7 @@ from crawler.config.reading import load
 from crawler.config.sections import (
     AUTHORITIES,
     SECTIONS,
+    SYSTEM_STORE,
     AssetsConfig,
     AuditConfig,
     Config,
@@ -27,7 +28,7 @@ from crawler.config.values import Setting
 from crawler.config.written import default_toml
 
 __all__ = [
-    "AUTHORITIES", "SECTIONS", "AssetsConfig", "AuditConfig", "Config", "ExtractRule",
-    "FetchConfig", "PaceConfig", "ParseConfig", "RobotsConfig", "RunConfig", "ScopeConfig",
-    "Setting", "SiteConfig", "StoreConfig", "default_toml", "load",
+    "AUTHORITIES", "SECTIONS", "SYSTEM_STORE", "AssetsConfig", "AuditConfig", "Config",
+    "ExtractRule", "FetchConfig", "PaceConfig", "ParseConfig", "RobotsConfig", "RunConfig",
+    "ScopeConfig", "Setting", "SiteConfig", "StoreConfig", "default_toml", "load",
 ]  # fmt: skip

@@ -17,6 +17,8 @@ AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
 Scope = Literal["page", "prefix", "host", "domain", "any"]
 AUTHORITIES = "SSL_CERT_FILE"
 """Names, in the environment, a PEM file of authorities instead of certifi's; OpenSSL's own word."""
+SYSTEM_STORE = "system"
+"""In place of a PEM file: the authorities of this machine."""
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -15,13 +15,12 @@ import certifi
 import msgspec
 from gevent import socket, ssl
 
-from crawler.config import AUTHORITIES
+from crawler.config import AUTHORITIES, SYSTEM_STORE
 from crawler.fetch.failures import Failure, of_talking
 
 Verify = bool | str
 """True: the authorities of certifi, or of ``$SSL_CERT_FILE``; a path: those of a PEM file;
 ``system``: those of this machine; False: anybody is believed."""
-SYSTEM: Final = "system"
 
 
 class Trust(msgspec.Struct, frozen=True):
@@ -100,7 +99,7 @@ def context(verify: Verify, cert: str = "", key: str = "") -> ssl.SSLContext:
     if verify is False:
         made.check_hostname = False
         made.verify_mode = stock.CERT_NONE
-    elif verify == SYSTEM:
+    elif verify == SYSTEM_STORE:
         made.set_default_verify_paths()
     else:
         own = os.environ.get(AUTHORITIES) or certifi.where()

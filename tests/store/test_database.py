@@ -305,8 +305,10 @@ def test_an_older_schema_is_brought_up_to_date_after_a_backup(database: Path) ->
     assert rows(backup, "SELECT count(*) FROM sqlite_master WHERE type = 'view'") == [(0,)]
 
 
-def test_what_only_the_analysis_needs_is_not_loaded_on_the_way_to_the_first_request() -> None:
+def test_nothing_heavy_is_loaded_on_the_way_to_the_first_request() -> None:
+    """What analyses, exports and fetches is loaded by those that do."""
     loaded = "import crawler._patch, crawler.cli, crawler.crawl, sys; print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", loaded], capture_output=True, check=True)
     heavy = {b"numpy", b"pandas", b"rensa", b"re2", b"py3langid", b"sqlite_utils", b"rich.console"}
+    heavy |= {b"requests", b"lxml", b"zipfile", b"redis", b"pyarrow", b"xlsxwriter", b"fastwarc"}
     assert heavy & set(modules.stdout.split()) == set()
