@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -81,6 +82,7 @@ def _names() -> Iterator[str]:
 
 def main() -> int:
     """Run all rooms; 1 when a test of one failed."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # rooms end with us
     seed = random.SystemRandom().randrange(2**32)
     print(f"In the order that {seed} gives, {AT_ONCE} rooms at once")
     began = time.monotonic()
