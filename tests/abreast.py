@@ -63,10 +63,13 @@ class Room:
         return self._said.read()
 
     def end(self) -> None:
-        """End it, as Ctrl-C does, and wait for it."""
+        """End it as Ctrl-C does, so that what it began ends, too."""
         if self._process.poll() is None:
-            self._process.terminate()
-            self._process.wait()
+            self._process.send_signal(signal.SIGINT)
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
 
 
 def _from_here(path: Path) -> str:
