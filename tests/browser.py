@@ -14,9 +14,9 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.request import Request, urlopen
 
 import pytest
@@ -24,6 +24,13 @@ import websocket
 from gevent import subprocess
 
 PATIENT_S = 60.0
+
+
+LEFT: Final = "Inspected target navigated or closed"
+
+
+class Left(AssertionError):
+    """A page made room for another while a script ran in it."""
 
 
 class Page:
@@ -52,7 +59,8 @@ class Page:
             said = json.loads(self._link.recv())
             if said.get("id") == self._number:
                 if "error" in said:
-                    raise AssertionError(f"{method}: {said['error']}")
+                    kind = Left if said["error"]["message"] == LEFT else AssertionError
+                    raise kind(f"{method}: {said['error']}")
                 result: dict[str, Any] = said["result"]
                 return result
             self._note(said.get("method", ""), said.get("params", {}))
@@ -91,12 +99,14 @@ class Page:
         return told["result"].get("value")
 
     def until(self, script: str) -> Any:
-        """Wait until a script gives something true."""
+        """Wait until a script gives something true, on the page that comes after this one, too."""
         end = time.monotonic() + PATIENT_S
-        while not (value := self.ask(script)):
-            assert time.monotonic() < end, f"never true: {script}"
+        while time.monotonic() < end:
+            with suppress(Left):
+                if value := self.ask(script):
+                    return value
             time.sleep(0.05)
-        return value
+        raise AssertionError(f"never true: {script}")
 
     def size(self, width: int, height: int, *, phone: bool = False) -> None:
         """Be so large a window."""
