@@ -7,9 +7,10 @@ import re
 
 UNSEEN = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
-    "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+    "\ufff9-\ufffb\ufffe\uffff\ud800-\udfff\U000e0000-\U000e007f]"
 )
-"""What a terminal obeys instead of showing: controls, marks of direction, marks without width."""
+"""What a terminal obeys instead of showing: controls, marks of direction, marks without width; and
+what XML takes for no character (XML 1.0, section 2.2)."""
 
 _UNSEEN_BUT_LAYOUT = re.compile(f"(?![\t\n]){UNSEEN.pattern}")
 _FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n\0]")

@@ -25,7 +25,7 @@ from crawler.errors import StorageError, UsageError
 from crawler.exports import formats
 from crawler.exports.format import Export, Format, Into, Progress, Written
 from crawler.plain import printable
-from crawler.store.database import MAGIC, is_export
+from crawler.store.database import MAGIC, is_export, refusing_older
 from crawler.store.moment import Choice, moment, sql_of
 
 STDOUT: Final = Path("-")
@@ -97,7 +97,11 @@ def export(
         choice = Choice(**{name: options.get(name) for name in CHOICE})
         asked.refuse_unknown_run(choice.run)
         given = Export(asked, format.name, choice, options, now, progress)
-        with sql_of(choice), _opened(out, kind, format) as place:
+        with (
+            sql_of(choice),
+            refusing_older(asked.connection, path),
+            _opened(out, kind, format) as place,
+        ):
             written: Written = write(given, place)
             if kind is Into.FOLDER:
                 _mark(place, given)

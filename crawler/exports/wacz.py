@@ -60,6 +60,16 @@ class Package:
         }
         self._resources.append(told)
 
+    @contextmanager
+    def ended(self) -> Iterator[None]:
+        """What ends the block ends this: else it would try to end its file whenever memory is
+        cleared, and say that it could not."""
+        try:
+            yield
+        except BaseException:
+            self._zip.fp = None
+            raise
+
     def close(self, about: dict[str, Any]) -> None:
         """End it: list what it holds, and say by what the list is known to be as it was written."""
         package = {
@@ -118,16 +128,16 @@ def write(export: Export, out: BinaryIO) -> Written:
     connection = export.moment.connection
     left = answers.counted(connection, archive.visits)
     package = Package(out, export.now)
-    with cdxj.Sorter() as index:
-        written = _write_archive(
-            package, archive, export.counted(archive.exchanges(), left.chosen), index
-        )
-        with package.file(f"indexes/{INDEX}", packed=False) as blocks:
-            listed = cdxj.write_blocks(index.lines(), blocks, name=INDEX)
-    with package.file("indexes/index.idx", packed=True) as index_of_blocks:
-        index_of_blocks.write("".join(listed).encode())
-    first = _write_pages(package, export, archive.visits)
-    package.close({"title": export.moment.path.stem, **first})
+    with package.ended():
+        exchanges = export.counted(archive.exchanges(), left.chosen)
+        with cdxj.Sorter() as index:
+            written = _write_archive(package, archive, exchanges, index)
+            with package.file(f"indexes/{INDEX}", packed=False) as blocks:
+                listed = cdxj.write_blocks(index.lines(), blocks, name=INDEX)
+        with package.file("indexes/index.idx", packed=True) as index_of_blocks:
+            index_of_blocks.write("".join(listed).encode())
+        first = _write_pages(package, export, archive.visits)
+        package.close({"title": export.moment.path.stem, **first})
     return Written(written, "answer", archive.remarks(left))
 
 

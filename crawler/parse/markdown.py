@@ -60,6 +60,8 @@ _STAND_INS: Final = {mark: 0xFDD0 + place for place, mark in enumerate("\\`[]*_<
 _ESCAPED: Final = {code: f"\\{mark}" for mark, code in _STAND_INS.items()}
 _SPACES: Final = re.compile(r"[ \t\r\n\f]{2,}|[\t\r\n\f]")
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_NOT_OF_XML: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+"""What a tree gives and does not take: white space here (XML 1.0, section 2.2)."""
 
 
 class Markdown(msgspec.Struct, frozen=True, array_like=True):
@@ -171,7 +173,7 @@ def _make_absolute(part: etree._Element, base: str) -> None:
             room -= len(address)
             element.set(name, address)
         elif name == "src":
-            element.tag, element.text = "span", element.get("alt")
+            element.tag, element.text = "span", _of_xml(element.get("alt", ""))
 
 
 def _address(said: str, base: str) -> str | None:
@@ -192,9 +194,9 @@ def _flatten(pre: etree._Element) -> None:
         elif element is not pre:
             parts += ("\n" if element.tag in _LINES else "", element.tail or "")
     pre[:] = []
-    pre.text = "".join(parts)
+    pre.text = _of_xml("".join(parts))
     if said is not None:
-        code = etree.SubElement(pre, "code", {"class": str(said.get("class"))})
+        code = etree.SubElement(pre, "code", {"class": _of_xml(said.get("class", ""))})
         pre.text, code.text = None, pre.text
 
 
@@ -214,10 +216,14 @@ def _escape(part: etree._Element) -> None:
 
 
 def _unmarked(text: str) -> str:
-    text = _SPACES.sub(" ", text)
+    text = _of_xml(_SPACES.sub(" ", text))
     if begins := _BEGINS.match(text):
         text = f"{begins[1]}{_stand_in(begins[2])}{text[begins.end() :]}"
     return _MARK.sub(lambda mark: _stand_in(mark[0]), text)
+
+
+def _of_xml(text: str) -> str:
+    return _NOT_OF_XML.sub(" ", text)
 
 
 def _stand_in(mark: str) -> str:

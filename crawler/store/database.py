@@ -389,6 +389,20 @@ def storage_errors(path: Path) -> Iterator[None]:
         raise StorageError(f"{path}: {error.strerror or error}") from error
 
 
+@contextlib.contextmanager
+def refusing_older(connection: Connection, path: Path) -> Iterator[None]:
+    """Raises StorageError where a file lacks a name that one of this version has."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        if "no such " not in str(error) or not migrations.pending(connection):
+            raise
+        raise StorageError(
+            f"{path}: is an older crawler's, and lacks what this reads; crawler analyse --db {path}"
+            " brings it up to date"
+        ) from None
+
+
 REMEDIES = {
     "SQLITE_FULL": "the disk is full; make room and run the same command again",
     "SQLITE_READONLY": "the file or its folder is read-only",

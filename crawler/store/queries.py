@@ -24,6 +24,7 @@ from crawler.store.database import (
     interruptible,
     is_stop,
     open_for_reading,
+    refusing_older,
     storage_errors,
 )
 from crawler.store.views import COUNTED
@@ -141,7 +142,8 @@ def reading(path: Path) -> Iterator[Connection]:
     # A signal that came while SQLite worked is raised in here, and ends that work.
     interruptible(connection, lambda: False)
     try:
-        yield connection
+        with refusing_older(connection, path):
+            yield connection
     except SQLiteError as error:
         if is_stop(error):
             raise KeyboardInterrupt from None

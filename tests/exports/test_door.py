@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import signal
+import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -12,10 +14,12 @@ import pytest
 from crawler.exports import formats, run
 from crawler.store.database import open_for_writing
 from crawler.store.moment import Choice, moment
-from tests.crawls import rows
+from tests.crawls import config, crawl, rows
 from tests.patience import until
+from tests.sites.web import Web
 from tests.terminal import Terminal
 
+FIRST_VERSION = Path(__file__).parents[1] / "store" / "version_0_1_0.sql"
 HIDDEN = ".crawler-part"
 
 
@@ -179,6 +183,21 @@ def few_bytes() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
 
+def test_a_package_on_a_full_disk_is_told_in_one_line(
+    crawler: Terminal, tmp_path: Path, web: Web
+) -> None:
+    web.raw("/", body=random.Random(7).randbytes(3_000_000))
+    database = tmp_path / "noise.db"
+    crawl(database, web.url(), settings=config())
+    before = left_in(crawler.folder)
+    words = ["export", "wacz", "--db", str(database), "--out", "x.wacz"]
+    with crawler.start(*words, preexec_fn=few_bytes) as process:
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert said.decode().splitlines() == ["crawler: x.wacz: cannot be written: File too large"]
+    assert left_in(crawler.folder) == before
+
+
 ENDLESS = """
     WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers)
     SELECT n, 'https://www.example.org/' || n FROM numbers
@@ -278,3 +297,30 @@ def test_who_lacks_what_a_format_needs_is_told_what_to_install(
             continue
         with pytest.raises(run.UsageError, match=rf"pip install 'crawler\[{one.extra}\]'"):
             run.find(name)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["export", "mirror", "--out", "x"],
+        ["export", "mirror", "--out", "x", "--where", "status = 200"],
+        ["export", "graphml", "--out", "x"],
+        ["export", "rss", "--where", "change = 'gone'"],
+        ["export", "xlsx", "--out", "x.xlsx"],
+        ["audit"],
+    ],
+    ids=" ".join,
+)
+def test_an_older_file_is_told_to_be_one_and_how_it_becomes_new(
+    crawler: Terminal, words: list[str]
+) -> None:
+    with closing(sqlite3.connect(str(crawler.folder / "old.db"))) as connection:
+        connection.executescript(FIRST_VERSION.read_text(encoding="utf-8"))
+    ran = crawler(*words, "--db", "old.db")
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err == (
+        "crawler: old.db: is an older crawler's, and lacks what this reads; "
+        "crawler analyse --db old.db brings it up to date\n"
+    )
+    assert crawler("analyse", "--db", "old.db").code == 0
+    assert crawler(*words, "--db", "old.db").code in (0, 1)

@@ -17,9 +17,10 @@ from crawler.exports import sitemap
 from crawler.exports.run import MARK
 from crawler.parse.xml_lists import entries
 from crawler.store.database import open_for_writing
-from tests.crawls import rows
+from tests.crawls import config, crawl, let_a_day_pass, rows
 from tests.exports.site import AWKWARD
 from tests.exports.taking import remarks, take
+from tests.sites.web import Web
 
 SITEMAP = {"s": "http://www.sitemaps.org/schemas/sitemap/0.9"}
 
@@ -223,6 +224,36 @@ def test_networkx_reads_hosts_and_their_links(crawled: Path, tmp_path: Path, nam
     assert sorted(named.values()) == ["127.0.0.1", "other.example"]
     found = {(named[a], named[b]): weight for a, b, weight in graph.edges(data="weight")}
     assert found[("127.0.0.1", "other.example")] == 1
+
+
+@pytest.fixture
+def with_forbidden(tmp_path: Path, web: Web) -> Path:
+    """A crawl of which a title changed that now holds what XML 1.0 has not (section 2.2)."""
+    database = tmp_path / "forbidden.db"
+    web.page("/", links=["/a"], title="Front")
+    web.page("/a", title="Before")
+    crawl(database, web.url(), settings=config())
+    web.page("/a", title=FORBIDDEN)
+    let_a_day_pass(database)
+    crawl(database, web.url(), settings=config())
+    return database
+
+
+FORBIDDEN = "a\ufffee\uffff\U0001ffff f"
+SHOWN = "a\\ufffee\\uffff\U0001ffff f"
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_what_xml_forbids_is_shown_in_a_graph(
+    with_forbidden: Path, tmp_path: Path, name: str
+) -> None:
+    graph = READERS[name](take(with_forbidden, tmp_path / "x", name))
+    assert SHOWN in dict(graph.nodes(data="title")).values()
+
+
+def test_what_xml_forbids_is_shown_in_a_feed(with_forbidden: Path, tmp_path: Path) -> None:
+    feed = etree.parse(take(with_forbidden, tmp_path / "x.rss", "rss"))
+    assert feed.xpath("//item/title/text()") == [f"changed: {SHOWN}"]
 
 
 def test_a_condition_leaves_pages_out_of_a_graph(crawled: Path, tmp_path: Path) -> None:

@@ -34,6 +34,23 @@ def shown(body: str) -> str:
 
 
 @pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("<p>a%sb</p>", "a b"),
+        ("<p>a<b>c</b>b%sd</p>", "acb d"),
+        ("<pre>a%sb</pre>", "a b"),
+        ("<pre><code class='language-x%sy'>a%sb</code></pre>", "a b"),
+        ("<p>x <img alt='a%sb'></p>", "x a b"),
+    ],
+)
+@pytest.mark.parametrize(
+    "mark", ["\x01", "\x08", "\x0b", "\x0c", "\x1b", "\x1f", "\ufffe", "\uffff"]
+)
+def test_what_xml_forbids_is_white_space(body: str, expected: str, mark: str) -> None:
+    assert shown(f"<main>{body.replace('%s', mark)}</main>") == expected
+
+
+@pytest.mark.parametrize(
     ("body", "path", "expected"),
     [
         ("<h1>A</h1><h3>B</h3>", "//h1|//h3", ["A", "B"]),
