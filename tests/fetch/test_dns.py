@@ -12,12 +12,14 @@ from collections.abc import Iterator
 import dns.rcode
 import gevent
 import pytest
+from gevent.event import Event
 from gevent.monkey import get_original
 
 from crawler.fetch.dns import Names, asker, by_ares, by_threads, is_name
 from crawler.fetch.failures import Failure
 from tests.fetch.nameserver import LOOP, SILENT, Found, Nameserver
 from tests.fetch.stage import fetcher, job, ok, serving, stage
+from tests.patience import PATIENT_S
 
 ZONE: dict[str, Found] = {
     "good.test": ["127.0.0.1"],
@@ -92,18 +94,20 @@ class Fake:
 def test_greenlets_that_want_one_name_share_one_question() -> None:
     ask = Fake({"a.test": ["127.0.0.1"]}, pause_s=0.05)
     names = Names(ask)
-    threads = [gevent.spawn(names.addresses, "a.test", 1.0) for _ in range(50)]
+    threads = [gevent.spawn(names.addresses, "a.test", PATIENT_S) for _ in range(50)]
     gevent.joinall(threads)
     assert {thread.value for thread in threads} == {("127.0.0.1",)}
     assert ask.asked == ["a.test"]
 
 
 def test_the_first_to_give_up_does_not_spoil_it_for_the_others() -> None:
-    names = Names(Fake({"a.test": ["127.0.0.1"]}, pause_s=0.2))
+    given_up = Event()
+    names = Names(lambda host: given_up.wait(PATIENT_S) and ["127.0.0.1"])
     hasty = gevent.spawn(names.addresses, "a.test", 0.05)
-    patient = gevent.spawn(names.addresses, "a.test", 1.0)
+    patient = gevent.spawn(names.addresses, "a.test", PATIENT_S)
     with pytest.raises(Failure, match="dns_timeout"):
         hasty.get()
+    given_up.set()
     assert patient.get() == ("127.0.0.1",)
 
 
