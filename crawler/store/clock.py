@@ -23,9 +23,15 @@ class Clock:
         return self._ahead + time.clock_gettime(BOOT)
 
 
+FIRST_S = -62_135_596_800.0
+LAST_S = 253_402_300_799.0
+"""The years 1 to 9999: other moments have no text. An archive may say anything."""
+
+
 def iso(epoch_s: float) -> str:
-    """ISO-8601 UTC text with milliseconds: ``2026-11-23T15:52:28.123Z``."""
-    moment = datetime.fromtimestamp(epoch_s, UTC)
+    """ISO-8601 UTC text with milliseconds: ``2026-11-23T15:52:28.123Z``; of a moment that has no
+    text the nearest that has one."""
+    moment = datetime.fromtimestamp(min(max(epoch_s, FIRST_S), LAST_S), UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -269,3 +269,16 @@ MOMENTS = {
 @pytest.mark.parametrize("written", MOMENTS)
 def test_dates_are_read_as_archives_write_them(written: str) -> None:
     assert moment(written) == MOMENTS[written]
+
+
+@pytest.mark.parametrize("at", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"])
+def test_a_date_at_the_end_of_time_spoils_no_analysis(at: str, crawler: Terminal) -> None:
+    data = packed(
+        response("http://a.example/odd", "Odd", at=at),
+        response("http://a.example/", "Front", number=2),
+    )
+    (crawler.folder / "x.warc.gz").write_bytes(data)
+    ran = crawler("import", "x.warc.gz", "--db", "x.db")
+    assert (ran.code, "Traceback" in ran.err) == (0, False), ran.err
+    assert crawler("audit", "--db", "x.db").code in (0, 1)
+    assert titles(crawler.folder / "x.db") == ["Odd", "Front"]
