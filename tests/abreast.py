@@ -85,7 +85,9 @@ def _names() -> Iterator[str]:
 
 def main() -> int:
     """Run all rooms; 1 when a test of one failed."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # rooms end with us
+    # Rooms end with us, and know Ctrl-C even where a shell lets background jobs ignore it.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
     seed = random.SystemRandom().randrange(2**32)
     print(f"In the order that {seed} gives, {AT_ONCE} rooms at once")
     began = time.monotonic()
