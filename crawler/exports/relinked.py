@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from crawler.parse import css, srcset
-from crawler.parse.markup import Attribute, Tag, attribute, tags
+from crawler.parse.markup import Attribute, Tag, attribute, attribute_text, tags
 from crawler.parse.refresh import read_refresh
 from crawler.parse.styles import as_utf8, may_name
 
@@ -40,14 +40,31 @@ _ADDRESSES: Final[dict[str, tuple[str, ...]]] = {
 _NARROWING: Final = ("integrity", "crossorigin", "nonce")
 """What a browser checks of a file and cannot: it has another text, and comes from no server."""
 _declaration = re.compile(r"""(<\?xml[^>]*?\sencoding\s*=\s*)(?:"[^">]*"|'[^'>]*')""")
+_section = re.compile(r"(\s*<!\[CDATA\[)((?:(?!\]\]>).)*)(\]\]>\s*)", re.DOTALL)
 
 
 def page(source: str, lead: Lead, *, is_xml: bool = False) -> str:
     """A page that is written in UTF-8 from now on."""
     if is_xml:
         source = _declaration.sub(r'\1"utf-8"', source, count=1)
-    edits = [edit for tag in tags(source, is_xml=is_xml) for edit in _of_tag(tag, source, lead)]
+    edits: list[Edit] = []
+    for tag in tags(source, is_xml=is_xml):
+        edits += _of_tag(tag, lead)
+        if tag.name == "style":
+            start, end = tag.text
+            edits.append((start, end, _styles(source[start:end], lead, is_xml=is_xml)))
     return _edited(source, edits)
+
+
+def _styles(text: str, lead: Lead, *, is_xml: bool) -> str:
+    """What stands in a ``style`` element; XML has references there, but for a section of CDATA."""
+    if is_xml and (section := _section.fullmatch(text)):
+        return f"{section[1]}{sheet(section[2], lead)}{section[3]}"
+    if not is_xml or "<![CDATA[" in text:  # in comments of CSS
+        return sheet(text, lead)
+    read = attribute_text(text)
+    made = sheet(read, lead)
+    return text if made == read else made.replace("&", "&amp;").replace("<", "&lt;")
 
 
 def sheet(text: str, lead: Lead, *, is_attribute: bool = False) -> str:
@@ -84,7 +101,7 @@ def _edited(text: str, edits: list[Edit]) -> str:
     return "".join((*parts, text[done:]))
 
 
-def _of_tag(tag: Tag, source: str, lead: Lead) -> Iterator[Edit]:
+def _of_tag(tag: Tag, lead: Lead) -> Iterator[Edit]:
     has = tag.attributes
     for name in _ADDRESSES.get(tag.name, ()):
         if name in has:
@@ -98,10 +115,7 @@ def _of_tag(tag: Tag, source: str, lead: Lead) -> Iterator[Edit]:
         for name in _NARROWING:
             if name in has:
                 yield has[name].name_start, has[name].name_end, f"data-{name}"
-    if tag.name == "style":
-        start, end = tag.text
-        yield start, end, sheet(source[start:end], lead)
-    elif tag.name == "base" and "href" in has:
+    if tag.name == "base" and "href" in has:
         yield from _changed(has["href"], "")
     elif tag.name == "meta":
         yield from _of_meta(has, lead)

@@ -131,5 +131,6 @@ def _referred(found: re.Match[str]) -> str:
 
 
 def attribute(value: str) -> str:
-    """The source of an attribute's value, with its quotes."""
-    return '"' + value.replace("&", "&amp;").replace('"', "&quot;") + '"'
+    """The source of an attribute's value, with its quotes; of HTML and of XML."""
+    escaped = value.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+    return f'"{escaped}"'

@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from gevent import subprocess
+from lxml import etree
 
 from crawler.exports import relinked
 from crawler.exports.names import MOST, MOST_IN_ALL, proposed
@@ -184,6 +185,29 @@ def lead(href: str) -> str | None:
 )  # fmt: skip
 def test_nothing_of_a_page_changes_but_its_addresses(before: str, after: str | None) -> None:
     assert relinked.page(before, lead) == (before if after is None else after)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        """<p style="content: '&lt;'; a: url(b)"/>""",
+        '<a href="b?&lt;c&gt;&amp;d"/>',
+        '<img src="a" srcset="b?&lt; 1x, c&amp; 2x"/>',
+        "<style>a > b { c: url(d?e=1&amp;f=2) }</style>",
+        "<style><![CDATA[ a > b { c: url(d?e=1&f=2) } ]]></style>",
+    ],
+)
+def test_what_is_well_formed_stays_so(body: str) -> None:
+    """XML 1.0, section 2.4: a browser shows nothing else of a page that is not."""
+    page = f'<html xmlns="http://www.w3.org/1999/xhtml"><body>{body}</body></html>'
+    etree.fromstring(relinked.page(page, lambda href: f"new/{href}", is_xml=True))
+
+
+def test_an_address_in_the_styles_of_xhtml_is_the_one_that_xml_reads() -> None:
+    led: list[str] = []
+    relinked.page("<style>a{b:url(c?d&amp;e)}</style>", led.append, is_xml=True)
+    relinked.page("<style><![CDATA[a{b:url(c?d&amp;e)}]]></style>", led.append, is_xml=True)
+    assert led == ["c?d&e", "c?d&amp;e"]
 
 
 # A crawl
