@@ -66,6 +66,7 @@ def import_archives(
 
     Nothing is asked for. Pages, links, texts and findings can be asked as those of a crawl; what is
     older than what is there becomes history. The same command again passes over what was brought.
+    Links in styles are read with --set assets.mode=fetch, as in a crawl.
     """
     from crawler.imports import run  # nobody who crawls needs it
 
