@@ -1,0 +1,8 @@
+"""How do jobs reach workers on other machines, and visits their conductor?
+
+Over a Redis or Valkey, which holds only what is on its way and may lose all of it at any moment:
+SQLite stays the truth. `address` says where the engine is, `connection` speaks with it, `acl` says
+what whom it should let do. The library `redis` is loaded when the first connection is made.
+"""
+
+from __future__ import annotations
