@@ -90,6 +90,8 @@ class Link(NamedTuple):
     nofollow: rel has nofollow, or the whole page asks for it (meta robots, X-Robots-Tag).
     fragment: what stood behind ``#``, without it; None when there was none.
     region: ``nav``, ``header``, ``main``, ``footer`` by the nearest such ancestor, or None.
+    via: of a page that a browser has shown, where the link stands: ``source``, ``rendered``, or
+        ``both``; None of any other page.
     """
 
     target: int
@@ -99,6 +101,7 @@ class Link(NamedTuple):
     nofollow: bool = False
     fragment: str | None = None
     region: str | None = None
+    via: str | None = None
 
 
 def worth_keeping(column: list[Value]) -> list[Value]:
@@ -127,6 +130,7 @@ class LinkColumns(msgspec.Struct, frozen=True, array_like=True, gc=False):
     nofollows: list[bool] = []
     fragments: list[str | None] = []
     regions: list[str | None] = []
+    vias: list[str | None] = []
 
     @classmethod
     def of(cls, links: Iterable[Link]) -> LinkColumns:

@@ -31,10 +31,17 @@ _MISSING: Final = """
         SELECT body_id
         FROM visits
         WHERE :has_parts AND kind = 'asset'
+        UNION
+        SELECT body_id
+        FROM requests
+        WHERE body_id IS NOT NULL
         EXCEPT
         SELECT body_id
         FROM visits
         WHERE :has_parts AND kind <> 'asset'
+        EXCEPT
+        SELECT body_id
+        FROM renders
     ),
     kept AS (
         SELECT id, content_type, charset, length(body) AS packed_bytes,
@@ -61,6 +68,7 @@ _MISSING: Final = """
 
 _HAS_PARTS: Final = """
     SELECT EXISTS (SELECT 1 FROM runs WHERE json_extract(config, '$.assets.mode') = 'fetch')
+        OR EXISTS (SELECT 1 FROM requests)
 """
 """Were images, style sheets and the like kept? They are no pages, and nobody asks anything of them.
 """

@@ -157,6 +157,20 @@ def setting_option(*names: str, help: str, **kinds: Any) -> Callable[[Command], 
     "fetch and keep it, from any host.  [default: record]",
 )
 @setting_option(
+    "--render",
+    "render__mode",
+    metavar="[never|shells|always]",
+    help="Look at pages as a browser shows them: those that show next to nothing without their "
+    "scripts, or all.  [default: never]",
+)
+@setting_option(
+    "--screenshots",
+    "render__screenshots",
+    is_flag=True,
+    flag_value=True,
+    help="Keep a picture of each page that a browser shows.",
+)
+@setting_option(
     "--retry-failed",
     "run__retry_failed",
     is_flag=True,

@@ -190,6 +190,32 @@ class AssetsConfig(Section, frozen=True):
     max_nesting: AtLeastOne = 10
 
 
+Render = Literal["never", "shells", "always"]
+
+
+class RenderConfig(Section, frozen=True):
+    """Which pages are looked at as a browser shows them, with what their scripts make?
+
+    mode: never, shells (pages that show next to nothing without their scripts), always.
+    program: the browser, of Debian's package chromium-headless-shell.
+    tabs: pages that one worker looks at at once.
+    cpu_s, wall_s: seconds for one page, of its own processor time and by the clock.
+    memory_bytes: of the process that shows a page; one that takes more is ended.
+    max_requests, max_bytes: what one page may ask for beside itself, and what may come of it.
+    screenshots: keep a picture of what is seen; images are asked for, too, then.
+    """
+
+    mode: Render = "never"
+    program: str = "/usr/lib/chromium/chromium-headless-shell"
+    tabs: Annotated[int, msgspec.Meta(ge=1, le=16)] = 2
+    cpu_s: Positive = 5
+    wall_s: Positive = 15
+    memory_bytes: Annotated[int, msgspec.Meta(ge=64 * 1024 * 1024)] = 512 * 1024 * 1024
+    max_requests: Count = 200
+    max_bytes: Count = 20 * 1024 * 1024
+    screenshots: bool = False
+
+
 class StoreConfig(Section, frozen=True):
     """What is kept, and how often is it committed?
 
@@ -294,6 +320,7 @@ class SiteConfig(Section, frozen=True, omit_defaults=True):
         last says how long it rests.
     max_depth, max_pages_per_host, max_bytes_per_host: as under scope.
     connect_s, read_s, total_s, max_body_bytes, max_sitemap_bytes: as under fetch.
+    render: as render.mode.
     headers: sent besides the crawler's own, or in place of one. basic: the user and password that a
         site asks for; bearer: the token. A text, or ``{ env = "NAME" }`` for what a variable of the
         environment holds. Sent to one origin alone: that of the site's name, and where this is a
@@ -322,6 +349,7 @@ class SiteConfig(Section, frozen=True, omit_defaults=True):
     total_s: Positive | None = None
     max_body_bytes: AtLeastOne | None = None
     max_sitemap_bytes: AtLeastOne | None = None
+    render: Render | None = None
     headers: dict[str, Secret] | None = None
     basic: Basic | None = None
     bearer: Secret | None = None
@@ -343,6 +371,7 @@ class Config(Section, frozen=True):
     fetch: FetchConfig = FetchConfig()
     parse: ParseConfig = ParseConfig()
     assets: AssetsConfig = AssetsConfig()
+    render: RenderConfig = RenderConfig()
     store: StoreConfig = StoreConfig()
     run: RunConfig = RunConfig()
     revisit: RevisitConfig = RevisitConfig()
@@ -363,6 +392,7 @@ SENT: Final = ("headers", "basic", "bearer", "cookies", "client_cert")
 """Keys of a site that are sent to it, and to nobody else."""
 PLACES: Final[dict[str, tuple[str, str]]] = {
     "obey_robots": ("robots", "obey"),
+    "render": ("render", "mode"),
     **{
         field.name: (section, field.name)
         for section, kind in SECTIONS.items()

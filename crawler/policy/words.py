@@ -20,8 +20,9 @@ Fault = Literal["site", "page", "settings", "crawler", "proxy"]
 proxy between."""
 Layer = Literal["names", "links"]
 """A part of the network that can be down by itself: resolving names, reaching addresses."""
-Column = Literal["error", "reason", "truncated"]
-"""Where a word stands: in ``visits.error``, in ``urls.reason``, in ``visits.truncated``."""
+Column = Literal["error", "reason", "truncated", "render"]
+"""Where a word stands: in ``visits.error``, in ``urls.reason``, in ``visits.truncated``, in
+``renders.error`` or ``requests.reason``."""
 
 _STATUS: Final = re.compile(r"http_([1-9][0-9]{2})", re.ASCII)
 _SITE_BOTH: Final[tuple[Column, ...]] = ("error", "reason")
@@ -74,6 +75,11 @@ def _refusal(meaning: str, *, fault: Fault = "settings", **more: object) -> Word
 
 def _cut(meaning: str) -> Word:
     return Word(meaning=meaning, stands=("truncated",))
+
+
+def _unseen(meaning: str, **more: object) -> Word:
+    """Why a page was not seen as a browser shows it: its document stands as it was sent."""
+    return Word(meaning=meaning, stands=("render",), **({"fault": "page"} | more))  # type: ignore[arg-type]  # names are those of Word
 
 
 WORDS: Final[dict[str, Word]] = {
@@ -269,6 +275,21 @@ WORDS: Final[dict[str, Word]] = {
     "parse": _cut("reading stopped at something that cannot be read"),
     "links": _cut("there are more links than parse.max_links"),
     "text": _cut("the text is kept up to store.text_max_bytes"),
+    # What a browser could not show
+    "render_timeout": _unseen("its scripts took longer than render.cpu_s or render.wall_s"),
+    "render_memory": _unseen("its scripts took more memory than render.memory_bytes"),
+    "render_crashed": _unseen("the process that showed it broke down"),
+    "render_left": _unseen("its scripts left for another page, which is a link of it now"),
+    "render_lost": _unseen("the browser broke down twice while it showed this page"),
+    "render_refused": _unseen(
+        "its worker has no browser, or nobody to ask what it may ask for", fault="crawler"
+    ),
+    # Why a page that is being shown did not get what it asked for
+    "render_method": _unseen("only GET and HEAD are sent for a page that is being shown"),
+    "render_kind": _unseen("a page that is being shown gets no fonts, media, beacons and streams"),
+    "render_frame": _unseen("only frames of the page's own domain are shown, one level deep"),
+    "render_most": _unseen("the page asked for more than render.max_requests or render.max_bytes"),
+    "render_pace": _unseen("the host that was asked rests, or answered too late"),
 }
 
 OTHER: Final = Word(meaning="")

@@ -374,6 +374,7 @@ VIEWS: Final = {
         JOIN facts ON facts.body_id = pages.body_id
         WHERE pages.status = 200
             AND pages.error IS NULL
+            AND pages.rendered = 0
             AND facts.scripts > 0
             AND coalesce(facts.main_words, 0) < 20
             AND facts.anchors < 5

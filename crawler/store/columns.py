@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from crawler.store import analysis, cookies, extracts, kept_changes, plan, search_index
+from crawler.store import analysis, cookies, extracts, kept_changes, plan, rendering, search_index
 
 TIME = "ISO-8601, UTC"
 MS, S, BYTES, FLAG = "ms", "s", "bytes", "0 or 1"
@@ -212,6 +212,7 @@ HELP: dict[str, Table] = {
             "partial": "why the document is not whole; NULL when it is",
             "made_under": "a hash of the settings that the document was made under",
             "challenge": "a wall in place of the page; NULL for a page",
+            "rendered": ("its facts, text and links are those that a browser shows", FLAG),
         },
     ),
     "bodies": Table(
@@ -241,6 +242,7 @@ HELP: dict[str, Table] = {
             "nofollow": ("it, or the page, asks not to be followed", FLAG),
             "fragment": "what stood behind #",
             "region": "nav, header, main or footer, where it stands in one",
+            "via": "source, rendered or both: where it stands, of a page that was rendered",
         },
     ),
     "sitemap_entries": Table(
@@ -289,6 +291,10 @@ HELP |= {
 }
 HELP |= {
     name: Table(cookies.ROWS[name], _meanings(columns)) for name, columns in cookies.TABLES.items()
+}
+HELP |= {
+    name: Table(rendering.ROWS[name], _meanings(columns))
+    for name, columns in rendering.TABLES.items()
 }
 HELP["pages"].columns.update(_meanings(analysis.PAGES))
 

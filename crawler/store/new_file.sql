@@ -305,7 +305,7 @@ CREATE TABLE pages (
         outlinks INTEGER,
         -- how well it is linked; filled by an analysis of the crawl; NULL until then
         link_score REAL
-    , document_status INTEGER, partial TEXT, made_under INTEGER, challenge TEXT, canonical_id INTEGER REFERENCES urls(id), followed_inlinks INTEGER, indexable_inlinks INTEGER, clicks INTEGER, score_percentile REAL, indexable INTEGER, indexability_reason TEXT) STRICT
+    , document_status INTEGER, partial TEXT, made_under INTEGER, challenge TEXT, canonical_id INTEGER REFERENCES urls(id), followed_inlinks INTEGER, indexable_inlinks INTEGER, clicks INTEGER, score_percentile REAL, indexable INTEGER, indexability_reason TEXT, rendered INTEGER NOT NULL DEFAULT 0) STRICT
     ;
 
 CREATE TABLE texts (
@@ -336,7 +336,7 @@ CREATE TABLE links (
         -- what stood behind #
         fragment TEXT,
         -- nav, header, main or footer, where it stands in one
-        region TEXT,
+        region TEXT, via TEXT,
         PRIMARY KEY (source_id, position)
     ) STRICT, WITHOUT ROWID
     ;
@@ -668,6 +668,66 @@ CREATE TABLE cookies (
     created REAL NOT NULL  -- epoch seconds when it was first set
 ) STRICT;
 
+CREATE TABLE renders (
+    visit_id INTEGER PRIMARY KEY REFERENCES visits(id),  -- the visit whose page was shown (visits.id)
+    error TEXT,  -- why it could not be shown, and the page stands as it was sent
+    done_by TEXT,  -- why it was taken as done: still (nothing changed any more), time (it went on), or NULL
+    cpu_ms REAL,  -- of the process that showed it, in ms
+    total_ms REAL,  -- all of it by the clock, in ms
+    final_url TEXT,  -- its address when it was done, where scripts have changed that
+    body_id INTEGER REFERENCES bodies(id),  -- what was shown, as HTML (bodies.id); NULL where that adds nothing to what was sent
+    body_bytes INTEGER NOT NULL,  -- of what was shown
+    raw_title TEXT,  -- the title of what was sent
+    raw_description TEXT,  -- its meta description
+    raw_h1 TEXT,  -- its first h1 that is not empty
+    raw_canonical TEXT,  -- the canonical that it names
+    raw_meta_robots TEXT,  -- what it asks of robots
+    raw_word_count INTEGER,  -- words of its visible text
+    raw_text_hash INTEGER,  -- a hash of its visible text
+    raw_links INTEGER NOT NULL  -- links on it
+) STRICT;
+
+CREATE TABLE screenshots (
+    visit_id INTEGER PRIMARY KEY REFERENCES visits(id),  -- the visit whose page was shown (visits.id)
+    media_type TEXT NOT NULL,  -- of the picture
+    width INTEGER NOT NULL,  -- pixels
+    height INTEGER NOT NULL,  -- pixels
+    image BLOB NOT NULL  -- the picture: what a visitor sees without scrolling
+) STRICT;
+
+CREATE TABLE requests (
+    visit_id INTEGER NOT NULL REFERENCES visits(id),  -- the visit whose page was shown (visits.id)
+    position INTEGER NOT NULL,  -- its place among what the page asked for, from 0
+    target_id INTEGER NOT NULL REFERENCES urls(id),  -- what was asked for (urls.id)
+    type TEXT NOT NULL,  -- what for: Script, Stylesheet, XHR, Fetch, Document, Robots ...
+    method TEXT NOT NULL,  -- such as GET
+    started_at TEXT NOT NULL,  -- when it was asked for
+    status INTEGER,  -- what was answered (HTTP status); NULL when nothing was
+    reason TEXT,  -- why it was not asked for, or got no whole answer; crawler explain WORD
+    cached INTEGER NOT NULL,  -- 1: its answer to an earlier page of this run was used
+    ip TEXT,  -- the address connected to
+    http_version TEXT,  -- 1.0 or 1.1
+    total_ms REAL,  -- all of it, in ms
+    wire_bytes INTEGER NOT NULL,  -- of the body as it was sent
+    body_bytes INTEGER NOT NULL,  -- of the body when it is unpacked
+    content_type TEXT,  -- its media type, as it was sent
+    headers TEXT,  -- all headers of the answer, as JSON; NULL where it was cached
+    body_id INTEGER REFERENCES bodies(id),  -- what was sent (bodies.id); NULL where it was cached, and where bodies are not kept
+    PRIMARY KEY (visit_id, position)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE console (
+    visit_id INTEGER NOT NULL REFERENCES visits(id),  -- the visit whose page was shown (visits.id)
+    position INTEGER NOT NULL,  -- in order, from 0; 100 are kept
+    level TEXT NOT NULL,  -- exception (nobody caught it), error, warning, info ...
+    text TEXT NOT NULL,  -- what was said, cut
+    url TEXT,  -- the script that said it
+    line INTEGER,  -- its line, from 1
+    PRIMARY KEY (visit_id, position)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX requests_body_id ON requests(body_id) WHERE body_id IS NOT NULL;
+
 INSERT INTO _sqlite_migrations (migration_set, name, applied_at)
 SELECT 'crawler', column1, strftime('%Y-%m-%d %H:%M:%f+00:00', 'now')
 FROM (VALUES 
@@ -694,5 +754,6 @@ FROM (VALUES
     ('visits_tell_when_certificates_end'),
     ('what_differs_between_runs'),
     ('runs_tell_whether_they_fetched'),
-    ('cookies_go_on_from_run_to_run')
+    ('cookies_go_on_from_run_to_run'),
+    ('pages_are_seen_as_browsers_show_them')
 )

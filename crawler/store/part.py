@@ -31,13 +31,14 @@ WIDE: Final = frozenset(
     {
         *(("links", "target_id"), ("sitemap_entries", "url_id"), ("urls", "found_on_id")),
         *(("visits", "redirect_to_id"), ("pages", "canonical_id"), ("urls", "id")),
+        ("requests", "target_id"),
     }
 )
 """Columns that may point to an address that only came along."""
 CLEARED: Final = frozenset(
     {
         *(("urls", "found_on_id"), ("pages", "canonical_id"), ("visits", "redirect_to_id")),
-        ("pages", "body_id"),
+        *(("pages", "body_id"), ("renders", "body_id"), ("requests", "body_id")),
     }
 )
 """Columns that are emptied where what they point to stays behind; else the row stays, too."""
@@ -77,7 +78,21 @@ _SETS: Final = (
             SELECT redirect_to_id FROM src.visits WHERE url_id IN temp.core
             UNION
             SELECT url_id FROM src.sitemap_entries WHERE sitemap_id IN temp.core
+            UNION
+            SELECT requests.target_id
+            FROM requests
+            JOIN src.visits ON visits.id = requests.visit_id
+            WHERE visits.url_id IN temp.core
         )
+    """,
+    """
+    CREATE TEMP TABLE part_visits (id INTEGER PRIMARY KEY)
+    """,
+    """
+    INSERT INTO temp.part_visits
+    SELECT id
+    FROM src.visits
+    WHERE url_id IN temp.core AND (:run IS NULL OR run_id = :run)
     """,
     """
     CREATE TEMP TABLE part_bodies (id INTEGER PRIMARY KEY)
@@ -91,6 +106,14 @@ _SETS: Final = (
         AND (:run IS NULL OR run_id = :run)
     UNION
     SELECT body_id
+    FROM renders
+    WHERE body_id IS NOT NULL AND visit_id IN temp.part_visits
+    UNION
+    SELECT body_id
+    FROM requests
+    WHERE body_id IS NOT NULL AND visit_id IN temp.part_visits
+    UNION
+    SELECT body_id
     FROM {documents}
     """,
     """
@@ -102,6 +125,11 @@ _SETS: Final = (
     SELECT DISTINCT origin_id AS id FROM src.urls WHERE id IN temp.kept
     """,
 )
+_OLDER: Final = {
+    "renders": "CREATE TEMP TABLE renders (visit_id INTEGER, body_id INTEGER)",
+    "requests": "CREATE TEMP TABLE requests (visit_id INTEGER, target_id INTEGER, body_id INTEGER)",
+}
+"""What stands for tables that an older file does not have."""
 _QUEUED: Final = """
     UPDATE hosts
     SET queued = (SELECT count(*) FROM urls WHERE urls.host_id = hosts.id AND state = 'queued')
@@ -110,6 +138,7 @@ SETS: Final = {
     "bodies": "IN temp.part_bodies",
     "hosts": "IN temp.part_hosts",
     "origins": "IN temp.part_origins",
+    "visits": "IN temp.part_visits",
 }
 """Which rows are taken of what others point to."""
 ITSELF: Final = frozenset({"urls", "runs", *SETS})
@@ -217,6 +246,10 @@ def _copy(connection: Connection, part: Part, told: Callable[[int, int], object]
         raise UsageError(
             "--run: this file is an older crawler's; crawler analyse brings it up to date"
         )
+    there = {name for name, _ in tables}
+    for name, sql in _OLDER.items():
+        if name not in there:
+            connection.execute(sql)
     _choose(connection, part)
     for _, sql in tables:
         connection.execute(sql)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from crawler.store import analysis, columns, cookies, extracts, kept_changes, plan, search_index
+from crawler.store import analysis, columns, cookies, extracts, kept_changes, plan, rendering, search_index
 from crawler.store.steps import Steps
 
 if TYPE_CHECKING:
@@ -510,4 +510,11 @@ def runs_tell_whether_they_fetched(db: Database) -> None:
 def cookies_go_on_from_run_to_run(db: Database) -> None:
     """Of sites of which a person said that they are kept."""
     for statement in cookies.statements():
+        db.execute(statement)
+
+
+@migrations()
+def pages_are_seen_as_browsers_show_them(db: Database) -> None:
+    """What was shown beside what was sent, and what it asked for."""
+    for statement in rendering.statements():
         db.execute(statement)
