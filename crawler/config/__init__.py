@@ -30,6 +30,6 @@ from crawler.config.written import default_toml
 
 __all__ = [
     "AUTHORITIES", "SECTIONS", "SYSTEM_STORE", "AssetsConfig", "AuditConfig", "Config",
-    "ExtractRule", "FetchConfig", "PaceConfig", "ParseConfig", "RenderConfig", "RobotsConfig", "RunConfig",
-    "ScopeConfig", "Setting", "SiteConfig", "StoreConfig", "default_toml", "load",
+    "ExtractRule", "FetchConfig", "PaceConfig", "ParseConfig", "RenderConfig", "RobotsConfig",
+    "RunConfig", "ScopeConfig", "Setting", "SiteConfig", "StoreConfig", "default_toml", "load",
 ]  # fmt: skip

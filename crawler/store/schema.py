@@ -9,7 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from crawler.store import analysis, columns, cookies, extracts, kept_changes, plan, rendering, search_index
+from crawler.store import (
+    analysis,
+    columns,
+    cookies,
+    extracts,
+    kept_changes,
+    plan,
+    rendering,
+    search_index,
+)
 from crawler.store.steps import Steps
 
 if TYPE_CHECKING:
