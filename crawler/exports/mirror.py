@@ -74,10 +74,10 @@ class Names:
         wanted = proposed(url, mark[:MARK_LETTERS], content_type)
         folder, _, name = wanted.rpartition("/")
         folder = self._folder(folder)
-        made = f"{folder}/{name}"
-        if not self._claim(made, is_folder=False):
-            made = f"{folder}/{marked(name, mark)}"  # no two URLs have the same
-            self._claim(made, is_folder=False)
+        made, tried = f"{folder}/{name}", 0
+        while not self._claim(made, is_folder=False):
+            tried += 1  # a site may call its pages like files that we mark
+            made = f"{folder}/{marked(name, f'{mark}-{tried}' if tried > 1 else mark)}"
         self._connection.execute("INSERT OR REPLACE INTO files VALUES (?, ?)", (number, made))
         return made
 

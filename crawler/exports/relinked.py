@@ -39,7 +39,10 @@ _ADDRESSES: Final[dict[str, tuple[str, ...]]] = {
 """Attributes with an address, by the element."""
 _NARROWING: Final = ("integrity", "crossorigin", "nonce")
 """What a browser checks of a file and cannot: it has another text, and comes from no server."""
-_declaration = re.compile(r"""(<\?xml[^>]*?\sencoding\s*=\s*)(?:"[^">]*"|'[^'>]*')""")
+_declaration = re.compile(
+    r"""\A(\s*+<\?xml(?:(?!\sencoding\s*=)[^>])*+\s++encoding\s*+=\s*+)(?:"[^">]*"|'[^'>]*')"""
+)
+"""It stands first or nowhere (XML 1.0, section 2.8)."""
 _section = re.compile(r"(\s*<!\[CDATA\[)((?:(?!\]\]>).)*)(\]\]>\s*)", re.DOTALL)
 
 

@@ -16,7 +16,9 @@ _PIECE: Final = re.compile(
     | <[a-z/](?:[^>"'=]|=\s*(?:"[^"]*"|'[^']*')|[="'])*+>?""",
     re.IGNORECASE | re.DOTALL | re.VERBOSE,
 )
-_NOT_TEXT: Final = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s|<!--.*?-->|<[!?][^>]*>)*+", re.DOTALL)
+_NOT_TEXT: Final = re.compile(
+    rb"(?:\xef\xbb\xbf)?+(?:\s|<!--.*?(?:-->|\Z)|<[!?][^>]*>)*+", re.DOTALL
+)
 
 
 class RootTags(NamedTuple):

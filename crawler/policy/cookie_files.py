@@ -67,7 +67,7 @@ def _of_state(path: Path, text: str) -> Iterator[Cookie]:
                 secure=bool(one.get("secure")), http_only=bool(one.get("httpOnly")),
                 expires=float(one.get("expires", -1)),
             )  # fmt: skip
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
         raise UsageError(f"{path}: is no storage state of Playwright") from None
 
 
@@ -81,4 +81,9 @@ def _cookie(
         raise UsageError(f"{where}: is no cookie")
     alone = host_only or urls.is_ip(host) or urls.is_public_suffix(host)
     until = expires if expires > 0 else None
-    return Cookie(name, value, host, path, alone, secure, http_only, until)
+    return Cookie(_sent(name), _sent(value), host, path, alone, secure, http_only, until)
+
+
+def _sent(text: str) -> str:
+    """As a header holds what browsers send, which is UTF-8: a character a byte."""
+    return text.encode().decode("latin-1")

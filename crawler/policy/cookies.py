@@ -7,6 +7,7 @@ or ``__Secure-``. Of one host 50 are kept.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from email.utils import mktime_tz, parsedate_tz
 from typing import Final
@@ -24,6 +25,8 @@ MAX_SENT: Final = 8192
 """Characters of a Cookie header."""
 MAX_AGE_S: Final = 400 * 86_400.0
 HIDDEN: Final = "***"
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+"""What a cookie may not hold (section 5.6, step 1); bytes beyond ASCII come back as they came."""
 
 
 class Cookie(msgspec.Struct, frozen=True):
@@ -134,7 +137,7 @@ def read(header: str, url: str, now: float) -> Cookie | None:
     name, equals, value = (part.strip(" \t") for part in pair.partition("="))
     if not equals or not name or len(name) + len(value) > MAX_COOKIE:
         return None
-    if not (name + value).replace("\t", "").isprintable():
+    if _CONTROL.search(name + value):
         return None
     said = dict(_attributes(rest))
     host, is_secure = _host(url), urls.scheme_of(url) == "https"

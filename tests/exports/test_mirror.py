@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from html.parser import HTMLParser
@@ -15,9 +16,10 @@ from gevent import subprocess
 from lxml import etree
 
 from crawler.exports import relinked
+from crawler.exports.mirror import Names
 from crawler.exports.names import MOST, MOST_IN_ALL, proposed
 from crawler.parse.markup import RAW, attribute_text, tags
-from crawler.store.database import open_for_writing
+from crawler.store.database import open_for_writing, scratch
 from tests.crawls import config, crawl
 from tests.exports.taking import remarks, take
 from tests.sites import nginx
@@ -269,6 +271,30 @@ def test_two_urls_are_never_one_file(web: Web, tmp_path: Path) -> None:
         assert f"<title>page {path}</title>" in text
     folders = {str(Path(name).parent).lower() for name in files.values()}
     assert not folders & {name.lower() for name in files.values()}
+
+
+def test_no_file_takes_the_place_of_another_however_a_site_calls_its_pages() -> None:
+    """What marks a name can be computed from its URL by whoever makes the site."""
+    with closing(scratch()) as place:
+        names = Names(place)
+        made = [
+            names.add(number, f"https://a.test/{path}", "text/html")
+            for number, path in enumerate(
+                ["b-0000000000000003.html", "B-0000000000000003-2.html", "B.html", "b.html", "b"]
+            )
+        ]
+    assert len({name.lower() for name in made}) == len(made)
+
+
+@pytest.mark.parametrize("is_xml", [False, True])
+@pytest.mark.parametrize(
+    "piece", ["<?xml ", "<?xml a encoding =", "<!--", "<![CDATA[", "<style>", "<a b='", '<a ="']
+)
+def test_markup_without_end_takes_no_long_time_to_write_anew(piece: str, *, is_xml: bool) -> None:
+    source = piece * (2_000_000 // len(piece))
+    began = time.process_time()
+    relinked.page(source, lambda _: None, is_xml=is_xml)
+    assert time.process_time() - began < 10  # 2 s at most, measured
 
 
 def test_a_page_in_another_encoding_reads_as_it_did(web: Web, tmp_path: Path) -> None:

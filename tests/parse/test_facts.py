@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -106,6 +108,7 @@ def test_a_link_is_named_by_the_text_within_it(source: str, unnamed: int) -> Non
         ("<head><!-- <head> --><body><p title='<body>'>", (1, 1, False)),
         ("<head><textarea><body></textarea><body>", (1, 1, False)),
         ("text<html><head><body>", (1, 1, True)),
+        ("<!-- <html> text<html>", (0, 0, False)),  # a comment without end
         ("\ufeff <!doctype html> <!-- text -->\n<html><head><body>", (1, 1, False)),
     ],
 )
@@ -113,3 +116,10 @@ def test_outermost_elements_are_counted_as_they_are_written(
     source: str, tags: tuple[int, int, bool]
 ) -> None:
     assert read_root_tags(source.encode()) == tags
+
+
+@pytest.mark.parametrize("piece", [b"<!--<url>", b"<!", b"<script ", b"<body '", b"<head><!--"])
+def test_a_page_without_end_is_soon_looked_through(piece: bytes) -> None:
+    began = time.process_time()
+    read_root_tags(piece * (2_000_000 // len(piece)))
+    assert time.process_time() - began < 10  # 0.3 s at most, measured

@@ -58,6 +58,7 @@ HOME = "https://www.a.test/x/y"
         (" a = 1 2 ; Path=/", HOME, "a=1 2"),
         ('a="1"', HOME, 'a="1"'),
         ("a=1\x00", HOME, ""),
+        ("a=\xc3\x89\xa0", HOME, "a=\xc3\x89\xa0"),  # bytes of UTF-8, as headers hold them
         ("a=" + "x" * 5000, HOME, ""),
         ("__Secure-a=1; Path=/", HOME, ""),
         ("__Secure-a=1; Path=/; Secure", HOME, "__Secure-a=1"),
@@ -165,6 +166,12 @@ def test_a_storage_state_is_read(tmp_path: Path) -> None:
     ]
 
 
+def test_what_a_file_says_beyond_ascii_is_sent_as_browsers_send_it(tmp_path: Path) -> None:
+    (tmp_path / "c").write_text("a.test\tFALSE\t/\tFALSE\t0\tn\t日é\n", encoding="utf-8")
+    [cookie] = read_cookies(tmp_path / "c", NOW)
+    assert cookie.value.encode("latin-1") == "日é".encode()
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -176,6 +183,10 @@ def test_a_storage_state_is_read(tmp_path: Path) -> None:
             "a.test\tTRUE\tx\tTRUE\t0\ta\tb",
         ),
         "a.test\tTRUE\t/\tTRUE\t0\thush\thu;sh",
+        *(
+            f'{{"cookies": [{{"domain": "a", "name": "hush", "value": "", "expires": {much}}}]}}'
+            for much in ("9" * 400, "9" * 5000, "null", "[" * 10_000)
+        ),
     ],
 )
 def test_what_is_no_file_of_cookies_is_refused_and_not_repeated(tmp_path: Path, text: str) -> None:
