@@ -71,7 +71,7 @@ class Store(Protocol):
 class Flow:
     """What is on its way in a run.
 
-    room: fetches that may be unsettled at once.
+    room: fetches that may be out at once; as many again may wait for the writer.
     """
 
     def __init__(
@@ -118,9 +118,13 @@ class Flow:
 
     @property
     def _is_full(self) -> bool:
-        """As many fetches as may be repeated after a kill are unsettled, or too many bytes wait."""
-        unsettled = self.frontier.leased + self.waiting
-        return unsettled >= self._room or self._backlog_bytes >= self._config.store.backlog_bytes
+        """As many are out as may be, or so much waits for the writer that it is behind.
+
+        A kill costs what is out and what waits. Each has its own bound: were what waits counted as
+        out, hosts that answer late would pace the crawl by the writer's commits.
+        """
+        room, waits = self._room, self._backlog_bytes >= self._config.store.backlog_bytes
+        return waits or self.frontier.leased >= room or self.waiting >= room
 
     @property
     def pages_left(self) -> bool:

@@ -13,7 +13,7 @@ import pytest
 from crawler.errors import StorageError
 from crawler.failpoints import VARIABLE
 from crawler.store.database import wal_of
-from tests.crash.trial import IN_FLIGHT, Calm, Count, Trial
+from tests.crash.trial import UNSETTLED, Calm, Count, Trial
 from tests.sites.skip import ROOT
 
 STORAGE = StorageError.exit_code
@@ -63,7 +63,7 @@ def test_a_log_that_was_removed_is_told_when_the_file_is_sound(calm: Calm, tmp_p
     wal_of(trial.database).unlink()
     trial.finish()
     assert "-wal file is gone" in trial.said
-    calm.judge(trial, mark, Count(1), IN_FLIGHT)
+    calm.judge(trial, mark, Count(1), UNSETTLED)
 
 
 def _settle_into_the_file(trial: Trial) -> None:

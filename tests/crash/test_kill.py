@@ -16,6 +16,7 @@ from gevent import subprocess
 from crawler.failpoints import VARIABLE
 from tests.crash.trial import (
     IN_FLIGHT,
+    UNSETTLED,
     Calm,
     Count,
     Trial,
@@ -35,9 +36,9 @@ KILLED_BY = {KILLED, -signal.SIGXFSZ}
 pytestmark = pytest.mark.timeout(600)
 
 
-def in_flight(workers: int) -> int:
-    """Fetches that a crawl may have under way, stored or not."""
-    return IN_FLIGHT * max(1, workers)
+def unsettled(workers: int) -> int:
+    """Fetches that a crawl may have under way, or waiting to be stored."""
+    return UNSETTLED * max(1, workers)
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -57,7 +58,7 @@ def test_a_crawl_killed_at_any_moment_comes_to_the_same_end(
         this.rounds += 1
         watch.note(trial)
     trial.go_on()
-    calm.judge(trial, mark, this, in_flight(workers))
+    calm.judge(trial, mark, this, unsettled(workers))
     assert watch.again() == set()
 
 
@@ -95,7 +96,7 @@ def test_a_crawl_whose_conductor_alone_is_killed_leaves_no_worker_and_goes_on(
         this.rounds += 1
         watch.note(trial)
     trial.go_on()
-    calm.judge(trial, mark, this, in_flight(2))
+    calm.judge(trial, mark, this, unsettled(2))
     assert watch.again() == set()
 
 
@@ -155,7 +156,7 @@ def test_a_crawl_killed_at_its_weakest_moments_comes_to_the_same_end(
         whole.rounds += 1
         watch.note(trial)
     trial.finish()
-    calm.judge(trial, mark, whole, IN_FLIGHT)
+    calm.judge(trial, mark, whole, UNSETTLED)
     assert watch.again() == set()
 
 
@@ -175,7 +176,7 @@ def test_a_kill_between_two_batches_of_seeds_loses_no_seed(
     asked = calm.maze.asked - mark
     this.refetched += asked - len(done) - 1
     assert {url for (url,) in done} == set(seeds)
-    assert asked <= len(done) + 1 + this.rounds * IN_FLIGHT
+    assert asked <= len(done) + 1 + this.rounds * UNSETTLED
 
 
 def test_a_kill_while_verdicts_are_judged_anew_leaves_none_by_the_old_rules(

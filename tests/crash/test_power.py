@@ -21,7 +21,7 @@ import pytest
 
 from crawler.failpoints import VARIABLE
 from crawler.store.database import open_for_writing
-from tests.crash.trial import IN_FLIGHT, Calm, Count, Trial, check_untorn, kill_all, settled
+from tests.crash.trial import UNSETTLED, Calm, Count, Trial, check_untorn, kill_all, settled
 from tests.patience import until
 
 pytestmark = pytest.mark.timeout(600)
@@ -144,7 +144,7 @@ def test_a_crawl_goes_on_after_a_power_loss_to_the_same_end(
     already = len(trial.settled())
     trial.finish()
     calm.judge(trial, mark, this, 0)
-    assert calm.maze.asked - mark <= calm.asked - already + IN_FLIGHT
+    assert calm.maze.asked - mark <= calm.asked - already + UNSETTLED
 
 
 def test_power_that_fails_in_a_checkpoint_leaves_a_sound_file(

@@ -14,7 +14,7 @@ import pytest
 from gevent import subprocess
 
 from crawler.errors import Interrupted
-from tests.crash.trial import IN_FLIGHT, Calm, Count, Trial, children_of, kill_all, wait, workers_of
+from tests.crash.trial import UNSETTLED, Calm, Count, Trial, children_of, kill_all, wait, workers_of
 from tests.crawls import rows
 from tests.patience import stretch, until
 from tests.sites.skip import ROOT
@@ -69,7 +69,7 @@ def test_the_second_signal_ends_at_once(
     assert "Traceback" not in trial.said
     this.rounds += 1
     trial.finish()
-    calm.judge(trial, mark, this, IN_FLIGHT * max(1, workers))
+    calm.judge(trial, mark, this, UNSETTLED * max(1, workers))
 
 
 def test_a_reader_who_goes_away_ends_the_crawl_without_a_traceback(
@@ -86,7 +86,7 @@ def test_a_reader_who_goes_away_ends_the_crawl_without_a_traceback(
         wait(process)
     assert "Traceback" not in trial.said
     trial.finish()
-    calm.judge(trial, mark, Count(1), IN_FLIGHT)
+    calm.judge(trial, mark, Count(1), UNSETTLED)
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -112,7 +112,7 @@ def test_a_crawl_that_is_stopped_and_continued_blames_nobody(
     assert wait(process) == 0, trial.said
     errors = rows(trial.database, "SELECT error, count(*) FROM visits WHERE error > '' GROUP BY 1")
     assert errors == []
-    calm.judge(trial, mark, this, IN_FLIGHT * max(1, workers))
+    calm.judge(trial, mark, this, UNSETTLED * max(1, workers))
 
 
 def test_a_signal_during_the_start_is_no_bug(calm: Calm, tmp_path: Path) -> None:

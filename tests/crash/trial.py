@@ -32,6 +32,8 @@ from tests.watchdog import watch
 STALL_S = 15.0
 """A crawl that stores nothing for so long, though work is due, idles."""
 IN_FLIGHT = 8
+UNSETTLED = 2 * IN_FLIGHT
+"""What one kill may cost: what is out, and as much that waits for the writer."""
 SETTINGS: Mapping[str, object] = {
     "run.concurrency": IN_FLIGHT,
     "pace.own_in_flight": IN_FLIGHT,
@@ -257,8 +259,8 @@ class Calm:
         check_untorn(trial.database)
         return cls(maze, whole_end(trial.database), maze.asked - mark, trial.database)
 
-    def judge(self, trial: Trial, mark: int, count: Count, in_flight: int) -> None:
-        """The trial came to the same end, and asked for little more than was in flight."""
+    def judge(self, trial: Trial, mark: int, count: Count, unsettled: int) -> None:
+        """The trial came to the same end, and asked for little more than was unsettled."""
         check_untorn(trial.database)
         end = whole_end(trial.database)
         count.lost += len(set(self.end["urls"]) - set(end["urls"]))
@@ -268,7 +270,7 @@ class Calm:
         count.refetched += max(0, asked - self.asked)
         for name, expected in self.end.items():
             assert end[name] == expected, name
-        assert asked <= self.asked + count.rounds * in_flight, (asked, self.asked, count)
+        assert asked <= self.asked + count.rounds * unsettled, (asked, self.asked, count)
 
 
 @dataclass(slots=True)

@@ -58,6 +58,7 @@ class Stage:
         now: float = 1000.0,
         epoch: float = EPOCH,
         nonce: int = 0,
+        room: int = ROOM,
     ) -> None:
         self.config = config or settings()
         self.now = now
@@ -71,7 +72,7 @@ class Stage:
         self.recorder = Recorder(self.database, self.config, run.run_id, AGENT)
         self.queue = Queue(self.database, self.recorder.origins)
         self.frontier = Frontier(self.config, nonce=nonce, hosts_kept=hosts_kept, windows=windows)
-        self.flow = Flow(self.config, self.frontier, self, self._moment, room=ROOM)
+        self.flow = Flow(self.config, self.frontier, self, self._moment, room=room)
 
     @property
     def wall(self) -> float:

@@ -63,3 +63,19 @@ def test_leases_of_two_runs_are_never_the_same(tmp_path: Path) -> None:
         stage.close()
     assert tokens[0] != tokens[1]
     assert max(tokens) < 1 << 63, "it must cross a process border as an integer"
+
+
+def test_as_many_may_wait_for_the_writer_as_may_be_out_and_no_more(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, settings(), room=3)
+    stage.open_hosts(*(f"http://127.0.0.{number}/" for number in range(1, 10)))
+    first = stage.lease_all()
+    assert len(first) == 3
+    for lease in first[:2]:
+        stage.answer(lease)
+    second = stage.lease_all()
+    assert len(second) == 2, "what waits for the writer is not out"
+    stage.answer(first[2])
+    assert stage.lease_all() == [], "the writer is behind"
+    stage.commit()
+    assert len(stage.lease_all()) == 1
+    stage.close()

@@ -17,7 +17,7 @@ from crawler.errors import StorageError
 from crawler.failpoints import VARIABLE
 from crawler.store.database import sqlite3
 from crawler.store.schema import APPLICATION_ID, migrations
-from tests.crash.trial import IN_FLIGHT, Calm, Count, Trial, Watch, check_untorn
+from tests.crash.trial import UNSETTLED, Calm, Count, Trial, Watch, check_untorn
 from tests.crawls import rows
 from tests.sites.skip import require_program
 
@@ -110,7 +110,7 @@ def crawl_on_a_broken_disk(
         watch.note(trial)
     else:
         trial.finish()
-    calm.judge(trial, mark, mine, IN_FLIGHT)
+    calm.judge(trial, mark, mine, UNSETTLED)
     this.refetched += mine.refetched
     assert watch.again() == set()
 

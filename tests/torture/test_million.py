@@ -22,7 +22,7 @@ from gevent import subprocess
 from crawler.errors import StorageError
 from tests.bench.filling import fill
 from tests.crash.disk import mount, says_in_one_line, small_disk
-from tests.crash.trial import IN_FLIGHT, Count, Trial, check_untorn, kill_all, wait
+from tests.crash.trial import UNSETTLED, Count, Trial, check_untorn, kill_all, wait
 from tests.crawls import rows
 from tests.patience import until
 from tests.sites.generated import GeneratedSite, Served, serve_apart
@@ -180,7 +180,7 @@ def test_a_kill_at_any_moment_loses_none_of_a_million(
     [(left,)] = rows(trial.database, "SELECT count(*) FROM urls WHERE state = 'queued'")
     assert left > SIZE // 2
     assert f": {left}" in json.dumps(last), "what is left is told"
-    ledger.judge(trial, this, ROUNDS * IN_FLIGHT * max(1, workers))
+    ledger.judge(trial, this, ROUNDS * UNSETTLED * max(1, workers))
 
 
 def told(trial: Trial, *more: str) -> dict[str, object]:
@@ -207,7 +207,7 @@ def test_a_kill_while_a_million_are_judged_anew_loses_none(
         this.rounds += 1
         ledger.note(trial)
     assert trial.run("--max-pages", "50") == 0, trial.said
-    ledger.judge(trial, this, this.rounds * 2 * IN_FLIGHT)
+    ledger.judge(trial, this, this.rounds * UNSETTLED)
     wrong = """
         SELECT url, state, reason
         FROM urls
@@ -238,4 +238,4 @@ def test_a_disk_that_fills_while_a_million_wait_loses_none(
         this.rounds += 3
         assert mount("-o", f"remount,size={room + 400}m", str(disk)) == 0
         assert trial.run("--max-pages", "500") == 0, trial.said
-        ledger.judge(trial, this, 3 * 2 * IN_FLIGHT)
+        ledger.judge(trial, this, 3 * UNSETTLED)
