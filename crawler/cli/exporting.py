@@ -75,7 +75,7 @@ def export_crawl(format: str | None, db: Path | None, out: Path | None, **option
     run.refuse_untaken(chosen, options)
     path = db or newest()
     target = out or run.destination(chosen, path, options)
-    with _ended_by_signals(path), standard_output():
+    with ended_by_signals(path, "export"), standard_output():
         with Bar(Screen(Stream(2)), chosen.name) as bar:
             made = run.export(
                 chosen, path, target, options=options, now=datetime.now(UTC), progress=bar
@@ -93,8 +93,8 @@ def _told(made: Written, target: Path) -> Iterator[str]:
 
 
 @contextmanager
-def _ended_by_signals(path: Path) -> Iterator[None]:
-    """What ends a process ends an export as Ctrl-C does: it takes away what it began."""
+def ended_by_signals(path: Path, what: str) -> Iterator[None]:
+    """What ends a process ends this as Ctrl-C does: it takes away what it began."""
 
     def stop(_number: int, _frame: FrameType | None) -> NoReturn:
         raise KeyboardInterrupt
@@ -105,4 +105,4 @@ def _ended_by_signals(path: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        raise Interrupted(f"{path}: the export was stopped; nothing of it is left") from None
+        raise Interrupted(f"{path}: the {what} was stopped; nothing of it is left") from None

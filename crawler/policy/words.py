@@ -226,6 +226,7 @@ WORDS: Final[dict[str, Word]] = {
         standing=Standing.REFUSED,
         judged_anew=True,
     ),
+    "other_shard": _refusal("another shard of this crawl keeps what became of it (crawler merge)"),
     "robots": _refusal(
         "the site's robots.txt forbids it; a later run asks for that anew when it is a day old",
         fault="site",

@@ -12,7 +12,16 @@ from typing import Any
 
 import msgspec
 
-from crawler.store import analysis, cookies, extracts, kept_changes, plan, rendering, search_index
+from crawler.store import (
+    analysis,
+    cookies,
+    extracts,
+    kept_changes,
+    plan,
+    rendering,
+    search_index,
+    shards,
+)
 
 TIME = "ISO-8601, UTC"
 MS, S, BYTES, FLAG = "ms", "s", "bytes", "0 or 1"
@@ -295,6 +304,9 @@ HELP |= {
 HELP |= {
     name: Table(rendering.ROWS[name], _meanings(columns))
     for name, columns in rendering.TABLES.items()
+}
+HELP |= {
+    name: Table(shards.ROWS[name], _meanings(columns)) for name, columns in shards.TABLES.items()
 }
 HELP["pages"].columns.update(_meanings(analysis.PAGES))
 

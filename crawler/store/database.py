@@ -277,6 +277,38 @@ def make_beside(path: Path, source: Path) -> Connection:
     return made
 
 
+def make_empty(path: Path) -> Connection:
+    """A new database without rows in an empty file, for which nothing is kept up for a crash: until
+    it is whole, it has another name."""
+    made = sqlite3.connect(f"file:{_quoted(path)}", uri=True, isolation_level=None)
+    for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -200000"):
+        made.execute(f"PRAGMA {pragma}")
+    made.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    made.execute("PRAGMA legacy_alter_table = ON")
+    _bring_up_to_date(made, path)
+    views.refresh(made)
+    columns.refresh(made)
+    made.execute(f"PRAGMA user_version = {len(migrations.applied(made))}")
+    return made
+
+
+@contextlib.contextmanager
+def attached(connection: Connection, source: Path) -> Iterator[None]:
+    """As ``src``, a database that is only read, and that somebody else holds open."""
+    connection.execute("ATTACH ? AS src", (f"file:{_quoted(source)}?mode=ro",))
+    try:
+        yield
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        connection.execute("DETACH src")
+
+
+def is_up_to_date(connection: Connection) -> bool:
+    """Has a file all that this version has?"""
+    return not migrations.pending(connection)
+
+
 def is_export(path: Path) -> bool:
     """Is it a database that an export made, so that another may replace it?"""
     try:

@@ -728,6 +728,31 @@ CREATE TABLE console (
 
 CREATE INDEX requests_body_id ON requests(body_id) WHERE body_id IS NOT NULL;
 
+CREATE TABLE shard (
+    number INTEGER PRIMARY KEY,  -- which of them this file is, from 1
+    shards INTEGER NOT NULL,  -- how many there are
+    nonce INTEGER NOT NULL  -- tells this file from another that is the same shard
+) STRICT;
+
+CREATE TABLE peers (
+    number INTEGER PRIMARY KEY,  -- another shard, from 1
+    nonce INTEGER NOT NULL,  -- its file; see shard.nonce
+    sent INTEGER NOT NULL DEFAULT 0,  -- the last message that was written for it
+    taken INTEGER NOT NULL DEFAULT 0  -- its last message that is in this file
+) STRICT;
+
+CREATE TABLE outbox (
+    peer INTEGER NOT NULL,  -- the shard that it is for
+    number INTEGER NOT NULL,  -- of the message, from 1 for each shard
+    message BLOB NOT NULL,  -- links and seeds (MessagePack); gone when they are in its file
+    PRIMARY KEY (peer, number)
+) STRICT;
+
+CREATE TABLE shard_chains (
+    url_id INTEGER PRIMARY KEY REFERENCES urls(id),  -- a URL to which redirects have led
+    seed TEXT NOT NULL  -- the seed, in another shard's file, at which they began
+) STRICT;
+
 INSERT INTO _sqlite_migrations (migration_set, name, applied_at)
 SELECT 'crawler', column1, strftime('%Y-%m-%d %H:%M:%f+00:00', 'now')
 FROM (VALUES 
@@ -755,5 +780,6 @@ FROM (VALUES
     ('what_differs_between_runs'),
     ('runs_tell_whether_they_fetched'),
     ('cookies_go_on_from_run_to_run'),
-    ('pages_are_seen_as_browsers_show_them')
+    ('pages_are_seen_as_browsers_show_them'),
+    ('crawls_have_shards')
 )

@@ -18,6 +18,7 @@ from crawler.store import (
     plan,
     rendering,
     search_index,
+    shards,
 )
 from crawler.store.steps import Steps
 
@@ -526,4 +527,11 @@ def cookies_go_on_from_run_to_run(db: Database) -> None:
 def pages_are_seen_as_browsers_show_them(db: Database) -> None:
     """What was shown beside what was sent, and what it asked for."""
     for statement in rendering.statements():
+        db.execute(statement)
+
+
+@migrations()
+def crawls_have_shards(db: Database) -> None:
+    """Which shard of a crawl a file is, and what it has for the others."""
+    for statement in shards.statements():
         db.execute(statement)

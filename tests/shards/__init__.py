@@ -1,0 +1,1 @@
+"""Shards of a crawl, and files made of several."""
