@@ -10,6 +10,7 @@ import re
 import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 from zipfile import BadZipFile, ZipFile
@@ -210,7 +211,7 @@ def _record(found: Any, place: str) -> Record | Damage:
         at=at,
         length=int(length),
         content_type=(headers.get("Content-Type") or "").lower(),
-        ip=headers.get("WARC-IP-Address"),
+        ip=_address(headers.get("WARC-IP-Address") or ""),
         truncated=headers.get("WARC-Truncated"),
         payload_digest=headers.get("WARC-Payload-Digest"),
         refers_to_url=(headers.get("WARC-Refers-To-Target-URI") or "").strip("<> ") or None,
@@ -221,6 +222,14 @@ def _record(found: Any, place: str) -> Record | Damage:
         place=place,
         reader=found.reader,
     )
+
+
+def _address(written: str) -> str | None:
+    """Who answered, if that is an address."""
+    try:
+        return str(ip_address(written.strip().strip("[]")))
+    except ValueError:
+        return None
 
 
 def _shortened(text: str | None) -> str:

@@ -1,7 +1,8 @@
 """What do answers change that others were given?
 
 They go the way of visits (`recorder.py`), but for this: nothing of an archive is ever asked for, so
-that no link of its pages queues anything and no fate of it waits; its robots.txt rules nobody; and
+that no link of its pages queues anything and no fate of it waits; its robots.txt rules nobody; its
+validators are never sent, as nobody knows whether its server gave them to what it holds; and
 what is older than what is held is history, and changes nothing of it.
 """
 
@@ -69,6 +70,7 @@ class ArchiveRecorder(Recorder):
 
     def __init__(self, connection: Connection, config: Config, run_id: int, agent: str) -> None:
         super().__init__(connection, config, run_id, agent)
+        self._settings = None  # its server is not asked whether this is what it holds
         connection.execute(DIGESTS)
 
     def remember(self, digest: str, sha256: str) -> None:

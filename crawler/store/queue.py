@@ -213,6 +213,7 @@ def _held(validator: str) -> str:
             AND visits.error IS NULL
             AND visits.truncated IS NULL
             AND bodies.body IS NOT NULL
+            AND visits.run_id NOT IN (SELECT id FROM runs WHERE via <> 'crawl')
         ORDER BY visits.id DESC
         LIMIT 1
     """

@@ -65,7 +65,7 @@ class Recorder:
         self._robots = RobotsFiles(
             connection, config, self.origins, self.url_table, self._scopes, judge, self._batch
         )
-        self._settings = settings_of(config)
+        self._settings: int | None = settings_of(config)
         # What is a page now may have been a style sheet, with links of its own.
         self._kept_assets = bool(connection.execute(KEPT_ASSETS).fetchone()[0])
         self._chance = random.Random(run_id)

@@ -115,7 +115,7 @@ class Ruling(msgspec.Struct, frozen=True):
 
 
 def rule(
-    arrival: Arrival, facts: Facts, config: Config, *, settings: int = 0, chance: float = 0.5
+    arrival: Arrival, facts: Facts, config: Config, *, settings: int | None = 0, chance: float = 0.5
 ) -> Ruling:
     """The ruling on a visit.
 

@@ -266,11 +266,10 @@ def _judge_rows(connection: Connection, recorder: Recorder, rows: list[tuple[obj
     connection.executemany(
         """
         UPDATE urls
-        SET state = 'skipped', reason = 'not_followed', not_before = NULL,
-            kind = iif(kind = 'check' OR (kind = 'asset' AND via <> 'redirect'), 'page', kind)
+        SET state = 'skipped', reason = 'not_followed', not_before = NULL, kind = ?
         WHERE id = ?
         """,
-        [(row[0],) for row in rows],
+        [(fetch_kind_again(str(row[8]), str(row[4])), row[0]) for row in rows],
     )
     for row in rows:
         url_id, url, number, origin, via, depth, hops, found_on, kind, reason = row

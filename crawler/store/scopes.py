@@ -242,8 +242,9 @@ class Scopes:
 
 def fetch_kind_again(kind: str, via: str) -> str:
     """What a URL may be fetched for that is judged anew by its best link: what is no page by this
-    link alone becomes none by that. Where a part of pages redirects is one, too."""
-    if kind == "check" or (kind == "asset" and via != "redirect"):
+    link alone becomes none by that. Where a part of pages redirects is one, too, and so is what an
+    archive brought as one."""
+    if kind == "check" or (kind == "asset" and via not in ("redirect", "archive")):
         return "page"
     return kind
 

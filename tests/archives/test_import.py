@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -18,6 +19,7 @@ import pytest
 from tests.archives.making import answer, packed, page, question, record, response
 from tests.archives.site import LATIN, PACKED, publish
 from tests.crawls import LINKS, check_whole, config, crawl, rows
+from tests.sites.server import Answer, Request
 from tests.sites.skip import require_program
 from tests.sites.web import Web
 from tests.terminal import Terminal
@@ -413,6 +415,50 @@ def test_a_304_confirms_what_is_there_and_nothing_else(bring: Any) -> None:
         ("http://a.example/", "Held", 200, 2)
     ]
     assert rows(database, "SELECT not_modified FROM visits ORDER BY id") == [(0,), (1,)]
+
+
+def tagged(body: bytes, content_type: str) -> Callable[[Request], Answer]:
+    """What is not sent again to whoever has something that is called so."""
+    headers = {"ETag": '"1"', "Content-Type": content_type}
+
+    def answer_of(request: Request) -> Answer:
+        if "if-none-match" in request.headers:
+            return Answer(304, {"ETag": '"1"'})
+        return Answer(200, headers, body)
+
+    return answer_of
+
+
+def test_an_archive_never_answers_for_a_server(bring: Any, web: Web) -> None:
+    """Whoever wrote it may have put a validator of the server's to what the server never said."""
+    tag = {"ETag": '"1"'}
+    web.decide("/", tagged(page("True", "<img src=/a.png>"), "text/html"))
+    web.decide("/a.png", tagged(b"\x89PNG\r\n\x1a\ntrue", "image/png"))
+    picture = answer(b"\x89PNG\r\n\x1a\nfalse", headers=tag | {"Content-Type": "image/png"})
+    database = bring(
+        packed(
+            record("response", web.url("/"), answer(page("False"), headers=tag)),
+            record("response", web.url("/a.png"), picture),
+        )
+    )
+    crawl(database, web.url("/"), settings=config(assets={"mode": "fetch"}))
+    assert rows(database, "SELECT title, status FROM pages") == [("True", 200)]
+    last = "SELECT status, not_modified FROM visits WHERE run_id = 2 AND kind IN ('page', 'asset')"
+    assert rows(database, last) == [(200, 0), (200, 0)]
+
+
+@pytest.mark.parametrize(
+    ("written", "ip"),
+    [
+        ("10.0.0.1", "10.0.0.1"),
+        ("[2001:DB8::1]", "2001:db8::1"),
+        ("\x1b[2Ja.test", None),
+        ("", None),
+    ],
+)
+def test_who_answered_is_an_address_or_not_known(written: str, ip: str | None, bring: Any) -> None:
+    database = bring(packed(response("http://a.example/", "A", more={"WARC-IP-Address": written})))
+    assert rows(database, "SELECT ip FROM visits") == [(ip,)]
 
 
 CUT = {"length": "too_large", "time": "timeout_total", "disconnect": "conn_closed"}
