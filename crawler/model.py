@@ -189,7 +189,7 @@ class Reply(msgspec.Struct, frozen=True, array_like=True):
     error: a word of ``visits.error``, None for any HTTP answer that came whole.
     error_detail: one line for people, control characters escaped.
     ip: the address connected to.
-    http_version: ``1.0`` or ``1.1``.
+    http_version: ``1.0``, ``1.1`` or ``2``.
     dns_ms, connect_ms, tls_ms, ttfb_ms, total_ms: durations; None when the phase did not happen
         (a kept-alive connection has no dns, connect and tls).
     wire_bytes: body bytes received, before decoding.

@@ -13,6 +13,7 @@ import ssl
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -249,6 +250,7 @@ def crawl(
     if config.fetch.verify_tls and (authorities := os.environ.get(AUTHORITIES)):
         _check_authorities(authorities)
     _check_certificates(config)
+    _check_http2(config)
     asked = conditions(fail_on)
     if not config.audit.analyse and (without := need_checks(asked)):
         why = "needs the analysis; leave out --no-analyse (audit.analyse = false)"
@@ -295,6 +297,15 @@ def _check_certificates(config: Config) -> None:
     for where, path in files:
         if path and path != SYSTEM_STORE:
             _check(where, path)
+
+
+def _check_http2(config: Config) -> None:
+    """Is there what speaks it, where somebody asks for it?"""
+    wishes = {"fetch.http2": config.fetch.http2}
+    wishes |= {f'site."{name}".http2': site.http2 or "never" for name, site in config.site.items()}
+    for where, wish in wishes.items():
+        if wish != "never" and find_spec("hpack") is None:
+            raise UsageError(f"{where}: {wish} needs more: pip install 'crawler[http2]'")
 
 
 def _check(where: str, verify: bool | str, cert: str = "", key: str = "") -> None:

@@ -16,6 +16,7 @@ from crawler.config.sections import (
     Config,
     ExtractRule,
     FetchConfig,
+    Http2,
     PaceConfig,
     ParseConfig,
     RenderConfig,
@@ -30,6 +31,7 @@ from crawler.config.written import default_toml
 
 __all__ = [
     "AUTHORITIES", "SECTIONS", "SYSTEM_STORE", "AssetsConfig", "AuditConfig", "Config",
-    "ExtractRule", "FetchConfig", "PaceConfig", "ParseConfig", "RenderConfig", "RobotsConfig",
-    "RunConfig", "ScopeConfig", "Setting", "SiteConfig", "StoreConfig", "default_toml", "load",
+    "ExtractRule", "FetchConfig", "Http2", "PaceConfig", "ParseConfig", "RenderConfig",
+    "RobotsConfig", "RunConfig", "ScopeConfig", "Setting", "SiteConfig", "StoreConfig",
+    "default_toml", "load",
 ]  # fmt: skip

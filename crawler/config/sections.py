@@ -15,6 +15,7 @@ NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
 Scope = Literal["page", "prefix", "host", "domain", "any"]
+Http2 = Literal["auto", "never", "always"]
 AUTHORITIES = "SSL_CERT_FILE"
 """Names, in the environment, a PEM file of authorities instead of certifi's; OpenSSL's own word."""
 SYSTEM_STORE = "system"
@@ -142,6 +143,8 @@ class FetchConfig(Section, frozen=True):
     proxy: asked in place of sites, ``http://HOST:PORT`` or ``socks5://HOST:PORT``, before the host
         ``user:password@`` where it asks for them. Several take turns, and one that fails rests.
         ``env`` for those that http_proxy, https_proxy, all_proxy and no_proxy name.
+    http2: spoken with https sites: auto (where a site chooses it), never, or always (a site that
+        does not fails). Needs ``crawler[http2]``.
     """
 
     user_agent: str = ""
@@ -160,6 +163,7 @@ class FetchConfig(Section, frozen=True):
     accept_language: str = ""
     ca_file: str = ""
     proxy: tuple[Secret, ...] = ()
+    http2: Http2 = "never"
 
 
 class ParseConfig(Section, frozen=True):
@@ -326,6 +330,7 @@ class SiteConfig(Section, frozen=True, omit_defaults=True):
         environment holds. Sent to one origin alone: that of the site's name, and where this is a
         host, to its https and to those of its origins that are seeds.
     proxy: as under fetch; ``direct`` for none.
+    http2: as under fetch.
     verify_tls, ca_file: as under fetch.
     client_cert: a PEM file with the certificate that is shown to the site, and its key; client_key:
         the key, where it stands in a file of its own.
@@ -354,6 +359,7 @@ class SiteConfig(Section, frozen=True, omit_defaults=True):
     basic: Basic | None = None
     bearer: Secret | None = None
     proxy: tuple[Secret, ...] | None = None
+    http2: Http2 | None = None
     cookies: bool | None = None
     cookies_from: str | None = None
     verify_tls: bool | None = None

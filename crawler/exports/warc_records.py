@@ -29,6 +29,10 @@ MOVED_ASIDE: Final = "X-Archive-Orig-"
 """Stands before the name of a header that spoke of bytes which are not there any more."""
 KIND: Final = "X-Crawler-Kind"
 """What an answer was fetched for; readers pass over names that they do not know."""
+PROTOCOL: Final = "WARC-Protocol"
+H2: Final = "h2"
+"""What was spoken, where it was HTTP/2: the block says it in the words of HTTP/1.1, which every
+reader knows (iipc/warc-specifications, issues 15 and 42)."""
 TRUNCATIONS: Final = frozenset({"length", "time", "disconnect"})
 """Words of ``visits.truncated`` that WARC-Truncated has, too; others speak of how it was read."""
 
@@ -161,13 +165,15 @@ class Writer:
             ("WARC-Target-URI", answer.url),
             ("WARC-Date", answer.date),
             *([("WARC-IP-Address", answer.ip)] if answer.ip else []),
+            *([(PROTOCOL, H2)] if answer.http_version == "2" else []),
         ]
 
 
 def head(answer: Answer) -> bytes:
     """Status line and headers of an answer. What is not kept of the line is what its status is
     called; no reader asks for it (RFC 9112, section 4)."""
-    line = f"HTTP/{answer.http_version or '1.1'} {answer.status} {responses.get(answer.status, '')}"
+    version = answer.http_version if answer.http_version == "1.0" else "1.1"
+    line = f"HTTP/{version} {answer.status} {responses.get(answer.status, '')}"
     return _latin(f"{line.rstrip()}\r\n{_lines(as_stored(answer))}\r\n")
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import inf
 from time import monotonic, perf_counter
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import gevent
 import msgspec
@@ -29,11 +29,19 @@ from crawler.fetch.route import Route
 from crawler.fetch.shortage import Shortage, pauses
 from crawler.policy import urls
 
+if TYPE_CHECKING:
+    from crawler.fetch.http2 import Session
+
 ADDRESSES_TOLD: Final = 3
 """Of a host whose addresses are all refused by the gate."""
 
 LOOPBACK: Final = "127.0.0.1"
 """Where localhost and the names below it are (RFC 6761, section 6.3)."""
+
+RECEIVE: Final = 64 * 1024
+"""Bytes that are read at once."""
+READS_BETWEEN: Final = 4
+"""Of what comes on a connection on which nothing was asked."""
 
 _PEEK: Final = _socket.MSG_PEEK | _socket.MSG_DONTWAIT
 
@@ -71,10 +79,10 @@ class HttpConnection:
 
     ip: the address at its other end. security: what TLS came to, None without it. silence: the
     limit of its waits; the socket has no time-out of its own. like: who bears witness with it, None
-    before its first answer.
+    before its first answer. session: what is spoken, where it is HTTP/2.
     """
 
-    __slots__ = ("idle_since", "ip", "like", "route", "security", "silence", "sock")
+    __slots__ = ("idle_since", "ip", "like", "route", "security", "session", "silence", "sock")
 
     def __init__(self, route: Route, ip: str, sock: socket.socket | ssl.SSLSocket) -> None:
         sock.settimeout(None)
@@ -82,6 +90,7 @@ class HttpConnection:
         self.ip = ip
         self.sock = sock
         self.security = tls.security(sock) if isinstance(sock, ssl.SSLSocket) else None
+        self.session = _session(sock) if route.http2 != "never" else None
         self.silence = Silence(inf)
         self.like: Witnesses[tuple[str, int]] | None = None
         self.idle_since = 0.0
@@ -91,7 +100,8 @@ class HttpConnection:
 
     def quiet(self) -> bool:
         """Whether nothing came since the last answer. What came unasked must never be read as an
-        answer, so such a connection is not used again."""
+        answer, so such a connection is not used again; one of HTTP/2 may have been told something
+        that is no part of any."""
         sock: Any = self.sock
         try:
             sock._sock.recv(1, _PEEK)
@@ -99,10 +109,36 @@ class HttpConnection:
             return True
         except OSError:
             return False
+        return self.session is not None and self._hear_out(self.session)
+
+    def _hear_out(self, session: Session) -> bool:
+        """Reads what has come between two answers; whether another may follow."""
+        self.sock.settimeout(0.0)
+        try:
+            for _ in range(READS_BETWEEN):
+                data = self.sock.recv(RECEIVE)
+                if not data:
+                    return False
+                session.receive(data)
+        except BlockingIOError:
+            return session.alive
+        except OSError as caught:
+            return isinstance(caught, ssl.SSLWantReadError) and session.alive
+        finally:
+            self.sock.settimeout(None)
         return False
 
     def close(self) -> None:
         self.sock.close()
+
+
+def _session(sock: socket.socket | ssl.SSLSocket) -> Session | None:
+    """Our end of HTTP/2, where this is what both sides agreed upon."""
+    if not isinstance(sock, ssl.SSLSocket) or sock.selected_alpn_protocol() != tls.H2:
+        return None
+    from crawler.fetch.http2 import Session  # for those who speak it
+
+    return Session()
 
 
 class Connector:
@@ -287,8 +323,11 @@ class Connector:
             return sock
         began = perf_counter()
         trust = route.trust or tls.Trust(self._verify)
-        policy = tls.context(trust.verify, trust.cert, trust.key)
+        policy = tls.context(trust.verify, trust.cert, trust.key, route.http2)
         stream = tls.wrap(sock, route.host, policy, read_s)
+        if route.http2 == "always" and stream.selected_alpn_protocol() != tls.H2:
+            stream.close()
+            raise Failure("tls_proto", "it speaks no HTTP/2, and fetch.http2 is always")
         facts.tls_ms = (perf_counter() - began) * 1000
         return stream
 

@@ -73,6 +73,17 @@ class Unended(Failure):
     if what it says has an end of its own."""
 
 
+class Unprocessed(Failure):
+    """A server that has done nothing of what it was asked for, and says so: it may be asked again.
+
+    plainly: by HTTP/1.1.
+    """
+
+    def __init__(self, word: str, detail: str, *, plainly: bool = False) -> None:
+        super().__init__(word, detail)
+        self.plainly = plainly
+
+
 _NO_WAY: Final = frozenset(
     {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 )

@@ -19,7 +19,7 @@ import msgspec
 from requests import Response, Session
 from requests.structures import CaseInsensitiveDict
 
-from crawler.config import FetchConfig, RobotsConfig, SiteConfig
+from crawler.config import FetchConfig, Http2, RobotsConfig, SiteConfig
 from crawler.config.secrets import authorization
 from crawler.config.sections import SENT
 from crawler.errors import UsageError
@@ -71,7 +71,7 @@ class Manner(msgspec.Struct, frozen=True):
     times, first_times: limits, and those of a host's first robots.txt. caps: bytes by the kind of a
     job; max_body_bytes: of all others. of_page, of_part: what every request says, as a dictionary
     and as lines, and what one for a part of pages does. proxies: what they are asked through.
-    trust: their policy of TLS, None for that of all others.
+    trust: their policy of TLS, None for that of all others. http2: whether it is offered to them.
     """
 
     times: Times
@@ -82,6 +82,12 @@ class Manner(msgspec.Struct, frozen=True):
     of_part: Said
     proxies: Choice
     trust: Trust | None = None
+    http2: Http2 = "never"
+
+    @property
+    def is_special(self) -> bool:
+        """Does a way by TLS differ from that of all others?"""
+        return self.trust is not None or self.http2 != "never"
 
     @classmethod
     def of(
@@ -106,6 +112,7 @@ class Manner(msgspec.Struct, frozen=True):
             _as_sent(headers if "accept" in replaced else headers | {"Accept": "*/*"}),
             Choice([one.value.strip() for one in config.proxy]),
             trust,
+            config.http2,
         )
 
 
@@ -279,8 +286,10 @@ class Fetcher:
             anew=job.attempt > 1,
             among=job.addresses,
         )
-        if manner.trust is not None and request.route.scheme == "https":
-            request.route = msgspec.structs.replace(request.route, trust=manner.trust)
+        if manner.is_special and request.route.scheme == "https":
+            request.route = msgspec.structs.replace(
+                request.route, trust=manner.trust, http2=manner.http2
+            )
         return request
 
     def _read_head(self, job: Job, attempt: Attempt) -> None:

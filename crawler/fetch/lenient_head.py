@@ -34,7 +34,8 @@ _COMPRESSED: Final = frozenset({b"gzip", b"x-gzip", b"compress", b"x-compress", 
 class Head(msgspec.Struct):
     """Status line and headers.
 
-    status: 100..999. version: ``1.0`` or ``1.1``. headers: in order, as they came, values stripped.
+    status: 100..999. version: ``1.0``, ``1.1`` or ``2``. headers: in order, as they came, values
+    stripped.
     framing: how the end of the body is known; length: bytes, where that is ``length``.
     keep_alive: the connection may carry another request. Set by the tolerant reader alone, as are
     the two before.
@@ -204,7 +205,7 @@ def _frame(head: Head, method: str) -> None:
     elif _is_chunked(codings):
         head.framing = "chunked"
     else:
-        _measure(head, lengths)
+        measure(head, lengths)
     if head.status == 205 and head.framing == "close":
         head.framing = "none"  # it has no content (RFC 9110, section 15.3.6)
         head.keep_alive = False
@@ -223,8 +224,9 @@ def _is_chunked(codings: list[bytes]) -> bool:
     return bool(real)
 
 
-def _measure(head: Head, lengths: list[bytes]) -> None:
-    """Reads Content-Length as https://fetch.spec.whatwg.org/#header-list-extract-a-length does."""
+def measure(head: Head, lengths: list[bytes]) -> None:
+    """Reads the values of Content-Length, cut at commas and stripped, as
+    https://fetch.spec.whatwg.org/#header-list-extract-a-length does. Raises Failure."""
     if len(set(lengths)) > 1:
         raise Failure("proto_error", "Content-Length headers that contradict each other")
     if lengths and lengths[0].isdigit():

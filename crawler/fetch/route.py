@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from crawler.config import Http2
 from crawler.config.proxy import Proxy
 from crawler.fetch.failures import Failure
 from crawler.fetch.tls import Trust
@@ -25,7 +26,8 @@ class Route(msgspec.Struct, frozen=True):
     scheme: ``http``, or ``https`` for TLS to the host. host, port: whose name is resolved, and
     where it is connected to. via: the proxy that stands between, which resolves the name; None for
     a direct way. No connection through one is ever taken for a direct one, or for one through
-    another. trust: a policy of TLS of its own; None for that of all others.
+    another. trust: a policy of TLS of its own; None for that of all others. http2: is it offered to
+    a server of https?
     """
 
     scheme: str
@@ -33,6 +35,7 @@ class Route(msgspec.Struct, frozen=True):
     port: int
     via: Proxy | None = None
     trust: Trust | None = None
+    http2: Http2 = "never"
 
     def __str__(self) -> str:
         through = f" by {self.via}" if self.via else ""

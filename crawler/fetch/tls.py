@@ -15,7 +15,7 @@ import certifi
 import msgspec
 from gevent import socket, ssl
 
-from crawler.config import AUTHORITIES, SYSTEM_STORE
+from crawler.config import AUTHORITIES, SYSTEM_STORE, Http2
 from crawler.fetch.failures import Failure, of_talking
 
 Verify = bool | str
@@ -87,15 +87,26 @@ def is_weak(version: str, cipher: str) -> bool:
     )
 
 
+H2: Final = "h2"
+_OFFERED: Final[dict[Http2, list[str]]] = {
+    "never": ["http/1.1"],
+    "auto": [H2, "http/1.1"],
+    "always": [H2],
+}
+"""Names of protocols, by the wish for HTTP/2 (RFC 7301; RFC 9113, section 3.2)."""
+
+
 @cache
-def context(verify: Verify, cert: str = "", key: str = "") -> ssl.SSLContext:
-    """The one context of a policy: TLS 1.2 or newer, no HTTP but 1.1. Raises OSError for a file
-    that is not what it should be."""
+def context(
+    verify: Verify, cert: str = "", key: str = "", http2: Http2 = "never"
+) -> ssl.SSLContext:
+    """The one context of a policy: TLS 1.2 or newer. Raises OSError for a file that is not what it
+    should be."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.minimum_version = stock.TLSVersion.TLSv1_2
     made.set_ciphers(CIPHERS)
     made.options |= _LEGACY_CONNECT
-    made.set_alpn_protocols(["http/1.1"])
+    made.set_alpn_protocols(_OFFERED[http2])
     if verify is False:
         made.check_hostname = False
         made.verify_mode = stock.CERT_NONE
@@ -139,6 +150,8 @@ def _failure(caught: BaseException, secure: ssl.SSLSocket | None) -> Failure | N
         return Failure("tls_verify", "; ".join((reason, *_facts(secure))))
     if isinstance(caught, TimeoutError):
         return Failure("timeout", "the TLS handshake stalled")
+    if isinstance(caught, ssl.SSLError) and "no application protocol" in str(caught):
+        return Failure("tls_proto", "it refuses this version of HTTP: see fetch.http2")
     if isinstance(caught, OSError):
         return of_talking(caught)
     if isinstance(caught, ValueError):  # a name that no certificate can hold

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from io import BytesIO
 from math import inf
 from time import monotonic
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import gevent
 import msgspec
@@ -21,22 +21,29 @@ from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
 from crawler.fetch import proxies, tls
-from crawler.fetch.connect import Connector, Facts, HttpConnection
+from crawler.fetch.connect import RECEIVE, Connector, Facts, HttpConnection
 from crawler.fetch.dns import Names
-from crawler.fetch.failures import Doubtful, Failure, of_talking
+from crawler.fetch.failures import Doubtful, Failure, Unprocessed, of_talking
 from crawler.fetch.gate import Gate
 from crawler.fetch.http1 import Exchange
 from crawler.fetch.pool import Idle
 from crawler.fetch.reachability import Reachability
 from crawler.fetch.requests_internals import SlimRequest, SlimResponse
+from crawler.fetch.route import Route
 
-RECEIVE: Final = 64 * 1024
+if TYPE_CHECKING:
+    from crawler.fetch.http2 import Answer, Session
+
 TRAILER_S: Final = 2.0
 """How long what belongs behind a body that is whole is waited for, so that its connection can be
 kept."""
 BREATH: Final = 1024 * 1024
 """Bytes after which the other greenlets, and the timers of deadlines, get their turn even when the
 next bytes are already here."""
+PLAIN_KEPT: Final = 20_000
+"""Origins that are remembered to want HTTP/1.1."""
+MISDIRECTED: Final = 421
+"""RFC 9110, section 15.5.20."""
 
 
 class Incoming:
@@ -48,7 +55,7 @@ class Incoming:
     __slots__ = ("_connection", "_transport", "exchange")
 
     def __init__(
-        self, transport: Transport, connection: HttpConnection, exchange: Exchange
+        self, transport: Transport, connection: HttpConnection, exchange: Exchange | Answer
     ) -> None:
         self._transport = transport
         self._connection: HttpConnection | None = connection
@@ -143,6 +150,7 @@ class Transport(BaseAdapter):
             reachability=self._reachability,
             make_room=self._idle.clear,
         )
+        self._plain: set[Route] = set()
         self._sweeping = False
         self._closed = False
         self._requests = self._reused = self._stale = self._in_use = 0
@@ -184,32 +192,44 @@ class Transport(BaseAdapter):
         connect_s, read_s = timeout if isinstance(timeout, tuple) else (timeout, timeout)
         self._requests += 1
         asked = _asked(request)
+        facts = asked.facts
+        if asked.route.http2 == "auto" and asked.route in self._plain:
+            asked.route = _without_http2(asked.route)
         message = _message(asked)
-        facts, method = asked.facts, asked.method or "GET"
-        exchange = Exchange(method, self._max_head)
         connection = self._kept(asked)
         if connection is not None:
             facts.ip = connection.ip if asked.route.via is None else None
             facts.security = connection.security
-            if self._exchange(connection, exchange, message, facts, read_s, may_be_stale=True):
+            exchange = self._exchange(connection, asked, message, read_s, again=True)
+            if exchange is not None and not _is_misdirected(connection, exchange):
                 return self._answer(request, connection, exchange, facts)
+            if exchange is not None:
+                self._end(connection)
             facts.security = None
-            exchange = Exchange(method, self._max_head)
-        connection = self._connector.open(
-            asked.route,
-            private_ok=asked.private_ok,
-            anew=asked.anew,
-            among=asked.among,
-            facts=facts,
-            connect_s=connect_s or 60.0,
-            read_s=read_s or 60.0,
-        )
-        self._in_use += 1
-        self._exchange(connection, exchange, message, facts, read_s, may_be_stale=False)
+        for again in (True, False):  # the last one answers, or raises
+            connection = self._connector.open(
+                asked.route,
+                private_ok=asked.private_ok,
+                anew=asked.anew,
+                among=asked.among,
+                facts=facts,
+                connect_s=connect_s or 60.0,
+                read_s=read_s or 60.0,
+            )
+            self._in_use += 1
+            exchange = self._exchange(connection, asked, message, read_s, again=again)
+            if exchange is not None:
+                break
+        assert connection is not None
+        assert exchange is not None
         return self._answer(request, connection, exchange, facts)
 
     def _answer(
-        self, request: PreparedRequest, connection: HttpConnection, exchange: Exchange, facts: Facts
+        self,
+        request: PreparedRequest,
+        connection: HttpConnection,
+        exchange: Exchange | Answer,
+        facts: Facts,
     ) -> SlimResponse:
         head = exchange.head
         assert head is not None
@@ -242,31 +262,31 @@ class Transport(BaseAdapter):
     def _exchange(
         self,
         connection: HttpConnection,
-        exchange: Exchange,
+        asked: SlimRequest,
         message: bytes,
-        facts: Facts,
         read_s: float | None,
         *,
-        may_be_stale: bool,
-    ) -> bool:
-        """Sends, and reads until the head is whole; False when the connection had gone stale."""
-        route = connection.route
+        again: bool,
+    ) -> Exchange | Answer | None:
+        """Sends, and reads until the head is whole. None where `again` allows for another try: the
+        connection had gone stale, or the server says that it has done nothing."""
+        route, facts = connection.route, asked.facts
         ip, port = connection.ip, route.via.port if route.via else route.port
+        exchange, message = self._begin(connection, asked, message)
         connection.silence.limit_s = read_s or inf
         began = monotonic()
         try:
             _send(connection, message)
             while exchange.head is None:
                 _receive(connection, exchange)
-                if facts.ttfb_ms is None:
+                if facts.ttfb_ms is None and exchange.begun:
                     facts.ttfb_ms = (monotonic() - began) * 1000
         except BaseException as caught:
             self._end(connection)
             failure = of_talking(caught) if isinstance(caught, OSError) else caught
-            if may_be_stale and not exchange.begun and _is_close(failure):
-                self._stale += 1
+            if again and self._may_go_again(connection, exchange, failure, asked):
                 facts.ttfb_ms = None
-                return False
+                return None
             if isinstance(failure, Doubtful) and not exchange.begun:
                 failure = self._reachability.doubt_silence(failure, ip, port, began, read_s or inf)
             if failure is caught:
@@ -274,9 +294,45 @@ class Transport(BaseAdapter):
             raise failure from caught
         connection.like = connection.like or self._reachability.answered(ip, port)
         connection.like.heard()
-        return True
+        return exchange
 
-    def _done(self, connection: HttpConnection, exchange: Exchange) -> None:
+    def _begin(
+        self, connection: HttpConnection, asked: SlimRequest, message: bytes
+    ) -> tuple[Exchange | Answer, bytes]:
+        """What becomes of a request on a connection, and how it is said there."""
+        method = asked.method or "GET"
+        if connection.session is None:
+            return Exchange(method, self._max_head), message
+        return connection.session.ask(
+            method, asked.authority, asked.path, asked.block, self._max_head
+        )
+
+    def _may_go_again(
+        self,
+        connection: HttpConnection,
+        exchange: Exchange | Answer,
+        failure: BaseException,
+        asked: SlimRequest,
+    ) -> bool:
+        """Whether a failure before any answer is no reason not to ask once more, and how."""
+        if isinstance(failure, Unprocessed):
+            if failure.plainly and asked.route.http2 == "auto":
+                self._keep_plain(asked.route)
+                asked.route = _without_http2(asked.route)
+                return True
+            return not failure.plainly
+        is_unsaid = exchange.broken is None and not exchange.begun
+        is_stale = is_unsaid and connection.idle_since > 0 and _is_close(failure)
+        self._stale += is_stale
+        return is_stale
+
+    def _keep_plain(self, route: Route) -> None:
+        """A server on this way wants HTTP/1.1."""
+        if len(self._plain) >= PLAIN_KEPT:
+            self._plain.clear()
+        self._plain.add(route)
+
+    def _done(self, connection: HttpConnection, exchange: Exchange | Answer) -> None:
         if exchange.complete and exchange.reusable and not self._closed:
             self._in_use -= 1
             self._idle.put(connection, monotonic())
@@ -309,7 +365,7 @@ def _send(connection: HttpConnection, message: bytes) -> None:
         silence.stop()
 
 
-def _receive(connection: HttpConnection, exchange: Exchange) -> int:
+def _receive(connection: HttpConnection, exchange: Exchange | Answer) -> int:
     """Feeds what comes next; bytes that came, 0 at the end."""
     silence = connection.silence
     silence.start()
@@ -321,11 +377,36 @@ def _receive(connection: HttpConnection, exchange: Exchange) -> int:
         silence.stop()
     if data:
         exchange.feed(data)
-        if exchange.pause_s:
+        if connection.session is not None:
+            _pay(connection, connection.session)
+        elif exchange.pause_s:
             gevent.sleep(exchange.pause_s)
     else:
         exchange.eof()
     return len(data)
+
+
+def _pay(connection: HttpConnection, session: Session) -> None:
+    """Sends what HTTP/2 asks for when something has come. Where that fails, what has come is good
+    all the same, and reading on will tell why."""
+    owed = session.owed()
+    if not owed:
+        return
+    try:
+        _send(connection, owed)
+    except OSError:
+        session.alive = False
+        session.mute = True
+
+
+def _is_misdirected(connection: HttpConnection, exchange: Exchange | Answer) -> bool:
+    """Whether an answer is that this connection is none for this request: another may be."""
+    head = exchange.head
+    return connection.session is not None and head is not None and head.status == MISDIRECTED
+
+
+def _without_http2(route: Route) -> Route:
+    return msgspec.structs.replace(route, http2="never")
 
 
 def _is_close(failure: BaseException) -> bool:

@@ -44,7 +44,8 @@ class Record(msgspec.Struct, frozen=True):
 
     type: ``response``, ``request`` and so on. url: as written. at: ISO-8601 UTC with milliseconds.
     length: bytes of the block. concurrent_to: ids of records of the same exchange. place: for
-    people. kind: what it was fetched for, where its writer says so. reader: gives the block.
+    people. kind: what it was fetched for, where its writer says so. is_http2: so was it spoken; the
+    block says it in the words of HTTP/1.1. reader: gives the block.
     """
 
     type: str
@@ -61,6 +62,7 @@ class Record(msgspec.Struct, frozen=True):
     profile: str
     concurrent_to: frozenset[str]
     kind: str | None
+    is_http2: bool
     place: str
     reader: Any
 
@@ -194,6 +196,11 @@ def _first_start(data: bytes) -> int | None:
     return None
 
 
+def _is_http2(protocols: list[str]) -> bool:
+    """Does it name HTTP/2 among what was spoken? Some write all in one line."""
+    return any(one.strip().lower() == "h2" for line in protocols for one in line.split(","))
+
+
 def _record(found: Any, place: str) -> Record | Damage:
     """A record of fastwarc's as one of ours; or what is wrong with it."""
     headers = found.headers
@@ -219,6 +226,7 @@ def _record(found: Any, place: str) -> Record | Damage:
         profile=headers.get("WARC-Profile") or "",
         concurrent_to=frozenset(headers.get_multiple("WARC-Concurrent-To")),
         kind=headers.get("X-Crawler-Kind"),
+        is_http2=_is_http2(headers.get_multiple("WARC-Protocol")),
         place=place,
         reader=found.reader,
     )

@@ -243,12 +243,10 @@ class Import:
             named = [(b"content-type", record.content_type.encode("latin-1", "replace"))]
             return Held(Head(200, "1.1", named), b"", read, record.at, record.ip)
         if record.type == "response":
-            head, rest = head_of(read, method, most=self._max_head)
+            head, rest = self._head_of(record, read, method)
             return Held(head, rest, read, record.at, record.ip, record.truncated)
         head, rest = (
-            head_of(read, method, most=self._max_head)
-            if record.length
-            else (Head(200, "1.1", []), b"")
+            self._head_of(record, read, method) if record.length else (Head(200, "1.1", []), b"")
         )
         if head.status == 304 or record.profile.rstrip("/").endswith(NOT_MODIFIED):
             return Held(msgspec.structs.replace(head, status=304), rest, read, record.at, record.ip)
@@ -259,6 +257,13 @@ class Import:
         return Held(
             head, body, _nothing, record.at, record.ip, record.truncated, is_unpacked=not as_it_came
         )
+
+    def _head_of(self, record: Record, read: Read, method: str) -> tuple[Head, bytes]:
+        """The head that a block begins with, and what was read behind it. Raises Failure."""
+        head, rest = head_of(read, method, most=self._max_head)
+        if record.is_http2:
+            head.version = "2"
+        return head, rest
 
     def _original(self, record: Record) -> bytes | None:
         """The body that a revisit says is the same."""

@@ -157,7 +157,7 @@ HELP: dict[str, Table] = {
             "error_detail": "the same, for people",
             "note": "what is odd about an answer that is none the worse for it",
             "ip": "the address connected to",
-            "http_version": "1.0 or 1.1",
+            "http_version": "1.0, 1.1 or 2",
             "dns_ms": ("to resolve the name; NULL on a kept connection", MS),
             "connect_ms": ("to connect", MS),
             "tls_ms": ("to secure the connection", MS),

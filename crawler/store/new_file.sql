@@ -200,7 +200,7 @@ CREATE TABLE visits (
         error_detail TEXT,
         -- the address connected to
         ip TEXT,
-        -- 1.0 or 1.1
+        -- 1.0, 1.1 or 2
         http_version TEXT,
         -- to resolve the name; NULL on a kept connection (ms)
         dns_ms REAL,

@@ -8,12 +8,12 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
-from tests.bench import flame, loads, race, table, watched
+from tests.bench import flame, loads, race, table, versions, watched
 from tests.bench.contestants import CONTESTANTS, OURS
 from tests.bench.loads import Failed
 from tests.bench.workshop import Absent
 
-LOADS = loads.LOADS | {"dashboard": watched.dashboard}
+LOADS = loads.LOADS | {"dashboard": watched.dashboard, "http2": versions.http2}
 WORKS = (*race.COURSES, *LOADS)
 LONG = ("million",)
 """Done only when it is named."""

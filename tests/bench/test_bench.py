@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import contestants, flame, loads, race, stopwatch, table
+from tests.bench import contestants, flame, loads, race, stopwatch, table, versions
 from tests.bench.contestants import OURS
 from tests.bench.race import Course, Lap
 from tests.bench.server import Counts
@@ -50,6 +50,14 @@ def test_a_load_counts_at_the_server_what_the_crawler_asks() -> None:
     figures = {one.what: one for one in loads.waiting(4, 2, 50.0, 1, 60, quiet)}
     pages = next(one for what, one in figures.items() if what.endswith(": pages"))
     assert (pages.value, pages.against) == ("8", "8")
+
+
+def test_versions_of_http_are_held_against_each_other_on_the_same_site(tmp_path: Path) -> None:
+    nginx.require_nginx()
+    course = race.lay_out(SITE, tmp_path)
+    figures = {one.what: one for one in versions.http2(1, 60, quiet, course=course)}
+    assert float(figures["HTTP/1.1: CPU ms a page"].value) > 0
+    assert float(figures["HTTP/2: CPU ms a page"].value) > 0
 
 
 def test_a_file_of_many_pages_is_analysed_and_asked() -> None:

@@ -80,10 +80,11 @@ class Nginx:
     addresses: tuple[str, ...]
     pid: int
     log: Path
+    scheme: str = "http"
 
     def url(self, path: str = "/", address: str | None = None) -> str:
         """The absolute URL of a path, on the first address unless one is given."""
-        return f"http://{address or self.addresses[0]}:{self.port}{path}"
+        return f"{self.scheme}://{address or self.addresses[0]}:{self.port}{path}"
 
     def hits(self) -> list[FileHit]:
         """The access log so far; empty when it was not asked for."""
@@ -106,9 +107,11 @@ def serve_folder(
     access_log: bool = True,
     inside_server: str = "",
     descriptors: int | None = None,
+    pem: Path | None = None,
 ) -> Iterator[Nginx]:
     """Serve a folder; `inside_server` is configuration of nginx for its server block, and it may
-    have as many `descriptors`, by default as this process."""
+    have as many `descriptors`, by default as this process. With a `pem` of key and certificate it
+    is served by TLS, as HTTP/1.1 and HTTP/2."""
     program = require_nginx()
     with TemporaryDirectory(prefix="nginx-") as home:
         log = Path(home, "access.log")
@@ -118,16 +121,21 @@ def serve_folder(
             "user": "user root;" if os.geteuid() == 0 else "",
             "types": f"include {MIME_TYPES};" if MIME_TYPES.exists() else "",
             "access_log": f"{log} hits" if access_log else "off",
-            "inside_server": inside_server,
+            "inside_server": f"{_secured(pem)} {inside_server}",
+            "manner": " ssl http2" if pem else "",
         } | _shares(descriptors or resource.getrlimit(resource.RLIMIT_NOFILE)[0])
         process, port = _start(program, Path(home), settings, addresses)
         if descriptors is not None:
             resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (descriptors, descriptors))
         try:
-            yield Nginx(port, tuple(addresses), process.pid, log)
+            yield Nginx(port, tuple(addresses), process.pid, log, "https" if pem else "http")
         finally:
             process.terminate()
             process.wait(timeout=START_S)
+
+
+def _secured(pem: Path | None) -> str:
+    return f"ssl_certificate {pem}; ssl_certificate_key {pem};" if pem else ""
 
 
 def _shares(descriptors: int) -> dict[str, object]:
@@ -150,7 +158,8 @@ def _start(
     command = [str(program), "-p", str(home), "-e", str(home / "error.log"), "-c", str(file)]
     for _ in range(TRIES):
         port = _free_port()
-        listen = " ".join(f"listen {address}:{port};" for address in addresses)
+        manner = settings["manner"]
+        listen = " ".join(f"listen {address}:{port}{manner};" for address in addresses)
         file.write_text(CONFIGURATION.format(listen=listen, **settings))
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         if _listens(process, home / "pid"):
