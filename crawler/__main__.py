@@ -43,7 +43,7 @@ import crawler._patch  # noqa: E402, F401  # must come before every other import
 COLLECT_AFTER = (20_000, 20, 50)
 """A page makes thousands of short-lived objects and hardly a cycle: looking for cycles at Python's
 own threshold took 5 % of the time of a crawl."""
-CRAWLING = (["crawl"], ["demo"])
+CRAWLING = (["crawl"], ["demo"], ["work"])
 """Commands with workers."""
 
 

@@ -311,6 +311,7 @@ class Visit(msgspec.Struct, frozen=True, array_like=True):
     body: the body as a zlib stream, None when bodies are off or there is none.
     robots_body: of a robots job, the decoded text (at most 500 KiB). robots_rules: what it asks of
         this crawler, as `policy.robots.packed` writes it.
+    worker: id of the machine that has fetched it, a row of ``workers``; 0 for the conductor's own.
     """
 
     job: Job
@@ -322,6 +323,30 @@ class Visit(msgspec.Struct, frozen=True, array_like=True):
     body: bytes | None = None
     robots_body: bytes | None = None
     robots_rules: bytes | None = None
+    worker: int = 0
+
+
+class MachineState(msgspec.Struct, frozen=True):
+    """What is known of a machine that works for a crawl.
+
+    id: of its row, 0 while it has none. key: its own. name: what it calls itself. processes: of
+    its. out: jobs that it has; room: that it may have. visits, bytes, refused: of this run.
+    beat_s: seconds since its last sign of life. network: ``up``, or since when it is not. left: why
+    it has, empty while it has not.
+    """
+
+    id: int
+    key: str
+    name: str
+    processes: int
+    out: int = 0
+    room: int = 0
+    visits: int = 0
+    bytes: int = 0
+    refused: int = 0
+    beat_s: float = 0.0
+    network: str = "up"
+    left: str = ""
 
 
 class Stats(msgspec.Struct, frozen=True):
@@ -335,7 +360,8 @@ class Stats(msgspec.Struct, frozen=True):
     hosts_due: hosts that could be asked now. resting: hosts that rest longest (name, seconds, why).
     next_due_s: seconds until something may be fetched; None when nothing waits.
     workers: processes; 0 for the conductor's own. max_pages: the limit, 0 for none.
-    loads: jobs that are out to each worker. database_bytes, log_bytes: the file and its write-ahead
+    loads: jobs that are out to each worker, on other machines to each machine. machines: these.
+    database_bytes, log_bytes: the file and its write-ahead
         log. disk_free_bytes: room on its disk.
     """
 
@@ -359,3 +385,4 @@ class Stats(msgspec.Struct, frozen=True):
     database_bytes: int = 0
     log_bytes: int = 0
     disk_free_bytes: int = 0
+    machines: tuple[MachineState, ...] = ()

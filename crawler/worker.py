@@ -30,6 +30,8 @@ from crawler.store.clock import iso
 Deliver = Callable[[Visit], None]
 Parsing = Callable[[Job | None], None]
 """Told which job is being parsed, so that a stall can be laid at the right door."""
+MayStart = Callable[[], bool]
+"""Asked before each fetch: a lease that has ended is another's by now."""
 
 ISAL_LEVEL = 1
 
@@ -39,6 +41,7 @@ class Worker:
 
     deliver: takes each visit; may block, which slows fetching down.
     parsing: called with a job before it is parsed and with None afterwards.
+    may_start: what it refuses is neither fetched nor delivered.
     fetcher: by default one that asks the network.
     """
 
@@ -49,8 +52,10 @@ class Worker:
         parsing: Parsing | None = None,
         *,
         fetcher: Fetcher | None = None,
+        may_start: MayStart | None = None,
     ) -> None:
         self._config = config
+        self._may_start = may_start or (lambda: True)
         self._deliver = deliver
         self._parsing = parsing or (lambda _: None)
         self._fetcher = fetcher or Fetcher(
@@ -93,6 +98,8 @@ class Worker:
         while True:
             job = self._queue.get()
             try:
+                if not self._may_start():
+                    continue
                 # What a visit holds counts until somebody has taken it over.
                 with self._fetcher.share() as share:
                     self._deliver(self.visit(job, share))

@@ -1,16 +1,22 @@
 """How do jobs reach the workers, and visits the conductor?
 
-One contract, several engines: `LocalChannel` (the worker runs in the conductor's process) and
-`ProcessChannel` (children over a socketpair). Stored bodies are read, piece by piece (`bodies`), in
+One contract, several engines: `LocalChannel` (the worker runs in the conductor's process),
+`ProcessChannel` (children over a socketpair) and `RedisChannel` (machines over a Redis or Valkey,
+each of which relays to a `ProcessChannel`). Stored bodies are read, piece by piece (`bodies`), in
 processes that can be killed as well (`readers`).
 """
 
 from __future__ import annotations
 
-from crawler.channels.contract import Channel, Returned
+from typing import TYPE_CHECKING
+
+from crawler.channels.contract import Channel, Fleet, Returned
 from crawler.config import Config
 
-__all__ = ["Channel", "Returned", "open_channel"]
+if TYPE_CHECKING:
+    from crawler.channels.redis.address import Address
+
+__all__ = ["Channel", "Fleet", "Returned", "open_channel", "open_fleet"]
 
 
 def open_channel(config: Config, workers: int) -> Channel:
@@ -24,3 +30,13 @@ def open_channel(config: Config, workers: int) -> Channel:
     from crawler.channels.processes import ProcessChannel
 
     return ProcessChannel(config, workers)
+
+
+def open_fleet(config: Config, address: Address, name: str, workers: int) -> Channel:
+    """The channel to machines that may join, and to so many worker processes here, 0 for none.
+
+    Raises UsageError: the name may be none, or redis-py is not installed.
+    """
+    from crawler.channels.redis.remote import RedisChannel
+
+    return RedisChannel(config, address, name, open_channel(config, workers) if workers else None)

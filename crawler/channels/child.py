@@ -53,7 +53,7 @@ class Child:
         self._room = Event()
         self._room.set()
         self._parsing = (0, 0.0)
-        self._worker = Worker(config, self._deliver, self._note_parsing)
+        self._worker = Worker(config, self._deliver, self._note_parsing, may_start=cell.may_start)
 
     def __repr__(self) -> str:
         return f"<Child {len(self._outbox)} visits to send, {self._worker!r}>"
@@ -73,7 +73,7 @@ class Child:
         while self._outbox_bytes > OUTBOX_BYTES:  # all who wait wake at once
             self._room.wait()
         self._outbox.append(visit)
-        self._outbox_bytes += _weight(visit)
+        self._outbox_bytes += weight_of(visit)
         if self._outbox_bytes > OUTBOX_BYTES:
             self._room.clear()
         self._filled.set()
@@ -94,7 +94,7 @@ class Child:
         while self._outbox and len(frame) < FRAME_VISITS and weight < FRAME_BYTES:
             visit = self._outbox.popleft()
             frame.append(visit)
-            weight += _weight(visit)
+            weight += weight_of(visit)
         try:
             self._frames.write(frame)
         except OSError:
@@ -129,7 +129,8 @@ def _presentable(visit: Visit) -> Visit:
     return visit
 
 
-def _weight(visit: Visit) -> int:
+def weight_of(visit: Visit) -> int:
+    """Roughly how many bytes a visit takes on its way."""
     return (
         len(visit.body or b"")
         + len(visit.robots_body or b"")

@@ -9,10 +9,13 @@ from __future__ import annotations
 import mmap
 import os
 import struct
+import time
 from socket import socket
 from typing import Final
 
 import msgspec
+
+from crawler.store.clock import BOOT
 
 BUFFER_KEPT = 4 * 1024 * 1024
 """A larger buffer is given up after its frame."""
@@ -22,6 +25,8 @@ stands before the frame: of one that begins at its start nothing was left, and e
 had to be had anew. What stands before is never touched, and so takes no memory."""
 _LENGTH = struct.Struct(">I")
 _CELL = struct.Struct("=dqd")
+_UNTIL = struct.Struct("=d")
+_BYTES = _CELL.size + _UNTIL.size
 _encoder = msgspec.msgpack.Encoder()
 
 
@@ -71,22 +76,28 @@ class Frames:
         return view
 
 
+def boot_time() -> float:
+    """Seconds of the one clock that goes on while a machine sleeps."""
+    return time.clock_gettime(BOOT)
+
+
 class Cell:
-    """A few words of memory that a worker writes and the conductor reads at any time.
+    """A few words of memory that a worker writes and its parent reads at any time.
 
     beat: monotonic seconds of the worker's last sign of life. token: the lease of the job that it
-    is parsing, 0 for none. since: monotonic seconds at which that began.
+    is parsing, 0 for none. since: monotonic seconds at which that began. One word goes the other
+    way: until when fetches may begin.
     """
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
-        self._memory = mmap.mmap(descriptor, _CELL.size)
+        self._memory = mmap.mmap(descriptor, _BYTES)
 
     @classmethod
     def create(cls) -> Cell:
         """A cell of zeros in memory of its own."""
         descriptor = os.memfd_create("crawler-cell", os.MFD_CLOEXEC)
-        os.ftruncate(descriptor, _CELL.size)
+        os.ftruncate(descriptor, _BYTES)
         return cls(descriptor)
 
     def read(self) -> tuple[float, int, float]:
@@ -97,6 +108,15 @@ class Cell:
     def write(self, beat: float, token: int, since: float) -> None:
         """Replace all three."""
         self._memory[: _CELL.size] = _CELL.pack(beat, token, since)
+
+    def let_start(self, until: float) -> None:
+        """No fetch may begin from this moment of `boot_time` on; 0 for no end."""
+        self._memory[_CELL.size :] = _UNTIL.pack(until)
+
+    def may_start(self) -> bool:
+        """May a fetch begin now?"""
+        (until,) = _UNTIL.unpack(self._memory[_CELL.size :])
+        return not until or boot_time() < until
 
     def close(self) -> None:
         """Give the memory back; called again, do nothing: its number may be another's by then."""

@@ -22,6 +22,7 @@ class LocalChannel:
     """One worker, in this process. A parse that hangs cannot be ended here."""
 
     workers = 0
+    fleet = None
 
     def __init__(self, config: Config) -> None:
         self._concurrency = config.run.concurrency
@@ -37,6 +38,11 @@ class LocalChannel:
     def free(self) -> int:
         """How many more jobs may be sent now."""
         return self._concurrency - self._out
+
+    @property
+    def capacity(self) -> int:
+        """How many jobs may be out at once."""
+        return self._concurrency
 
     @property
     def loads(self) -> tuple[int, ...]:

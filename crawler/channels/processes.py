@@ -84,6 +84,8 @@ class _Child:
 class ProcessChannel:
     """Workers in processes of their own, forked and watched from here."""
 
+    fleet = None
+
     def __init__(self, config: Config, workers: int) -> None:
         self._config = config
         self.workers = workers
@@ -92,6 +94,7 @@ class ProcessChannel:
         self._arrivals: Queue[Sequence[Visit | Returned] | CrawlError] = Queue(maxsize=FRAMES_KEPT)
         self._deaths: deque[float] = deque()
         self._closed = False
+        self._until = 0.0
         self._decode = msgspec.msgpack.Decoder(list[Visit]).decode
         self._greenlets: list[gevent.Greenlet[..., object]] = []
 
@@ -103,6 +106,11 @@ class ProcessChannel:
         """How many more jobs may be sent now."""
         limit = self._config.run.concurrency
         return sum(max(0, limit - len(child.out)) for child in self._lively())
+
+    @property
+    def capacity(self) -> int:
+        """How many jobs may be out at once."""
+        return self._config.run.concurrency * self.workers
 
     @property
     def loads(self) -> tuple[int, ...]:
@@ -120,6 +128,12 @@ class ProcessChannel:
         child.out[job.token] = job
         child.outbox.append(job)
         child.filled.set()
+
+    def let_start(self, until: float) -> None:
+        """No fetch begins from this moment of `boot_time` on, until a later one is set."""
+        self._until = until
+        for child in self._children:
+            child.cell.let_start(until)
 
     def arrivals(self) -> Iterator[Visit | Returned]:
         """What comes back, until the channel is closed. Raises CrawlError when workers keep
@@ -157,6 +171,7 @@ class ProcessChannel:
 
     def _spawn(self, number: int) -> _Child:
         child = _Child(self._config, number, self._forks)
+        child.cell.let_start(self._until)
         self._greenlets.append(gevent.spawn(self._send_jobs, child))
         self._greenlets.append(gevent.spawn(self._read_visits, child))
         return child

@@ -21,6 +21,9 @@ from urllib.parse import urlsplit
 import click
 import gevent
 
+from crawler.channels import Channel, open_fleet
+from crawler.channels.redis.address import VARIABLE, address_of, has_password
+from crawler.channels.redis.wire import NAME
 from crawler.cli.group import (
     DASHBOARD_PORT,
     DATA,
@@ -36,7 +39,7 @@ from crawler.cli.group import (
     standard_output,
 )
 from crawler.config import AUTHORITIES, SYSTEM_STORE, Config, Setting, load
-from crawler.crawl import Crawl, Ended, Plan, analyse_crawl, complaint, conditions
+from crawler.crawl import Crawl, Ended, Plan, analyse_crawl, complaint, conditions, worker_processes
 from crawler.errors import Interrupted, UsageError
 from crawler.faces import summary
 from crawler.faces.log import told_by
@@ -216,6 +219,14 @@ def setting_option(*names: str, help: str, **kinds: Any) -> Callable[[Command], 
     "the environment names.",
 )
 @click.option(
+    "--redis",
+    default="",
+    metavar="URL|FILE",
+    help="Let other machines fetch, too (crawler work), over this Redis or Valkey; a file may hold "
+    f"its address.  [default: {VARIABLE} in the environment, or none]",
+)
+@click.option("--name", default=NAME, show_default=True, help="Of the crawl, for machines to join.")
+@click.option(
     "--dashboard",
     type=Port(),
     is_flag=False,
@@ -235,6 +246,8 @@ def crawl(
     config_file: Path | None,
     overrides: Sequence[str],
     netrc: Path | None,
+    redis: str,
+    name: str,
     dashboard: int | None,
     fail_on: Sequence[str],
     quiet: bool,
@@ -246,10 +259,10 @@ def crawl(
     Everything goes into one SQLite file. Run the same command again to go on with a crawl that was
     stopped, or to visit a finished one again. Ctrl-C stops at any time; nothing is lost.
     """
-    config = load(config_file, overrides, _settings(context, flags), netrc=netrc)
+    config = load(config_file, overrides, given_settings(context, flags), netrc=netrc)
     if config.fetch.verify_tls and (authorities := os.environ.get(AUTHORITIES)):
         _check_authorities(authorities)
-    _check_certificates(config)
+    check_certificates(config)
     _check_http2(config)
     asked = conditions(fail_on)
     if not config.audit.analyse and (without := need_checks(asked)):
@@ -271,8 +284,24 @@ def crawl(
         seeds = _with_warning(seeds, config.scope.allow_private, face)
     if (token := robots_token(config.fetch)) != PRODUCT:
         face.say(f"Sites' wishes for robots are kept that are addressed to {token} or to all")
+    channel = _channel(config, redis, name, face)
     plan = Plan(config, path, seeds, " ".join(map(without_password, sources)))
-    return _crawl(plan, face, fail_on=asked, dashboard=dashboard)
+    return _crawl(plan, face, fail_on=asked, dashboard=dashboard, channel=channel)
+
+
+def _channel(config: Config, redis: str, name: str, face: Face) -> Channel | None:
+    """The channel to other machines; None where nobody asks for them."""
+    if not (redis or os.environ.get(VARIABLE)):
+        return None
+    address = address_of(redis, os.environ)
+    warn_of_password(redis, face.say)
+    return open_fleet(config, address, name, worker_processes(config))
+
+
+def warn_of_password(redis: str, say: Callable[[str], None]) -> None:
+    """Others can read a command line."""
+    if has_password(redis):
+        say(f"Warning: others see the password in --redis; put it into {VARIABLE} or a file")
 
 
 def _with_warning(seeds: Iterator[Seed], own: Collection[str], face: Face) -> Iterator[Seed]:
@@ -286,7 +315,7 @@ def _with_warning(seeds: Iterator[Seed], own: Collection[str], face: Face) -> It
         yield seed
 
 
-def _check_certificates(config: Config) -> None:
+def check_certificates(config: Config) -> None:
     """The same of what settings name, of all sites and of some."""
     files = [("fetch.ca_file", config.fetch.ca_file)]
     for name, site in config.site.items():
@@ -369,7 +398,7 @@ def _demo_port(path: Path) -> int:
 # How a crawl is shown and stopped
 
 
-def _settings(context: click.Context, flags: dict[str, Any]) -> list[Setting]:
+def given_settings(context: click.Context, flags: dict[str, Any]) -> list[Setting]:
     """The settings that were given as flags."""
     names = {parameter.name: parameter.opts[0] for parameter in context.command.params}
     return [
@@ -384,26 +413,33 @@ def _settings(context: click.Context, flags: dict[str, Any]) -> list[Setting]:
 
 
 def _crawl(
-    plan: Plan, face: Face, *, fail_on: Sequence[str] = (), dashboard: int | None = None
+    plan: Plan,
+    face: Face,
+    *,
+    fail_on: Sequence[str] = (),
+    dashboard: int | None = None,
+    channel: Channel | None = None,
 ) -> int:
     """Crawl, show it, tell what came of it; gives the exit code. Raises what there is to mend."""
-    with _looked_at(plan, face, dashboard) as run:
+    with _looked_at(plan, face, dashboard, channel) as run:
         with _stopped_by_signals(run, face), told_by(face):
             ended = run.run()
         return _tell(plan, face, ended, fail_on=fail_on)
 
 
 @contextmanager
-def _looked_at(plan: Plan, face: Face, port: int | None) -> Iterator[Crawl]:
+def _looked_at(
+    plan: Plan, face: Face, port: int | None, channel: Channel | None
+) -> Iterator[Crawl]:
     """The crawl of a plan, with a dashboard beside its face where somebody wants one."""
     if port is None:
-        yield Crawl(plan, face=face)
+        yield Crawl(plan, face=face, channel=channel)
         return
     from crawler.faces.dashboard.feed import Dashboard  # few crawls are watched so
 
     wanted = None if port == DASHBOARD_PORT else port
     shown = Dashboard(face, plan.path, wanted, control=lambda asked: run.command(asked))
-    run = Crawl(plan, face=shown)
+    run = Crawl(plan, face=shown, channel=channel)
     try:
         yield run
     finally:

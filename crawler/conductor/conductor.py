@@ -36,6 +36,9 @@ from crawler.store.writer import Writer
 
 REST_S = 10.0
 """So long what has come back is stored when a run was stopped and all has been waited for."""
+ALONE_S = 16.0
+"""So long a run without machines waits for those of one that was killed: by then they have dropped
+what they had (`channels.redis.wire.FENCE_S`)."""
 log = logging.getLogger(__name__)
 
 
@@ -82,7 +85,8 @@ class Conductor:
             Frontier(config, nonce=secrets.randbits(31)),
             self._writer,
             self._clock,
-            room=config.run.concurrency * max(1, self._channel.workers),
+            room=self._channel.capacity,
+            fleet=self._channel.fleet,
         )
         self._wake_dispatcher = Event()
         self._wake_writer = Event()
@@ -91,6 +95,7 @@ class Conductor:
         self._writing = False
         self._stop_reason: str | None = None
         self._paused = False
+        self._left_behind = False
         self._drain_until = inf
         self._error: BaseException | None = None
         self._phase = "loading"
@@ -124,6 +129,7 @@ class Conductor:
             error = workers.get()
             if error is not None:
                 raise error
+            self._begin_with_fleet()
             for part in (self._feed.read, self._dispatch, self._receive, self._tick):
                 greenlets.start(gevent.Greenlet(self._guarded, part))
             writing = gevent.spawn(self._guarded, self._write)
@@ -153,6 +159,22 @@ class Conductor:
                 "if files are short, allow more (ulimit -n 256)"
             )
         return None
+
+    def _begin_with_fleet(self) -> None:
+        """Machines that an earlier run has left may still be asking hosts."""
+        left, fleet = self._writer.machines_left(), self._channel.fleet
+        self._left_behind = bool(left)
+        if fleet is not None:
+            fleet.beware(left)
+            fleet.begin()
+        elif left:
+            log.warning("machines of the last run may still be at work: waiting %d s", ALONE_S)
+            self._ended.wait(ALONE_S)
+            self._forget_left()
+
+    def _forget_left(self) -> None:
+        self._left_behind = False
+        self._writer.forget_machines_left()
 
     def stop(self, reason: str = "signal") -> None:
         """Lease nothing more; what is in flight finishes within ``run.drain_s`` and is stored.
@@ -199,11 +221,14 @@ class Conductor:
         flow, frontier, account = self._flow, self._flow.frontier, self._flow.account
         elapsed = max(now - self._started, 1e-6)
         resting = frontier.resting(now, wall, 5) if self._phase == "crawling" else []
-        notice = flow.outage.notice(now)
+        notice = flow.outage_notice(now)
         if notice is not None:
-            resting.insert(0, ("the network", flow.outage.next_probe_in_s(now), notice))
+            resting.insert(0, notice)
         if self._room.low:
             resting.insert(0, ("the disk", TICK_S, self._room.notice()))
+        fleet = self._channel.fleet
+        if fleet is not None and (told := fleet.notice()) and self._phase != "finishing":
+            resting.insert(0, ("the machines", TICK_S, told))
         due = frontier.next_due(now, wall)
         sizes = disk.sizes(self._database)
         return Stats(
@@ -227,6 +252,7 @@ class Conductor:
             database_bytes=sizes.database,
             log_bytes=sizes.log,
             disk_free_bytes=sizes.free,
+            machines=fleet.states() if fleet is not None else (),
         )
 
     # The greenlets
@@ -281,8 +307,8 @@ class Conductor:
             pages_left=flow.pages_left,
             parts=flow.parts,
             due=frontier.next_due(now, wall),
-            down=flow.outage.down or self._room.low,
-            hopeless=flow.outage.hopeless(now, self._config.run.max_wait_s),
+            down=flow.is_down or self._room.low,
+            hopeless=flow.is_hopeless(now),
         )
 
     def _receive(self) -> None:
@@ -316,7 +342,7 @@ class Conductor:
                 self._wake_writer.wait(self._flow.until_batch)
 
     def _write_once(self) -> bool:
-        worked = False
+        worked = self._keep_machines()
         if self._feed.batches:
             self._flow.load(self._feed.batches[0])
             failpoints.reached("seeds-stored")
@@ -330,11 +356,27 @@ class Conductor:
             worked = True
         return worked
 
+    def _keep_machines(self) -> bool:
+        """Write down which machines there are; one is given jobs when its row is there."""
+        fleet = self._channel.fleet
+        if fleet is not None and self._left_behind and not fleet.waits:
+            self._forget_left()
+        told = fleet.unwritten() if fleet is not None else []
+        if fleet is None or not told:
+            return False
+        fleet.admit(self._writer.keep_machines(told))
+        self._flow.room = self._channel.capacity
+        self._wake_dispatcher.set()
+        return True
+
     def _tick(self) -> None:
         """Keep time: the rate, room for hosts, the file and its disk, seeds that trickle in."""
         while True:
             now = self._clock().now
             self._flow.account.mark(now)
+            if self._channel.fleet is not None:
+                self._flow.room = self._channel.capacity
+                self._wake_writer.set()
             self._flow.frontier.tidy(now)
             self._feed.pass_on()
             self._writer.refuse_another_file()
@@ -350,6 +392,7 @@ class Conductor:
         error = self._error
         if not isinstance(error, StorageError):
             self._store_rest()
+            self._keep_machines()
         state = "finished"
         if error is not None:
             state, reason = "failed", type(error).__name__

@@ -15,6 +15,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from crawler import failpoints
+from crawler.channels import Fleet
 from crawler.conductor.account import Account
 from crawler.conductor.ending import Parts
 from crawler.conductor.visitor import Visitor
@@ -71,19 +72,22 @@ class Store(Protocol):
 class Flow:
     """What is on its way in a run.
 
-    room: fetches that may be out at once; as many again may wait for the writer.
+    room: fetches that may be out at once; as many again may wait for the writer. fleet: machines,
+    each with a network of its own, where there may be some.
     """
 
     def __init__(
-        self, config: Config, frontier: Frontier, store: Store, clock: Clock, *, room: int
-    ) -> None:
+        self, config: Config, frontier: Frontier, store: Store, clock: Clock, *, room: int,
+        fleet: Fleet | None = None,
+    ) -> None:  # fmt: skip
         self.frontier = frontier
         self.account = Account()
         self.outage = Outage()
         self._config = config
         self._store = store
         self._clock = clock
-        self._room = room
+        self.room = room
+        self._fleet = fleet
         self._arrivals: deque[Arrival] = deque()
         self._large: deque[Arrival] = deque()
         self._backlog_bytes = 0
@@ -110,7 +114,7 @@ class Flow:
         lease = self.frontier.lease(now, free)
         if lease is None:
             return None
-        if self.outage.down:
+        if self.outage.down and self._fleet is None:
             self._probe = lease.token
             self.outage.probed(now)
         self._unsettled_pages += lease.entry.kind == "page"
@@ -123,7 +127,7 @@ class Flow:
         A kill costs what is out and what waits. Each has its own bound: were what waits counted as
         out, hosts that answer late would pace the crawl by the writer's commits.
         """
-        room, waits = self._room, self._backlog_bytes >= self._config.store.backlog_bytes
+        room, waits = self.room, self._backlog_bytes >= self._config.store.backlog_bytes
         return waits or self.frontier.leased >= room or self.waiting >= room
 
     @property
@@ -142,6 +146,8 @@ class Flow:
 
     def _network_allows(self, now: float) -> bool:
         """While the network is down, one probe at a time goes out."""
+        if self._fleet is not None:  # who has no network has no free slots
+            return True
         return not self.outage.down or (not self._probe and self.outage.may_probe(now))
 
     def job(self, lease: Lease) -> Job:
@@ -184,14 +190,39 @@ class Flow:
 
     def _notice(self, visit: Visit, now: float) -> bool:
         """What a visit tells of the network; whether nobody is to be blamed for its failure."""
-        was_down = self.outage.down
-        blameless = self.outage.observe(urls.host_of(visit.job.url), visit.reply, now)
+        outage = self._outage_of(visit)
+        was_down = outage.down
+        blameless = outage.observe(urls.host_of(visit.job.url), visit.reply, now)
         if visit.job.token == self._probe:
             self._probe = 0
-        if self.outage.down != was_down:
+        if outage.down != was_down:
             state = "answers again" if was_down else "is down: probing until it answers"
-            log.warning("the network %s", state)
+            whose = f" of machine {visit.worker}" if visit.worker else ""
+            log.warning("the network%s %s", whose, state)
         return blameless
+
+    def _outage_of(self, visit: Visit) -> Outage:
+        """What is known of the network by which it came."""
+        found = self._fleet.outage_of(visit.worker) if self._fleet else None
+        return found or self.outage
+
+    @property
+    def is_down(self) -> bool:
+        """Is the network down, wherever it is asked from?"""
+        return self._fleet.is_down if self._fleet else self.outage.down
+
+    def is_hopeless(self, now: float) -> bool:
+        """Has it been for longer than is waited for?"""
+        patience_s = self._config.run.max_wait_s
+        return (self._fleet or self.outage).hopeless(now, patience_s)
+
+    def outage_notice(self, now: float) -> tuple[str, float, str] | None:
+        """One line for the person, and when the next probe is due; None while the network works."""
+        outage = self.outage
+        if self._fleet is not None:
+            outage = self._fleet.outage_of(0) or self.outage
+        notice = outage.notice(now)
+        return None if notice is None else ("the network", outage.next_probe_in_s(now), notice)
 
     def give_back(self, token: int) -> None:
         """A job came back undone."""
@@ -203,8 +234,9 @@ class Flow:
         """A job came back before anything was sent, with the addresses of its host."""
         now = self._clock().now
         self._notice(visit, now)
-        if self.outage.down:
-            self.outage.probed(now - PROBE_S)  # this one has yet to be sent
+        outage = self._outage_of(visit)
+        if outage.down:
+            outage.probed(now - PROBE_S)  # this one has yet to be sent
         self._undone(self.frontier.located(visit.job, visit.reply, now))
 
     def _undone(self, lease: Lease | None) -> None:
@@ -268,7 +300,7 @@ class Flow:
             return False
         waited = self._clock().now - self._oldest_arrival
         store = self._config.store
-        enough = min(store.batch, max(1, self._room // 2))
+        enough = min(store.batch, max(1, self.room // 2))
         if self.waiting >= enough or waited >= store.batch_s:
             return True
         starving, out = self.frontier.starving, self.frontier.leased

@@ -145,6 +145,18 @@ def without_secrets(config: Config) -> Config:
     return msgspec.structs.replace(config, site=sites, fetch=fetch)
 
 
+def for_machines(config: Config) -> Config:
+    """A configuration as machines are told it that fetch for a crawl.
+
+    They need what is sent to sites and proxies. Cookies come with each job, and what is taken out
+    of pages is taken by whoever has the file.
+    """
+    sites = {
+        name: msgspec.structs.replace(site, cookies_from=None) for name, site in config.site.items()
+    }
+    return msgspec.structs.replace(config, site=sites, extract={})
+
+
 def site_without_secrets(site: SiteConfig) -> SiteConfig:
     """The same of one site."""
     headers = site.headers and {

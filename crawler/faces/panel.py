@@ -21,6 +21,7 @@ RATES_SHOWN = 60
 """Seconds of the curve of rates."""
 BARS = "▁▂▃▄▅▆▇█"
 RESTING_SHOWN = 4
+MACHINES_SHOWN = 6
 LOADS_SHOWN = 8
 
 
@@ -107,6 +108,7 @@ def _facts(stats: Stats, all_rates: Sequence[float]) -> list[tuple[str, str]]:
         ("answers", "   ".join(wording.first(statuses, STATUSES_SHOWN))),
         ("errors", "   ".join([f"{stats.errors:,}", *wording.first(errors, STATUSES_SHOWN)])),
         ("workers", _workers(stats)),
+        ("machines", "\n".join(progress.machines(stats, MACHINES_SHOWN))),
         ("database", _file(stats)),
         ("waiting", progress.idle(stats)),
         ("held up", "\n".join(progress.standing(stats))),

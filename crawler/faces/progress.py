@@ -19,7 +19,7 @@ from crawler.faces.screen import Screen, Stream
 from crawler.faces.summary import Summary
 from crawler.model import Stats
 
-STANDING = ("the network", "the disk")
+STANDING = ("the network", "the disk", "the machines")
 """Names in `Stats.resting` that are no hosts: their reason is a sentence of its own."""
 PHASES = {
     "loading": "loading",
@@ -142,6 +142,7 @@ def line(stats: Stats) -> str:
         wording.size(stats.bytes),
         wording.count(stats.errors, "error"),
         f"{wording.count(stats.hosts_due, 'host')} to ask now",
+        wording.count(len(stats.machines), "machine") if stats.machines else "",
         *standing(stats),
         waiting(stats),
         remaining(stats),
@@ -177,6 +178,16 @@ def resting(stats: Stats, limit: int) -> list[str]:
 def standing(stats: Stats) -> list[str]:
     """What holds up the whole crawl, however short the next look at it is away."""
     return [wording.plain(why) for name, _, why in stats.resting if name in STANDING]
+
+
+def machines(stats: Stats, limit: int) -> list[str]:
+    """Who fetches elsewhere, and how each is."""
+    told = [
+        f"{wording.plain(one.name)}: {one.out:,} of {one.room:,} in flight, last beat "
+        f"{one.beat_s:.0f} s ago, network {wording.plain(one.network).removeprefix('network ')}"
+        for one in stats.machines
+    ]
+    return list(wording.first(told, limit))
 
 
 def remaining(stats: Stats) -> str:

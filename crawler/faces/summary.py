@@ -13,8 +13,9 @@ import msgspec
 from crawler.faces import wording
 from crawler.faces.screen import Screen
 from crawler.policy import words
-from crawler.store import queries, seed_ends
+from crawler.store import machines, queries, seed_ends
 from crawler.store.database import Connection
+from crawler.store.machines import WorkingMachine
 from crawler.store.queries import (
     FateCount,
     First,
@@ -62,6 +63,7 @@ class Summary(msgspec.Struct, frozen=True):
     seeds: SeedCount = SeedCount(0, 0, 0)
     seed_ends: First[SeedEnd] = First()
     walled_hosts: First[WalledHost] = First()
+    machines: Sequence[WorkingMachine] = ()
 
 
 def of_run(connection: Connection, path: Path) -> Summary:
@@ -95,6 +97,7 @@ def of_moment(connection: Connection, path: Path) -> Summary:
         left=queries.left(connection),
         proposals=(),
         waiting_hosts=queries.waiting_hosts(connection, HOSTS_SHOWN),
+        machines=machines.at_work(connection, HOSTS_SHOWN),
     )
 
 
@@ -211,6 +214,7 @@ def _parts(summary: Summary) -> Iterable[tuple[str, list[tuple[str, str]]]]:
     yield "wrong", _rows(summary.problems, _problem)
     yield "seeds", [*_good_seeds(summary), *_rows(summary.seed_ends, _seed)]
     yield "left", _left(summary.left)
+    yield "machines", [_machine(one) for one in summary.machines]
     yield "hosts", [*_rows(summary.waiting_hosts, _host), *_rows(summary.walled_hosts, _wall)]
 
 
@@ -269,6 +273,12 @@ def _host(host: RestingHost) -> tuple[int, str]:
         return host.queued, f"waiting on {host.host}"
     why = f" ({host.why})" if host.why else ""
     return host.queued, f"waiting on {host.host}, which rests {wording.span(host.rest_s)}{why}"
+
+
+def _machine(one: WorkingMachine) -> tuple[str, str]:
+    beat = f"last beat {one.beat_at[11:19]} UTC"
+    network = one.network if one.network.startswith("network") else f"network {one.network}"
+    return f"{one.visits:,}", f"visits of {one.name}: {beat}, {network}"
 
 
 def _wall(wall: WalledHost) -> tuple[int, str]:

@@ -17,6 +17,7 @@ from crawler.store import (
     cookies,
     extracts,
     kept_changes,
+    machines,
     plan,
     rendering,
     search_index,
@@ -183,6 +184,7 @@ HELP: dict[str, Table] = {
             "certificate_until": ("when the certificate ends that the connection was made with; "
                                   "NULL on a kept one", TIME),
             "challenge": "a wall in place of the page; NULL for a page",
+            "worker_id": "the machine that asked (workers.id); NULL for the one that has the file",
             "changed": ("1: it may have found something new, 0: all is as it was before", FLAG),
         },
     ),
@@ -307,6 +309,10 @@ HELP |= {
 }
 HELP |= {
     name: Table(shards.ROWS[name], _meanings(columns)) for name, columns in shards.TABLES.items()
+}
+HELP |= {
+    name: Table(machines.ROWS[name], _meanings(columns))
+    for name, columns in machines.TABLES.items()
 }
 HELP["pages"].columns.update(_meanings(analysis.PAGES))
 

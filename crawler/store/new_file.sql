@@ -238,7 +238,7 @@ CREATE TABLE visits (
         title TEXT,
         -- a hash of the visible text
         text_hash INTEGER
-    , canonical TEXT, tls_version TEXT, tls_cipher TEXT, tls_weak INTEGER, challenge TEXT, note TEXT, changed INTEGER NOT NULL DEFAULT 1, certificate_until TEXT) STRICT
+    , canonical TEXT, tls_version TEXT, tls_cipher TEXT, tls_weak INTEGER, challenge TEXT, note TEXT, changed INTEGER NOT NULL DEFAULT 1, certificate_until TEXT, worker_id INTEGER REFERENCES workers(id)) STRICT
     ;
 
 CREATE INDEX visits_url_id ON visits(url_id);
@@ -753,6 +753,22 @@ CREATE TABLE shard_chains (
     seed TEXT NOT NULL  -- the seed, in another shard's file, at which they began
 ) STRICT;
 
+CREATE TABLE workers (
+    id INTEGER PRIMARY KEY,  -- its number
+    run_id INTEGER NOT NULL REFERENCES runs(id),  -- the run that it worked for (runs.id)
+    key TEXT NOT NULL,  -- by which its conductor knew it
+    name TEXT NOT NULL,  -- its host and process, as it said itself
+    processes INTEGER NOT NULL,  -- so many of its processes fetched
+    joined_at TEXT NOT NULL,  -- when it joined, ISO-8601, UTC
+    beat_at TEXT NOT NULL,  -- when it last gave a sign of life, as far as was written down
+    left_at TEXT,  -- when it left; NULL while it is there, or when nobody knows
+    left_reason TEXT,  -- why it left
+    visits INTEGER NOT NULL,  -- visits that it has sent
+    bytes INTEGER NOT NULL,  -- bytes of bodies that it has received
+    refused INTEGER NOT NULL,  -- visits of it that were dropped, for nothing was out
+    network TEXT NOT NULL  -- up, or since when its network was down
+) STRICT;
+
 INSERT INTO _sqlite_migrations (migration_set, name, applied_at)
 SELECT 'crawler', column1, strftime('%Y-%m-%d %H:%M:%f+00:00', 'now')
 FROM (VALUES 
@@ -781,5 +797,6 @@ FROM (VALUES
     ('runs_tell_whether_they_fetched'),
     ('cookies_go_on_from_run_to_run'),
     ('pages_are_seen_as_browsers_show_them'),
-    ('crawls_have_shards')
+    ('crawls_have_shards'),
+    ('visits_tell_which_machine_fetched')
 )

@@ -97,6 +97,7 @@ VISITS = table(
         "text_hash": "document.text_hash",
         "canonical": "document.canonical",
         "changed": "changed",
+        "worker_id": "visit.worker or None",
     },
 )
 

@@ -15,6 +15,7 @@ from crawler.store import (
     cookies,
     extracts,
     kept_changes,
+    machines,
     plan,
     rendering,
     search_index,
@@ -534,4 +535,11 @@ def pages_are_seen_as_browsers_show_them(db: Database) -> None:
 def crawls_have_shards(db: Database) -> None:
     """Which shard of a crawl a file is, and what it has for the others."""
     for statement in shards.statements():
+        db.execute(statement)
+
+
+@migrations()
+def visits_tell_which_machine_fetched(db: Database) -> None:
+    """Of those that work for a crawl over Redis or Valkey; NULL for the conductor's own."""
+    for statement in machines.statements():
         db.execute(statement)

@@ -16,9 +16,10 @@ from gevent.threadpool import ThreadPool
 from crawler import failpoints
 from crawler.config import Config
 from crawler.errors import Interrupted
+from crawler.model import MachineState
 from crawler.policy.cookies import Cookie
 from crawler.policy.seeds import Seed
-from crawler.store import cookies, runs
+from crawler.store import cookies, machines, runs
 from crawler.store.clock import Clock
 from crawler.store.contract import Arrival, HostPace, Needs, Settled, Supplies
 from crawler.store.database import (
@@ -154,6 +155,22 @@ class Writer:
         """Keep these for later runs, and no others."""
         kept = list(jar)
         self._on_thread(lambda: cookies.keep(self._connection, kept))
+
+    def machines_left(self) -> list[str]:
+        """Keys of machines that an earlier run may have left at work."""
+        return self._on_thread(lambda: machines.left(self._connection))
+
+    def forget_machines_left(self) -> None:
+        """They have been waited for."""
+        self._on_thread(
+            lambda: machines.forget_left(self._connection, self.run_id, self.clock.now())
+        )
+
+    def keep_machines(self, states: Iterable[MachineState]) -> dict[str, int]:
+        """Write down how machines are; gives the ids of those that had no row, by their keys."""
+        return self._on_thread(
+            lambda: machines.keep(self._connection, self.run_id, states, self.clock.now())
+        )
 
     def supply(self, needs: Needs) -> Supplies:
         """Read what the frontier needs; what may not be fetched is settled on the way."""

@@ -5,30 +5,45 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import gevent
 import pytest
 
 from crawler.channels import Channel, Returned, open_channel
+from crawler.config import Config
 from crawler.model import Job, Visit
+from tests import engines
+from tests.channels.redis.manning import manned
 from tests.crawls import config
 from tests.patience import PATIENT_S
 from tests.sites.burning import BURNS
 from tests.sites.web import Web
 
+KINDS = ["local", "processes", *engines.KINDS]
 
-@pytest.fixture(params=[0, 2], ids=["local", "processes"])
+
+@pytest.fixture(params=KINDS)
 def channel(request: pytest.FixtureRequest) -> Iterator[Channel]:
-    made = open_channel(config(run={"concurrency": 100}), request.param)
-    made.start()
-    yield made
-    made.close()
+    with opened(request.param, config(run={"concurrency": 100})) as made:
+        yield made
 
 
-@pytest.fixture(params=[0, 2], ids=["local", "processes"])
+@pytest.fixture(params=KINDS)
 def quick(request: pytest.FixtureRequest) -> Iterator[Channel]:
     """A channel that gives a document up after a moment."""
-    made = open_channel(config(parse={"max_seconds": 1.5}), request.param)
+    with opened(request.param, config(parse={"max_seconds": 1.5})) as made:
+        yield made
+
+
+@contextmanager
+def opened(kind: str, settings: Config) -> Iterator[Channel]:
+    """A channel that takes jobs; of a fleet, one with a machine of two processes."""
+    if kind in engines.KINDS:
+        with engines.serve(kind) as engine, manned(engine, settings, workers=2) as made:
+            yield made
+        return
+    made = open_channel(settings, 2 if kind == "processes" else 0)
     made.start()
     yield made
     made.close()
@@ -84,7 +99,8 @@ def test_what_is_out_takes_room_until_it_comes_back(web: Web, channel: Channel) 
 def test_what_nobody_takes_stops_the_fetching_and_nothing_is_lost(
     web: Web, channel: Channel
 ) -> None:
-    """A worker holds 8 MiB, the channel four frames of 1 MiB; the rest waits at its greenlets."""
+    """A worker holds 8 MiB, the channel four frames of 1 MiB, an engine 8 MiB; the rest waits at
+    its greenlets."""
     count = min(channel.free, 100)
     noise = os.urandom(400_000)
     for number in range(count):

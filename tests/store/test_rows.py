@@ -54,7 +54,8 @@ STATEMENTS = {
         error_detail, note, ip, http_version, dns_ms, connect_ms, tls_ms, tls_version, tls_cipher,
         tls_weak, certificate_until, ttfb_ms, total_ms, wire_bytes, body_bytes, truncated,
         challenge, content_type, charset, etag, last_modified, headers, redirect_to_id,
-        not_modified, body_id, title, text_hash, canonical, changed )
+        not_modified, body_id, title, text_hash, canonical, changed,
+        worker_id )
         VALUES (...)
         """,
     ),

@@ -33,7 +33,14 @@ _PASSING: Final = frozenset({"BUSY", "MASTERDOWN", "TRYAGAIN", "READONLY", "MISC
 
 
 class Away(Exception):
-    """The engine cannot be reached now: what was asked may have been done, or not."""
+    """The engine cannot be reached now: what was asked may have been done, or not.
+
+    why: the same without the place.
+    """
+
+    def __init__(self, place: str, why: str) -> None:
+        super().__init__(f"{place}: {why}")
+        self.why = why
 
 
 class Refused(Exception):
@@ -81,7 +88,7 @@ class Link:
             return [self._read(wait_s) for _ in commands]
         except errors.RedisError as error:
             connection.disconnect()
-            raise Away(f"{self.place}: {_why(error)}") from None
+            raise Away(self.place, _why(error)) from None
         except BaseException:  # an answer may be half read
             connection.disconnect()
             raise
