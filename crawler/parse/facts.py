@@ -17,7 +17,7 @@ from lxml import etree
 
 from crawler.parse._scan_py import _html_parser
 from crawler.parse.charset import decode
-from crawler.parse.elements import HANDLERS, Survey
+from crawler.parse.elements import HANDLERS, LANDMARKS, Survey
 from crawler.parse.head import Head, read_head
 from crawler.parse.html import one_body
 from crawler.parse.language import language_of
@@ -28,7 +28,7 @@ from crawler.parse.root_tags import read_root_tags
 from crawler.parse.secrets import find_secrets
 from crawler.parse.signature import signature_of
 from crawler.parse.structured_data import StructuredData
-from crawler.parse.text import HIDDEN, fold
+from crawler.parse.text import BLOCKS, HIDDEN, fold
 from crawler.store.facts import BodyFacts, Row
 
 MAX_TEXT: Final = 1000
@@ -124,11 +124,15 @@ class _Look:
                 tag = element.tag
                 if event == "end":
                     depth -= 1
-                    self._end(str(tag), element)
+                    if self._main.leave_plain():
+                        self._tail(element)
+                    else:
+                        self._end(str(tag), element)
                     continue
                 depth += 1
                 nodes += 1
-                deepest = max(deepest, depth)
+                if depth > deepest:
+                    deepest = depth
                 if tag == "template":
                     walk.skip_subtree()
                     continue
@@ -137,13 +141,19 @@ class _Look:
 
     def _start(self, tag: str, element: etree._Element) -> None:
         names = element.keys()  # asking it for one that is not there takes longer than this
+        if tag not in _SPECIAL and _TELLING.isdisjoint(names):
+            self._main.enter_plain()
+            if text := element.text:
+                self._main.add(text)
+                self._text(text)
+            return
         if names:
             self._note_attributes(tag, element, names)
         text = element.text
         self._main.start(tag, element, text, names)
         self._links.in_main = self._main.in_main > 0
         if tag == "a":
-            self._open_anchor(element)
+            self._open_anchor(element, names)
         if text:
             self._text(text)
         noted = _STARTS.get(tag)
@@ -152,13 +162,13 @@ class _Look:
         if tag in HANDLERS:
             self._lead(tag, element)
 
-    def _open_anchor(self, element: etree._Element) -> None:
+    def _open_anchor(self, element: etree._Element, names: Sequence[str]) -> None:
         """Before its text, which is what names it."""
         href = element.get("href", element.get("xlink:href"))
         first = len(self._survey.texts)
         if href is not None:
             self._survey.add("a", href)
-        self._links.open_anchor(element, first if href is not None else -1)
+        self._links.open_anchor(element, names, first if href is not None else -1)
 
     def _end(self, tag: str, element: etree._Element) -> None:
         if tag == "template":
@@ -402,4 +412,10 @@ _STARTS: Final = {
     "time": _Look._time,
     "label": _Look._label,
 }
+_SPECIAL: Final = frozenset(
+    {"a", "aside", "svg", "label", "template", *_STARTS, *HANDLERS, *HIDDEN, *BLOCKS, *LANDMARKS}
+)
+"""Elements that are told apart; of others there is nothing to say but their text, and what these of
+their attributes tell."""
+_TELLING: Final = frozenset({"id", "itemscope", "role", "style", "typeof"})
 assert "script" in HIDDEN  # its text is none of a heading's or an anchor's

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -14,8 +15,11 @@ _MAX_HREF: Final = 1000
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 _SPACE: Final = re.compile(r"\s")
 _MAY_HOLD_SESSION: Final = re.compile(r"[?;(]|%3").search
+_MAY_SAY: Final = re.compile(r"[?;(\s]|%3|^//|^\\\\").search
+"""Most links say nothing of what `_flags_of` looks for one by one."""
 _HEAD_KINDS: Final = frozenset({"canonical", "alternate", "next", "prev"})
 _FIELD_NAMES: Final = ("aria-label", "aria-labelledby", "title")
+_NAMING: Final = frozenset(_FIELD_NAMES)
 
 Row = tuple[object, ...]
 
@@ -72,8 +76,8 @@ class LinkNotes:
 
     # anchors
 
-    def open_anchor(self, element: etree._Element, position: int) -> None:
-        """An anchor begins; position: of its link, -1 without one."""
+    def open_anchor(self, element: etree._Element, names: Sequence[str], position: int) -> None:
+        """An anchor begins; names: its attributes; position: of its link, -1 without one."""
         href = element.get("href")
         flags: tuple[str, ...] = ()
         if position < 0:
@@ -81,9 +85,12 @@ class LinkNotes:
         elif href is not None:
             bare = href.strip()
             self.uncrawlable += bare == "#" or bare.lower().startswith("javascript:")
-            flags = (*_flags_of(href), *(("blank",) if _opens_window(element) else ()))
+            flags = _flags_of(href)
+            if "target" in names and _opens_window(element):
+                flags += ("blank",)
         kept = href if flags and flags != ("blank",) else None
-        anchor = _Anchor(position, names_itself(element), flags=flags, href=kept)
+        named = not _NAMING.isdisjoint(names) and names_itself(element)
+        anchor = _Anchor(position, named, flags=flags, href=kept)
         self._anchors.append(anchor)
 
     def text(self, text: str) -> None:
@@ -113,7 +120,8 @@ class LinkNotes:
             flags += ("image",)
         if anchor.images and not anchor.text and not anchor.alts:
             flags += ("alt_empty",)
-        self._note(anchor.position, flags, anchor.href)
+        if flags:
+            self._note(anchor.position, flags, anchor.href)
         return unnamed and anchor.position >= 0
 
     # other elements
@@ -191,6 +199,8 @@ def _opens_window(element: etree._Element) -> bool:
 
 
 def _flags_of(href: str) -> tuple[str, ...]:
+    if not _MAY_SAY(href):
+        return ()
     flags: tuple[str, ...] = ()
     if _MAY_HOLD_SESSION(href):
         address = href.partition("#")[0]

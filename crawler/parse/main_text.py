@@ -15,6 +15,8 @@ ASIDE: Final = frozenset({"nav", "header", "footer"})
 """Regions that frame a page."""
 HIDES: Final = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 """A style of an element that nobody sees."""
+_PLAIN: Final = (None, False)
+"""What is open of an element that is neither a region nor styled; told from others by identity."""
 
 
 class MainText:
@@ -53,6 +55,17 @@ class MainText:
             self.add(" ")
         if text:
             self.add(text)
+
+    def enter_plain(self) -> None:
+        """An element begins that says nothing of its place, and hides nothing."""
+        self._open.append(_PLAIN)
+
+    def leave_plain(self) -> bool:
+        """Is it such a one that ends? Then it has ended."""
+        if self._open[-1] is not _PLAIN:
+            return False
+        self._open.pop()
+        return True
 
     def end(self, tag: str, _element: etree._Element) -> None:
         """An element ends."""
