@@ -20,13 +20,16 @@ endif
 OF_DB = $(if $(DB),--db "$(DB)")
 
 .DEFAULT_GOAL := help
-.PHONY: help crawl demo browse report export import test lint bench profile torture versus-scrapy clean
+.PHONY: help crawl work demo browse report export import test lint bench profile torture versus-scrapy clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 crawl: $(BUILT) ## crawl the URLs of SEEDS=seeds.txt into one database (DB=, CONFIG=, ARGS= as you like)
 	@$(VENV)/bin/crawler crawl "$(SEEDS)" $(OF_DB) $(if $(CONFIG),--config "$(CONFIG)") $(ARGS)
+
+work: $(BUILT) ## fetch for a crawl elsewhere (REDIS=redis://HOST:PORT, ARGS="--name N")
+	@$(if $(REDIS),CRAWLER_REDIS="$(REDIS)") $(VENV)/bin/crawler work $(ARGS)
 
 demo: $(BUILT) ## crawl a small web made up on this machine, without internet
 	@$(VENV)/bin/crawler demo $(OF_DB) $(ARGS)

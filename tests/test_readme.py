@@ -86,7 +86,8 @@ FLAGS = {flag for params in COMMANDS.values() for option in params for flag in o
 
 
 def test_every_flag_and_command_that_readme_names_is_there() -> None:
-    flags = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) - {"--help"}
+    ours = re.sub(r"^redis-server .*$", "", README, flags=re.MULTILINE)
+    flags = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", ours)) - {"--help"}
     assert len(flags) > 10
     assert flags - FLAGS == set()
     commands = set(re.findall(r"crawler (\w+)", " ".join(re.findall(r"`[^`]+`", README))))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
+
 from crawler.channels.redis.fleet import SLACK, Machines
 from crawler.channels.redis.machine import HOARD_S, NUDGE_BEATS, Machine
 from crawler.channels.redis.wire import FRAME_ITEMS, About, Beat
@@ -163,3 +165,11 @@ def test_what_a_lost_machine_had_rests_and_what_it_never_got_does_not() -> None:
     assert machines.rested() == [1]
     assert machines.joins("a", beat(2)) is None
     assert [state.left for state in machines.unwritten()] == ["silence"]
+
+
+def test_no_more_machines_are_listened_to_than_can_be_meant(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("crawler.channels.redis.fleet.MOST_MACHINES", 2)
+    machines = fleet("a", "b", "c")
+    assert set(machines.by_key) == {"a", "b"}
