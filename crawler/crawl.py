@@ -24,6 +24,7 @@ from crawler.faces import progress, summary, wording
 from crawler.faces.progress import Face
 from crawler.model import Stats
 from crawler.policy import conditions as outcomes
+from crawler.policy import logins
 from crawler.policy.agent import robots_token
 from crawler.policy.seeds import Seed
 from crawler.store import audit as store_audit
@@ -200,7 +201,7 @@ def complaint(
     if ended.seeds.in_vain:
         of = f"no seed could be fetched, out of {ended.seeds.seeds:,}"
         worst = ended.worst
-        can_be_had = worst is not None and worst.refused_name
+        can_be_had = worst is not None and (worst.refused_name or worst.why == logins.FAILED)
         return NoSeedFetched(f"{of}: {summary.seed_told(worst)}" if worst and can_be_had else of)
     if audit is not None:
         return audit_complaint(audit, fail_on, queued=ended.outcome.queued)

@@ -15,7 +15,7 @@ from typing import Final, Literal, NamedTuple, TypeVar
 import msgspec
 
 Value = TypeVar("Value")
-Kind = Literal["page", "robots", "sitemap", "feed", "check", "asset"]
+Kind = Literal["page", "robots", "sitemap", "feed", "check", "asset", "login"]
 """What a fetch is for."""
 
 Doubt = Literal["nothing else answers", "nothing has answered yet"]
@@ -148,6 +148,49 @@ class LinkColumns(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return len(self.targets)
 
 
+class Form(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A form as it would be sent, but for what a person said of its fields.
+
+    action: where to. page: the URL that it stands on. pairs: names and values in their order.
+    hidden: names of fields that show no text. charset: what it is written in.
+    """
+
+    action: Target
+    page: str
+    pairs: tuple[tuple[str, str], ...]
+    hidden: tuple[str, ...] = ()
+    multipart: bool = False
+    charset: str = "utf-8"
+
+
+class LoginStep(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Where a login is.
+
+    site: the origin that it is for. form: what this request sends. sent: it was sent before, so
+    that what comes has to prove that somebody is logged in. secret: names of its fields that no
+    address may have. goal: where to go on, once the rules of that host are known.
+    """
+
+    site: str
+    form: Form | None = None
+    sent: bool = False
+    secret: tuple[str, ...] = ()
+    goal: Target | None = None
+
+
+class LoginPage(msgspec.Struct, frozen=True, array_like=True):
+    """What a login needs to know of an answer.
+
+    form: the one that is to be sent; lacks: why there is none. proves, refutes: it shows what only
+    somebody sees who is logged in, or who is not.
+    """
+
+    form: Form | None = None
+    lacks: str = ""
+    proves: bool = False
+    refutes: bool = False
+
+
 class Job(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A URL that may be fetched now: politeness has been kept before it came out.
 
@@ -155,7 +198,7 @@ class Job(msgspec.Struct, frozen=True, array_like=True, gc=False):
     url_id: ``urls.id``; 0 for a robots.txt. A visit to another URL than was leased is dropped.
     url: what is requested.
     kind: what the fetch is for.
-    method: ``GET``, or ``HEAD`` for the first try of a check.
+    method: ``GET``, ``HEAD`` for the first try of a check, or ``POST`` for a form.
     attempt: 1 for the first try.
     private_ok: the host is one that the person named as their own (loopback or private).
     etag, last_modified: validators of the last good visit, for a conditional request.
@@ -165,6 +208,7 @@ class Job(msgspec.Struct, frozen=True, array_like=True, gc=False):
     dns_ms: what finding these has taken.
     named: a seed has this origin, so that what is said of its host is meant for it.
     cookies: what the Cookie header says; empty for none.
+    login: of a login, and of the robots.txt that it waits for, how far it is.
     """
 
     token: int
@@ -180,6 +224,7 @@ class Job(msgspec.Struct, frozen=True, array_like=True, gc=False):
     dns_ms: float | None = None
     named: bool = False
     cookies: str = ""
+    login: LoginStep | None = None
 
 
 class Reply(msgspec.Struct, frozen=True, array_like=True):
@@ -312,6 +357,7 @@ class Visit(msgspec.Struct, frozen=True, array_like=True):
     robots_body: of a robots job, the decoded text (at most 500 KiB). robots_rules: what it asks of
         this crawler, as `policy.robots.packed` writes it.
     worker: id of the machine that has fetched it, a row of ``workers``; 0 for the conductor's own.
+    login: of a login job, what it needs to know; nothing else of the answer is kept.
     """
 
     job: Job
@@ -324,6 +370,7 @@ class Visit(msgspec.Struct, frozen=True, array_like=True):
     robots_body: bytes | None = None
     robots_rules: bytes | None = None
     worker: int = 0
+    login: LoginPage | None = None
 
 
 class MachineState(msgspec.Struct, frozen=True):

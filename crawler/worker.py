@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
 from gevent.pool import Pool
@@ -17,16 +18,17 @@ from isal import isal_zlib
 
 from crawler.config import Config
 from crawler.fetch import Budget, Fetcher, Share
-from crawler.model import Document, Job, Reply, Visit
+from crawler.model import Document, Job, LoginPage, Reply, Visit
 from crawler.parse import parse
 from crawler.parse.isolated import IsolatedParser, is_long_style, is_risky
-from crawler.policy import robots
+from crawler.policy import logins, robots
 from crawler.policy.agent import robots_token
 from crawler.policy.requisites import reads_styles
 from crawler.policy.sites import Sites
 from crawler.policy.urls import UrlRules
 from crawler.store.clock import iso
 
+Read = TypeVar("Read")
 Deliver = Callable[[Visit], None]
 Parsing = Callable[[Job | None], None]
 """Told which job is being parsed, so that a stall can be laid at the right door."""
@@ -67,6 +69,8 @@ class Worker:
             sites=Sites(config),
             max_media_bytes=config.assets.max_media_bytes,
         )
+        self._sites = Sites(config)
+        self._has_logins = any(site.login for site in config.site.values())
         self._isolated = IsolatedParser(config)
         self._reads_styles = reads_styles(config)
         self._queue: JoinableQueue[Job] = JoinableQueue(maxsize=2 * config.run.concurrency)
@@ -110,24 +114,57 @@ class Worker:
         """Fetch and parse one job; whatever goes wrong is in the visit. share: of its body."""
         started_at = iso(time.time())
         reply = self._fetcher.fetch(job, share)
+        if job.kind == "login":
+            return self._of_login(job, reply, started_at)
         document = self._document(job, reply)
+        if self._has_logins and self._is_refused(job, reply, document):
+            out = msgspec.structs.replace(reply, error=logins.OVER, redirect=None, body=b"")
+            return Visit(job, out, Document(), started_at)
         # A robots.txt is kept in any case, so that a later one can be compared with it.
         keep_body = self._config.store.bodies or job.kind == "robots"
         visit = _visit(job, reply, document, started_at, keep_body=keep_body)
         return self._with_rules(visit) if visit.robots_body is not None else visit
 
+    def _of_login(self, job: Job, reply: Reply, started_at: str) -> Visit:
+        """A step of a login: nothing is kept of its answer but what the next step needs, and no
+        header of it that has a password."""
+        assert job.login is not None
+        login = logins.of_site(self._sites, job.login.site)
+        assert login is not None
+        from crawler.parse.login import read as read_login  # for those who have one
+
+        page = LoginPage(lacks="is empty")
+        if reply.status is not None and reply.redirect is None:
+            page = self._read(job, lambda: read_login(job, reply, login))
+        return Visit(job, logins.bare(reply, login, job.login), Document(), started_at, login=page)
+
+    def _is_refused(self, job: Job, reply: Reply, document: Document) -> bool:
+        """Does an answer tell that the login of its site holds no longer?"""
+        login = self._sites.of(job.url).said.login
+        if login is None or reply.status is None or is_risky(reply.body):
+            return False
+        from crawler.parse.login import refuses  # as above
+
+        return self._read(job, lambda: refuses(job, reply, document, login))
+
+    def _read(self, job: Job, read: Callable[[], Read]) -> Read:
+        self._parsing(job)
+        try:
+            return read()
+        finally:
+            self._parsing(None)
+
     def _with_rules(self, visit: Visit) -> Visit:
         """A robots.txt is read here, where it takes no time from others' hosts."""
         config = self._config
-        self._parsing(visit.job)
-        try:
-            asked = robots.read(
+        asked = self._read(
+            visit.job,
+            lambda: robots.read(
                 visit.robots_body or b"",
                 robots_token(config.fetch),
                 max_bytes=config.robots.max_bytes,
-            )
-        finally:
-            self._parsing(None)
+            ),
+        )
         return msgspec.structs.replace(visit, robots_rules=robots.packed(asked))
 
     def _document(self, job: Job, reply: Reply) -> Document:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
+import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import msgspec
 import pytest
-from click.testing import CliRunner
 
 from crawler import demo
 from crawler.analyse.run import analyse
@@ -21,6 +24,8 @@ from crawler.policy import words
 from crawler.store.database import Connection, open_for_reading
 from crawler.store.views import VIEWS
 from tests.crawls import config, crawl
+from tests.patience import PATIENT_S
+from tests.sites.members import PASSWORD, Members
 from tests.sites.server import Answer
 from tests.sites.skip import ROOT
 from tests.sites.web import Web
@@ -138,31 +143,39 @@ SITES_TOML = re.findall(r"```toml\n(\[site.[^`]+)```\n\n```sh\n([^`]+)\n```", RE
 """A configuration, and the command that is given it."""
 
 
-def test_a_site_behind_a_password_and_one_behind_a_login_are_crawled_by_readmes_own_lines(
-    tmp_path: Path, web: Web, monkeypatch: pytest.MonkeyPatch
+def test_sites_behind_a_password_a_login_and_a_form_are_crawled_by_readmes_own_lines(
+    tmp_path: Path, web: Web
 ) -> None:
     [(written, command)] = SITES_TOML
-    members = web.host("127.0.7.1")
-    let_in = "Basic " + base64.b64encode(b"ann:s3cret").decode()
+    members, forum = web.host("127.0.7.1"), web.host("127.0.7.2")
+    let_in = "Basic " + base64.b64encode(f"ann:{PASSWORD}".encode()).decode()
     web.decide("/", lambda asked: page_for(asked.headers.get("authorization") == let_in))
     members.decide("/", lambda asked: page_for(asked.headers.get("cookie") == "sid=1"))
+    behind = Members(forum, {"/": ["/topics", "/logout"], "/topics": [], "/welcome": []})
     (tmp_path / "cookies.txt").write_text("127.0.7.1\tFALSE\t/\tFALSE\t0\tsid\t1\n")
-    variable, _, words_of_it = command.partition("=... ")
-    for place, host in (("staging", web), ("members", members)):
+    for place, host in (("staging", web), ("members", members), ("forum", forum)):
         origin = f"https://{place}.example.org"
         assert origin in written
         written = written.replace(origin, host.url(""))
-        words_of_it = words_of_it.replace(f"{origin}/", host.url("/"))
+        command = command.replace(f"{origin}/", host.url("/"))
     (tmp_path / "sites.toml").write_text(written)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv(variable, "s3cret")
-    arguments = words_of_it.removeprefix(".venv/bin/crawler ").split()
-    more = [members.url("/"), "--db", "a.db", "--quiet", "--workers", "0"]
-    ran = CliRunner().invoke(cli, [*arguments, *more])
-    assert ran.exit_code == 0, ran.output
+    program = tmp_path / ".venv" / "bin" / "crawler"
+    program.parent.mkdir(parents=True)
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m crawler "$@"\n')
+    program.chmod(0o755)
+    line = command.replace("...", shlex.quote(PASSWORD))
+    more = f"{members.url('/')} --db a.db --quiet --workers 0"
+    ran = subprocess.run(
+        f"{line} {more}", shell=True, cwd=tmp_path, capture_output=True, text=True,
+        timeout=PATIENT_S, check=False, env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    assert len(behind.sent) == 1
     with closing(open_for_reading(tmp_path / "a.db")) as connection:
         answers = connection.execute("SELECT url, status FROM pages ORDER BY url").fetchall()
-    assert answers == [(web.url("/"), 200), (members.url("/"), 200)]
+    assert dict(answers) == dict.fromkeys(
+        (web.url("/"), members.url("/"), forum.url("/"), forum.url("/topics")), 200
+    )
 
 
 def page_for(is_let_in: bool) -> Answer:

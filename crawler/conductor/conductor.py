@@ -46,7 +46,8 @@ class Outcome(msgspec.Struct, frozen=True):
     """How a run ended.
 
     state: ``finished``, ``interrupted`` or ``failed``. reason: ``finished``, ``max_pages``,
-    ``max_time``, ``deferred``, ``signal``. queued: URLs left. stats: the last snapshot.
+    ``max_time``, ``deferred``, ``signal``, ``login_failed``, ``logged_out``. queued: URLs
+    left. stats: the last snapshot.
     """
 
     state: str
@@ -307,6 +308,7 @@ class Conductor:
             pages_left=flow.pages_left,
             parts=flow.parts,
             due=frontier.next_due(now, wall),
+            stopped=frontier.stopped,
             down=flow.is_down or self._room.low,
             hopeless=flow.is_hopeless(now),
         )

@@ -33,6 +33,7 @@ class Facts(msgspec.Struct, frozen=True):
     loaded: all seeds have been read, and nothing is being looked up.
     pages_left: the limit of pages lets more be leased. parts: see `Parts`.
     due: when something may be fetched at the earliest, None when nothing waits.
+    stopped: why a site was left alone before all of it was fetched, None where none was.
     down: the network is. hopeless: it has been for longer than is waited for.
     """
 
@@ -45,6 +46,7 @@ class Facts(msgspec.Struct, frozen=True):
     pages_left: bool = True
     parts: Parts = "none"
     due: float | None = None
+    stopped: str | None = None
     down: bool = False
     hopeless: bool = False
 
@@ -99,7 +101,7 @@ def _end_reason(facts: Facts, limits: RunConfig) -> str | None:
     if not facts.pages_left and (is_far or facts.parts == "none"):
         return "max_pages"
     if facts.due is None:
-        return "finished"
+        return facts.stopped or "finished"
     return "deferred" if is_far else None
 
 

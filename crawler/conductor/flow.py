@@ -327,14 +327,22 @@ def job_of(lease: Lease) -> Job:
         url_id=entry.id,
         url=entry.url,
         kind=entry.kind,  # type: ignore[arg-type]  # the column holds nothing else
-        method="HEAD" if entry.kind == "check" and not entry.attempts else "GET",
+        method=_method(lease),
         attempt=entry.attempts + 1,
         private_ok=lease.private_ok,
         etag=entry.etag,
         last_modified=entry.last_modified,
         addresses=lease.addresses,
         dns_ms=lease.dns_ms,
+        login=lease.step,
     )
+
+
+def _method(lease: Lease) -> str:
+    entry, step = lease.entry, lease.step
+    if entry.kind == "login" and step is not None and step.form is not None:
+        return "POST"
+    return "HEAD" if entry.kind == "check" and not entry.attempts else "GET"
 
 
 def weight(visit: Visit) -> int:

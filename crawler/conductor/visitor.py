@@ -69,5 +69,7 @@ class Visitor:
         return msgspec.structs.replace(visit, job=job, reply=reply), is_new
 
     def _keeps(self, job: Job) -> bool:
+        if job.login is not None:
+            return True
         site = self._sites.of(job.url)
         return bool(site.said.cookies) and site.sends("cookies", job.url, named=job.named)

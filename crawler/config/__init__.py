@@ -17,6 +17,7 @@ from crawler.config.sections import (
     ExtractRule,
     FetchConfig,
     Http2,
+    LoginConfig,
     PaceConfig,
     ParseConfig,
     RenderConfig,
@@ -31,7 +32,7 @@ from crawler.config.written import default_toml
 
 __all__ = [
     "AUTHORITIES", "SECTIONS", "SYSTEM_STORE", "AssetsConfig", "AuditConfig", "Config",
-    "ExtractRule", "FetchConfig", "Http2", "PaceConfig", "ParseConfig", "RenderConfig",
-    "RobotsConfig", "RunConfig", "ScopeConfig", "Setting", "SiteConfig", "StoreConfig",
-    "default_toml", "load",
+    "ExtractRule", "FetchConfig", "Http2", "LoginConfig", "PaceConfig", "ParseConfig",
+    "RenderConfig", "RobotsConfig", "RunConfig", "ScopeConfig", "Setting", "SiteConfig",
+    "StoreConfig", "default_toml", "load",
 ]  # fmt: skip

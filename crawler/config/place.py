@@ -72,14 +72,15 @@ def _of_address(name: str, scheme: str, rest: str) -> Place:
     if "#" in name:
         raise ValueError("what stands behind # is never asked for: leave it out")
     host, port = _host_and_port(f"{scheme}://{authority}/")
-    href = _href(f"{scheme}://{rest}")
-    start = href[href.index("/", len(scheme) + 3) :]
+    address = href(f"{scheme}://{rest}")
+    start = address[address.index("/", len(scheme) + 3) :]
     if start == "/" and not rest.partition("/")[2]:
         return Place("origin", host, scheme, port)
-    return Place("prefix", host, scheme, port, href)
+    return Place("prefix", host, scheme, port, address)
 
 
-def _href(address: str) -> str:
+def href(address: str) -> str:
+    """An address as it is asked for. Raises ValueError for what is none."""
     import ada_url  # for those who name sites
 
     try:
@@ -89,8 +90,7 @@ def _href(address: str) -> str:
 
 
 def _host_and_port(address: str) -> tuple[str, int]:
-    href = _href(address)
-    scheme, _, rest = href.partition("://")
+    scheme, _, rest = href(address).partition("://")
     authority = rest.partition("/")[0]
     host, colon, port = authority.rpartition(":")
     if not colon or port.endswith("]"):

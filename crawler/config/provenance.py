@@ -54,11 +54,12 @@ def origins(
 
 
 def _line_of(key: Key, lines: dict[Key, int]) -> int:
-    """The line of a key, or of the inline table that it stands in."""
+    """The line of a key, of the inline table that it stands in, or of the first key in it."""
     for length in range(len(key), 1, -1):
         if key[:length] in lines:
             return lines[key[:length]]
-    return lines.get(key[:1], 0)
+    within = (line for known, line in lines.items() if known[: len(key)] == key)
+    return lines.get(key[:1]) or next(within, 0)
 
 
 def _lines(text: str) -> Iterator[tuple[Key, int]]:

@@ -54,43 +54,43 @@ class Reader:
 
     def bearer(self, value: Any) -> Secret:
         """RFC 6750, section 2.1."""
-        token = self._secret(value, "")
+        token = self.secret(value, "")
         if not token.value or not re.fullmatch(r"[!-~]+", token.value):
-            self._refuse("", "expected a token without spaces, of ASCII")
+            self.refuse("", "expected a token without spaces, of ASCII")
         return token
 
     def basic(self, value: Any) -> Basic:
         """RFC 7617, section 2."""
         if not isinstance(value, dict) or set(value) != {"user", "password"}:
-            self._refuse("", 'expected { user = "...", password = { env = "NAME" } }')
-        user = self._secret(value["user"], ".user", is_secret=False)
-        password = self._secret(value["password"], ".password")
+            self.refuse("", 'expected { user = "...", password = { env = "NAME" } }')
+        user = self.secret(value["user"], ".user", is_secret=False)
+        password = self.secret(value["password"], ".password")
         for name, one in ((".user", user), (".password", password)):
             if any(ord(sign) < 32 or ord(sign) == 127 for sign in one.value):
-                self._refuse(name, "has control characters")
+                self.refuse(name, "has control characters")
         if ":" in user.value:
-            self._refuse(".user", "a user's name has no colon")
+            self.refuse(".user", "a user's name has no colon")
         return Basic(user, password)
 
     def headers(self, value: Any) -> dict[str, Secret]:
         """Header fields by their names."""
         if not isinstance(value, dict):
-            self._refuse("", 'expected { X-Name = "value" }')
+            self.refuse("", 'expected { X-Name = "value" }')
         found: dict[str, Secret] = {}
         for name, text in value.items():
             self._refuse_name(name, found)
             plain = name.lower() in SHOWN_HEADERS
-            one = self._secret(text, f".{name}", is_secret=not plain)
+            one = self.secret(text, f".{name}", is_secret=not plain)
             stripped = one.value.strip(" \t")
             if not (stripped.isascii() and stripped.isprintable()):
-                self._refuse(f".{name}", "expected one line of ASCII without control characters")
+                self.refuse(f".{name}", "expected one line of ASCII without control characters")
             found[name] = msgspec.structs.replace(one, value=stripped)
         return found
 
     def proxy(self, value: Any) -> tuple[Secret, ...]:
         """One address of a proxy, or several that take turns."""
         several = value if isinstance(value, list) else [value]
-        found = tuple(self._secret(one, "", is_secret=False) for one in several)
+        found = tuple(self.secret(one, "", is_secret=False) for one in several)
         words = [one.value.strip() for one in found]
         for word in words:
             if word in (DIRECT, ENVIRONMENT) and len(words) == 1:
@@ -98,7 +98,7 @@ class Reader:
             try:
                 proxy_of(word)
             except ValueError as error:
-                self._refuse("", str(error))
+                self.refuse("", str(error))
         return found
 
     def _refuse_name(self, name: str, others: Mapping[str, Secret]) -> None:
@@ -106,25 +106,27 @@ class Reader:
         if not _TOKEN.fullmatch(name):
             raise UsageError(f"{self._where}: {shown(name)} is no name of a header")
         if lower in _OF_CONNECTIONS or lower.startswith("proxy-"):
-            self._refuse(f".{name}", "belongs to the connection, not to what is asked for")
+            self.refuse(f".{name}", "belongs to the connection, not to what is asked for")
         if _ASKED_BY_US.fullmatch(lower):
-            self._refuse(f".{name}", "would leave parts of answers out; the crawler asks that")
+            self.refuse(f".{name}", "would leave parts of answers out; the crawler asks that")
         if any(lower == other.lower() for other in others):
-            self._refuse(f".{name}", "is said twice")
+            self.refuse(f".{name}", "is said twice")
 
-    def _secret(self, value: Any, key: str, *, is_secret: bool = True) -> Secret:
+    def secret(self, value: Any, key: str, *, is_secret: bool = True) -> Secret:
+        """A text, as it stands or from the environment."""
         if isinstance(value, dict) and set(value) == {"env"} and isinstance(value["env"], str):
             name = value["env"]
             if name not in self._environ:
-                self._refuse(key, f"the environment has no {shown(name)[1:-1]}")
+                self.refuse(key, f"the environment has no {shown(name)[1:-1]}")
             return Secret(self._environ[name], name)
         if not isinstance(value, str):
-            self._refuse(key, 'expected a text or { env = "NAME" }')
+            self.refuse(key, 'expected a text or { env = "NAME" }')
         if is_secret and self._exposed:
-            self._refuse(key, 'others can read a command line: write { env = "NAME" }, or a file')
+            self.refuse(key, 'others can read a command line: write { env = "NAME" }, or a file')
         return Secret(value)
 
-    def _refuse(self, key: str, why: str) -> NoReturn:
+    def refuse(self, key: str, why: str) -> NoReturn:
+        """Raises UsageError."""
         raise UsageError(f"{self._where}{key}: {why}")
 
 
@@ -166,7 +168,12 @@ def site_without_secrets(site: SiteConfig) -> SiteConfig:
     basic = site.basic and Basic(site.basic.user, _hidden(site.basic.password))
     bearer = site.bearer and _hidden(site.bearer)
     proxy = site.proxy and _hidden_proxies(site.proxy)
-    return msgspec.structs.replace(site, headers=headers, basic=basic, bearer=bearer, proxy=proxy)
+    login = site.login and msgspec.structs.replace(
+        site.login, fields={name: _hidden(one) for name, one in site.login.fields.items()}
+    )
+    return msgspec.structs.replace(
+        site, headers=headers, basic=basic, bearer=bearer, proxy=proxy, login=login
+    )
 
 
 def _hidden_proxies(proxies: tuple[Secret, ...]) -> tuple[Secret, ...]:

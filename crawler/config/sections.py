@@ -315,6 +315,46 @@ class Basic(Section, frozen=True):
     password: Secret
 
 
+class Proof(Section, frozen=True, omit_defaults=True):
+    """What a page shows: a text, or what a CSS selector selects."""
+
+    text: str = ""
+    css: str = ""
+
+    def __str__(self) -> str:
+        return f'"{self.text or self.css}"'
+
+
+WAYS_OUT: Final = (
+    r"(?i)[^a-z](do)?(log|sign)[-_]?(out|off)([^a-z]|$)",
+    r"(Log|Sign)([Oo]ut|[Oo]ff)([^a-z]|$)",
+)
+"""Addresses that end a session, by what stands behind their origin."""
+
+
+class LoginConfig(Section, frozen=True, omit_defaults=True):
+    """Which form is sent before anything else of a site is asked for?
+
+    url: of the page with the form, on the origin that the site's name is.
+    fields: the form's fields by their names, each a text or ``{ env = "NAME" }``; all others are
+        sent as the page has them.
+    success: what pages show to who is logged in: a text, or ``{ css = "a.logout" }``.
+    logged_out: what pages show to all others; one that does stops the site in this run.
+    form: a CSS selector; without it the first form that has all the fields is sent.
+    origins: others to which the form and its redirects may lead (``https://login.example.org``).
+    exclude: regular expressions (RE2) of what stands behind the origin; addresses of the site that
+        match one are ``skipped: excluded``, since they would log out.
+    """
+
+    url: str
+    fields: dict[str, Secret]
+    success: Proof
+    logged_out: Proof | None = None
+    form: str = ""
+    origins: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = WAYS_OUT
+
+
 class SiteConfig(Section, frozen=True, omit_defaults=True):
     """What holds for some sites in place of what holds for all?
 
@@ -336,6 +376,8 @@ class SiteConfig(Section, frozen=True, omit_defaults=True):
         the key, where it stands in a file of its own.
     cookies: kept and sent back, in this and later runs. cookies_from: a cookies.txt, or a storage
         state of Playwright, that brings some along.
+    login: a form that is sent before anything else is asked for: ``[site."https://example.org".login]``;
+        cookies are kept.
     """
 
     own: bool | None = None
@@ -366,6 +408,7 @@ class SiteConfig(Section, frozen=True, omit_defaults=True):
     ca_file: str | None = None
     client_cert: str | None = None
     client_key: str | None = None
+    login: LoginConfig | None = None
 
 
 class Config(Section, frozen=True):

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from crawler.config.login import read_login
 from crawler.config.place import EXAMPLES, Place, place_of
 from crawler.config.secrets import Reader
 from crawler.config.sections import PLACES, SENT, SITE, Config, SiteConfig
@@ -35,7 +36,12 @@ class Said(NamedTuple):
     @property
     def where(self) -> str:
         """As it is written in a file."""
-        return f"{self.source}: {SITE}.{shown(self.name)}.{self.key}"
+        return f"{self.source}: {self.path}"
+
+    @property
+    def path(self) -> str:
+        """The same without the file."""
+        return f"{SITE}.{shown(self.name)}.{self.key}"
 
 
 def read_sites(
@@ -59,7 +65,7 @@ def read_sites(
         if len(places) > MAX_SITES:
             raise UsageError(f"{one.source}: more than {MAX_SITES} sites")
     for values in given.values():
-        if "cookies_from" in values:
+        if "cookies_from" in values or "login" in values:
             values.setdefault("cookies", True)
     sites = {name: SiteConfig(**values) for name, values in given.items()}
     for one in said.values():
@@ -116,8 +122,10 @@ def _all() -> str:
 
 
 def _value(one: Said, environ: Mapping[str, str], exposed: str) -> Any:
+    reader = Reader(one.where, environ, exposed=one.source == exposed)
+    if one.key == "login":
+        return read_login(reader, Setting(one.source, one.path, one.value), one.name)
     if one.key in READ:
-        reader = Reader(one.where, environ, exposed=one.source == exposed)
         return getattr(reader, one.key)(one.value)
     kind = msgspec.inspect.type_info(_FIELDS[one.key])
     assert isinstance(kind, msgspec.inspect.UnionType)
@@ -146,6 +154,8 @@ def _refuse_laxer(one: Said, sites: dict[str, SiteConfig], config: Config) -> No
 
 def _refuse_two(one: Said, site: SiteConfig) -> None:
     """A request has one Authorization."""
+    if site.login and not site.cookies and one.key in ("login", "cookies"):
+        raise UsageError(f"{one.where}: a login keeps cookies: leave cookies = false out")
     if one.key not in SENT:
         return
     if site.cookies and any(name.lower() == "cookie" for name in site.headers or ()):

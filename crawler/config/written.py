@@ -9,7 +9,7 @@ import textwrap
 
 import msgspec
 
-from crawler.config.sections import SECTIONS, ExtractRule, Section, SiteConfig
+from crawler.config.sections import SECTIONS, ExtractRule, LoginConfig, Section, SiteConfig
 
 HEAD = """\
 # Every setting with its default; what is left out keeps it. Give this file, or one with only the
@@ -34,6 +34,13 @@ SITES = """\
 # [site."https://example.org:8443/area/"]
 # max_body_bytes = 1000000
 """
+LOGIN = """\
+# [site."https://example.org".login]
+# url = "/login"
+# fields = { user = "ann", password = { env = "EXAMPLE_PASSWORD" } }
+# success = "Sign out"
+# logged_out = "Sign in"
+"""
 
 
 def default_toml() -> str:
@@ -44,6 +51,7 @@ def default_toml() -> str:
         + "".join(sections)
         + _named_toml(ExtractRule, EXAMPLE)
         + _named_toml(SiteConfig, SITES)
+        + _named_toml(LoginConfig, LOGIN)
     )
 
 

@@ -323,7 +323,7 @@ REDIRECTS: Final = """
     JOIN urls ON urls.id = visits.url_id
     JOIN urls AS target ON target.id = visits.redirect_to_id
     WHERE visits.redirect_to_id IS NOT NULL
-        AND visits.kind <> 'robots'
+        AND visits.kind NOT IN ('robots', 'login')
         AND visits.id = (SELECT max(id) FROM visits AS last WHERE last.url_id = visits.url_id)
 """
 

@@ -17,6 +17,7 @@ from crawler.store import machines, queries, seed_ends
 from crawler.store.database import Connection
 from crawler.store.machines import WorkingMachine
 from crawler.store.queries import (
+    BrokenLogin,
     FateCount,
     First,
     Left,
@@ -44,9 +45,14 @@ REASONS = {
     "max_time": f"the time was up; {AGAIN}",
     "deferred": "what is left may only be fetched later; run the same command again then",
     "signal": AGAIN,
+    "login_failed": "a login failed, and nothing was asked for without it; mend it, and "
+    "run the same command again",
+    "logged_out": f"a site logged us out; {AGAIN}, logged in anew",
     "killed": f"it was killed, and nothing that was stored is lost; {AGAIN}",
 }
 """A run's finish_reason, in words."""
+LEFT_ALONE = frozenset({"login_failed", "logged_out"})
+"""Those that mean that a site was left before all of it was fetched."""
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -64,6 +70,7 @@ class Summary(msgspec.Struct, frozen=True):
     seed_ends: First[SeedEnd] = First()
     walled_hosts: First[WalledHost] = First()
     machines: Sequence[WorkingMachine] = ()
+    broken_logins: First[BrokenLogin] = First()
 
 
 def of_run(connection: Connection, path: Path) -> Summary:
@@ -83,21 +90,25 @@ def of_run(connection: Connection, path: Path) -> Summary:
         seeds=seed_ends.count(connection, run_id),
         seed_ends=First(*seed_ends.worth_telling(connection, run_id, SEEDS_SHOWN)),
         walled_hosts=queries.walled_hosts(connection, HOSTS_SHOWN),
+        broken_logins=queries.broken_logins(connection, HOSTS_SHOWN),
     )
 
 
 def of_moment(connection: Connection, path: Path) -> Summary:
     """Where the crawl is now, also while it runs."""
+    run = queries.last_run(connection)
+    left_alone = run is not None and run.reason in LEFT_ALONE
     return Summary(
         path=path,
         size_bytes=_size(path),
-        run=queries.last_run(connection),
+        run=run,
         fates=queries.fates(connection, FATES_SHOWN),
         problems=First(),
         left=queries.left(connection),
         proposals=(),
         waiting_hosts=queries.waiting_hosts(connection, HOSTS_SHOWN),
         machines=machines.at_work(connection, HOSTS_SHOWN),
+        broken_logins=queries.broken_logins(connection, HOSTS_SHOWN) if left_alone else First(),
     )
 
 
@@ -147,9 +158,11 @@ def remains(summary: Summary) -> str:
     run, queued = summary.run, summary.left.queued
     if run is None or (run.state == "running" and is_alive(run.pid)):
         return ""
-    if not queued:
-        return "Nothing is left to fetch"
     reason = "killed" if run.state == "running" else run.reason or ""
+    if not queued:
+        in_vain = reason in LEFT_ALONE
+        told = wording.plain(REASONS[reason]) if in_vain else "nothing is left to fetch"
+        return f"{told[0].upper()}{told[1:]}"
     are = "is" if queued == 1 else "are"
     why = wording.plain(REASONS.get(reason, f"{reason}; {AGAIN}"))
     return f"{wording.count(queued, 'URL')} {are} left: {why}"
@@ -215,6 +228,7 @@ def _parts(summary: Summary) -> Iterable[tuple[str, list[tuple[str, str]]]]:
     yield "seeds", [*_good_seeds(summary), *_rows(summary.seed_ends, _seed)]
     yield "left", _left(summary.left)
     yield "machines", [_machine(one) for one in summary.machines]
+    yield "logins", _rows(summary.broken_logins, _login)
     yield "hosts", [*_rows(summary.waiting_hosts, _host), *_rows(summary.walled_hosts, _wall)]
 
 
@@ -279,6 +293,10 @@ def _machine(one: WorkingMachine) -> tuple[str, str]:
     beat = f"last beat {one.beat_at[11:19]} UTC"
     network = one.network if one.network.startswith("network") else f"network {one.network}"
     return f"{one.visits:,}", f"visits of {one.name}: {beat}, {network}"
+
+
+def _login(login: BrokenLogin) -> tuple[str, str]:
+    return login.state, f"{login.origin}: {login.detail}"
 
 
 def _wall(wall: WalledHost) -> tuple[int, str]:

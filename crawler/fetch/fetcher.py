@@ -23,7 +23,7 @@ from crawler.config import FetchConfig, Http2, RobotsConfig, SiteConfig
 from crawler.config.secrets import authorization
 from crawler.config.sections import SENT
 from crawler.errors import UsageError
-from crawler.fetch import decode, tls
+from crawler.fetch import decode, forms, tls
 from crawler.fetch.connect import Uncounted
 from crawler.fetch.deadlines import Deadline, Times
 from crawler.fetch.dns import Ask, DnsStats, Names, asker
@@ -35,8 +35,8 @@ from crawler.fetch.reply import Attempt
 from crawler.fetch.requests_internals import SlimRequest
 from crawler.fetch.tls import Trust
 from crawler.fetch.transport import Transport, TransportStats, header_block
-from crawler.model import Job, Reply
-from crawler.policy import urls, words
+from crawler.model import Job, LoginStep, Reply
+from crawler.policy import logins, urls, words
 from crawler.policy.agent import user_agent
 from crawler.policy.sites import Sites
 from crawler.policy.urls import UrlRules
@@ -44,6 +44,8 @@ from crawler.policy.urls import UrlRules
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 """https://fetch.spec.whatwg.org/#redirect-status"""
 
+MAX_LOGIN_BYTES: Final = 1024 * 1024
+"""Of a page on the way of a login."""
 RETRY_AFTER_MAX_S: Final = 366 * 86_400.0
 """More than any setting lets a host ask for."""
 NONE: Final[Mapping[str, str]] = {}
@@ -106,7 +108,10 @@ class Manner(msgspec.Struct, frozen=True):
         return cls(
             times,
             times.within(robots.first_s),
-            {"robots": robots.max_bytes, "sitemap": lists, "feed": lists},
+            {
+                **{"robots": robots.max_bytes, "sitemap": lists, "feed": lists},
+                "login": min(config.max_body_bytes, MAX_LOGIN_BYTES),
+            },
             config.max_body_bytes,
             _as_sent(headers),
             _as_sent(headers if "accept" in replaced else headers | {"Accept": "*/*"}),
@@ -277,6 +282,13 @@ class Fetcher:
             headers = headers.copy()
             headers["Cookie"] = job.cookies
             block += header_block({"Cookie": job.cookies})
+        body = None
+        if job.login is not None and job.login.form is not None:
+            more, body = forms.sent(job.login.form, self._values(job.login))
+            replaced = {name.lower() for name in more}
+            kept = {name: headers[name] for name in headers if name.lower() not in replaced}
+            headers = CaseInsensitiveDict(kept | more)
+            block = header_block(headers)
         request = SlimRequest(
             job.method,
             job.url,
@@ -285,12 +297,18 @@ class Fetcher:
             private_ok=job.private_ok,
             anew=job.attempt > 1,
             among=job.addresses,
+            body=body,
         )
         if manner.is_special and request.route.scheme == "https":
             request.route = msgspec.structs.replace(
                 request.route, trust=manner.trust, http2=manner.http2
             )
         return request
+
+    def _values(self, step: LoginStep) -> dict[str, str]:
+        """What a person said of the fields of a login's form."""
+        login = None if self._sites is None else logins.of_site(self._sites, step.site)
+        return {} if login is None else {name: one.value for name, one in login.fields.items()}
 
     def _read_head(self, job: Job, attempt: Attempt) -> None:
         waits = attempt.values("retry-after")
@@ -307,7 +325,8 @@ class Fetcher:
         if len(places) > 1:
             raise Failure("bad_redirect", f"{len(places)} different Location headers")
         href = href_of(places.pop())
-        target, fragment = urls.resolve(href, job.url, rules=self._rules)
+        rules = self._as_written if job.kind == "login" else self._rules
+        target, fragment = urls.resolve(href, job.url, rules=rules)
         if target.url == job.url:  # perhaps the site insists on an identifier of its visitors
             target, fragment = urls.resolve(href, job.url, rules=self._as_written)
         if target.refusal and words.of(target.refusal).fault == "page":

@@ -90,11 +90,12 @@ class Session:
         return f"<Session {'alive' if self.alive else 'ended'}, stream {self._stream}>"
 
     def ask(
-        self, method: str, authority: str, path: str, lines: bytes, max_head: int
-    ) -> tuple[Answer, bytes]:
+        self, method: str, authority: str, path: str, lines: bytes, max_head: int,
+        body: bytes = b"",
+    ) -> tuple[Answer, bytes]:  # fmt: skip
         """What becomes of a request, and the bytes that ask for it.
 
-        lines: headers as HTTP/1.1 has them. max_head: bytes of headers, packed or not, that the
+        lines: headers as HTTP/1.1 has them. body: no more than a server takes at once. max_head: bytes of headers, packed or not, that the
         answer may have.
         """
         self._stream += 2
@@ -104,7 +105,7 @@ class Session:
         self._answer = answer = Answer(self, method, max_head)
         begin = b"" if self._begun else self._preface(max_head)
         self._begun = True
-        asks = frames.request(method, authority, path, lines, self._stream)
+        asks = frames.request(method, authority, path, lines, self._stream, body)
         return answer, begin + self.owed() + asks
 
     def _preface(self, max_head: int) -> bytes:

@@ -117,7 +117,9 @@ def unpadded(flags: int, payload: bytes, before: int = 0) -> bytes:
     return payload[begin:end]
 
 
-def request(method: str, authority: str, path: str, lines: bytes, stream: int) -> bytes:
+def request(
+    method: str, authority: str, path: str, lines: bytes, stream: int, body: bytes = b""
+) -> bytes:
     """The frames that ask for something by https.
 
     lines: headers as HTTP/1.1 has them, each with its CRLF. Those of connections are left out.
@@ -133,17 +135,27 @@ def request(method: str, authority: str, path: str, lines: bytes, stream: int) -
             packed(lines),
         )
     )
-    parts = [block[at : at + MAX_FRAME] for at in range(0, len(block), MAX_FRAME)]
+    parts = _parts(block)
     last = len(parts) - 1
-    return b"".join(
+    ends = 0 if body else END_STREAM
+    asks = b"".join(
         frame(
             CONTINUATION if number else HEADERS,
-            (0 if number else END_STREAM) | (END_HEADERS if number == last else 0),
+            (0 if number else ends) | (END_HEADERS if number == last else 0),
             stream,
             part,
         )
         for number, part in enumerate(parts)
     )
+    content = _parts(body)
+    return asks + b"".join(
+        frame(DATA, 0 if number < len(content) else END_STREAM, stream, part)
+        for number, part in enumerate(content, 1)
+    )
+
+
+def _parts(whole: bytes) -> list[bytes]:
+    return [whole[at : at + MAX_FRAME] for at in range(0, len(whole), MAX_FRAME)]
 
 
 @lru_cache(maxsize=256)

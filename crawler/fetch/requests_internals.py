@@ -31,11 +31,13 @@ class SlimRequest(PreparedRequest):
     among: the addresses that may be connected to, None for any.
     headers: shared by requests; read, never changed.
     block: the header lines as bytes, each with its CRLF, without Host; spares formatting them.
+    body: what is sent behind them; such a request goes out on a connection of its own, and once.
     facts: what the transport notes on its way.
     """
 
     hooks = _NO_HOOKS
-    body = _cookies = _body_position = None
+    body: bytes | None = None
+    _cookies = _body_position = None
 
     def __init__(
         self,
@@ -47,6 +49,7 @@ class SlimRequest(PreparedRequest):
         private_ok: bool = False,
         anew: bool = False,
         among: tuple[str, ...] | None = None,
+        body: bytes | None = None,
     ) -> None:
         self.method = method
         self.url = url
@@ -57,6 +60,8 @@ class SlimRequest(PreparedRequest):
         self.private_ok = private_ok
         self.anew = anew
         self.among = among
+        if body is not None:
+            self.body = body
 
 
 class Raw(Protocol):

@@ -40,6 +40,8 @@ kept."""
 BREATH: Final = 1024 * 1024
 """Bytes after which the other greenlets, and the timers of deadlines, get their turn even when the
 next bytes are already here."""
+SENT_AT_ONCE: Final = 0xFFFF
+"""What a server takes without a word (RFC 9113, section 6.9.2). More goes by HTTP/1.1."""
 PLAIN_KEPT: Final = 20_000
 """Origins that are remembered to want HTTP/1.1."""
 MISDIRECTED: Final = 421
@@ -193,10 +195,12 @@ class Transport(BaseAdapter):
         self._requests += 1
         asked = _asked(request)
         facts = asked.facts
-        if asked.route.http2 == "auto" and asked.route in self._plain:
+        large = len(asked.body or b"") > SENT_AT_ONCE
+        if asked.route.http2 == "auto" and (large or asked.route in self._plain):
             asked.route = _without_http2(asked.route)
         message = _message(asked)
-        connection = self._kept(asked)
+        # What is sent twice may be done twice: no connection that may have gone stale.
+        connection = self._kept(asked) if asked.body is None else None
         if connection is not None:
             facts.ip = connection.ip if asked.route.via is None else None
             facts.security = connection.security
@@ -304,7 +308,7 @@ class Transport(BaseAdapter):
         if connection.session is None:
             return Exchange(method, self._max_head), message
         return connection.session.ask(
-            method, asked.authority, asked.path, asked.block, self._max_head
+            method, asked.authority, asked.path, asked.block, self._max_head, asked.body or b""
         )
 
     def _may_go_again(
@@ -418,7 +422,11 @@ def _asked(request: PreparedRequest) -> SlimRequest:
     if isinstance(request, SlimRequest):
         return request
     headers = request.headers or CaseInsensitiveDict()
-    return SlimRequest(request.method or "GET", request.url or "", headers, header_block(headers))
+    body = request.body.encode() if isinstance(request.body, str) else request.body
+    if body is not None and not isinstance(body, bytes):
+        raise Failure("proto_error", "only a body that is whole can be sent")
+    block = header_block(headers)
+    return SlimRequest(request.method or "GET", request.url or "", headers, block, body=body)
 
 
 def _message(asked: SlimRequest) -> bytes:
@@ -429,7 +437,7 @@ def _message(asked: SlimRequest) -> bytes:
     line = f"{asked.method} {site}{asked.path} HTTP/1.1\r\nHost: {asked.authority}\r\n"
     if not line.isascii() or " " in asked.path:
         raise Failure("proto_error", "the address is not an encoded URL")
-    return line.encode("ascii") + more + asked.block + b"\r\n"
+    return line.encode("ascii") + more + asked.block + b"\r\n" + (asked.body or b"")
 
 
 def header_block(headers: Mapping[str, str | bytes]) -> bytes:

@@ -22,12 +22,13 @@ from crawler.frontier.schedule import (
     robots_entry,
 )
 from crawler.model import Job, Reply
-from crawler.policy import pace
+from crawler.policy import logins, pace
 from crawler.policy.sites import Sites
 from crawler.store.clock import iso
 from crawler.store.contract import (
     Entry,
     HostPace,
+    LoginOutcome,
     Needs,
     RobotsOutcome,
     Settled,
@@ -75,6 +76,8 @@ class Frontier:
         self._next_deferred: float | None = 0.0
         self._retries: dict[str, float] = {}
         self.parts_only = False
+        self._entered: set[int] = set()
+        self._stopped: dict[int, str] = {}
 
     def __repr__(self) -> str:
         schedule = self._schedule
@@ -140,6 +143,10 @@ class Frontier:
             self._schedule.settled(entry)
         for outcome in settled.robots:
             self._learn(outcome, now, wall)
+        for step in settled.logins:
+            self._log_in(step, now)
+        for origin_id in settled.logged_out:
+            self._stop(origin_id, logins.OVER)
         for entry in settled.fresh:
             self._offer(entry, now)
         for name, at in settled.retries.items():
@@ -205,6 +212,31 @@ class Frontier:
                 Prerequisite(now + (outcome.retry_in_s or 0.0), origin.id, entry)
             )
 
+    def _log_in(self, outcome: LoginOutcome, now: float) -> None:
+        """A login goes on, or has come to its end."""
+        origin_id = outcome.origin_id
+        if outcome.state == "failed":
+            self._stop(origin_id, logins.FAILED)
+        elif outcome.entry is not None:
+            self._send_prerequisite(
+                Prerequisite(now + outcome.rest_s, origin_id, outcome.entry, outcome.step)
+            )
+        else:
+            self._entered.add(origin_id)
+            if origin_id in self._schedule.origins:
+                self._schedule.enter(origin_id, now)
+
+    def _stop(self, origin_id: int, why: str) -> None:
+        self._stopped[origin_id] = why
+        if origin_id in self._schedule.origins:
+            self._schedule.stop_origin(origin_id)
+
+    @property
+    def stopped(self) -> str | None:
+        """Why some origin was left alone before all of it was fetched: ``logged_out``, or
+        ``login_failed``; None where none was."""
+        return max(self._stopped.values(), default=None)
+
     def _send_prerequisite(self, prerequisite: Prerequisite) -> None:
         """A prerequisite goes to the host that is to be asked, whoever's rules it brings."""
         host = self._schedule.hosts.get(prerequisite.entry.host_id)
@@ -221,7 +253,9 @@ class Frontier:
         if self._supplying:
             return False
         sweeping = self._after_host is not None and self._room > 0
-        return bool(self._schedule.hungry or self._wanted) or sweeping or self._is_due(wall)
+        schedule = self._schedule
+        lacking = schedule.hungry or schedule.at_doors or self._wanted
+        return bool(lacking) or sweeping or self._is_due(wall)
 
     def needs(self, wall: float) -> Needs:
         """What to ask the store for now; falsy when nothing is lacking."""
@@ -234,7 +268,9 @@ class Frontier:
             refills=tuple(self._schedule.ask_for_more(REFILLS_A_TRIP)),
             due=self._is_due(wall),
             parts_only=self.parts_only,
+            logins=tuple(self._schedule.at_doors),
         )
+        self._schedule.at_doors.clear()
         self._supplying = bool(needs)
         return needs
 
@@ -258,6 +294,8 @@ class Frontier:
             self._retries = {name: at for name, at in self._retries.items() if at > wall}
         for entry in supplies.due:
             self._offer(entry, now, due=True)
+        for step in supplies.logins:
+            self._log_in(step, now)
 
     def _sweep(
         self, hosts: Sequence[WaitingHost], read_up_to: int, now: float, wall: float
@@ -345,9 +383,12 @@ class Frontier:
     def _origin_state(self, waiting: WaitingOrigin, now: float, wall: float) -> OriginState:
         until = self._monotonic(waiting.known_until, now, wall)
         closed = waiting.closed and until > now
+        stopped = waiting.id in self._stopped
         return OriginState(
             waiting.id, waiting.name, until, waiting.crawl_delay_s, self._sites.obeys(waiting.name),
-            closed=closed, complete=not waiting.waiting,
+            closed=closed, complete=stopped or not waiting.waiting,
+            guarded=bool(self._sites) and logins.of_site(self._sites, waiting.name) is not None,
+            entered=waiting.id in self._entered, stopped=stopped,
         )  # fmt: skip
 
     def _monotonic(self, epoch_s: float, now: float, wall: float) -> float:
@@ -431,6 +472,7 @@ class Frontier:
         """Nothing is out, nothing is being looked up, and the next thing to do has its time."""
         return (
             not (self._schedule.leases or self._supplying or self._wanted or self._schedule.hungry)
+            and not self._schedule.at_doors
             and self._after_host is None
         )
 

@@ -16,7 +16,7 @@ from math import inf
 import msgspec
 
 from crawler.config import PaceConfig
-from crawler.model import Job, Reply
+from crawler.model import Job, LoginStep, Reply
 from crawler.policy import pace, urls, words
 from crawler.policy.sites import Sites
 from crawler.store.contract import FIRST_KEY, Entry, Key
@@ -64,7 +64,9 @@ class OriginState(msgspec.Struct, eq=False):
     after: the key up to which the queue was read. complete: nothing waits behind it.
     loading: more was asked for. stale: what is being loaded was overtaken by a change.
     known_until: its robots.txt holds until then. opened_at: when that was learnt.
-    asking: its robots.txt is being fetched. closed: it could not be had. obey: it is kept.
+    asking: its robots.txt is being fetched, or its login is on its way. closed: its robots.txt
+    could not be had. obey: it is kept. guarded: it needs a login. entered: that has succeeded.
+    stopped: nothing more of it is fetched in this run.
     """
 
     id: int
@@ -78,6 +80,9 @@ class OriginState(msgspec.Struct, eq=False):
     loading: bool = False
     stale: bool = False
     complete: bool = False
+    guarded: bool = False
+    entered: bool = False
+    stopped: bool = False
     after: Key = FIRST_KEY
     window: list[Entry] = []
 
@@ -92,11 +97,12 @@ class OriginState(msgspec.Struct, eq=False):
 
 
 class Prerequisite(msgspec.Struct, order=True):
-    """A fetch that a host owes first: a robots.txt. due: not before."""
+    """A fetch that a host owes first: a robots.txt, or a step of a login. due: not before."""
 
     due: float
     for_origin: int
     entry: Entry
+    step: LoginStep | None = None
 
 
 class HostState(msgspec.Struct, eq=False):
@@ -174,7 +180,8 @@ class HostState(msgspec.Struct, eq=False):
 class Lease(msgspec.Struct, frozen=True):
     """An entry that was given out.
 
-    for_origin: of a robots fetch, whose rules are asked for. caps: what it counts under.
+    for_origin: of a robots fetch, whose rules are asked for; of a login, whose that is. caps: what
+    it counts under. step: of a login, and of the robots.txt that it waits for, how far it is.
     addresses: the only ones that may be connected to, none to find them out; None for any.
     """
 
@@ -187,6 +194,7 @@ class Lease(msgspec.Struct, frozen=True):
     caps: tuple[str, ...] = ()
     addresses: tuple[str, ...] | None = None
     dns_ms: float | None = None
+    step: LoginStep | None = None
 
 
 class Schedule:
@@ -212,6 +220,7 @@ class Schedule:
         self.leases: dict[int, Lease] = {}
         self.held: set[int] = set()
         self.hungry: dict[int, OriginState] = {}
+        self.at_doors: dict[int, OriginState] = {}
         self.touched: dict[int, HostState] = {}
 
     def __repr__(self) -> str:
@@ -253,6 +262,7 @@ class Schedule:
             self._empty(origin)
             del self.origins[origin.id]
             self.hungry.pop(origin.id, None)
+            self.at_doors.pop(origin.id, None)
         if host.waits_for is not None:
             del self._waiting[host.waits_for][host.id]
             host.waits_for = None
@@ -317,6 +327,8 @@ class Schedule:
     ) -> None:
         """The rules of an origin are known: its queue is read again by them."""
         host, origin = self.origins[origin_id]
+        if origin.stopped:
+            return
         origin.asking = False
         origin.closed = False
         origin.known_until = known_until
@@ -338,6 +350,25 @@ class Schedule:
         origin.complete = True
         origin.known_until = known_until
         self.hungry.pop(origin_id, None)
+        self._count(host)
+
+    def enter(self, origin_id: int, now: float) -> None:
+        """The login of an origin has succeeded: what waits there may be fetched."""
+        host, origin = self.origins[origin_id]
+        origin.asking = False
+        origin.entered = True
+        self._feed(host, origin, now)
+        self._arm(host)
+
+    def stop_origin(self, origin_id: int) -> None:
+        """Nothing more of an origin may be fetched in this run."""
+        host, origin = self.origins[origin_id]
+        self._empty(origin)
+        origin.asking = False
+        origin.stopped = True
+        origin.complete = True
+        self.hungry.pop(origin_id, None)
+        self.at_doors.pop(origin_id, None)
         self._count(host)
 
     def add_prerequisite(self, host: HostState, prerequisite: Prerequisite) -> None:
@@ -467,7 +498,9 @@ class Schedule:
         if prerequisite_is_due and (best is None or not host.ran_prerequisite):
             prerequisite = heapq.heappop(host.prerequisites)
             host.ran_prerequisite = True
-            return self._give(host, prerequisite.entry, prerequisite.for_origin, now)
+            return self._give(
+                host, prerequisite.entry, prerequisite.for_origin, now, prerequisite.step
+            )
         if best is None:
             for origin in host.origins.values():
                 self._feed(host, origin, now)
@@ -486,7 +519,10 @@ class Schedule:
                 best = origin
         return best
 
-    def _give(self, host: HostState, entry: Entry, for_origin: int, now: float) -> Lease:
+    def _give(
+        self, host: HostState, entry: Entry, for_origin: int, now: float,
+        step: LoginStep | None = None,
+    ) -> Lease:  # fmt: skip
         self._tokens += 1
         host.in_flight += 1
         host.served += 1
@@ -496,7 +532,7 @@ class Schedule:
         private_ok = host.own and urls.is_private_literal(host.name)
         lease = Lease(
             self._tokens, entry, host.id, for_origin, private_ok, now, caps,
-            self._addresses(host, entry), host.dns_ms if host.fresh else None,
+            self._addresses(host, entry), host.dns_ms if host.fresh else None, step,
         )  # fmt: skip
         self.leases[lease.token] = lease
         return lease
@@ -581,7 +617,9 @@ class Schedule:
         """What was not done waits as before."""
         if lease.for_origin:
             due = 0.0 if host.fresh else now
-            self.add_prerequisite(host, Prerequisite(due, lease.for_origin, lease.entry))
+            self.add_prerequisite(
+                host, Prerequisite(due, lease.for_origin, lease.entry, lease.step)
+            )
             return
         self.held.discard(lease.entry.id)
         origin = host.origins[lease.entry.origin_id]
@@ -781,10 +819,10 @@ class Schedule:
     # The heap and the windows
 
     def _is_closed(self, origin: OriginState, now: float) -> bool:
-        return origin.obey and origin.closed and origin.known_until > now
+        return origin.stopped or (origin.obey and origin.closed and origin.known_until > now)
 
     def _can_give(self, origin: OriginState, now: float) -> bool:
-        if not origin.window:
+        if not origin.window or (origin.guarded and not origin.entered):
             return False
         return not origin.obey or (origin.known_until > now and not origin.closed)
 
@@ -862,6 +900,11 @@ class Schedule:
         if origin.obey and origin.known_until <= now:
             if not origin.asking and (origin.window or not origin.complete):
                 self._ask_for_robots(host, origin)
+            return
+        if origin.guarded and not origin.entered:
+            if not origin.asking and (origin.window or not origin.complete):
+                origin.asking = True
+                self.at_doors[origin.id] = origin
             return
         low = len(origin.window) < self.window(host) // 2
         if low and not origin.complete and not origin.loading:

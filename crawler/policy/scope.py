@@ -12,7 +12,7 @@ from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
-from crawler.config import Config, ScopeConfig
+from crawler.config import Config, ScopeConfig, SiteConfig
 from crawler.errors import UsageError
 from crawler.model import Target
 from crawler.patterns import PatternError, Patterns
@@ -20,6 +20,7 @@ from crawler.policy import traps, urls
 from crawler.policy.link_kinds import FOLLOWED, REQUISITES, UNCHECKED
 from crawler.policy.requisites import mode as assets_mode
 from crawler.policy.sites import Sites
+from crawler.policy.ways_out import WaysOut
 
 
 class Standing(IntEnum):
@@ -157,6 +158,7 @@ class Judge:
         self._traps = config.traps
         self.keeps_assets = assets == "fetch"
         self._sites: Sites | None = None
+        self._ways_out: WaysOut | None = None
 
     @classmethod
     def of(
@@ -165,6 +167,8 @@ class Judge:
         """The judge of a configuration, which may ask for something else of some sites."""
         judge = cls(config.scope, covers, covers_below, assets=assets_mode(config))
         judge._sites = Sites(config) or None
+        if judge._sites and any(site.login for site in judge._sites.said()):
+            judge._ways_out = WaysOut(judge._sites)
         return judge
 
     def __repr__(self) -> str:
@@ -180,6 +184,8 @@ class Judge:
         """
         if target.refusal is not None:
             return Verdict(Standing.REFUSED, target.refusal)
+        if self._ways_out is not None and self._ways_out.has(target.url):
+            return Verdict(Standing.REFUSED, "excluded")
         if kind not in FOLLOWED or fetch_kind == "asset":
             return self._recorded(target.url, kind, fetch_kind)
         if nofollow and not self._follow_nofollow:
@@ -271,9 +277,12 @@ _JUDGING_SITES = ("max_depth", "max_pages_per_host", "max_bytes_per_host", "obey
 
 def _of_sites(config: Config) -> dict[str, object]:
     """The same of what is asked of some sites alone; nothing where nothing is."""
-    said = {
-        name: {key: getattr(site, key) for key in _JUDGING_SITES if getattr(site, key) is not None}
-        for name, site in config.site.items()
-    }
+    said = {name: _judging_of(site) for name, site in config.site.items()}
     said = {name: keys for name, keys in said.items() if keys}
     return {"site": said} if said else {}
+
+
+def _judging_of(site: SiteConfig) -> dict[str, object]:
+    said = {key: getattr(site, key) for key in _JUDGING_SITES}
+    said["ways_out"] = None if site.login is None else list(site.login.exclude)
+    return {key: value for key, value in said.items() if value is not None}

@@ -78,7 +78,7 @@ class Sites:
         """What holds for an address."""
         if not self._places:
             return self._everywhere
-        origin = self._origin(_origin_of(url))
+        origin = self._origin(origin_of(url))
         if origin is None:
             return self._everywhere
         for start, site in origin.starts:
@@ -187,7 +187,7 @@ class NamedOrigins:
 
     def __contains__(self, url: str) -> bool:
         """Does a seed name the origin of an address?"""
-        return bool(self._names) and _origin_of(url) in self._names
+        return bool(self._names) and origin_of(url) in self._names
 
 
 def _sends_something(said: SiteConfig) -> bool:
@@ -199,7 +199,7 @@ def _is_https_at(url: str, port: int) -> bool:
     return urls.scheme_of(url) == "https" and int(number or PORTS["https"]) == port
 
 
-def _origin_of(url: str) -> str:
+def origin_of(url: str) -> str:
     """What stands before the path of an address that is known to be sound."""
     slash = url.find("/", _NAME_AT)
     return url[:slash] if slash > 0 else url

@@ -177,6 +177,17 @@ WORDS: Final[dict[str, Word]] = {
     "too_many_redirects": Word(
         meaning="a chain of redirects is longer than fetch.max_redirects", of_redirect=True
     ),
+    "login_failed": Word(
+        meaning="the login of its site failed, so that nothing there was asked for; "
+        "the next run tries again",
+        fault="settings",
+        judged_anew=True,
+        asked_anew=True,
+    ),
+    "logged_out": Word(
+        meaning="it shows that the login of its site holds no longer; the next run logs in again",
+        fault="page",
+    ),
     # Our own part
     "parse_timeout": Word(
         meaning="the page took longer to read than parse.max_seconds", fault="page"
@@ -200,7 +211,9 @@ WORDS: Final[dict[str, Word]] = {
         judged_anew=True,
     ),
     "excluded": _refusal(
-        "--exclude or --include leaves it out", standing=Standing.REFUSED, judged_anew=True
+        "--exclude or --include leaves it out, or it would end a login",
+        standing=Standing.REFUSED,
+        judged_anew=True,
     ),
     "depth": _refusal(
         "it is more clicks away than --max-depth, or more style sheets than assets.max_nesting "

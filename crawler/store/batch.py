@@ -211,7 +211,7 @@ MISSED_PAGES = """
 UPDATE_ROBOTS_FATE = """
     UPDATE urls
     SET state = ?, reason = ?, status = ?, attempts = ?
-    WHERE id = ? AND kind = 'robots'
+    WHERE id = ? AND kind IN ('robots', 'login')
 """
 
 UPDATE_PACE = """

@@ -7,11 +7,11 @@ back. Importing them loads no SQLite.
 from __future__ import annotations
 
 from collections import Counter
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
-from crawler.model import Visit
+from crawler.model import LoginStep, Visit
 
 Key = tuple[int, int, int]
 """Where an entry stands in its queue: priority, depth, id."""
@@ -94,13 +94,28 @@ class RobotsOutcome(msgspec.Struct, frozen=True):
     next_origin_id: int = 0
 
 
+class LoginOutcome(msgspec.Struct, frozen=True):
+    """What follows from a step of a login.
+
+    origin_id: whose login. state: ``in``, ``failed``, or ``more``: then `entry` is asked for, as
+    `step` says, after `rest_s`.
+    """
+
+    origin_id: int
+    state: Literal["in", "failed", "more"]
+    entry: Entry | None = None
+    step: LoginStep | None = None
+    rest_s: float = 0.0
+
+
 class Settled(msgspec.Struct):
     """What the conductor must know of a transaction that has been committed.
 
     fresh: URLs that are queued now. robots: what was learnt of origins. retries: by host, epoch
     seconds of its earliest new retry. pages, errors, bytes: to add to the run's. hops: of these
     pages, redirects that lead on. statuses: count by
-    status or error. queued: URLs that wait now.
+    status or error. queued: URLs that wait now. logins: what came of steps of logins. logged_out:
+    origins whose logins hold no longer.
     """
 
     fresh: list[Entry] = []
@@ -112,6 +127,8 @@ class Settled(msgspec.Struct):
     bytes: int = 0
     statuses: Counter[str] = msgspec.field(default_factory=Counter)
     queued: int = 0
+    logins: list[LoginOutcome] = []
+    logged_out: list[int] = []
 
     def retry(self, host: str, at: float) -> None:
         """Remember a host's earliest retry."""
@@ -169,7 +186,8 @@ class Needs(msgspec.Struct, frozen=True):
     hosts: ids of hosts to look up. after_host: go on reading waiting hosts behind this id, at most
     host_limit of them, or None.
     refills: origin, key to go on behind, how many. due: look for URLs whose rest is over.
-    parts_only: of all this, only what pages are made of is wanted.
+    parts_only: of all this, only what pages are made of is wanted. logins: origins whose logins
+    are to begin.
     """
 
     hosts: tuple[int, ...]
@@ -178,9 +196,11 @@ class Needs(msgspec.Struct, frozen=True):
     refills: tuple[tuple[int, Key, int], ...]
     due: bool
     parts_only: bool = False
+    logins: tuple[int, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.hosts or self.refills or self.due) or self.after_host is not None
+        wanted = self.hosts or self.refills or self.due or self.logins
+        return bool(wanted) or self.after_host is not None
 
 
 class Supplies(msgspec.Struct, frozen=True):
@@ -189,6 +209,7 @@ class Supplies(msgspec.Struct, frozen=True):
     hosts: those asked for by id. swept: those read in the order of their ids; read_up_to: the last
     of them, -1 when there are no more, None when none were asked for.
     next_due: epoch seconds of the next rest that ends. stopped: URLs settled instead, by reason.
+    logins: how those begin that were asked for.
     """
 
     hosts: tuple[WaitingHost, ...]
@@ -199,3 +220,4 @@ class Supplies(msgspec.Struct, frozen=True):
     next_due: float | None
     asked_due: bool
     stopped: dict[str, int]
+    logins: tuple[LoginOutcome, ...] = ()

@@ -109,7 +109,7 @@ CREATE TABLE origins (
         robots_body BLOB,
         -- the Crawl-delay that holds for this crawler (s)
         crawl_delay REAL
-    , robots_agent TEXT, robots_rules BLOB, robots_widened INTEGER) STRICT
+    , robots_agent TEXT, robots_rules BLOB, robots_widened INTEGER, login_state TEXT, login_detail TEXT) STRICT
     ;
 
 CREATE INDEX origins_host_id ON origins(host_id);
@@ -126,7 +126,7 @@ CREATE TABLE urls (
         host_id INTEGER REFERENCES hosts(id),
         -- its origin (origins.id)
         origin_id INTEGER REFERENCES origins(id),
-        -- what it is fetched as: page, robots, sitemap, feed, check or asset
+        -- what it is fetched as: page, robots, sitemap, feed, check, asset or login
         kind TEXT NOT NULL DEFAULT 'page',
         -- queued, done (answered, whatever the status), failed or skipped
         state TEXT NOT NULL CHECK (state IN ('queued', 'done', 'failed', 'skipped')),
@@ -184,9 +184,9 @@ CREATE TABLE visits (
         run_id INTEGER NOT NULL REFERENCES runs(id),
         -- what was asked for (urls.id)
         url_id INTEGER NOT NULL REFERENCES urls(id),
-        -- what for: page, robots, sitemap, feed, check or asset
+        -- what for: page, robots, sitemap, feed, check, asset or login
         kind TEXT NOT NULL,
-        -- GET or HEAD
+        -- GET or HEAD; POST of a login
         method TEXT NOT NULL,
         -- which try it was; 0: none, for want of its robots.txt (tries)
         attempt INTEGER NOT NULL,
@@ -798,5 +798,6 @@ FROM (VALUES
     ('cookies_go_on_from_run_to_run'),
     ('pages_are_seen_as_browsers_show_them'),
     ('crawls_have_shards'),
-    ('visits_tell_which_machine_fetched')
+    ('visits_tell_which_machine_fetched'),
+    ('origins_tell_how_far_their_logins_are')
 )

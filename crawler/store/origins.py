@@ -96,6 +96,7 @@ class Origins(msgspec.Struct):
     now: float = 0.0
     queued: int = 0
     _sites: Sites | None = None
+    _barred: dict[str, Closure] = {}
 
     def __post_init__(self) -> None:
         self._sites = Sites(self.config) or None
@@ -255,6 +256,8 @@ class Origins(msgspec.Struct):
 
     def stop_reason(self, origin: Origin, url: str) -> Closure | None:
         """Why a URL of this origin may not be fetched, as far as is known yet."""
+        if self._barred and origin.name in self._barred:
+            return self._barred[origin.name]
         if not origin.obey or origin.known_until <= self.now:
             return None
         if self._sites is not None and not self._sites.config(url).robots.obey:
@@ -265,6 +268,10 @@ class Origins(msgspec.Struct):
         if rules is not None and not rules.allows(url):
             return Closure("skipped", "robots")
         return None
+
+    def bar(self, origin: Origin, closure: Closure) -> None:
+        """Nothing of an origin is fetched in this run, whatever its rules are."""
+        self._barred[origin.name] = closure
 
     def learn(
         self,

@@ -84,6 +84,14 @@ class WalledHost(msgspec.Struct, frozen=True):
     answers: int
 
 
+class BrokenLogin(msgspec.Struct, frozen=True):
+    """A site whose login failed, or is over. state: ``failed``, ``over``. detail: why, in words."""
+
+    origin: str
+    state: str
+    detail: str
+
+
 class Left(msgspec.Struct, frozen=True):
     """URLs that wait: all, those that rest beyond now, and seconds until the first of these."""
 
@@ -277,6 +285,19 @@ def walled_hosts(connection: Connection, limit: int) -> First[WalledHost]:
         """
     )
     return _first((WalledHost(*row) for row in rows), limit)
+
+
+def broken_logins(connection: Connection, limit: int) -> First[BrokenLogin]:
+    """Sites whose logins failed in the last run, or held no longer."""
+    rows = connection.execute(
+        """
+        SELECT origin, login_state, login_detail
+        FROM origins
+        WHERE login_state IN ('failed', 'over')
+        ORDER BY origin
+        """
+    )
+    return _first((BrokenLogin(*row) for row in rows), limit)
 
 
 def left(connection: Connection) -> Left:

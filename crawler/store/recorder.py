@@ -14,7 +14,7 @@ import msgspec
 
 from crawler import failpoints
 from crawler.config import Config
-from crawler.policy import urls
+from crawler.policy import logins, urls
 from crawler.policy.scope import Judge, Standing
 from crawler.policy.seeds import Seed
 from crawler.store import analysis, news, redirects, rows, space
@@ -22,6 +22,7 @@ from crawler.store.batch import Batch
 from crawler.store.clock import iso
 from crawler.store.contract import Arrival, Entry, HostPace, Settled
 from crawler.store.database import UNFIT, Connection, DatabaseError
+from crawler.store.logins import Logins
 from crawler.store.origins import Origins
 from crawler.store.robots_txt import RobotsFiles
 from crawler.store.ruling import (
@@ -65,6 +66,7 @@ class Recorder:
         self._robots = RobotsFiles(
             connection, config, self.origins, self.url_table, self._scopes, judge, self._batch
         )
+        self._logins = Logins(connection, config, self.origins, self._robots, self._batch)
         self._settings: int | None = settings_of(config)
         # What is a page now may have been a style sheet, with links of its own.
         self._kept_assets = bool(connection.execute(KEPT_ASSETS).fetchone()[0])
@@ -101,6 +103,10 @@ class Recorder:
     def seeds_read(self, now: float) -> Settled:
         """All seeds of this run have been stored: what only others brought in falls out."""
         return self._transaction(self._scopes.close, now)
+
+    def begin_logins(self, origin_ids: Sequence[int], now: float) -> Settled:
+        """Of these origins something waits that needs a login first."""
+        return self._transaction(lambda: self._logins.begin(origin_ids, now), now)
 
     def change(self, change: Callable[[], None], now: float) -> Settled:
         """Run a change of the table of URLs as one transaction."""
@@ -139,7 +145,7 @@ class Recorder:
         self.url_table.recall(_hashes(arrivals))
         for arrival in arrivals:
             if arrival.for_origin:
-                self._robots.record(arrival, now, chance=self._chance.random())
+                self._record_aside(arrival, now)
         # Only now: a robots.txt of the same batch may have stopped what was out.
         visits = [arrival for arrival in arrivals if not arrival.for_origin]
         before = self._before([arrival.entry.id for arrival in visits])
@@ -149,6 +155,14 @@ class Recorder:
             kept = as_kept(arrival, self._config, has_space=has_space)
             self._record_visit(kept, before[kept.entry.id], now)
         self._batch.write_paces(paces)
+
+    def _record_aside(self, arrival: Arrival, now: float) -> None:
+        """What is asked for before a site is."""
+        record = self._robots.record
+        if arrival.visit.job.login is not None:
+            is_step = arrival.entry.kind == "login"
+            record = self._logins.record if is_step else self._logins.record_rules
+        record(arrival, now, chance=self._chance.random())
 
     # What is known
 
@@ -182,6 +196,8 @@ class Recorder:
     # What is written
 
     def _record_visit(self, arrival: Arrival, before: Before, now: float) -> None:
+        if arrival.visit.reply.error == logins.OVER:
+            arrival = self._logins.excused(arrival)
         facts = self._facts(arrival, before)
         entry, visit = arrival.entry, arrival.visit
         asks = self.origins.asks(entry.url)
@@ -193,6 +209,8 @@ class Recorder:
             self.url_table.requeue_as_page(entry, facts.depth, facts.hops)
         else:
             self._settle(arrival, ruling, before, now)
+        if ruling.error == logins.OVER and ruling.fate.state == "queued":
+            self._logins.over(arrival)
         redirect_to = self._admit_redirect(arrival, ruling, facts)
         if ruling.ends_links:
             self._forget_links(entry)
@@ -387,6 +405,8 @@ def _sum(parts: Iterable[Settled]) -> Settled:
     for part in parts:
         whole.fresh += part.fresh
         whole.robots += part.robots
+        whole.logins += part.logins
+        whole.logged_out += part.logged_out
         whole.pages += part.pages
         whole.hops += part.hops
         whole.errors += part.errors
@@ -431,7 +451,11 @@ BEFORE = f"""
     LEFT JOIN pages ON pages.id = urls.id
     LEFT JOIN visits AS last ON last.id = CASE
         WHEN pages.id IS NOT NULL
-        THEN (SELECT max(visits.id) FROM visits WHERE visits.url_id = urls.id)
+        THEN (
+            SELECT max(visits.id)
+            FROM visits
+            WHERE visits.url_id = urls.id AND visits.kind <> 'login'
+        )
     END
     WHERE urls.id IN ({",".join("?" * LOOK_UP)})
 """

@@ -96,7 +96,7 @@ NEXT_HOP = """
     SELECT visits.redirect_to_id
     FROM urls
     JOIN visits ON visits.id = (
-        SELECT max(id) FROM visits WHERE url_id = urls.id AND kind <> 'robots'
+        SELECT max(id) FROM visits WHERE url_id = urls.id AND kind NOT IN ('robots', 'login')
     )
     WHERE urls.id = ? AND urls.state <> 'queued'
 """
@@ -111,7 +111,7 @@ HOPS_OF_BOTH = """
 SET_ERROR_OF_VISIT = """
     UPDATE visits
     SET error = ?
-    WHERE id = (SELECT max(id) FROM visits WHERE url_id = ? AND kind <> 'robots')
+    WHERE id = (SELECT max(id) FROM visits WHERE url_id = ? AND kind NOT IN ('robots', 'login'))
 """
 
 REFRESH = f"""

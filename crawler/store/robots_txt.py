@@ -18,7 +18,7 @@ from crawler.store.batch import Batch
 from crawler.store.clock import iso
 from crawler.store.contract import Arrival, Entry, RobotsOutcome
 from crawler.store.database import Connection
-from crawler.store.origins import Origin, Origins
+from crawler.store.origins import Closure, Origin, Origins
 from crawler.store.ruling import (
     MAX_ROBOTS_HOPS,
     MAX_STRANGE_ROBOTS,
@@ -57,7 +57,7 @@ class RobotsFiles(msgspec.Struct, frozen=True):
             self._record_detour(arrival, origin, led_here, now, chance=chance)
             return
         if self._must_ask_first(arrival, origin):
-            self._record_visit(arrival)
+            self.record_visit(arrival)
             self.batch.settled.robots.append(self._detour(arrival, origin))
             return
         asks = self.origins.asks(arrival.entry.url)
@@ -68,7 +68,7 @@ class RobotsFiles(msgspec.Struct, frozen=True):
         )  # fmt: skip
         if ruling.over_http:
             self.scopes.fall_back_to_http(origin, bare)
-        self._record_visit(arrival)
+        self.record_visit(arrival)
         self.batch.settled.robots.append(self._outcome(arrival, ruling, origin, now))
 
     def _may_follow(self, arrival: Arrival, origin: Origin) -> bool:
@@ -119,13 +119,13 @@ class RobotsFiles(msgspec.Struct, frozen=True):
             arrival, self.origins.asks(arrival.entry.url), bare_seeds=False, leads_astray=True,
             chance=chance,
         )  # fmt: skip
-        self._record_visit(arrival)
+        self.record_visit(arrival)
         if ruling.retry_in_s is not None:
             self._detours[origin.id] = led_here
             outcome = self._again(arrival, ruling, origin)
         else:
             if ruling.failed is None:
-                self._learn(arrival, ruling, place, now)
+                self.learn(arrival, ruling, place, now)
             target = led_here.visit.reply.redirect
             assert target is not None
             if ruling.failed is None and self.origins.stop_reason(place, target.url) is None:
@@ -134,14 +134,16 @@ class RobotsFiles(msgspec.Struct, frozen=True):
                 outcome = self._known(led_here, RobotsRuling(), origin, now)
         self.batch.settled.robots.append(outcome)
 
-    def _record_visit(self, arrival: Arrival) -> None:
+    def record_visit(self, arrival: Arrival) -> None:
+        """A line of history, and the fate of a URL that is no page."""
         reply = arrival.visit.reply
         target, _ = urls.resolve(arrival.entry.url, rules=urls.UNLIMITED)
-        url_id = self.url_table.record_robots(target)
+        kind = arrival.entry.kind
+        url_id = self.url_table.record_aside(target, kind)
         redirect_to = None
         if reply.redirect is not None and reply.redirect.refusal is None:
             self.url_table.recall((reply.redirect.hash,))
-            redirect_to = self.url_table.record_robots(reply.redirect)
+            redirect_to = self.url_table.record_aside(reply.redirect, kind)
         self.batch.visit(
             arrival.visit, url_id, error=reply.error, redirect_to=redirect_to,
             body_id=self._keep_text(arrival),
@@ -153,7 +155,7 @@ class RobotsFiles(msgspec.Struct, frozen=True):
 
     def _keep_text(self, arrival: Arrival) -> int | None:
         """What stood in it, so that a later run can be compared; an error's page is none."""
-        if not 200 <= (arrival.visit.reply.status or 0) <= 299:
+        if not 200 <= (arrival.visit.reply.status or 0) <= 299 or arrival.entry.kind != "robots":
             return None
         body_id, stored = self.batch.body(arrival.visit, texts=False)
         host = self.origins.origin_by_id(arrival.entry.origin_id).host
@@ -186,7 +188,7 @@ class RobotsFiles(msgspec.Struct, frozen=True):
         self, arrival: Arrival, ruling: RobotsRuling, origin: Origin, now: float
     ) -> RobotsOutcome:
         """All is known of this origin."""
-        self._learn(arrival, ruling, origin, now)
+        self.learn(arrival, ruling, origin, now)
         return RobotsOutcome(
             origin.id,
             arrival.entry,
@@ -195,7 +197,8 @@ class RobotsFiles(msgspec.Struct, frozen=True):
             crawl_delay_s=origin.crawl_delay_s,
         )
 
-    def _learn(self, arrival: Arrival, ruling: RobotsRuling, origin: Origin, now: float) -> None:
+    def learn(self, arrival: Arrival, ruling: RobotsRuling, origin: Origin, now: float) -> None:
+        """The rules of an origin are what an answer says."""
         visit = arrival.visit
         sitemaps = self.origins.learn(
             origin,
@@ -206,7 +209,7 @@ class RobotsFiles(msgspec.Struct, frozen=True):
             error=ruling.failed,
         )
         if origin.closure is not None:
-            self._close_waiting(origin, visit.started_at)
+            self.close_waiting(origin, origin.closure, visit.started_at)
         else:
             self._admit_sitemaps(origin, sitemaps)
 
@@ -229,17 +232,15 @@ class RobotsFiles(msgspec.Struct, frozen=True):
     def _row_of_robots(self, origin: Origin) -> int:
         target, _ = urls.resolve(f"{origin.name}/robots.txt", rules=urls.UNLIMITED)
         self.url_table.recall((target.hash,))
-        return self.url_table.record_robots(target)
+        return self.url_table.record_aside(target, "robots")
 
-    def _close_waiting(self, origin: Origin, asked_at: str) -> None:
-        """The URLs that waited for a robots.txt that could not be had get its fate.
+    def close_waiting(self, origin: Origin, closure: Closure, asked_at: str) -> None:
+        """The URLs that waited for a robots.txt or a login that could not be had get its fate.
 
         Pages that were held before are as out of reach as if they had been asked for themselves,
         and their history says so.
         """
         self.url_table.write()
-        closure = origin.closure
-        assert closure is not None
         refused = words.of(closure.reason).skips
         if not refused:
             self.batch.missed(origin.id, asked_at, closure.reason)

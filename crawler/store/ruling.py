@@ -17,7 +17,7 @@ import msgspec
 
 from crawler.config import Config
 from crawler.model import Distinct, Document, LinkColumns, Reply, Target
-from crawler.policy import outage, pace, robots_directives, words
+from crawler.policy import logins, outage, pace, robots_directives, words
 from crawler.policy.link_kinds import FOLLOWED
 from crawler.policy.pace import Fate
 from crawler.policy.requisites import reads_styles
@@ -177,6 +177,8 @@ def fate_of(arrival: Arrival, error: str | None, config: Config, *, chance: floa
     """What becomes of the URL that an attempt was made at."""
     if arrival.blameless:
         return Fate("queued", error, outage.PROBE_S)
+    if error == logins.OVER and arrival.attempts < logins.OUT_TRIES:
+        return Fate("queued", error, 0.0)
     reply = arrival.visit.reply
     refused = reply.status is not None and reply.status >= 400
     if arrival.visit.job.method == "HEAD" and refused and reply.status not in pace.PENALISED:

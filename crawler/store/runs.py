@@ -54,6 +54,7 @@ def start(
     rules = _rules(config)
     judged = rules if last is None or last[0] == rules else BEING_JUDGED
     run_id = _begun(connection, config, "crawl", (iso(now), judged, seeds_file, version, pid))
+    _forget_logins(connection)
     mode, queued = _mode(connection, config, previous, now)
     _cut_rests(connection, config.pace, now)
     connection.execute("COMMIT")
@@ -120,6 +121,38 @@ def _cut_rests(connection: Connection, config: PaceConfig, now: float) -> None:
     )
 
 
+def _forget_logins(connection: Connection) -> None:
+    """What was left alone for want of a login waits again, since each run logs in anew."""
+    if connection.execute(HAD_LOGINS).fetchone() is None:
+        return
+    connection.execute(
+        "UPDATE origins SET login_state = NULL, login_detail = NULL WHERE login_state IS NOT NULL"
+    )
+    connection.execute(WAITS_AGAIN[0])
+    connection.execute(WAITS_AGAIN[1])
+
+
+HAD_LOGINS = "SELECT 1 FROM runs WHERE json_extract(config, '$.site') LIKE '%\"login\":%' LIMIT 1"
+WAITS_AGAIN = (
+    """
+    UPDATE hosts
+    SET queued = queued + stopped.urls
+    FROM (
+        SELECT host_id, count(*) AS urls
+        FROM urls
+        WHERE state = 'skipped' AND reason = 'login_failed'
+        GROUP BY host_id
+    ) AS stopped
+    WHERE stopped.host_id = hosts.id
+    """,
+    """
+    UPDATE urls
+    SET state = 'queued', reason = NULL, attempts = 0
+    WHERE state = 'skipped' AND reason = 'login_failed'
+    """,
+)
+
+
 def judging_changed(connection: Connection, config: Config, run_id: int) -> bool:
     """Are there verdicts by other rules than these?
 
@@ -140,7 +173,7 @@ def _mode(
     if previous is None and not _has_imports(connection):
         return "new", 0
     if config.run.retry_failed:
-        queued = _queue_again(connection, "state = 'failed' AND kind <> 'robots'")
+        queued = _queue_again(connection, "state = 'failed' AND kind NOT IN ('robots', 'login')")
         return "retry", queued
     if config.run.new_only:
         return "new_only", 0
@@ -180,7 +213,7 @@ def _listed(chosen: frozenset[str]) -> str:
 
 
 VISITED_AGAIN = f"""
-    kind <> 'robots'
+    kind NOT IN ('robots', 'login')
     AND (state IN ('done', 'failed') OR reason IN ({_listed(words.which(asked_anew=True))}))
 """
 """What a new run of a finished crawl asks for again."""
@@ -240,7 +273,7 @@ def judge_again(
                 urls.found_on_id, urls.kind, urls.reason
             FROM urls
             JOIN origins ON origins.id = urls.origin_id
-            WHERE urls.id > ? AND urls.kind <> 'robots'
+            WHERE urls.id > ? AND urls.kind NOT IN ('robots', 'login')
                 AND (urls.state = 'queued'
                     OR (urls.state = 'skipped' AND urls.reason IN ({reasons})))
             ORDER BY urls.id

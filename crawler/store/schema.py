@@ -543,3 +543,10 @@ def visits_tell_which_machine_fetched(db: Database) -> None:
     """Of those that work for a crawl over Redis or Valkey; NULL for the conductor's own."""
     for statement in machines.statements():
         db.execute(statement)
+
+
+@migrations()
+def origins_tell_how_far_their_logins_are(db: Database) -> None:
+    """Of those that a person said need one."""
+    db.execute("ALTER TABLE origins ADD COLUMN login_state TEXT")
+    db.execute("ALTER TABLE origins ADD COLUMN login_detail TEXT")

@@ -109,7 +109,7 @@ ENDS = f"""
         JOIN visits ON visits.id = (
             SELECT max(last.id)
             FROM visits AS last
-            WHERE last.url_id = chain.url_id AND last.kind <> 'robots'
+            WHERE last.url_id = chain.url_id AND last.kind NOT IN ('robots', 'login')
         )
         -- where its page leads by itself
         LEFT JOIN urls AS refreshed ON refreshed.id = ({led_on("chain.url_id")})

@@ -25,6 +25,8 @@ from crawler.store.ruling import UNFOLLOWED, best_links, settings_of
 
 GENERATION = 50_000
 LOOK_UP = 200
+ASIDE = ("robots", "login")
+"""Kinds of what is asked for before a site is."""
 ORDINARY, FIRST = 1, 0
 """Priorities: seeds and redirects come first, and what a page needs before the next page."""
 
@@ -260,8 +262,9 @@ class UrlTable:
         self.fresh = [waiting for waiting in self.fresh if waiting.id != entry.id]
         self.fresh.append(entry._replace(kind="page", attempts=0, depth=depth, hops=hops))
 
-    def record_robots(self, target: Target) -> int:
-        """The row of a robots.txt: no page until one links to it, skipped until it is asked for."""
+    def record_aside(self, target: Target, kind: str) -> int:
+        """The row of a robots.txt or a step of a login (`kind`): no page until one links to it,
+        skipped until it is asked for."""
         known = self._young.get(target.hash)
         if known is not None:
             return known.id
@@ -269,8 +272,8 @@ class UrlTable:
         self._next_id += 1
         self._rows.append(
             rows.URLS.row(
-                self._next_id, target, origin.host.id, origin.id, "robots", "skipped",
-                "not_followed", 0, 0, ORDINARY, "robots", None, self.now, self._run_id,
+                self._next_id, target, origin.host.id, origin.id, kind, "skipped",
+                "not_followed", 0, 0, ORDINARY, kind, None, self.now, self._run_id,
             )
         )  # fmt: skip
         self._young[target.hash] = Known(self._next_id, Standing.RECORDED, 0, 0)
@@ -344,7 +347,7 @@ class UrlTable:
             self._origins.count(self._origins.origin(target.origin).host, queued=-1)
             self.fresh = [entry for entry in self.fresh if entry.id != known.id]
         what, state, reason, host_id, origin_id = self._fate(known.id, found, verdict)
-        if old_kind == "robots" and state == "skipped":
+        if old_kind in ASIDE and state == "skipped":
             return
         self._connection.execute(
             """
@@ -495,7 +498,7 @@ def _priority(what: str, kind: str) -> int:
 
 
 def _standing(state: str, reason: str | None, kind: str, via: str) -> int:
-    if kind in ("robots", "check"):
+    if kind in (*ASIDE, "check"):
         return Standing.RECORDED
     accepted = Standing.ECHO if via in ECHOES else Standing.ACCEPTED
     accepted = _NO_PAGES.get(kind, accepted)
@@ -552,7 +555,9 @@ LAST_REDIRECT = """
     FROM visits
     JOIN urls ON urls.id = visits.redirect_to_id
     LEFT JOIN origins ON origins.id = urls.origin_id
-    WHERE visits.id = (SELECT max(id) FROM visits WHERE url_id = ? AND kind <> 'robots')
+    WHERE visits.id = (
+        SELECT max(id) FROM visits WHERE url_id = ? AND kind NOT IN ('robots', 'login')
+    )
 """
 
 ONLY_REDIRECTED = """

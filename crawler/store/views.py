@@ -45,8 +45,9 @@ CARRY_NOTHING = """
 more than 11 s of CPU."""
 
 
-COUNTED = "kind NOT IN ('robots', 'sitemap')"
-"""Rows of `urls` that are counted: a robots.txt or a sitemap is nobody's page, and need not be."""
+COUNTED = "kind NOT IN ('robots', 'login', 'sitemap')"
+"""Rows of `urls` that are counted: a robots.txt, a sitemap or a step of a login is nobody's page,
+and need not be."""
 
 
 def led_on(page: str) -> str:
@@ -102,7 +103,7 @@ VIEWS = (
             WHERE visits.redirect_to_id = broken.id
                 AND urls.id = visits.url_id
                 AND broken.hops < 10
-                AND visits.kind <> 'robots'
+                AND visits.kind NOT IN ('robots', 'login')
                 AND urls.state = 'done'
                 AND visits.id = (
                     SELECT max(latest.id) FROM visits AS latest WHERE latest.url_id = visits.url_id
@@ -146,11 +147,11 @@ VIEWS = (
             FROM visits
             JOIN urls ON urls.id = visits.url_id
             WHERE visits.redirect_to_id IS NOT NULL
-                AND visits.kind <> 'robots'
+                AND visits.kind NOT IN ('robots', 'login')
                 AND visits.id = (
                     SELECT max(latest.id)
                     FROM visits AS latest
-                    WHERE latest.url_id = visits.url_id AND latest.kind <> 'robots'
+                    WHERE latest.url_id = visits.url_id AND latest.kind NOT IN ('robots', 'login')
                 )
         ),
         chains(start_id, hop, url_id, redirect_to_id, status, error) AS (

@@ -17,6 +17,7 @@ from crawler import failpoints
 from crawler.config import Config
 from crawler.errors import Interrupted
 from crawler.model import MachineState
+from crawler.policy import logins
 from crawler.policy.cookies import Cookie
 from crawler.policy.seeds import Seed
 from crawler.store import cookies, machines, runs
@@ -174,7 +175,17 @@ class Writer:
 
     def supply(self, needs: Needs) -> Supplies:
         """Read what the frontier needs; what may not be fetched is settled on the way."""
-        return self._on_thread(lambda: supply(self._queue, needs, self.clock.now()))
+        return self._on_thread(lambda: self._supply(needs))
+
+    def _supply(self, needs: Needs) -> Supplies:
+        now = self.clock.now()
+        supplies = supply(self._queue, needs, now)
+        if not needs.logins:
+            return supplies
+        before = self._recorder.origins.queued
+        begun = self._recorder.begin_logins(needs.logins, now)
+        stopped = dict(supplies.stopped) | {logins.FAILED: before - begun.queued}
+        return msgspec.structs.replace(supplies, logins=tuple(begun.logins), stopped=stopped)
 
     def queued(self) -> int:
         """URLs that wait."""

@@ -18,7 +18,7 @@ ERRORS = {
     *("connect_timeout", "conn_reset", "conn_closed", "tls_verify", "tls_proto", "timeout"),
     *("timeout_total", "proto_error", "too_large", "decode_error", "redirect_loop"),
     *("too_many_redirects", "bad_redirect", "parse_timeout", "worker_lost", "cancelled"),
-    "robots_unreachable",
+    *("robots_unreachable", "login_failed", "logged_out"),
 }
 REASONS = {
     *("robots", "robots_unreachable", "scope", "depth", "not_followed", "nofollow", "excluded"),

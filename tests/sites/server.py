@@ -31,7 +31,7 @@ class Request:
     """What a client asked.
 
     address: the loopback address that it connected to. host: its Host header.
-    target: path and query as sent. headers: names in lower case.
+    target: path and query as sent. headers: names in lower case. body: what stands behind them.
     """
 
     method: str
@@ -39,6 +39,7 @@ class Request:
     host: str
     address: str
     headers: Mapping[str, str]
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,7 @@ NOT_FOUND = Answer(status=404, body=html("Not found", "<h1>There is no such page
 
 
 def _read(lines: BinaryIO, address: str) -> Request | None:
-    """The next request of a connection, its body skipped; None at the end."""
+    """The next request of a connection; None at the end."""
     words = lines.readline(MAX_LINE).split()
     if len(words) != 3:
         return None
@@ -165,10 +166,9 @@ def _read(lines: BinaryIO, address: str) -> Request | None:
         if not name.strip():
             break
         headers[name.strip().lower()] = value.strip()
-    if length := int(headers.get("content-length", 0)):
-        lines.read(length)
+    body = lines.read(int(headers.get("content-length", 0)))
     method, target = words[0].decode("latin-1"), words[1].decode("latin-1")
-    return Request(method, target, headers.get("host", ""), address, headers)
+    return Request(method, target, headers.get("host", ""), address, headers, body)
 
 
 def _wire(answer: Answer, request: Request, *, stays: bool) -> bytes:

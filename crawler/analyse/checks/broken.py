@@ -29,12 +29,12 @@ _BAD: Final = f"""
         CROSS JOIN visits ON visits.redirect_to_id = bad.id
         CROSS JOIN urls ON urls.id = visits.url_id
         WHERE bad.hops < 20
-            AND visits.kind <> 'robots'
+            AND visits.kind NOT IN ('robots', 'login')
             AND urls.state = 'done'
             AND visits.id = (
                 SELECT max(latest.id)
                 FROM visits AS latest
-                WHERE latest.url_id = visits.url_id AND latest.kind <> 'robots'
+                WHERE latest.url_id = visits.url_id AND latest.kind NOT IN ('robots', 'login')
             )
     )
 """
@@ -99,7 +99,8 @@ _ENDS: Final = """
         SELECT moved.id, visits.redirect_to_id, moved.hops + 1
         FROM moved
         CROSS JOIN visits ON visits.id = (
-            SELECT max(id) FROM visits WHERE url_id = moved.via_id AND kind <> 'robots'
+            SELECT max(id) FROM visits
+            WHERE url_id = moved.via_id AND kind NOT IN ('robots', 'login')
         )
         WHERE moved.hops < 20 AND visits.redirect_to_id IS NOT NULL
     ),
