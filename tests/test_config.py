@@ -292,6 +292,8 @@ REFUSED_RULES = [
     ("css = 'a'\ntype = 'numbr'", "expected one of"),
     ("css = 'a'\ninclude = ['(']", "is not a regular expression"),
     ("css = 'a'\ninclude = ['']", "empty pattern"),
+    ("css = 'a'\nsites = ['http://']", 'extract.price.sites: "http://": '),
+    ("css = 'a'\nsites = 1", "expected a list, each a text"),
     ("css = 'a'\ntype = 'count'\nattribute = 'href'", "a count has no attribute"),
 ]
 

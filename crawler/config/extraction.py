@@ -93,7 +93,19 @@ def _value(setting: Setting, key: str) -> Any:
         ) from None
     if key == "include":
         compile_patterns(setting, made)
+    if key == "sites":
+        _refuse_no_site(setting, made)
     return made
+
+
+def _refuse_no_site(setting: Setting, names: tuple[str, ...]) -> None:
+    from crawler.config.place import place_of  # for those who name sites
+
+    for name in names:
+        try:
+            place_of(name)
+        except ValueError as error:
+            raise UsageError(f"{setting.source}: {setting.key}: {shown(name)}: {error}") from None
 
 
 def _rule(source: str, name: str, values: dict[str, Any]) -> ExtractRule:

@@ -298,6 +298,7 @@ class ExtractRule(Section, frozen=True):
     type: what a value is read as. text: as it is shown. number: its first number. date: ISO 8601.
         url: resolved on the page's base. count: how many are selected, 0 too.
     include: when given, only of pages whose URL matches one of these regular expressions (RE2).
+    sites: when given, only of pages of these sites, named as ``[site.NAME]`` names them.
     """
 
     css: str = ""
@@ -306,6 +307,7 @@ class ExtractRule(Section, frozen=True):
     many: bool = False
     type: Literal["text", "number", "date", "url", "count"] = "text"
     include: tuple[str, ...] = ()
+    sites: tuple[str, ...] = ()
 
 
 class Basic(Section, frozen=True):

@@ -20,6 +20,7 @@ EXAMPLE = """\
 # css = ".product .price"
 # type = "number"
 # include = ["/products/"]
+# sites = ["shop.example.org"]
 """
 SITES = """\
 # The most specific that is said of a key wins: the beginning of an address, an origin, a host, then

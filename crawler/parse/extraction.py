@@ -16,9 +16,11 @@ from dateutil import parser as dates
 from lxml import etree
 
 from crawler.config import ExtractRule
+from crawler.config.place import Place, place_of
 from crawler.parse.text import BLOCKS, HIDDEN, clean, fold
 from crawler.parse.tree import base_of, read_tree
 from crawler.patterns import Patterns
+from crawler.policy.sites import is_of
 from crawler.policy.urls import UNLIMITED, resolve
 from crawler.selectors import Selector
 
@@ -48,19 +50,31 @@ class Rule(NamedTuple):
     said: ExtractRule
     selector: Selector
     include: Patterns
+    places: tuple[Place, ...] = ()
 
 
 def ready(rules: Mapping[str, ExtractRule]) -> list[Rule]:
     """The rules, compiled; those of a configuration are known to be sound."""
     return [
-        Rule(name, rule, Selector(css=rule.css, xpath=rule.xpath), Patterns(rule.include))
+        Rule(
+            name,
+            rule,
+            Selector(css=rule.css, xpath=rule.xpath),
+            Patterns(rule.include),
+            tuple(map(place_of, rule.sites)),
+        )
         for name, rule in rules.items()
     ]
 
 
 def of_page(rules: Iterable[Rule], url: str) -> list[Rule]:
     """The rules that a page with this URL is read by."""
-    return [rule for rule in rules if not rule.include or rule.include.match(url)]
+    return [
+        rule
+        for rule in rules
+        if (not rule.include or rule.include.match(url))
+        and (not rule.places or is_of(rule.places, url))
+    ]
 
 
 def extract(

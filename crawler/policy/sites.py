@@ -205,6 +205,16 @@ def origin_of(url: str) -> str:
     return url[:slash] if slash > 0 else url
 
 
+def is_of(places: Iterable[Place], url: str) -> bool:
+    """Is an address one of these sites'?"""
+    scheme = urls.scheme_of(url)
+    host, port = urls.host_and_port(url)
+    number = int(port or PORTS.get(scheme, 0))
+    return any(
+        _covers(place, scheme, host, number) and url.startswith(place.start) for place in places
+    )
+
+
 def _covers(place: Place, scheme: str, host: str, port: int) -> bool:
     # example.org. and example.org are one machine; what is said of an origin is said of one name.
     bare = host if place.scheme else host.removesuffix(".")

@@ -27,6 +27,10 @@ EXTRACT_RULES: Final[Mapping[str, Column]] = {
         "TEXT NOT NULL",
         "JSON: patterns, one of which a page's URL matches; [] for any",
     ),
+    "sites": (
+        "TEXT NOT NULL DEFAULT '[]'",
+        "JSON: names of sites, one of which it is on; [] for any",
+    ),
 }
 EXTRACTS: Final[Mapping[str, Column]] = {
     "page_id": ("INTEGER NOT NULL REFERENCES pages(id)", "the page (pages.id)"),
@@ -57,6 +61,8 @@ ROWS: Final = {
 }
 """What a row is, by table."""
 
+_LATER: Final = frozenset({"sites"})
+
 VIEW: Final = "extracted"
 _QUESTION: Final = "-- What rules took out of pages, a column for each rule; of many, a JSON array."
 _log = logging.getLogger(__name__)
@@ -65,21 +71,42 @@ _log = logging.getLogger(__name__)
 def statements() -> list[str]:
     """What brings all this into a file."""
     keys = {"extracts": "PRIMARY KEY (page_id, rule, position)"}
-    return [create(name, columns, keys.get(name)) for name, columns in TABLES.items()]
+    return [
+        create(name, {at: columns[at] for at in columns if at not in _LATER}, keys.get(name))
+        for name, columns in TABLES.items()
+    ]
+
+
+def later_statements() -> list[str]:
+    """The same of what came later."""
+    return [
+        f"ALTER TABLE {name} ADD COLUMN {column} {columns[column][0]}"
+        for name, columns in TABLES.items()
+        for column in columns
+        if column in _LATER
+    ]
 
 
 def stored_rules(connection: Any) -> dict[str, ExtractRule]:
     """The rules by which a file was read last, by name."""
     found = connection.execute(
         """
-        SELECT name, css, xpath, attribute, many, type, include
+        SELECT name, css, xpath, attribute, many, type, include, sites
         FROM extract_rules
         ORDER BY position
         """
     )
     return {
-        name: ExtractRule(css, xpath, attribute, bool(many), kind, tuple(json.loads(include)))
-        for name, css, xpath, attribute, many, kind, include in found
+        name: ExtractRule(
+            css,
+            xpath,
+            attribute,
+            bool(many),
+            kind,
+            tuple(json.loads(include)),
+            tuple(json.loads(sites)),
+        )
+        for name, css, xpath, attribute, many, kind, include, sites in found
     }
 
 
@@ -87,11 +114,12 @@ def keep_rules(connection: Any, rules: Mapping[str, ExtractRule]) -> None:
     """Make these the file's rules; within a transaction."""
     connection.execute("DELETE FROM extract_rules")
     connection.executemany(
-        "INSERT INTO extract_rules VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO extract_rules VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 *(name, position, rule.css, rule.xpath, rule.attribute, int(rule.many), rule.type),
                 json.dumps(rule.include),
+                json.dumps(rule.sites),
             )
             for position, (name, rule) in enumerate(rules.items())
         ],

@@ -563,7 +563,7 @@ CREATE TABLE extract_rules (
     many INTEGER NOT NULL,  -- 1: all that is selected, 0: the first
     type TEXT NOT NULL,  -- text, number, date, url or count
     include TEXT NOT NULL  -- JSON: patterns, one of which a page's URL matches; [] for any
-) STRICT;
+, sites TEXT NOT NULL DEFAULT '[]') STRICT;
 
 CREATE TABLE extracts (
     page_id INTEGER NOT NULL REFERENCES pages(id),  -- the page (pages.id)
@@ -799,5 +799,6 @@ FROM (VALUES
     ('pages_are_seen_as_browsers_show_them'),
     ('crawls_have_shards'),
     ('visits_tell_which_machine_fetched'),
-    ('origins_tell_how_far_their_logins_are')
+    ('origins_tell_how_far_their_logins_are'),
+    ('rules_of_extraction_are_for_some_sites')
 )

@@ -550,3 +550,10 @@ def origins_tell_how_far_their_logins_are(db: Database) -> None:
     """Of those that a person said need one."""
     db.execute("ALTER TABLE origins ADD COLUMN login_state TEXT")
     db.execute("ALTER TABLE origins ADD COLUMN login_detail TEXT")
+
+
+@migrations()
+def rules_of_extraction_are_for_some_sites(db: Database) -> None:
+    """Those that a person names; until then a rule was for all."""
+    for statement in extracts.later_statements():
+        db.execute(statement)

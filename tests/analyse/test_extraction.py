@@ -74,6 +74,23 @@ def test_rules_added_to_an_old_file_need_no_request(web: Web, tmp_path: Path) ->
     assert rows(database, "SELECT count(number) FROM extracts WHERE rule = 'name'") == [(0,)]
 
 
+def test_rules_are_left_to_the_sites_that_they_name(web: Web, tmp_path: Path) -> None:
+    database, other = tmp_path / "two.db", web.host("127.0.7.1")
+    for host in (web, other):
+        host.page("/", title="front", body="<p class=price>EUR 5</p>")
+    crawl(database, web.url(), other.url())
+    rules = {
+        "price": ExtractRule(css=".price", type="number", sites=(web.address,)),
+        "title": ExtractRule(css="title", sites=(other.url(""),)),
+    }
+    taken = "SELECT url, rule, value FROM extracts JOIN pages ON pages.id = page_id ORDER BY url"
+    for known in (rules, {}):  # the second time by those that stand in the file
+        analyse(database, Config(extract=known), lambda *_: None, processes=1)
+        assert rows(database, taken) == [
+            (web.url(), "price", "5"), (other.url(), "title", "front"),
+        ]  # fmt: skip
+
+
 TEN = {
     "heading": ExtractRule(css="h1"),
     "product": ExtractRule(xpath="//h1/text()", include=("/product/",)),

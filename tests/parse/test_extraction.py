@@ -123,6 +123,25 @@ def test_a_rule_is_for_the_pages_that_it_includes() -> None:
     assert [rule.name for rule in of_page(rules, "https://shop.example/blog/1")] == ["all", "news"]
 
 
+@pytest.mark.parametrize(
+    ("site", "hit"),
+    [
+        ("shop.example", True),
+        ("*.example", True),
+        ("https://shop.example", True),
+        ("https://shop.example/products/", True),
+        ("https://shop.example/news/", False),
+        ("http://shop.example", False),
+        ("shop.example:444", False),
+        ("*.shop.example", False),
+        ("other.example", False),
+    ],
+)
+def test_a_rule_is_for_the_sites_that_it_names(site: str, hit: bool) -> None:
+    rules = ready({"it": ExtractRule(css="h1", sites=("none.example", site))})
+    assert bool(of_page(rules, URL)) is hit
+
+
 def test_what_a_page_can_give_is_bounded() -> None:
     assert len(take("<p>x</p>" * 2 * MAX_VALUES, css="p", many=True)) == MAX_VALUES
     assert [len(value) for value in take(f"<p>{'x' * 2 * MAX_VALUE}", css="p")] == [MAX_VALUE]
