@@ -105,6 +105,23 @@ def test_no_other_site_gets_a_cookie_by_a_redirect(tmp_path: Path, web: Web) -> 
     assert last.headers["cookie"] == f"sid={VALUE}"
 
 
+def test_another_port_of_which_nothing_is_said_gets_no_cookie(tmp_path: Path, web: Web) -> None:
+    """RFC 6265, section 8.5: ports share cookies. What a person says of one origin is for no
+    other (Scrapy GHSA-4qqq-9vqf-3h3f)."""
+    other = Web()
+    web.raw("/", headers={"Set-Cookie": f"sid={VALUE}; Path=/"}, body="<a href=/on>on</a>")
+    web.redirect("/on", other.url("/in"))
+    other.redirect("/in", web.url("/end"))
+    web.page("/end")
+    said = [*SHORT, "scope.mode=any", f'site."{web.url("")}".cookies=true']
+    crawl(tmp_path / "a.db", web.url("/"), other.url("/robots.txt"), settings=load(None, said))
+    other.close()
+    assert "/in" in other.paths
+    assert not any("cookie" in hit.headers for hit in other.log)
+    [last] = [hit for hit in web.log if hit.path == "/end"]
+    assert last.headers["cookie"] == f"sid={VALUE}"
+
+
 def test_cookies_go_on_in_the_next_run_and_no_visit_tells_their_value(
     tmp_path: Path, web: Web
 ) -> None:

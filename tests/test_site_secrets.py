@@ -132,6 +132,55 @@ def test_nobody_else_gets_it_whatever_links_and_redirects_do(
     assert {hit.headers["authorization"] for hit in web.log} == {BASIC}
 
 
+def test_along_a_chain_over_three_hosts_each_gets_its_own_and_no_others(
+    tmp_path: Path, web: Web, written: Written
+) -> None:
+    """curl CVE-2026-11856: what one host knows of somebody is no business of the next, even where
+    that asks for it (Scrapy GHSA-cw9j-q3vf-hrrv)."""
+    second, third = web.host("127.0.7.1"), web.host("127.0.7.2")
+    asks = {"WWW-Authenticate": 'Digest realm="all", nonce="1", qop="auth"'}
+    web.redirect("/", second.url("/on"))
+    second.raw("/on", status=307, headers=asks | {"Location": third.url("/on")})
+    third.raw("/on", status=301, headers=asks | {"Location": web.url("/end")})
+    web.page("/end", links=[second.url("/in"), third.url("/in")])
+    for host in (second, third):
+        host.raw("/in", status=401, headers=asks)
+    path = written(
+        f'[site."{web.address}"]\nbasic = {{ user = "ann", password = "{PASSWORD}" }}\n'
+        f'[site."{third.address}"]\nbearer = "{TOKEN}"\n'
+    )
+    seeds = (web.url("/"), third.url("/robots.txt"))
+    crawl(tmp_path / "a.db", *seeds, settings=load(path, [*SHORT, "scope.mode=any"]))
+    assert {"/robots.txt", "/on", "/in"} <= set(second.paths)
+    assert {"/robots.txt", "/on", "/in"} <= set(third.paths)
+    sent = [{hit.headers.get("authorization") for hit in host.log} for host in (web, second, third)]
+    assert sent == [{BASIC}, {None}, {f"Bearer {TOKEN}"}]
+
+
+def test_a_sitemap_elsewhere_is_told_nothing(tmp_path: Path, web: Web, written: Written) -> None:
+    """Scrapy GHSA-jwqp-28gf-p498, of what robots.txt and lists of sitemaps name."""
+    other, third = web.host("127.0.7.1"), web.host("127.0.7.2")
+    xml = {"Content-Type": "text/xml"}
+    index = f"<sitemapindex><sitemap><loc>{third.url('/m.xml')}</loc></sitemap></sitemapindex>"
+    web.robots(f"Sitemap: {other.url('/m.xml')}\nSitemap: {web.url('/i.xml')}")
+    web.raw("/i.xml", headers=xml, body=index)
+    for host in (other, third):
+        host.raw(
+            "/m.xml", headers=xml, body=f"<urlset><url><loc>{web.url('/a')}</loc></url></urlset>"
+        )
+    for path in ("/", "/a"):
+        web.page(path)
+    seeds = (web.url("/"), third.url("/robots.txt"))
+    config = load(written(with_secrets(web.address)), [OURS, "pace.tries=1"])
+    crawl(tmp_path / "a.db", *seeds, settings=config)
+    assert "/m.xml" in other.paths
+    assert "/m.xml" in third.paths
+    assert [
+        hit.path for host in (other, third) for hit in host.log if secrets_seen(hit.headers)
+    ] == []
+    assert {hit.headers["x-key"] for hit in web.log} == {KEY}
+
+
 def test_a_robots_txt_that_leads_elsewhere_takes_nothing_along(
     tmp_path: Path, web: Web, written: Written
 ) -> None:
