@@ -95,8 +95,8 @@ class Session:
     ) -> tuple[Answer, bytes]:  # fmt: skip
         """What becomes of a request, and the bytes that ask for it.
 
-        lines: headers as HTTP/1.1 has them. body: no more than a server takes at once. max_head: bytes of headers, packed or not, that the
-        answer may have.
+        lines: headers as HTTP/1.1 has them. body: no more than a server takes at once. max_head:
+        bytes of headers, packed or not, that the answer may have.
         """
         self._stream += 2
         if self._stream + 2 > LAST_STREAM:

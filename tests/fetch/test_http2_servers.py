@@ -13,9 +13,12 @@ import pytest
 from gevent import subprocess
 from warcio.archiveiterator import ArchiveIterator
 
-from crawler.config import Http2, load
-from crawler.config.sections import Secret
+from crawler.config import Config, Http2, LoginConfig, SiteConfig, load
+from crawler.config.sections import Proof, Secret
 from crawler.fetch import Fetcher, tls
+from crawler.model import Form, LoginStep
+from crawler.policy.sites import Sites
+from crawler.policy.urls import resolve
 from tests.crawls import crawl, rows
 from tests.fetch.certificates import CA, good
 from tests.fetch.http2_stage import answering, asked, fetched, hi, limits, speaks
@@ -169,6 +172,29 @@ def test_nginx_is_understood(folder: Path, pem: Path, authority: str) -> None:
     assert long.body == (folder / "long.txt").read_bytes()
     assert [reply.status for reply in (gone, same, asked)] == [404, 304, 200]
     assert (stats.opened, stats.in_use, stats.stale) == (1, 0, 0)
+
+
+@pytest.mark.parametrize(("size", "version"), [(10, "2.0"), (40_000, "2.0"), (90_000, "1.1")])
+def test_a_form_is_sent_and_one_too_large_for_http2_by_http_1_1(
+    folder: Path, pem: Path, authority: str, size: int, version: str
+) -> None:
+    echo = (
+        "location = /in { return 200 "
+        '"$request_method $content_length $server_protocol $connection_requests"; }'
+    )
+    fields = {"user": Secret("u" * (size - len("user=")))}
+    login = LoginConfig("https://127.0.0.1/in", fields, Proof("in"))
+    with serve_folder(folder, pem=pem, inside_server=echo) as nginx:
+        site = nginx.url("").rstrip("/")
+        sites = Sites(Config(fetch=limits(), site={site: SiteConfig(login=login)}))
+        one = Fetcher(limits(), verify=authority, sites=sites)
+        form = Form(resolve(nginx.url("/in"))[0], nginx.url("/in"), ())
+        step = LoginStep(site, form)
+        one.fetch(job(nginx.url("/29.html")))
+        sent = one.fetch(job(nginx.url("/in"), kind="login", method="POST", login=step))
+        one.close()
+    # On a connection of its own.
+    assert sent.body.decode() == f"POST {size} HTTP/{version} 1", sent.error_detail
 
 
 def test_a_server_that_ends_a_connection_after_some_answers_loses_none(
