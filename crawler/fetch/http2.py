@@ -142,6 +142,9 @@ class Session:
         except Failure:
             self.alive = False
             raise
+        finally:
+            if self._answer is not None and self._answer.ended:
+                self._answer = None  # its body is not held as long as this is kept
 
     def _spend(self, kind: int, size: int) -> None:
         """Frames are counted, so that none come without end."""

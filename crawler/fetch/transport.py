@@ -396,11 +396,16 @@ def _pay(connection: HttpConnection, session: Session) -> None:
     owed = session.owed()
     if not owed:
         return
+    is_sent = False
     try:
         _send(connection, owed)
+        is_sent = True
     except OSError:
-        session.alive = False
-        session.mute = True
+        pass
+    finally:  # of a frame that has gone in part the rest would be missed
+        if not is_sent:
+            session.alive = False
+            session.mute = True
 
 
 def _is_misdirected(connection: HttpConnection, exchange: Exchange | Answer) -> bool:

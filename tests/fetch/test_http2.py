@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import gevent
 import msgspec
 import pytest
+from gevent import socket
 from gevent.event import Event
 from h2.config import H2Configuration
 from h2.connection import H2Connection
@@ -17,6 +20,13 @@ from hpack import Decoder
 from hyperframe.frame import HeadersFrame
 
 from crawler.fetch import Fetcher
+from crawler.fetch.connect import HttpConnection
+from crawler.fetch.deadlines import Deadline
+from crawler.fetch.failures import Failure
+from crawler.fetch.http2 import LAST_STREAM, Session
+from crawler.fetch.http2_frames import Unpacker
+from crawler.fetch.route import Route
+from crawler.fetch.transport import _pay
 from tests.fetch import raw_http2 as raw
 from tests.fetch.http2_stage import (
     answering,
@@ -28,7 +38,7 @@ from tests.fetch.http2_stage import (
     politely,
     speaks,
 )
-from tests.fetch.raw_http2 import CASES, Case, data, goaway, head, reset, settings
+from tests.fetch.raw_http2 import CASES, HI, Case, data, goaway, head, reset, settings
 from tests.fetch.stage import PATIENT, QUICK, Play, Recorded, bytewise, job, stage, whole
 from tests.patience import PATIENT_S
 
@@ -123,6 +133,33 @@ def test_what_floods_a_connection_ends_soon(
         reply = asked(server, authority, limits())
     assert reply.error in errors, reply.error_detail
     assert time.process_time() - before < 5
+
+
+def test_what_never_falls_silent_and_never_answers_ends_at_the_deadline(authority: str) -> None:
+    def play(peer: Recorded) -> None:
+        peer.request()
+        peer.say(settings())
+        for _ in range(1000):
+            peer.say(raw.ping())
+            gevent.sleep(0.05)
+
+    config = limits(base=msgspec.structs.replace(QUICK, read_s=60.0, total_s=0.8))
+    with stage(play, context=speaks("h2")) as server:
+        reply = asked(server, authority, config)
+    assert reply.error == "timeout_total"
+
+
+def test_headers_of_the_worst_kind_take_little_time_to_unpack() -> None:
+    """hpack's own reader takes 1.5 s of CPU for the first of these."""
+    for worst in (
+        b"\0\1a\0" * 65_000,
+        b"\x20" * 260_000,
+        b"\0\1a\x7f\x81\xff\x0f" + bytes(260_000),
+    ):
+        before = time.process_time()
+        with suppress(Failure):
+            Unpacker().read(worst, 256 * 1024)
+        assert time.process_time() - before < 0.5
 
 
 # Connections
@@ -233,6 +270,39 @@ def test_an_answer_of_421_on_a_new_connection_is_an_answer(authority: str) -> No
     ) as server:
         replies, _ = fetched(server, authority, 1, limits())
     assert (replies[0].status, server.connections) == (421, 1)
+
+
+def test_the_last_stream_that_there_is_ends_its_connection() -> None:
+    session = Session()
+    session._stream = LAST_STREAM - 4
+    alive = []
+    for _ in range(2):
+        answer, _ = session.ask("GET", "a.example", "/", b"", 1000)
+        answer.feed((settings() if not alive else b"") + hi(session._stream))
+        alive.append(answer.reusable)
+        assert (answer.complete, answer.take()) == (True, [b"hi"])
+    assert alive == [True, False]
+
+
+def test_a_kept_connection_holds_no_body() -> None:
+    session = Session()
+    answer, _ = session.ask("GET", "a.example", "/", b"", 1000)
+    answer.feed(settings() + HI)
+    assert answer.complete
+    assert answer not in gc.get_referents(session)
+
+
+def test_a_connection_on_which_a_frame_went_out_in_part_is_not_kept() -> None:
+    ours, theirs = socket.socketpair()
+    session = Session()
+    session.ask("GET", "a.example", "/", b"", 1000)
+    session.receive(settings() + raw.ping() * 9_000)
+    connection = HttpConnection(Route("https", "a.example", 443), "127.0.0.1", ours)
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    with theirs, ours:
+        with pytest.raises(Deadline), Deadline(0.1):
+            _pay(connection, session)
+        assert (session.alive, session.owed()) == (False, b"")
 
 
 # What is asked
