@@ -45,6 +45,11 @@ def _escaped(found: re.Match[str]) -> str:
     return ascii(found[0])[1:-1]
 
 
+def count(value: int, noun: str) -> str:
+    """``1 page``, ``1,204 pages``."""
+    return f"{value:,} {noun}{'' if value == 1 else 's'}"
+
+
 class PlainFormatter(logging.Formatter):
     """Formats what is logged in plain lines: a traceback ends with what an exception quotes."""
 

@@ -88,8 +88,7 @@ def setting_option(*names: str, help: str, **kinds: Any) -> Callable[[Command], 
 @click.argument("sources", metavar="SEEDS|URL...", nargs=-1, required=True)
 @db_option(
     "The database, made where it is not there.  "
-    "[default: data/NAME.db for NAME.txt, data/HOST.db for http://HOST/, data/HOST_PORT.db for "
-    "http://HOST:PORT/]"
+    "[default: data/NAME.db for NAME.txt, data/HOST.db for http://HOST/]"
 )
 @click.option(
     "--config",

@@ -105,9 +105,9 @@ class _Telling:
         """On a record that could not be read."""
         self._told += 1
         if self._told <= TOLD_AT_MOST:
-            self._face.say(wording.plain(line))
+            self._face.warn(wording.plain(line))
         elif self._told == TOLD_AT_MOST + 1:
-            self._face.say("More records could not be read; they are counted")
+            self._face.warn("More records could not be read; they are counted")
 
     def progress(self, records: int) -> None:
         """How many records were read."""
@@ -120,7 +120,7 @@ def _came_of(counts: Counts, path: Path) -> Iterator[str]:
         (counts.known, "there already"),
         (counts.damaged, "not readable"),
         (counts.unresolved, "without the answer that they say is the same"),
-        (counts.passed, "no answer to a GET"),
+        (counts.passed, "that hold no answer to a GET"),
     )
     told = "".join(f", {number:,} {what}" for number, what in more if number)
     yield (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import Enum
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -54,6 +55,8 @@ class Format(msgspec.Struct, frozen=True):
     help: one sentence. module: of this room, imported when it is asked for; it has `write`.
     suffix: of the file that is made where nobody names one. takes: names of options.
     extra, needs: what `pip install crawler[extra]` brings, as modules. text: a terminal shows it.
+    knows: its module has `is_export`, which knows a folder of its own: who reads one takes every
+        file in it for data, so that no mark may lie there.
     """
 
     name: str
@@ -65,6 +68,7 @@ class Format(msgspec.Struct, frozen=True):
     extra: str = ""
     needs: tuple[str, ...] = ()
     text: bool = False
+    knows: bool = False
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -78,12 +82,13 @@ class Written(msgspec.Struct, frozen=True):
 class Export(msgspec.Struct, frozen=True):
     """What a format is given: a moment of a crawl, what was asked for, and the time.
 
-    format: its name: a module may have several. options: by `Option.key`; those that were not
-    given are None, False or ().
+    format: its name: a module may have several. out: what people call the place. options: by
+    `Option.key`; those that were not given are None, False or ().
     """
 
     moment: Moment
     format: str
+    out: Path
     choice: Choice
     options: Mapping[str, Any]
     now: datetime

@@ -96,6 +96,7 @@ def write(export: Export, out: BinaryIO) -> Written:
                 edges = _edges(export.counted(ask(of.edges.format(pages=pages))))
                 for number, row in enumerate(edges):
                     form.edge(number, *row)
+    out.write(b"\n")
     return Written(count, "node")
 
 

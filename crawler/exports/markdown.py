@@ -15,12 +15,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+from crawler import plain
 from crawler.channels.bodies import in_chunks
 from crawler.channels.readers import Packed, Read, read_all
 from crawler.exports.format import Export, Written
 from crawler.parse.isolated import limit_memory
 from crawler.parse.markdown import MAX_BYTES, Markdown, read_markdown
 from crawler.policy.file_names import file_of
+from crawler.store import answers
 
 LIST: Final = "pages.jsonl"
 SUFFIX: Final = ".md"
@@ -33,15 +35,19 @@ _PAGES: Final = """
     JOIN bodies ON bodies.id = chosen.body_id
     WHERE bodies.content_type IN ('text/html', 'application/xhtml+xml')
         AND bodies.body IS NOT NULL
+        AND {stands}
 """
 _OTHERS: Final = """
-    SELECT count(*)
+    SELECT
+        count(CASE WHEN NOT {stands} THEN 1 END),
+        count(CASE WHEN {stands} THEN 1 END)
     FROM (
 {chosen}
     ) AS chosen
     LEFT JOIN bodies ON bodies.id = chosen.body_id
     WHERE bodies.body IS NULL
         OR bodies.content_type NOT IN ('text/html', 'application/xhtml+xml')
+        OR NOT {stands}
 """
 _UNPRINTED: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 """What JSON leaves as it is, and YAML has to have escaped (YAML 1.2.2, 5.1 and 5.4)."""
@@ -59,13 +65,13 @@ def write(export: Export, out: Any) -> Written:
         error = read.error or ("cut" if read.found and read.found.cut else None)
         keep(about | ({"error": error} if error else {}), read.found)
         seen[error or ""] += 1
-    return Written(seen.total(), "page", tuple(_remarks(seen, _others(export))))
+    return Written(seen.total(), "page", tuple(_remarks(seen, *_others(export))))
 
 
 def _pages(export: Export) -> Iterator[tuple[About, Read[Markdown]]]:
     """Each page with its Markdown, in the order in which they are ready."""
     told = ", ".join(f"chosen.{name}" for name in _TOLD)
-    asked = _asked(export, _PAGES.format(told=told, chosen=export.select().sql))
+    asked = _asked(export, _PAGES, told)
     waiting: dict[int, About] = {}
 
     def wanted() -> Iterator[tuple[Any, ...]]:
@@ -75,8 +81,8 @@ def _pages(export: Export) -> Iterator[tuple[About, Read[Markdown]]]:
 
     chunks = in_chunks(export.moment.connection, wanted())
     processes = len(os.sched_getaffinity(0))
-    for answers in read_all(chunks, _look(), Markdown, processes=processes):
-        for read in answers:
+    for chunk in read_all(chunks, _look(), Markdown, processes=processes):
+        for read in chunk:
             yield waiting.pop(read.number), read
 
 
@@ -93,19 +99,22 @@ def _look() -> Callable[[bytes, Packed], Markdown]:
     return look
 
 
-def _asked(export: Export, sql: str) -> Iterator[tuple[Any, ...]]:
-    return iter(export.moment.connection.execute(sql, export.select().values))
+def _asked(export: Export, sql: str, told: str = "1") -> Iterator[tuple[Any, ...]]:
+    selection = export.select()
+    stands = answers.stands("chosen", is_document=export.choice.run is None)
+    asked = sql.format(told=told, chosen=selection.sql, stands=stands)
+    return iter(export.moment.connection.execute(asked, selection.values))
 
 
 def _count(export: Export) -> int:
-    chosen = export.select().sql
-    [count] = next(_asked(export, f"SELECT count(*) FROM ({_PAGES.format(told=1, chosen=chosen)})"))
+    [count] = next(_asked(export, f"SELECT count(*) FROM ({_PAGES})"))
     return int(count)
 
 
-def _others(export: Export) -> int:
-    [count] = next(_asked(export, _OTHERS.format(chosen=export.select().sql)))
-    return int(count)
+def _others(export: Export) -> tuple[int, int]:
+    """How many are left out: answers that are no pages, and pages of which there is no HTML."""
+    [gone, without] = next(_asked(export, _OTHERS))
+    return gone, without
 
 
 def _into_stream(out: BinaryIO) -> Callable[[About, Markdown | None], None]:
@@ -140,14 +149,14 @@ def _yaml(value: object) -> str:
     return _UNPRINTED.sub(lambda found: f"\\u{ord(found[0]):04x}", _encode(value))
 
 
-def _remarks(seen: Counter[str], others: int) -> Iterator[str]:
-    if others:
-        yield f"{_pages_of(others)} without a stored HTML body are left out"
+def _remarks(seen: Counter[str], gone: int, without: int) -> Iterator[str]:
+    if gone:
+        yield f"Left out: {plain.count(gone, 'page')} that answered with an error or a redirect"
+    if without:
+        yield f"Left out: {plain.count(without, 'page')} without a stored HTML body"
     if seen["cut"]:
-        yield f"{_pages_of(seen['cut'])} longer than {MAX_BYTES >> 20} MiB; the list tells which"
+        cut = plain.count(seen["cut"], "page")
+        yield f"{cut} longer than {MAX_BYTES >> 20} MiB; the list tells which"
     for error in sorted(seen.keys() - {"", "cut"}):
-        yield f"{_pages_of(seen[error])} could not be read ({error}); the list tells which"
-
-
-def _pages_of(count: int) -> str:
-    return f"{count:,} page{'' if count == 1 else 's'}"
+        unread = plain.count(seen[error], "page")
+        yield f"{unread} could not be read ({error}); the list tells which"

@@ -19,6 +19,7 @@ from typing import Any, Final, NamedTuple, TextIO
 
 import msgspec
 
+from crawler import plain
 from crawler.config import Config
 from crawler.exports import relinked
 from crawler.exports.format import Export, Written
@@ -29,6 +30,7 @@ from crawler.parse.sniff import HTML_TYPES
 from crawler.parse.styles import CSS_TYPE
 from crawler.parse.targets import Targets
 from crawler.policy.urls import UrlRules
+from crawler.store.answers import stands
 from crawler.store.database import Connection, scratch
 from crawler.store.views import VIEWS
 
@@ -239,7 +241,8 @@ def _remarks(export: Export, whole: int, pages: int) -> Iterator[str]:
         yield ("No images and no styles are kept: crawl with --assets fetch --new-only, then again")
     lost = export.moment.connection.execute(WITHOUT_BODY).fetchone()[0]
     if lost:
-        yield f"{lost:,} pages have no body in the file (store.bodies, or host_cap): left out"
+        left_out = plain.count(lost, "page")
+        yield f"Left out: {left_out} without a body in the file (store.bodies, or host_cap)"
 
 
 def _write_index(export: Export, place: Path, names: Names, whole: int, pages: int) -> None:
@@ -293,13 +296,7 @@ FILES: Final = f"""
     JOIN urls ON urls.id = pages.id
     JOIN bodies ON bodies.id = pages.body_id
     WHERE bodies.body IS NOT NULL
-        AND pages.document_status BETWEEN 200 AND 299
-        AND (
-            pages.status IS NULL
-            OR pages.status BETWEEN 200 AND 299
-            OR pages.status = 429
-            OR pages.status >= 500
-        )
+        AND {stands("pages", is_document=True)}
     UNION ALL
     SELECT urls.hash, urls.url, bodies.id, bodies.content_type, bodies.charset, 0,
         200, NULL, assets.document_at, assets.truncated
@@ -307,15 +304,9 @@ FILES: Final = f"""
     JOIN urls ON urls.id = assets.id
     JOIN bodies ON bodies.id = assets.body_id
     WHERE bodies.body IS NOT NULL
-        AND (
-            assets.status IS NULL
-            OR assets.status BETWEEN 200 AND 299
-            OR assets.status = 429
-            OR assets.status >= 500
-        )
+        AND {stands("assets")}
 """
-"""What is there, or could not be had just now and was there before. An older file has not got the
-view, but what it reads."""
+"""What is there. An older file has not got the view, but what it reads."""
 
 REDIRECTS: Final = """
     SELECT urls.hash, target.hash
@@ -327,11 +318,11 @@ REDIRECTS: Final = """
         AND visits.id = (SELECT max(id) FROM visits AS last WHERE last.url_id = visits.url_id)
 """
 
-WITHOUT_BODY: Final = """
+WITHOUT_BODY: Final = f"""
     SELECT count(*)
     FROM pages
     LEFT JOIN bodies ON bodies.id = pages.body_id
-    WHERE pages.document_status BETWEEN 200 AND 299
+    WHERE {stands("pages", is_document=True)}
         AND pages.body_bytes > 0
         AND bodies.body IS NULL
 """
@@ -346,11 +337,11 @@ SEEDS: Final = """
     ORDER BY min(seeds.line)
 """
 
-LISTED: Final = """
+LISTED: Final = f"""
     SELECT urls.hash, pages.url, pages.title
     FROM pages
     JOIN urls ON urls.id = pages.id
-    WHERE pages.document_status BETWEEN 200 AND 299
+    WHERE {stands("pages", is_document=True)}
         AND pages.content_type IN ('text/html', 'application/xhtml+xml')
     ORDER BY pages.depth, pages.id
     LIMIT ?

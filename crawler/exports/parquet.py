@@ -15,14 +15,17 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from crawler import __version__
 from crawler.exports.format import Export, Written
 from crawler.store import columns
-from crawler.store.moment import RUN_COLUMN, Moment, Selection, quoted
+from crawler.store.moment import PAGES, PAGES_OF_RUNS, RUN_COLUMN, Moment, Selection, quoted
 
 ROWS: Final = 20_000
 BYTES: Final = 16 * 1024 * 1024
 """Of one group of rows, whichever is reached first: so much is held in memory."""
 COMPRESSION: Final = "zstd"
+MADE_BY: Final = b"crawler"
+"""The key by which a file says what wrote it."""
 TIME: Final = pa.timestamp("ms", tz="UTC")
 DECLARED: Final = {
     "INTEGER": pa.int64(),
@@ -55,14 +58,33 @@ class Column(msgspec.Struct, frozen=True):
 def write(export: Export, out: Any) -> Written:
     """Write all rows to a stream, or run by run to a folder."""
     if not export.options["by_run"]:
-        return Written(_write(export, export.select(), out, ()), "row")
+        selection = export.select()
+        typed = _columns(export.moment, selection)
+        return Written(_write(export, selection, typed, out), "row")
+    choice = export.choice
+    if choice.query is None and choice.sql is None and choice.table in (None, PAGES):
+        choice = msgspec.structs.replace(choice, table=PAGES_OF_RUNS)
+    typed = _columns(export.moment, export.moment.select(choice))  # the same in every part
     written = 0
     for (run,) in export.moment.connection.execute("SELECT id FROM runs ORDER BY id").fetchall():
-        if export.choice.run in (None, run):
-            selection = export.moment.select(msgspec.structs.replace(export.choice, run=run))
+        if choice.run in (None, run):
+            selection = export.moment.select(msgspec.structs.replace(choice, run=run))
             with _part(out, run).open("wb") as stream:
-                written += _write(export, selection, stream, (RUN_COLUMN,))
+                written += _write(export, selection, typed, stream, without=RUN_COLUMN)
     return Written(written, "row")
+
+
+def is_export(folder: Path) -> bool:
+    """Is it a folder of parts that were written here?"""
+    return all(_is_part(one) for one in folder.iterdir())
+
+
+def _is_part(folder: Path) -> bool:
+    try:
+        [part] = folder.iterdir()
+        return MADE_BY in (pq.read_schema(part).metadata or {})
+    except (OSError, ValueError):  # no folder, more files than one, another kind of file
+        return False
 
 
 def _part(folder: Path, run: int) -> Path:
@@ -71,11 +93,17 @@ def _part(folder: Path, run: int) -> Path:
     return place / "part-0.parquet"
 
 
-def _write(export: Export, selection: Selection, out: BinaryIO, without: Sequence[str]) -> int:
-    """Write rows without these columns, and give how many there were."""
-    typed = _columns(export.moment, selection)
-    kept = [at for at, column in enumerate(typed) if column.name not in without]
+def _write(
+    export: Export,
+    selection: Selection,
+    typed: Sequence[Column],
+    out: BinaryIO,
+    without: str | None = None,
+) -> int:
+    """Write rows without a column that is elsewhere, and give how many there were."""
+    kept = [at for at, column in enumerate(typed) if column.name != without]
     schema = pa.schema([(typed[at].name, typed[at].type) for at in kept])
+    schema = schema.with_metadata({MADE_BY: __version__})
     count = 0
     with pq.ParquetWriter(out, schema, compression=COMPRESSION) as writer:
         for group in _groups(export.counted(export.moment.rows(selection).rows)):

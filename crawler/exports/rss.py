@@ -40,7 +40,17 @@ def write(export: Export, out: BinaryIO) -> Written:
             for row in export.counted(rows):
                 file.write(_item(row), pretty_print=True)
                 count += 1
-    return Written(count, "change")
+    out.write(b"\n")
+    return Written(count, "change", _remarks(export))
+
+
+def _remarks(export: Export) -> tuple[str, ...]:
+    """Why there may be nothing in it."""
+    run = export.choice.run
+    earlier = "SELECT 1 FROM runs WHERE id < coalesce(?, (SELECT max(id) FROM runs)) LIMIT 1"
+    if export.moment.connection.execute(earlier, (run,)).fetchone():
+        return ()
+    return ("There is no earlier run to compare with: crawl again, and what has changed is told",)
 
 
 def _about(export: Export) -> Sequence[tuple[str, str]]:

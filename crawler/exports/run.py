@@ -2,7 +2,7 @@
 
 To a pipe or a file for what is a stream, to a file or a folder for the rest. A file that nobody
 named is never replaced; one that was named is, as by a shell, but no database. Of folders only
-those are replaced that an export made: they hold `MARK`.
+those are replaced that an export made: they hold `MARK`, or their format knows them.
 """
 
 from __future__ import annotations
@@ -91,50 +91,52 @@ def export(
     """
     refuse_untaken(format, options)
     kind = formats.into(format, options)
-    _refuse_to_replace(path, out, kind)
+    _refuse_to_replace(path, out, kind, format)
     write = import_module(format.module).write
     with moment(path) as asked:
         choice = Choice(**{name: options.get(name) for name in CHOICE})
         asked.refuse_unknown_run(choice.run)
-        given = Export(asked, format.name, choice, options, now, progress)
+        given = Export(asked, format.name, out, choice, options, now, progress)
         with (
             sql_of(choice),
             refusing_older(asked.connection, path),
             _opened(out, kind, format) as place,
         ):
             written: Written = write(given, place)
-            if kind is Into.FOLDER:
+            if kind is Into.FOLDER and not format.knows:
                 _mark(place, given)
         return written
 
 
-def _refuse_to_replace(path: Path, out: Path, kind: Into) -> None:
+def _refuse_to_replace(path: Path, out: Path, kind: Into, format: Format) -> None:
     """Raises UsageError where `out` is something that no export may replace."""
     if out == STDOUT:
         if kind is not Into.STREAM:
             raise UsageError(f"--out -: a {kind.value} is written; name one with --out")
         return
     with _told(out):
-        _refuse_place(path, out, Path(os.path.realpath(out)), kind)
+        _refuse_place(path, out, Path(os.path.realpath(out)), kind, format)
 
 
-def _refuse_place(path: Path, out: Path, place: Path, kind: Into) -> None:
+def _refuse_place(path: Path, out: Path, place: Path, kind: Into, format: Format) -> None:
     if not place.parent.is_dir():
         raise UsageError(f"--out {out}: there is no folder {out.parent}; make it with mkdir -p")
     if str(place).removeprefix(os.path.realpath(path)) in ITS_FILES:
         raise UsageError(f"--out {out}: is the database itself")
     if place.is_dir():
-        _refuse_folder(out, place, kind)
+        _refuse_folder(out, place, kind, format)
     elif place.exists() and kind is Into.FOLDER:
         raise UsageError(f"--out {out}: is a file, and a folder is written; name another")
     elif _is_database(place) and not is_export(place):
         raise UsageError(f"--out {out}: is a database; an export replaces none, name another file")
 
 
-def _refuse_folder(out: Path, place: Path, kind: Into) -> None:
+def _refuse_folder(out: Path, place: Path, kind: Into, format: Format) -> None:
     if kind is not Into.FOLDER:
         raise UsageError(f"--out {out}: is a folder; name a file")
-    if any(place.iterdir()) and not (place / MARK).is_file():
+    if not any(place.iterdir()) or (place / MARK).is_file():
+        return
+    if not (format.knows and import_module(format.module).is_export(place)):
         raise UsageError(f"--out {out}: is a folder of something else; name another")
 
 

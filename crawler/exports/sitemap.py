@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 from xml.sax.saxutils import escape
 
+from crawler import plain
 from crawler.errors import UsageError
 from crawler.exports.format import Export, Written
 
@@ -83,7 +84,7 @@ def write(export: Export, out: Path) -> Written:
         folder.mkdir(exist_ok=True)
         count, long = _write(origin, members, folder)
         written, left_out = written + count, left_out + long
-    told = f"{left_out:,} pages are left out: their addresses are longer than a sitemap takes"
+    told = f"Left out: {plain.count(left_out, 'page')} whose address is longer than a sitemap takes"
     return Written(written, "page", (told,) if left_out else ())
 
 

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from crawler import plain
 from crawler.errors import UsageError
 from crawler.exports.format import Export, Written
+from crawler.store.database import refuse_older
+from crawler.store.moment import PAGES_OF_RUNS
 from crawler.store.part import Part, copy
 
 
@@ -22,17 +25,18 @@ def write(export: Export, out: Path) -> Written:
     )
     if any(not host.strip(".") for host in asked.hosts):
         raise UsageError("--host: is empty; give the name of a host")
-    copied = copy(export.moment.path, out, asked, export.progress)
+    if asked.run is not None and PAGES_OF_RUNS not in export.moment.names():
+        refuse_older(export.moment.connection, export.moment.path)
+    copied = copy(export.moment.path, out, asked, export.progress, named=export.out)
     remarks = [
         *(f"{name}: a virtual table of your own, stays behind" for name in copied.skipped),
         *([_OF_RUN] if asked.run is not None else []),
-        *([_LATER.format(copied.later)] if copied.later else []),
+        *([_LATER.format(plain.count(copied.later, "page"))] if copied.later else []),
     ]
     return Written(copied.pages, "page", tuple(remarks))
 
 
 _OF_RUN = "Findings are of the last run alone; crawler analyse makes those of this one"
 _LATER = (
-    "{:,} pages were visited again by later runs: of those that have changed the links of then are "
-    "not known any more"
+    "{} visited again by later runs: of what has changed the links of then are not known any more"
 )

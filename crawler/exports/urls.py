@@ -7,11 +7,18 @@ robots.txt and a sitemap are nobody's page, and left out.
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 from crawler.errors import UsageError
 from crawler.exports.format import Export, Written
+from crawler.policy import words
 from crawler.store.views import COUNTED
+
+KNOWN: Final[dict[str, tuple[str, ...]]] = {
+    "state": ("queued", "done", "failed", "skipped"),
+    "reason": (),
+}
+"""Words that a URL may have, beside those that `policy/words.py` knows."""
 
 
 def write(export: Export, out: BinaryIO) -> Written:
@@ -40,14 +47,18 @@ def write(export: Export, out: BinaryIO) -> Written:
 
 
 def _refuse_unknown(export: Export, name: str, value: Any) -> None:
-    """What no URL has may be a slip of the pen, or just not there: both are told."""
+    """A word that stands for nothing is a slip of the pen; one that no URL has today is not."""
+    word = words.of(value)
+    if value is None or value in KNOWN[name] or (word.meaning and name in word.stands):
+        return
     known = [
         one
         for (one,) in export.moment.connection.execute(
             f"SELECT DISTINCT {name} FROM urls WHERE {name} IS NOT NULL AND {COUNTED} ORDER BY 1"
         )
     ]
-    if value is not None and value not in known:
+    if value not in known:
+        known = [*dict.fromkeys((*KNOWN[name], *known))]
         near = get_close_matches(value.lower(), known, 1)
         hint = f'did you mean "{near[0]}"? ' if near else ""
         raise UsageError(f'--{name}: no URL is "{value}" ({hint}there are: {", ".join(known)})')

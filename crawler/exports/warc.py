@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Final, NamedTuple
 
 import msgspec
 
-from crawler import __version__
+from crawler import __version__, plain
 from crawler.config import Config
 from crawler.errors import UsageError
 from crawler.exports import warc_records
@@ -98,11 +98,13 @@ class Archive:
     def remarks(self, left: answers.Left) -> tuple[str, ...]:
         """What a reader has to know of what is not there."""
         told = (
-            ("Not in it, for want of an answer", left.unanswered, "visits"),
-            ("Not in it, as they brought no document", left.checks, "checks"),
-            ("Without bodies, which the crawl did not keep", self.unkept, "answers"),
+            ("Not in it, for want of an answer", left.unanswered, "visit"),
+            ("Not in it, as they brought no document", left.checks, "check"),
+            ("Without bodies, which the crawl did not keep", self.unkept, "answer"),
         )
-        return tuple(f"{what}: {number:,} {noun}" for what, number, noun in told if number)
+        return tuple(
+            f"{what}: {plain.count(number, noun)}" for what, number, noun in told if number
+        )
 
     def _said_by_runs(self) -> dict[str, str]:
         """What the last run that was chosen says of itself."""

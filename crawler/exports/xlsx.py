@@ -19,6 +19,7 @@ from typing import Any, Final
 import xlsxwriter
 from xlsxwriter.exceptions import FileCreateError, FileSizeError
 
+from crawler import plain
 from crawler.errors import StorageError
 from crawler.exports.format import Export, Written
 from crawler.store import audit
@@ -142,12 +143,12 @@ class Sheet:
         """What it could not hold."""
         if self._unlinked:
             yield (
-                f"{self._unlinked:,} addresses cannot be clicked; a sheet holds {MAX_LINKS:,} "
-                f"links, of {MAX_ADDRESS:,} characters each"
+                f"{plain.count(self._unlinked, 'cell')} cannot be clicked; a sheet holds "
+                f"{MAX_LINKS:,} links, of {MAX_ADDRESS:,} characters each"
             )
         if self._cut:
             yield (
-                f"{self._cut:,} texts are cut, they end with \u2026; a cell holds "
+                f"Cut: {plain.count(self._cut, 'text')}, ending with \u2026; a cell holds "
                 f"{MAX_CHARACTERS:,} characters, and jsonl or csv all"
             )
 

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from crawler.plain import plain, plain_lines
+from crawler.plain import count, plain, plain_lines
 
 __all__ = ["count", "first", "more", "plain", "plain_lines", "rate", "size", "span"]
 
 WORTH_TELLING_S = 1.0
 """A shorter rest is over before it has been read."""
 UNITS = ("B", "kB", "MB", "GB", "TB")
-
-
-def count(value: int, noun: str) -> str:
-    """``1 page``, ``1,204 pages``."""
-    return f"{value:,} {noun}{'' if value == 1 else 's'}"
 
 
 def first(parts: Sequence[str], limit: int) -> list[str]:

@@ -105,7 +105,11 @@ def refuse_other(path: Path) -> None:
         with path.open("rb") as stream:
             begun = stream.read(_LOOKED_AT)
     except FileNotFoundError:
-        raise UsageError(f"{path}: no such file") from None
+        is_url = str(path).startswith(("http:/", "https:/"))
+        why = "is an address; fetch the archive, and name its file" if is_url else "no such file"
+        raise UsageError(f"{path}: {why}") from None
+    except IsADirectoryError:
+        raise UsageError(f"{path}: is a folder; name its files: {path}/*.warc.gz") from None
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
     if begun.startswith((b"PK\x03\x04", _ZSTANDARD)):

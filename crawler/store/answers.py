@@ -14,6 +14,21 @@ from crawler.store.database import Connection
 EVERY_PAGE: Final = "pages"
 
 
+def stands(row: str, *, is_document: bool = False) -> str:
+    """A condition on a row with a status: it is there, or could not be had just now and was there
+    before; what is gone or has moved is not.
+
+    row: its name in the statement. is_document: it has a ``document_status``, too.
+    """
+    status = f"{row}.status"
+    there = (
+        f"({status} IS NULL OR {status} BETWEEN 200 AND 299 OR {status} = 429 OR {status} >= 500)"
+    )
+    if not is_document:
+        return there
+    return f"({there} AND coalesce({row}.document_status BETWEEN 200 AND 299, 0))"
+
+
 class Answered(NamedTuple):
     """A visit that was answered, with its body, unpacked, where that is kept.
 

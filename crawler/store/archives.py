@@ -231,6 +231,8 @@ def _run(connection: Connection, config: Config, files: str) -> Iterator[Archive
         raise
     finally:
         runs.finish(connection, start.run_id, state=state, reason=reason, now=time.time())
+        if not recorder.brought:
+            runs.forget_empty(connection, start.run_id)
 
 
 DIGESTS = """

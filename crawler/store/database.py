@@ -12,7 +12,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -225,8 +225,14 @@ FORBIDDEN = BEYOND | {"zeroblob", "randomblob", "printf", "format"}
 """Those, and functions that make as many bytes as they are told."""
 
 
-def refuse_all_but_reading(connection: Connection, forbidden: frozenset[str] = FORBIDDEN) -> None:
-    """Nothing but reading of this one file (https://sqlite.org/c3ref/set_authorizer.html)."""
+def refuse_all_but_reading(
+    connection: Connection, forbidden: frozenset[str] = FORBIDDEN
+) -> Sequence[int]:
+    """Nothing but reading of this one file (https://sqlite.org/c3ref/set_authorizer.html).
+
+    Gives the actions that were refused, one after the other.
+    """
+    refused: list[int] = []
 
     def judge(action: int, first: str | None, second: str | None, *_: object) -> int:
         allowed = action in READS and (second or "").lower() not in forbidden
@@ -236,17 +242,29 @@ def refuse_all_but_reading(connection: Connection, forbidden: frozenset[str] = F
             "data_version",
             None,
         )
+        if not allowed:
+            refused.append(action)
         return int(sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY)
 
     connection.set_authorizer(judge)
+    return refused
+
+
+def is_refused(error: BaseException) -> bool:
+    """Was a statement refused by a judge of what it does?"""
+    return any(word in str(error) for word in ("not authorized", "prohibited"))
 
 
 @contextlib.contextmanager
 def only_reading(connection: Connection) -> Iterator[None]:
     """What is asked for in this block may only read; it is judged when it is asked for."""
-    refuse_all_but_reading(connection, BEYOND)
+    refused = refuse_all_but_reading(connection, BEYOND)
     try:
         yield
+    except sqlite3.Error as error:
+        if is_refused(error) and not refused:
+            raise KeyboardInterrupt from None  # a signal came while it was judged
+        raise
     finally:
         connection.set_authorizer(None)
 
@@ -427,8 +445,14 @@ def refusing_older(connection: Connection, path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        if "no such " not in str(error) or not migrations.pending(connection):
-            raise
+        if "no such " in str(error):
+            refuse_older(connection, path)
+        raise
+
+
+def refuse_older(connection: Connection, path: Path) -> None:
+    """Raises StorageError for a file that is not up to date."""
+    if migrations.pending(connection):
         raise StorageError(
             f"{path}: is an older crawler's, and lacks what this reads; crawler analyse --db {path}"
             " brings it up to date"

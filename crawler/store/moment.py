@@ -16,14 +16,18 @@ from typing import Any, Final
 import msgspec
 
 from crawler.errors import UsageError
+from crawler.store import columns
 from crawler.store.database import (
     Connection,
     SQLiteError,
     SQLiteWarning,
+    is_refused,
     is_stop,
     only_reading,
+    refuse_older,
 )
 from crawler.store.queries import Rows, reading
+from crawler.store.views import VIEWS
 
 RUN_COLUMN: Final = "run_id"
 PAGES: Final = "pages"
@@ -32,6 +36,11 @@ PAGES_OF_RUNS: Final = "page_versions"
 _NO_COLUMN = re.compile(r"no such column: (?:\w+\.)?\"?([^\"\n]+?)\"?(?: - should .*)?$")
 _AGAIN = re.compile(r"(.+):\d+")
 """A name that stands twice in what is selected from is told so by SQLite."""
+_WRITES = re.compile(
+    r"(?:alter|analyze|attach|begin|commit|create|delete|detach|drop|insert|pragma|reindex|replace"
+    r"|rollback|update|vacuum)\b",
+    re.IGNORECASE,
+)
 _NO_TABLE = re.compile(r"no such table: (?:\w+\.)?(.+)$")
 
 
@@ -130,11 +139,13 @@ class Moment:
         kind = "table" if choice.query is None else "query"
         name = choice.table or choice.query or default
         names = self.names()
+        if name == PAGES and choice.run is not None:
+            name = PAGES_OF_RUNS
         if name not in names:
+            if name in VIEWS or name in columns.HELP:
+                refuse_older(self.connection, self.path)
             hint = _nearest(name, names) or f"there are: {', '.join(names)}"
             raise UsageError(f'no {kind} "{name}" ({hint.rstrip()})')
-        if name == PAGES and choice.run is not None:
-            return PAGES_OF_RUNS
         return name
 
     def _of_name(self, name: str, choice: Choice) -> Selection:
@@ -146,30 +157,32 @@ class Moment:
             if is_stop(error):
                 raise
             raise UsageError(f'"{name}" has no answer: {error}') from None
-        columns = [column for column, _ in listed]
+        there = [column for column, _ in listed]
         self.refuse_unknown_run(choice.run)
-        if choice.run is not None and RUN_COLUMN not in columns:
+        if choice.run is not None and RUN_COLUMN not in there:
             raise UsageError(f"--run: {name} has no column {RUN_COLUMN}, so it is of no run")
         sql = f"SELECT *\nFROM {quoted(name)}"
-        return self._tried(name, sql, choice, columns, dict(listed))
+        return self._tried(name, sql, choice, there, dict(listed))
 
     def _of_sql(self, sql: str, choice: Choice) -> Selection:
         self.connection.text_factory = _text  # bytes that SQL calls a text may be none
         plain = sql.strip().rstrip(";").rstrip()
+        if _WRITES.match(plain):
+            raise UsageError("--sql: only reading is allowed; give one SELECT")
         self.refuse_unknown_run(choice.run)
-        columns = _columns(self._prepared("--sql", plain, {}, ()))
-        if choice.run is not None and RUN_COLUMN not in columns:
+        there = _columns(self._prepared("--sql", plain, {}, ()))
+        if choice.run is not None and RUN_COLUMN not in there:
             raise UsageError(f"--run: what --sql gives has no column {RUN_COLUMN}")
         if choice.run is not None or choice.where is not None:
             plain = f"SELECT *\nFROM (\n{plain}\n)"
-        return self._tried("", plain, choice, columns, {})
+        return self._tried("", plain, choice, there, {})
 
     def _tried(
         self,
         name: str,
         sql: str,
         choice: Choice,
-        columns: Sequence[str],
+        there: Sequence[str],
         types: Mapping[str, str],
     ) -> Selection:
         """What a person wrote ends on a line of its own: it may end with a comment."""
@@ -180,11 +193,11 @@ class Moment:
         if conditions:
             sql += "\nWHERE " + " AND ".join(conditions)
         values = {} if choice.run is None else {"run": choice.run}
-        found = _columns(self._prepared("--where", sql, values, columns))
+        found = _columns(self._prepared("--where", sql, values, there))
         return Selection(name, sql, values, found, tuple(types.get(one, "") for one in found))
 
     def _prepared(
-        self, option: str, sql: str, values: Mapping[str, Any], columns: Sequence[str]
+        self, option: str, sql: str, values: Mapping[str, Any], there: Sequence[str]
     ) -> Any:
         """A cursor of a statement that gives rows, of which none is read."""
         try:
@@ -193,11 +206,12 @@ class Moment:
         except (SQLiteError, SQLiteWarning, ValueError) as error:
             if is_stop(error):
                 raise
-            raise UsageError(f"{option}: {self._told(str(error), columns)}") from None
+            raise UsageError(f"{option}: {self._told(error, there)}") from None
 
-    def _told(self, said: str, columns: Sequence[str]) -> str:
+    def _told(self, error: Exception, there: Sequence[str]) -> str:
         """What SQLite said of a person's SQL, with the nearest name that there is."""
-        if "not authorized" in said or "prohibited" in said:
+        said = str(error)
+        if is_refused(error):
             return "only reading is allowed, one SELECT of this file"
         if "one statement at a time" in said:
             return "is more than one statement; give one SELECT"
@@ -206,7 +220,7 @@ class Moment:
         if found := _NO_TABLE.search(said):
             return f'no table "{found[1]}"{_hint(found[1], self.names())}'
         if found := _NO_COLUMN.search(said):
-            return f'no column "{found[1]}"{_hint(found[1], columns or self._all_columns())}'
+            return f'no column "{found[1]}"{_hint(found[1], there or self._all_columns())}'
         return said.split("\n", 1)[0]  # what follows is what it was put into
 
     def _all_columns(self) -> list[str]:

@@ -44,6 +44,8 @@ CLEARED: Final = frozenset(
 """Columns that are emptied where what they point to stays behind; else the row stays, too."""
 OF_LATER: Final = frozenset({"findings", "runs_checks", "compared_runs", "run_differences"})
 """What an analysis knows of the last run, and of no other."""
+OF_WRITING: Final = ("SQLITE_FULL", "SQLITE_IOERR")
+"""How errors are named that are of the file that is made; others are of the one that is read."""
 INDEXES_LATER: Final = ("index", "view", "trigger")
 """In this order, when the rows are there."""
 _SETS: Final = (
@@ -211,13 +213,15 @@ class Copied(msgspec.Struct, frozen=True):
     later: int
 
 
-def copy(source: Path, out: Path, part: Part, told: Callable[[int, int], object]) -> Copied:
-    """Fill an empty file with a part of a crawl. told: tables that are done, of how many.
+def copy(
+    source: Path, out: Path, part: Part, told: Callable[[int, int], object], *, named: Path
+) -> Copied:
+    """Fill an empty file with a part of a crawl. told: tables that are done, of how many. named:
+    what the file will be called.
 
-    Raises StorageError, KeyboardInterrupt, and UsageError for hosts of which nothing is known and
-    for the runs of an older file.
+    Raises StorageError, KeyboardInterrupt, and UsageError for hosts of which nothing is known.
     """
-    with storage_errors(out.parent):
+    with storage_errors(named):
         connection = make_beside(out, source)
         interruptible(connection, lambda: False)  # a signal is raised in here
         try:
@@ -229,6 +233,9 @@ def copy(source: Path, out: Path, part: Part, told: Callable[[int, int], object]
         except SQLiteError as error:
             if is_stop(error):
                 raise KeyboardInterrupt from None
+            if not str(getattr(error, "sqlite_errorname", "")).startswith(OF_WRITING):
+                with storage_errors(source):
+                    raise
             raise
         finally:
             connection.close()
@@ -242,10 +249,6 @@ def _copy(connection: Connection, part: Part, told: Callable[[int, int], object]
         for kind, name, sql in made
         if kind == "table" and not any(_belongs(name, to) for to in virtual)
     ]
-    if part.run is not None and not any(name == "page_versions" for _, name, _ in made):
-        raise UsageError(
-            "--run: this file is an older crawler's; crawler analyse brings it up to date"
-        )
     there = {name for name, _ in tables}
     for name, sql in _OLDER.items():
         if name not in there:

@@ -327,3 +327,18 @@ def finish(connection: Connection, run_id: int, *, state: str, reason: str, now:
         "UPDATE runs SET state = ?, finish_reason = ?, finished_at = ? WHERE id = ?",
         (state, reason, iso(now), run_id),
     )
+
+
+def forget_empty(connection: Connection, run_id: int) -> None:
+    """Remove a run that has brought nothing, where another came before it: what changed since the
+    run before is asked of the last one that did."""
+    connection.execute(
+        """
+        DELETE FROM runs
+        WHERE id = ?1
+            AND id > (SELECT min(id) FROM runs)
+            AND NOT EXISTS (SELECT 1 FROM visits WHERE run_id = ?1)
+            AND NOT EXISTS (SELECT 1 FROM urls WHERE run_id = ?1)
+        """,
+        (run_id,),
+    )

@@ -116,6 +116,15 @@ def test_a_record_that_cannot_be_read_is_told_and_passed_over(
     assert max(map(len, bring.err.splitlines())) < 500
 
 
+def test_damage_is_told_though_all_else_is_to_be_silent(crawler: Terminal) -> None:
+    (crawler.folder / "in.warc.gz").write_bytes(packed(A, B)[:-20])
+    ran = crawler("import", "in.warc.gz", "--db", "in.db", "--quiet")
+    assert (ran.code, ran.out, ran.err.count("\n")) == (0, "", 1)
+    assert "passed over" in ran.err
+    (crawler.folder / "in.warc.gz").write_bytes(packed(A, B))
+    assert crawler("import", "in.warc.gz", "--db", "in.db", "--quiet").err == ""
+
+
 def test_what_is_told_of_a_record_commands_no_terminal(bring: Any) -> None:  # noqa: F811
     evil = response("http://a.example/\x1b]0;x\x07\n" + "y" * 3000, "X")
     bring(packed(evil.replace(b"\n" + b"y" * 3000, b"y" * 3000), B))
@@ -146,6 +155,10 @@ def test_what_is_no_archive_is_refused_before_anything_is_made(
 def test_a_file_that_is_not_there_is_told(crawler: Terminal) -> None:
     ran = crawler("import", "nowhere.warc.gz", "--db", "in.db")
     assert (ran.code, ran.err) == (2, "crawler: nowhere.warc.gz: no such file\n")
+    ran = crawler("import", ".", "--db", "in.db")
+    assert (ran.code, "is a folder; name its files" in ran.err) == (2, True)
+    ran = crawler("import", "https://www.example.org/x.warc.gz", "--db", "in.db")
+    assert (ran.code, "is an address; fetch the archive" in ran.err) == (2, True)
 
 
 def _zip(**names: bytes) -> bytes:

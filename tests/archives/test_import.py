@@ -113,6 +113,8 @@ def test_an_archive_that_was_brought_twice_is_there_once(crawler: Terminal, craw
     assert told(crawler.folder / "back.db", VISITS) == before
     assert f"{len(before)} answers of 1 file" in first.err
     assert f"0 answers of 1 file, {len(before)} there already" in second.err
+    # What changed since the run before is asked of runs, and one without a visit knows nothing.
+    assert rows(crawler.folder / "back.db", "SELECT count(*) FROM runs") == [(1,)]
 
 
 def test_nothing_is_asked_for(crawler: Terminal) -> None:
@@ -280,7 +282,7 @@ def test_texts_of_common_crawl_are_no_pages(bring: Any) -> None:
     wet = record("conversion", "http://a.example/", b"plain words", content_type="text/plain")
     database = bring(packed(wet, response("http://a.example/b", "B")))
     assert rows(database, "SELECT url FROM pages") == [("http://a.example/b",)]
-    assert "1 no answer to a GET" in bring.err
+    assert "1 that hold no answer to a GET" in bring.err
 
 
 CODINGS = {

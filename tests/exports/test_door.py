@@ -5,9 +5,11 @@ from __future__ import annotations
 import random
 import signal
 import sqlite3
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
@@ -57,7 +59,7 @@ def test_every_option_that_a_format_takes_exists() -> None:
         (["csv", "--sql", "SELECT p.titel FROM pages AS p"], 'no column "titel"'),
         (["csv", "--sql", "SELECT * FROM pagse"], 'no table "pagse" (did you mean "pages"?)'),
         (["csv", "--sql", "SELECT 1; SELECT 2"], "--sql: "),
-        (["csv", "--sql", "DELETE FROM pages"], "--sql: "),
+        (["csv", "--sql", "DELETE FROM pages"], "--sql: only reading is allowed"),
         (["csv", "--sql", "PRAGMA journal_mode"], "--sql: "),
         (["csv", "--sql", "ATTACH 'x.db' AS x"], "--sql: "),
         (["csv", "--sql", ""], "--sql: "),
@@ -183,6 +185,18 @@ def few_bytes() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
 
+def test_a_smaller_database_on_a_full_disk_is_told_in_one_line(
+    crawler: Terminal, crawled: Path
+) -> None:
+    words = ["export", "sqlite", "--db", str(crawled), "--out", "x.db"]
+    with crawler.start(*words, preexec_fn=few_bytes) as process:
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 3
+    [line] = said.decode().splitlines()
+    assert line.startswith("crawler: x.db: ")
+    assert left_in(crawler.folder) == []
+
+
 def test_a_package_on_a_full_disk_is_told_in_one_line(
     crawler: Terminal, tmp_path: Path, web: Web
 ) -> None:
@@ -205,6 +219,24 @@ ENDLESS = """
 SILENT = (
     "SELECT count(*) FROM pages a, pages b, pages c, pages d, pages e, pages f, pages g, pages h"
 )
+
+
+def test_a_signal_that_comes_while_sql_is_judged_is_no_refusal(crawled: Path) -> None:
+    """A handler raises between any two steps: here in what SQLite asks about each of them."""
+
+    def signalled(frame: FrameType, _event: str, _more: object) -> None:
+        if frame.f_code.co_name == "judge":
+            raise KeyboardInterrupt
+
+    with moment(crawled) as held:
+        before = sys.gettrace()
+        sys.settrace(signalled)
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                held.select(Choice(sql="SELECT url FROM pages"))
+        finally:
+            sys.settrace(before)
+        assert held.select(Choice(sql="SELECT url FROM pages")).columns == ("url",)
 
 
 @pytest.mark.parametrize("sql", [ENDLESS, SILENT], ids=["writing", "asking"])
@@ -307,6 +339,12 @@ def test_who_lacks_what_a_format_needs_is_told_what_to_install(
         ["export", "graphml", "--out", "x"],
         ["export", "rss", "--where", "change = 'gone'"],
         ["export", "xlsx", "--out", "x.xlsx"],
+        ["export", "csv", "--run", "1"],
+        ["export", "csv", "--query", "near_duplicate_pages"],
+        ["export", "csv", "--table", "findings"],
+        ["export", "parquet", "--by-run", "--out", "x"],
+        ["export", "markdown", "--run", "1", "--out", "x"],
+        ["export", "sqlite", "--run", "1", "--out", "x"],
         ["audit"],
     ],
     ids=" ".join,

@@ -52,6 +52,15 @@ def test_a_state_that_no_url_has_is_told_with_those_that_there_are(
 ) -> None:
     with pytest.raises(UsageError, match=r'no URL is "skiped" \(did you mean "skipped"\?'):
         take(crawled, tmp_path / "x", "urls", state="skiped")
+    with pytest.raises(UsageError, match=r'no URL is "scop" \(did you mean "scope"\?'):
+        take(crawled, tmp_path / "x", "urls", reason="scop")
+
+
+@pytest.mark.parametrize("asked", [{"state": "queued"}, {"reason": "tls_verify"}])
+def test_a_word_that_no_url_has_today_is_an_empty_list(
+    asked: dict[str, str], crawled: Path, tmp_path: Path
+) -> None:
+    assert take(crawled, tmp_path / "x", "urls", **asked).read_bytes() == b""
 
 
 def test_each_robots_txt_is_told_with_what_was_made_of_it(crawled: Path, tmp_path: Path) -> None:
@@ -103,6 +112,12 @@ def test_a_feed_has_an_item_for_each_change_of_the_last_run(crawled: Path, tmp_p
     again = feedparser.parse(str(take(crawled, tmp_path / "y.rss", "rss", run=2)))
     assert {one.id for one in again.entries} == {one.id for one in found.entries}
     assert feedparser.parse(str(take(crawled, tmp_path / "z.rss", "rss", run=1))).entries == []
+
+
+def test_a_feed_of_a_first_run_tells_why_it_is_empty(crawled: Path, tmp_path: Path) -> None:
+    assert remarks(crawled, tmp_path / "x.rss", "rss") == ()
+    [told] = remarks(crawled, tmp_path / "x.rss", "rss", run=1)
+    assert told.startswith("There is no earlier run to compare with")
 
 
 def located(path: Path) -> dict[str, str | None]:
@@ -162,7 +177,7 @@ def test_an_address_that_a_sitemap_does_not_take_is_told(
     monkeypatch.setattr(sitemap, "MAX_ADDRESS", len("http://127.0.0.1:65535/"))
     told = remarks(crawled, tmp_path / "map", "sitemap")
     assert len(told) == 1
-    assert "are left out" in told[0]
+    assert told[0].startswith("Left out: ")
 
 
 def test_a_folder_is_replaced_only_where_an_export_made_it(crawled: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import yaml
 from markdown_it import MarkdownIt
 
 from crawler.parse import markdown
-from tests.crawls import config, crawl, rows
+from tests.crawls import config, crawl, let_a_day_pass, rows
 from tests.exports.taking import remarks, take
 from tests.sites.web import Web
 
@@ -19,7 +19,7 @@ PAGES = """
     SELECT pages.url
     FROM pages
     JOIN bodies ON bodies.id = pages.body_id
-    WHERE bodies.content_type = 'text/html'
+    WHERE bodies.content_type = 'text/html' AND pages.status = 200
     ORDER BY pages.url
 """
 
@@ -89,15 +89,35 @@ def test_a_run_is_taken_along_as_it_left_its_pages(crawled: Path, tmp_path: Path
     assert [url.rpartition("/")[2] for url in changed] == ["0"]
 
 
-def test_pages_without_a_stored_page_are_told(crawled: Path, tmp_path: Path) -> None:
+def test_what_answered_with_an_error_says_nothing_and_is_told(
+    crawled: Path, tmp_path: Path
+) -> None:
     [[others]] = rows(
         crawled,
         f"SELECT (SELECT count(*) FROM pages) - (SELECT count(*) FROM ({PAGES}))",
     )
     assert others > 0
-    [said] = remarks(crawled, tmp_path / "x", "markdown")
-    assert said.startswith(f"{others} page")
-    assert said.endswith("without a stored HTML body are left out")
+    [said] = remarks(crawled, tmp_path / "x", "markdown", jsonl=True)
+    assert said == f"Left out: {others} pages that answered with an error or a redirect"
+    for run, there in ((None, False), (1, True), (2, False)):  # it is gone since run 2
+        made = take(crawled, tmp_path / "x", "markdown", jsonl=True, run=run)
+        assert any(one["url"].endswith("/copy") for one in lines(made)) is there
+        assert not any(one["url"].endswith("/gone") for one in lines(made))
+
+
+def test_a_page_that_could_not_be_had_just_now_says_what_it_said(tmp_path: Path, web: Web) -> None:
+    web.page("/", links=["/shaky", "/picture"])
+    web.page("/shaky", title="Shaky", body="<p>a lasting word</p>")
+    web.raw("/picture", headers={"Content-Type": "text/plain"}, body=b"no HTML")
+    database = tmp_path / "site.db"
+    crawl(database, web.url(), settings=config())
+    let_a_day_pass(database)
+    web.raw("/shaky", status=503)
+    crawl(database, web.url(), settings=config())
+    [said] = remarks(database, tmp_path / "x.jsonl", "markdown", jsonl=True)
+    assert said == "Left out: 1 page without a stored HTML body"
+    [found] = [one for one in lines(tmp_path / "x.jsonl") if one["url"].endswith("/shaky")]
+    assert "a lasting word" in found["markdown"]
 
 
 @pytest.fixture

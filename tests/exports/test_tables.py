@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import openpyxl
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from crawler.errors import UsageError
@@ -129,11 +130,10 @@ def test_what_a_sheet_cannot_hold_goes_on_or_is_told(
     assert len(found["rows"][1][2]) == 32_767
     assert found["rows"][1][2].endswith("é…")
     assert told == (
-        "rows: 70 addresses cannot be clicked; a sheet holds 30 links, of 2,079 characters each",
-        "rows: 1 texts are cut, they end with …; a cell holds 32,767 characters, and jsonl or "
-        "csv all",
-        "rows: 70 addresses cannot be clicked; a sheet holds 30 links, of 2,079 characters each",
-        "rows: 20 addresses cannot be clicked; a sheet holds 30 links, of 2,079 characters each",
+        "rows: 70 cells cannot be clicked; a sheet holds 30 links, of 2,079 characters each",
+        "rows: Cut: 1 text, ending with …; a cell holds 32,767 characters, and jsonl or csv all",
+        "rows: 70 cells cannot be clicked; a sheet holds 30 links, of 2,079 characters each",
+        "rows: 20 cells cannot be clicked; a sheet holds 30 links, of 2,079 characters each",
         "rows: goes on on 3 sheets; one holds 100 rows",
     )
 
@@ -194,3 +194,32 @@ def test_duckdb_reads_the_json_lines(crawled: Path, tmp_path: Path) -> None:
     made = take(crawled, tmp_path / "x.jsonl", "jsonl", table="links")
     found = duckdb.sql(f"SELECT source_id, position, anchor FROM '{made}'").fetchall()
     assert found == rows(crawled, "SELECT source_id, position, anchor FROM links")
+
+
+def test_parts_of_runs_have_the_same_types_whatever_is_in_each(
+    crawled: Path, tmp_path: Path
+) -> None:
+    sql = """
+        SELECT run_id, CASE WHEN run_id = 2 THEN 7 END AS number,
+            CASE WHEN run_id = 1 THEN '2026-11-29T12:00:00Z' END AS made_at
+        FROM page_versions
+    """
+    made = take(crawled, tmp_path / "runs", "parquet", sql=sql, by_run=True)
+    schemas = [pq.read_schema(one) for one in made.glob("*/*.parquet")]
+    assert len(schemas) == 2
+    assert schemas[0].equals(schemas[1])
+    assert [str(one) for one in schemas[0].types] == ["int64", "timestamp[ms, tz=UTC]"]
+
+
+def test_a_folder_by_run_holds_nothing_but_its_parts_and_replaces_itself_alone(
+    crawled: Path, tmp_path: Path
+) -> None:
+    made = take(crawled, tmp_path / "runs", "parquet", by_run=True)
+    files = sorted(str(one.relative_to(made)) for one in made.rglob("*") if one.is_file())
+    assert files == ["run_id=1/part-0.parquet", "run_id=2/part-0.parquet"]
+    whole = pd.read_parquet(made)
+    assert len(whole) == rows(crawled, "SELECT count(*) FROM page_versions")[0][0]
+    assert len(pd.read_parquet(take(crawled, made, "parquet", by_run=True))) == len(whole)
+    whole.to_parquet(made / "run_id=1" / "part-0.parquet")  # somebody else's work
+    with pytest.raises(UsageError, match="is a folder of something else"):
+        take(crawled, made, "parquet", by_run=True)
