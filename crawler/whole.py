@@ -61,6 +61,21 @@ def folder(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def scratch(part: Path) -> Iterator[Path]:
+    """A folder for what is only needed until a file is made, beside it: there is as much room, and
+    it goes the same way after a kill. part: what `file` gave."""
+    place = _beside(part, "work")
+    place.mkdir(0o700)
+    descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield place
+    finally:
+        os.close(descriptor)
+        _remove(place)
+
+
+@contextmanager
 def _made(path: Path) -> Iterator[tuple[Path, Path]]:
     """Where it will be (behind all links), and where it is made."""
     place = Path(os.path.realpath(path))
@@ -86,16 +101,20 @@ def _refuse_what_is_no_file(path: Path, place: Path) -> None:
 
 
 def _take_the_place(part: Path, place: Path) -> None:
-    before = part.with_name(f"{part.name.removesuffix(PART)}.before{PART}")
+    before = _beside(part, "before")
     with suppress(FileNotFoundError):
         place.rename(before)
     part.rename(place)
     _remove(before)
 
 
+def _beside(part: Path, what: str) -> Path:
+    return part.with_name(f"{part.name.removesuffix(PART)}.{what}{PART}")
+
+
 def _remove_leftovers(folder: Path, name: str) -> None:
     """Remove what was being written by somebody who was killed."""
-    left = re.compile(rf"\.{re.escape(name)}\.\d+(?:\.before)?{re.escape(PART)}")
+    left = re.compile(rf"\.{re.escape(name)}\.\d+(?:\.before|\.work)?{re.escape(PART)}")
     for one in folder.iterdir():
         if left.fullmatch(one.name) and not one.is_symlink():
             with suppress(OSError):

@@ -11,7 +11,6 @@ from __future__ import annotations
 import itertools
 import math
 import re
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +18,7 @@ from typing import Any, Final
 import xlsxwriter
 from xlsxwriter.exceptions import FileCreateError, FileSizeError
 
-from crawler import plain
+from crawler import plain, whole
 from crawler.errors import StorageError
 from crawler.exports.format import Export, Written
 from crawler.store import audit
@@ -59,8 +58,8 @@ _FINDINGS: Final = """
 class Book:
     """A workbook that is written sheet by sheet, with what it could not hold."""
 
-    def __init__(self, path: Path, folder: str) -> None:
-        self._book = xlsxwriter.Workbook(str(path), OPTIONS | {"tmpdir": folder})
+    def __init__(self, path: Path, folder: Path) -> None:
+        self._book = xlsxwriter.Workbook(str(path), OPTIONS | {"tmpdir": str(folder)})
         self._bold = self._book.add_format({"bold": True})
         self._names: set[str] = set()
         self.rows = 0
@@ -190,7 +189,7 @@ class Sheet:
 
 def write(export: Export, out: Path) -> Written:
     """Write the workbook."""
-    with tempfile.TemporaryDirectory(prefix="crawler-") as folder:
+    with whole.scratch(out) as folder:
         book = Book(out, folder)
         for name, rows in _sheets(export):
             book.add(name, Rows(rows.columns, export.counted(rows.rows)))

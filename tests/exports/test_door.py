@@ -362,3 +362,18 @@ def test_an_older_file_is_told_to_be_one_and_how_it_becomes_new(
     )
     assert crawler("analyse", "--db", "old.db").code == 0
     assert crawler(*words, "--db", "old.db").code in (0, 1)
+
+
+def test_a_killed_export_leaves_nothing_that_the_next_does_not_take_away(
+    crawler: Terminal, crawled: Path
+) -> None:
+    """A workbook needs a folder while it is made: that goes, too."""
+    sql = "SELECT a.url, b.url FROM pages AS a, pages AS b, pages AS c, pages AS d"
+    words = ["export", "xlsx", "--db", str(crawled), "--out", "x.xlsx"]
+    with crawler.start(*words, "--sql", sql) as process:
+        until(lambda: len(left_in(crawler.folder)) == 2)
+        process.kill()
+        process.wait()
+    assert all(HIDDEN in name for name in left_in(crawler.folder))
+    assert crawler(*words).code == 0
+    assert left_in(crawler.folder) == ["x.xlsx"]

@@ -328,7 +328,9 @@ def test_what_is_not_held_is_told(web: Web, tmp_path: Path) -> None:
         "--assets fetch" in line for line in remarks(tmp_path / "a.db", tmp_path / "m", "mirror")
     )
     crawl(tmp_path / "b.db", web.url("/"), settings=config(store={"bodies": False}))
-    assert any("no body" in line for line in remarks(tmp_path / "b.db", tmp_path / "n", "mirror"))
+    assert any(
+        "without a body" in line for line in remarks(tmp_path / "b.db", tmp_path / "n", "mirror")
+    )
     assert manifest(tmp_path / "n") == {}
 
 
