@@ -168,7 +168,8 @@ class LoginStep(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     site: the origin that it is for. form: what this request sends. sent: it was sent before, so
     that what comes has to prove that somebody is logged in. secret: names of its fields that no
-    address may have. goal: where to go on, once the rules of that host are known.
+    address may have. goal: where to go on, once the rules of that host are known. check: somebody
+    is logged in, but for a page that looks otherwise.
     """
 
     site: str
@@ -176,6 +177,7 @@ class LoginStep(msgspec.Struct, frozen=True, array_like=True, gc=False):
     sent: bool = False
     secret: tuple[str, ...] = ()
     goal: Target | None = None
+    check: bool = False
 
 
 class LoginPage(msgspec.Struct, frozen=True, array_like=True):
@@ -208,7 +210,8 @@ class Job(msgspec.Struct, frozen=True, array_like=True, gc=False):
     dns_ms: what finding these has taken.
     named: a seed has this origin, so that what is said of its host is meant for it.
     cookies: what the Cookie header says; empty for none.
-    login: of a login, and of the robots.txt that it waits for, how far it is.
+    login: of a login, and of the robots.txt that it waits for, how far it is. Of anything else: it
+        is taken as it is, though it looks as if nobody were logged in.
     """
 
     token: int

@@ -117,7 +117,7 @@ class Worker:
         if job.kind == "login":
             return self._of_login(job, reply, started_at)
         document = self._document(job, reply)
-        if self._has_logins and self._is_refused(job, reply, document):
+        if self._has_logins and job.login is None and self._is_refused(job, reply, document):
             out = msgspec.structs.replace(reply, error=logins.OVER, redirect=None, body=b"")
             return Visit(job, out, Document(), started_at)
         # A robots.txt is kept in any case, so that a later one can be compared with it.

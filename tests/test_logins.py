@@ -340,6 +340,18 @@ def test_the_command_line_says_it_and_the_next_run_goes_on(tmp_path: Path, web: 
     assert fates(tmp_path / "a.db", web.url(""))["/c"] == ("done", None)
 
 
+def test_a_login_that_nothing_needed_is_told(tmp_path: Path, web: Web) -> None:
+    """As of a site that lives at another name than was said."""
+    other = web.host("127.0.7.1")
+    Members(web, PAGES)
+    other.page("/")
+    (tmp_path / "s.toml").write_text(table(web))
+    asked = ("crawl", other.url("/"), "--db", "a.db", "--config", "s.toml", "--workers", "0")
+    ran = run(tmp_path, *asked, password=PASSWORD)
+    assert ran.returncode == 0, ran.stderr
+    assert f"unused  {web.url('')}: nothing of it had to be asked for" in ran.stderr
+
+
 def test_a_session_that_ended_leaves_a_crawl_unfinished(tmp_path: Path, web: Web) -> None:
     Members(web, PAGES, uses=3)
     (tmp_path / "s.toml").write_text(table(web, OUT))
@@ -374,7 +386,7 @@ def test_a_session_that_ends_stops_its_site_and_the_next_run_logs_in_anew(
     assert ("queued", "logged_out") in waiting
     [(_, state, told)] = rows(tmp_path / "a.db", TOLD)
     assert state == "over"
-    assert "is as nobody sees it who is logged in" in told
+    assert "looks as if nobody were logged in" in told
     assert rows(tmp_path / "a.db", "SELECT count(*) FROM pages WHERE title LIKE 'Members%'") == [
         (0,)
     ]
@@ -390,17 +402,63 @@ def test_a_session_that_ends_stops_its_site_and_the_next_run_logs_in_anew(
     check_whole(tmp_path / "a.db")
 
 
-def test_a_page_that_always_looks_logged_out_holds_a_crawl_up_twice_and_then_fails(
+@pytest.mark.parametrize("way", ["text", "redirect"])
+def test_a_page_that_only_looks_logged_out_is_taken_as_it_is(
+    tmp_path: Path, web: Web, way: str
+) -> None:
+    members = Members(web, PAGES)
+    to_login = Answer(302, {"Location": "/login?next=/a"})
+    web.decide("/a", members.turned_away if way == "text" else lambda _: to_login)
+    config = said(tmp_path, table(web, OUT))
+    ended = crawl(tmp_path / "a.db", web.url("/"), settings=config)
+    assert ended.reason == "finished"
+    assert [web.paths.count(path) for path in ("/a", "/welcome")] == [2, 2]
+    whole = fates(tmp_path / "a.db", web.url(""))
+    assert (whole["/a"], whole["/b"]) == (("done", None), ("done", None))
+    [(status,)] = rows(tmp_path / "a.db", "SELECT status FROM urls WHERE url = ?", web.url("/a"))
+    assert status == (200 if way == "text" else 302)
+    assert len(members.sent) == 1
+    assert rows(tmp_path / "a.db", TOLD) == [(web.url(""), "in", None)]
+    check_whole(tmp_path / "a.db")
+
+
+def test_a_page_that_shows_both_is_seen_by_members(tmp_path: Path, web: Web) -> None:
+    Members(web, PAGES)
+    web.page("/a", body="How to sign in, and <b>sign out</b>")
+    ended = crawl(tmp_path / "a.db", web.url("/"), settings=said(tmp_path, table(web, OUT)))
+    assert ended.reason == "finished"
+    assert [web.paths.count(path) for path in ("/a", "/welcome")] == [1, 1]
+
+
+def test_a_page_that_ends_the_session_holds_a_crawl_up_twice_and_then_fails(
     tmp_path: Path, web: Web
 ) -> None:
     members = Members(web, PAGES)
-    web.decide("/a", members.turned_away)
+
+    def ends(request: Request) -> Answer:
+        members.sessions.clear()
+        return members.turned_away(request)
+
+    web.decide("/a", ends)
     config = said(tmp_path, table(web, OUT))
-    reasons = [crawl(tmp_path / "a.db", web.url("/"), settings=config).reason for _ in range(3)]
-    assert reasons == ["logged_out", "logged_out", "finished"]
+    reasons = [crawl(tmp_path / "a.db", web.url("/"), settings=config).reason for _ in range(4)]
+    assert reasons[:2] == ["logged_out", "logged_out"]
+    assert "finished" in reasons[2:]
     whole = fates(tmp_path / "a.db", web.url(""))
     assert (whole["/a"], whole["/b"]) == (("failed", "logged_out"), ("done", None))
-    assert len(members.sent) == 3
+
+
+def test_a_login_on_the_front_page_takes_no_redirect_there_for_its_end(
+    tmp_path: Path, web: Web
+) -> None:
+    members = Members(web, {"/a": ["/b", "/c"], "/c": [], "/welcome": []})
+    web.redirect("/b", "/")
+    web.decide("/", members.login)
+    written = table(web, OUT).replace('"/login"', '"/"')
+    ended = crawl(tmp_path / "a.db", web.url("/a"), settings=said(tmp_path, written))
+    assert ended.reason == "finished"
+    found = fates(tmp_path / "a.db", web.url(""))
+    assert {found[path] for path in ("/a", "/b", "/c")} == {("done", None)}
 
 
 def test_the_page_with_the_form_is_no_proof(tmp_path: Path, web: Web) -> None:

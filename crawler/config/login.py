@@ -63,12 +63,13 @@ def _address(reader: Reader, value: Any, name: str, place: Place) -> str:
         reader.refuse(".url", "expected the address of the page with the form")
     try:
         address = href(value if "://" in value else f"{name}/{value.removeprefix('/')}")
-        there = place_of(address.partition("#")[0])
+        address = address.partition("#")[0]
+        there = place_of(address)
     except ValueError as error:
         reader.refuse(".url", str(error))
     if (there.scheme, there.host, there.port) != (place.scheme, place.host, place.port):
         reader.refuse(".url", f"is not on {name}")
-    return there.start
+    return address
 
 
 def _fields(reader: Reader, value: Any) -> dict[str, Secret]:

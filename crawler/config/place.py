@@ -30,6 +30,12 @@ class Place(msgspec.Struct, frozen=True):
         """The greater, the more specific."""
         return KINDS.index(self.kind), len(self.start or self.host)
 
+    @property
+    def origin(self) -> str:
+        """As addresses begin there; only of what has a scheme."""
+        port = "" if self.port == PORTS[self.scheme] else f":{self.port}"
+        return f"{self.scheme}://{self.host}{port}"
+
     def covers(self, scheme: str, host: str, port: int) -> bool:
         """Is an origin one of these, or some of its addresses?"""
         if self.kind == "wildcard":

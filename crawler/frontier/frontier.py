@@ -9,6 +9,8 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 
+import msgspec
+
 from crawler.config import Config
 from crawler.frontier.schedule import (
     LONG_REST_S,
@@ -21,7 +23,7 @@ from crawler.frontier.schedule import (
     Windows,
     robots_entry,
 )
-from crawler.model import Job, Reply
+from crawler.model import Job, LoginStep, Reply
 from crawler.policy import logins, pace
 from crawler.policy.sites import Sites
 from crawler.store.clock import iso
@@ -41,6 +43,9 @@ HOSTS_KEPT = 20_000
 HOSTS_A_TRIP = 500
 REFILLS_A_TRIP = 200
 RETRIES_SHOWN = 1000
+STOPS = {"failed": logins.FAILED, "over": logins.OVER}
+AS_IT_IS = LoginStep("")
+"""Of what only looks as if nobody were logged in."""
 PART = "asset"
 """The kind of what pages are made of."""
 
@@ -78,6 +83,8 @@ class Frontier:
         self.parts_only = False
         self._entered: set[int] = set()
         self._stopped: dict[int, str] = {}
+        self._suspects: dict[int, set[int]] = {}
+        self._cleared: set[int] = set()
 
     def __repr__(self) -> str:
         schedule = self._schedule
@@ -90,7 +97,10 @@ class Frontier:
 
     def lease(self, now: float, free: int = NO_LIMIT) -> Lease | None:
         """The next job that may be fetched now, None when none may; `free` slots are left."""
-        return self._schedule.lease(now, free)
+        lease = self._schedule.lease(now, free)
+        if self._cleared and lease is not None and lease.entry.id in self._cleared:
+            return msgspec.structs.replace(lease, step=AS_IT_IS)
+        return lease
 
     @property
     def leased(self) -> int:
@@ -145,8 +155,6 @@ class Frontier:
             self._learn(outcome, now, wall)
         for step in settled.logins:
             self._log_in(step, now)
-        for origin_id in settled.logged_out:
-            self._stop(origin_id, logins.OVER)
         for entry in settled.fresh:
             self._offer(entry, now)
         for name, at in settled.retries.items():
@@ -215,16 +223,24 @@ class Frontier:
     def _log_in(self, outcome: LoginOutcome, now: float) -> None:
         """A login goes on, or has come to its end."""
         origin_id = outcome.origin_id
-        if outcome.state == "failed":
-            self._stop(origin_id, logins.FAILED)
-        elif outcome.entry is not None:
-            self._send_prerequisite(
-                Prerequisite(now + outcome.rest_s, origin_id, outcome.entry, outcome.step)
-            )
-        else:
-            self._entered.add(origin_id)
-            if origin_id in self._schedule.origins:
-                self._schedule.enter(origin_id, now)
+        known = origin_id in self._schedule.origins
+        match outcome.state:
+            case "failed" | "over":
+                self._stop(origin_id, STOPS[outcome.state])
+            case "doubt":
+                self._suspects.setdefault(origin_id, set()).add(outcome.url_id)
+                self._entered.discard(origin_id)
+                if known:
+                    self._schedule.hold(origin_id)
+            case "in":
+                self._cleared |= self._suspects.pop(origin_id, set())
+                self._entered.add(origin_id)
+                if known:
+                    self._schedule.enter(origin_id, now)
+            case _ if outcome.entry is not None:
+                self._send_prerequisite(
+                    Prerequisite(now + outcome.rest_s, origin_id, outcome.entry, outcome.step)
+                )
 
     def _stop(self, origin_id: int, why: str) -> None:
         self._stopped[origin_id] = why
@@ -233,8 +249,7 @@ class Frontier:
 
     @property
     def stopped(self) -> str | None:
-        """Why some origin was left alone before all of it was fetched: ``logged_out``, or
-        ``login_failed``; None where none was."""
+        """Why an origin was left before all of it was fetched (see `policy.logins`), or None."""
         return max(self._stopped.values(), default=None)
 
     def _send_prerequisite(self, prerequisite: Prerequisite) -> None:

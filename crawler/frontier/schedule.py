@@ -360,6 +360,13 @@ class Schedule:
         self._feed(host, origin, now)
         self._arm(host)
 
+    def hold(self, origin_id: int) -> None:
+        """Whether the login of an origin still holds is being found out."""
+        host, origin = self.origins[origin_id]
+        origin.asking = True
+        origin.entered = False
+        self._count(host)
+
     def stop_origin(self, origin_id: int) -> None:
         """Nothing more of an origin may be fetched in this run."""
         host, origin = self.origins[origin_id]

@@ -70,7 +70,8 @@ def refuses(job: Job, reply: Reply, document: Document, login: LoginConfig) -> b
     if logins.is_of_login(login, job.url) or not _may_show(reply.body, proof, document.charset):
         return False
     try:
-        return shows(read_tree(reply.body, document.charset), proof)
+        root = read_tree(reply.body, document.charset)
+        return shows(root, proof) and not shows(root, login.success)
     except Exception:
         return False
 

@@ -103,8 +103,8 @@ HELP: dict[str, Table] = {
             "robots_rules": "these rules, as they are kept",
             "robots_widened": "lines that forbid more than they say, because there are too many",
             "crawl_delay": ("the Crawl-delay that holds for this crawler", S),
-            "login_state": "its login in the present run: in, failed, over (logged out since)",
-            "login_detail": "why it failed, or what showed that it is over",
+            "login_state": "its login in the present run: in, failed, doubt, over (logged out)",
+            "login_detail": "why it failed, or which page looks as if nobody were logged in",
         },
     ),
     "urls": Table(

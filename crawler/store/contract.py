@@ -97,15 +97,16 @@ class RobotsOutcome(msgspec.Struct, frozen=True):
 class LoginOutcome(msgspec.Struct, frozen=True):
     """What follows from a step of a login.
 
-    origin_id: whose login. state: ``in``, ``failed``, or ``more``: then `entry` is asked for, as
-    `step` says, after `rest_s`.
+    origin_id: whose login. state: ``in``, ``failed``, ``over``, or ``more``: then `entry` is asked
+    for, as `step` says, after `rest_s`; or ``doubt``: `url_id` looks as if nobody were logged in.
     """
 
     origin_id: int
-    state: Literal["in", "failed", "more"]
+    state: Literal["in", "failed", "over", "more", "doubt"]
     entry: Entry | None = None
     step: LoginStep | None = None
     rest_s: float = 0.0
+    url_id: int = 0
 
 
 class Settled(msgspec.Struct):
@@ -114,8 +115,7 @@ class Settled(msgspec.Struct):
     fresh: URLs that are queued now. robots: what was learnt of origins. retries: by host, epoch
     seconds of its earliest new retry. pages, errors, bytes: to add to the run's. hops: of these
     pages, redirects that lead on. statuses: count by
-    status or error. queued: URLs that wait now. logins: what came of steps of logins. logged_out:
-    origins whose logins hold no longer.
+    status or error. queued: URLs that wait now. logins: what came of steps of logins, in order.
     """
 
     fresh: list[Entry] = []
@@ -128,7 +128,6 @@ class Settled(msgspec.Struct):
     statuses: Counter[str] = msgspec.field(default_factory=Counter)
     queued: int = 0
     logins: list[LoginOutcome] = []
-    logged_out: list[int] = []
 
     def retry(self, host: str, at: float) -> None:
         """Remember a host's earliest retry."""

@@ -41,6 +41,7 @@ class Logins:
         self._origins = origins
         self._robots = robots
         self._batch = batch
+        self._proofs: dict[int, str] = {}
 
     def __repr__(self) -> str:
         return f"<Logins of {self._sites!r}>"
@@ -73,6 +74,7 @@ class Logins:
         self._robots.record_visit(_told(arrival, turn))
         match turn.state:
             case "in":
+                self._proofs[origin.id] = entry.url
                 self._note(origin, "in", None)
                 self._batch.settled.logins.append(LoginOutcome(origin.id, "in"))
             case "again":
@@ -80,7 +82,7 @@ class Logins:
             case "more" if turn.target is not None and turn.step is not None:
                 self._go_on(origin, turn.target, turn.step, entry.hops + 1, now)
             case _:
-                self._fail(origin, turn.why, now)
+                self._end(origin, step, turn.why, now)
 
     def record_rules(self, arrival: Arrival, now: float, *, chance: float) -> None:
         """The robots.txt of another host, to which a login leads."""
@@ -98,27 +100,49 @@ class Logins:
             attempts = entry.attempts + ruling.counted
             self._wait(origin, entry._replace(attempts=attempts), step, ruling.retry_in_s)
         elif ruling.failed is not None:
-            self._fail(origin, f"{entry.url} could not be had: {ruling.failed}", now)
+            self._end(origin, step, f"{entry.url} could not be had: {ruling.failed}", now)
         else:
             self._robots.learn(arrival, ruling, place, now)
             goal, rest = step.goal, msgspec.structs.replace(step, goal=None)
             self._go_on(origin, goal, rest, entry.hops, now)
 
     def excused(self, arrival: Arrival) -> Arrival:
-        """An answer that shows that nobody is logged in counts as no try, but the first."""
-        row = self._connection.execute(
-            "SELECT login_state FROM origins WHERE id = ?", (arrival.entry.origin_id,)
-        ).fetchone()
-        return msgspec.structs.replace(arrival, blameless=True) if row[0] == "over" else arrival
+        """Of answers that look as if nobody were logged in the first alone counts as a try."""
+        known = self._state(arrival.entry.origin_id) in ("doubt", "over")
+        return msgspec.structs.replace(arrival, blameless=True) if known else arrival
 
-    def over(self, arrival: Arrival) -> None:
-        """A page shows that nobody is logged in any more: its site is left alone in this run."""
+    def doubt(self, arrival: Arrival, now: float) -> None:
+        """A page looks as if nobody were logged in: the one that has shown the opposite is asked
+        for once more, and tells whose fault it is."""
         origin = self._origins.origin_by_id(arrival.entry.origin_id)
-        if not arrival.blameless:
-            told = f"{arrival.entry.url} is as nobody sees it who is logged in"
-            self._note(origin, "over", told)
-            log.warning("%s: %s; the next run logs in again", origin.name, told)
-        self._batch.settled.logged_out.append(origin.id)
+        state = self._state(origin.id)
+        if state == "over":
+            return
+        suspect = LoginOutcome(origin.id, "doubt", url_id=arrival.entry.id)
+        self._batch.settled.logins.append(suspect)
+        if state != "doubt":
+            url = arrival.entry.url
+            self._note(origin, "doubt", f"{url} looks as if nobody were logged in")
+            proof, _ = urls.resolve(self._proofs[origin.id], rules=urls.UNLIMITED)
+            self._go_on(origin, proof, LoginStep(origin.name, sent=True, check=True), 0, now)
+
+    def _state(self, origin_id: int) -> str | None:
+        row = self._connection.execute(
+            "SELECT login_state FROM origins WHERE id = ?", (origin_id,)
+        ).fetchone()
+        return None if row is None else row[0]
+
+    def _end(self, origin: Origin, step: LoginStep, why: str, now: float) -> None:
+        """A step came to nothing."""
+        if not step.check:
+            self._fail(origin, why, now)
+            return
+        [told] = self._connection.execute(
+            "UPDATE origins SET login_state = 'over' WHERE id = ? RETURNING login_detail",
+            (origin.id,),
+        ).fetchone()
+        log.warning("%s: %s; the next run logs in again", origin.name, told)
+        self._batch.settled.logins.append(LoginOutcome(origin.id, "over"))
 
     def _login(self, origin: Origin) -> LoginConfig:
         login = logins.of_site(self._sites, origin.name)
@@ -140,7 +164,8 @@ class Logins:
             return
         stop = self._origins.stop_reason(place, target.url)
         if stop is not None:
-            self._fail(origin, f"{target.url}: {stop.reason}, the rules of its site forbid it", now)
+            why = f"{target.url}: {stop.reason}, the rules of its site forbid it"
+            self._end(origin, step, why, now)
             return
         self._wait(origin, _entry(target.url, "login", steps, place), step)
 

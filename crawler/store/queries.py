@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from crawler.config.place import place_of
 from crawler.errors import UsageError
 from crawler.store import columns
 from crawler.store.clock import epoch, iso
@@ -85,7 +86,8 @@ class WalledHost(msgspec.Struct, frozen=True):
 
 
 class BrokenLogin(msgspec.Struct, frozen=True):
-    """A site whose login failed, or is over. state: ``failed``, ``over``. detail: why, in words."""
+    """A site whose login came to nothing. state: ``failed``, ``over``, ``unused``. detail: why, in
+    words."""
 
     origin: str
     state: str
@@ -288,16 +290,31 @@ def walled_hosts(connection: Connection, limit: int) -> First[WalledHost]:
 
 
 def broken_logins(connection: Connection, limit: int) -> First[BrokenLogin]:
-    """Sites whose logins failed in the last run, or held no longer."""
+    """Sites whose logins failed in the last run, held no longer, or were never needed."""
     rows = connection.execute(
         """
         SELECT origin, login_state, login_detail
         FROM origins
-        WHERE login_state IN ('failed', 'over')
+        WHERE login_state IS NOT NULL
         ORDER BY origin
         """
-    )
-    return _first((BrokenLogin(*row) for row in rows), limit)
+    ).fetchall()
+    begun = {row[0] for row in rows}
+    broken = [BrokenLogin(*row) for row in rows if row[1] in ("failed", "over")]
+    named = (place_of(name).origin for (name,) in connection.execute(WITH_LOGINS))
+    idle = [BrokenLogin(name, "unused", UNUSED) for name in named if name not in begun]
+    return _first(iter((*broken, *idle)), limit)
+
+
+UNUSED = "nothing of it had to be asked for; is its name as in the addresses (www., https)?"
+WITH_LOGINS = """
+    SELECT site.key
+    FROM json_each(
+        (SELECT json_extract(config, '$.site') FROM runs ORDER BY id DESC LIMIT 1)
+    ) AS site
+    WHERE json_extract(site.value, '$.login') IS NOT NULL
+    ORDER BY site.key
+"""
 
 
 def left(connection: Connection) -> Left:

@@ -210,7 +210,7 @@ class Recorder:
         else:
             self._settle(arrival, ruling, before, now)
         if ruling.error == logins.OVER and ruling.fate.state == "queued":
-            self._logins.over(arrival)
+            self._logins.doubt(arrival, now)
         redirect_to = self._admit_redirect(arrival, ruling, facts)
         if ruling.ends_links:
             self._forget_links(entry)
@@ -406,7 +406,6 @@ def _sum(parts: Iterable[Settled]) -> Settled:
         whole.fresh += part.fresh
         whole.robots += part.robots
         whole.logins += part.logins
-        whole.logged_out += part.logged_out
         whole.pages += part.pages
         whole.hops += part.hops
         whole.errors += part.errors

@@ -175,10 +175,10 @@ def _status(reply: Reply, before: Before, change: Change | None, *, confirmed: b
 
 def fate_of(arrival: Arrival, error: str | None, config: Config, *, chance: float) -> Fate:
     """What becomes of the URL that an attempt was made at."""
+    if error == logins.OVER and (arrival.blameless or arrival.attempts < logins.OUT_TRIES):
+        return Fate("queued", error, 0.0)
     if arrival.blameless:
         return Fate("queued", error, outage.PROBE_S)
-    if error == logins.OVER and arrival.attempts < logins.OUT_TRIES:
-        return Fate("queued", error, 0.0)
     reply = arrival.visit.reply
     refused = reply.status is not None and reply.status >= 400
     if arrival.visit.job.method == "HEAD" and refused and reply.status not in pace.PENALISED:
