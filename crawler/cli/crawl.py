@@ -262,7 +262,7 @@ def crawl(
     if config.fetch.verify_tls and (authorities := os.environ.get(AUTHORITIES)):
         _check_authorities(authorities)
     check_certificates(config)
-    _check_http2(config)
+    check_http2(config)
     asked = conditions(fail_on)
     if not config.audit.analyse and (without := need_checks(asked)):
         why = "needs the analysis; leave out --no-analyse (audit.analyse = false)"
@@ -327,7 +327,7 @@ def check_certificates(config: Config) -> None:
             _check(where, path)
 
 
-def _check_http2(config: Config) -> None:
+def check_http2(config: Config) -> None:
     """Is there what speaks it, where somebody asks for it?"""
     wishes = {"fetch.http2": config.fetch.http2}
     wishes |= {f'site."{name}".http2': site.http2 or "never" for name, site in config.site.items()}

@@ -17,6 +17,7 @@ from crawler.channels.redis.wire import NAME, checked_name
 from crawler.cli.crawl import (
     STOPPING,
     check_certificates,
+    check_http2,
     given_settings,
     setting_option,
     warn_of_password,
@@ -95,6 +96,7 @@ def work(
     def adapt(config: Config) -> Config:
         adapted = adaptation.of(config)
         check_certificates(adapted)
+        check_http2(adapted)
         run = msgspec.structs.replace(adapted.run, workers=max(1, worker_processes(adapted)))
         return msgspec.structs.replace(adapted, run=run)
 

@@ -194,29 +194,44 @@ class Transport(BaseAdapter):
         connect_s, read_s = timeout if isinstance(timeout, tuple) else (timeout, timeout)
         self._requests += 1
         asked = _asked(request)
-        facts = asked.facts
         large = len(asked.body or b"") > SENT_AT_ONCE
         if asked.route.http2 == "auto" and (large or asked.route in self._plain):
             asked.route = _without_http2(asked.route)
         message = _message(asked)
         # What is sent twice may be done twice: no connection that may have gone stale.
-        connection = self._kept(asked) if asked.body is None else None
-        if connection is not None:
-            facts.ip = connection.ip if asked.route.via is None else None
-            facts.security = connection.security
-            exchange = self._exchange(connection, asked, message, read_s, again=True)
-            if exchange is not None and not _is_misdirected(connection, exchange):
-                return self._answer(request, connection, exchange, facts)
-            if exchange is not None:
-                self._end(connection)
-            facts.security = None
+        found = self._ask_kept(asked, message, read_s) if asked.body is None else None
+        connection, exchange = found or self._ask_anew(asked, message, connect_s, read_s)
+        return self._answer(request, connection, exchange, asked.facts)
+
+    def _ask_kept(
+        self, asked: SlimRequest, message: bytes, read_s: float | None
+    ) -> tuple[HttpConnection, Exchange | Answer] | None:
+        """On a connection that is kept; None where there is none, or it would not do."""
+        connection = self._kept(asked)
+        if connection is None:
+            return None
+        facts = asked.facts
+        facts.ip = connection.ip if asked.route.via is None else None
+        facts.security = connection.security
+        exchange = self._exchange(connection, asked, message, read_s, again=True)
+        if exchange is not None:
+            if not _is_misdirected(connection, exchange):
+                return connection, exchange
+            self._end(connection)
+        facts.security = None
+        return None
+
+    def _ask_anew(
+        self, asked: SlimRequest, message: bytes, connect_s: float | None, read_s: float | None
+    ) -> tuple[HttpConnection, Exchange | Answer]:
+        """On a new connection; on another one where the server says that it has done nothing."""
         for again in (True, False):  # the last one answers, or raises
             connection = self._connector.open(
                 asked.route,
                 private_ok=asked.private_ok,
                 anew=asked.anew,
                 among=asked.among,
-                facts=facts,
+                facts=asked.facts,
                 connect_s=connect_s or 60.0,
                 read_s=read_s or 60.0,
             )
@@ -224,9 +239,8 @@ class Transport(BaseAdapter):
             exchange = self._exchange(connection, asked, message, read_s, again=again)
             if exchange is not None:
                 break
-        assert connection is not None
         assert exchange is not None
-        return self._answer(request, connection, exchange, facts)
+        return connection, exchange
 
     def _answer(
         self,

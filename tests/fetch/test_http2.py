@@ -6,6 +6,7 @@ import gc
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from random import Random
 from typing import Any
 
 import gevent
@@ -16,7 +17,8 @@ from gevent.event import Event
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import RequestReceived
-from hpack import Decoder
+from hpack import Decoder, Encoder
+from hpack.exceptions import HPACKError
 from hyperframe.frame import HeadersFrame
 
 from crawler.fetch import Fetcher
@@ -147,6 +149,48 @@ def test_what_never_falls_silent_and_never_answers_ends_at_the_deadline(authorit
     with stage(play, context=speaks("h2")) as server:
         reply = asked(server, authority, config)
     assert reply.error == "timeout_total"
+
+
+def test_a_page_that_comes_in_very_many_pieces_is_read() -> None:
+    session = Session()
+    answer, _ = session.ask("GET", "a.example", "/", b"", 1000)
+    pieces = data(b"<li>a short piece</li>") * 60_000
+    answer.feed(settings() + head() + pieces + data(b"", end=True))
+    assert (answer.complete, answer.wire_bytes) == (True, 60_000 * 22)
+
+
+def test_what_is_packed_is_unpacked_as_another_reader_does() -> None:
+    """hpack's reader, over blocks of many kinds, some of them spoilt."""
+    for seed in range(60):
+        random = Random(seed)
+        packer, theirs, ours = Encoder(), Decoder(10**9), Unpacker()
+        for _ in range(30):
+            if random.random() < 0.1:
+                packer.header_table_size = random.choice((0, 50, 200, 4096))
+            block = bytearray(packer.encode(_some_headers(random), random.random() < 0.7))
+            if random.random() < 0.2 and block:
+                block[random.randrange(len(block))] = random.randrange(256)
+            wanted = _unpacked(lambda: theirs.decode(bytes(block), raw=True))  # noqa: B023
+            found = _unpacked(lambda: ours.read(bytes(block), 10**9)[0])  # noqa: B023
+            assert found == wanted, (seed, block.hex())
+            if found is None:
+                break
+
+
+def _some_headers(random: Random) -> list[tuple[bytes, bytes]]:
+    names = (b":status", b"server", b"content-type", b"x-a", b"set-cookie", b"etag")
+    sizes = (0, 1, 3, 20, 60, 300, 3000)
+    return [
+        (random.choice(names), bytes(random.choices(range(97, 110), k=random.choice(sizes))))
+        for _ in range(random.randrange(12))
+    ]
+
+
+def _unpacked(read: Callable[[], Any]) -> list[tuple[bytes, bytes]] | None:
+    try:
+        return [(name, value) for name, value in read()]
+    except (Failure, HPACKError):
+        return None
 
 
 def test_headers_of_the_worst_kind_take_little_time_to_unpack() -> None:
