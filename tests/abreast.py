@@ -20,7 +20,16 @@ from pathlib import Path
 from typing import Final
 
 HERE: Final = Path(__file__).parent
-LONGEST_FIRST: Final = ("crash", HERE.name, "store", "analyse", "faces", "hostile", "fetch")
+LONGEST_FIRST: Final = (
+    "crash",
+    "channels",
+    HERE.name,
+    "store",
+    "analyse",
+    "faces",
+    "hostile",
+    "fetch",
+)
 """Rooms that would keep all others waiting if they began last."""
 AT_ONCE: Final = 3
 PATIENCE_S: Final = 1800

@@ -49,15 +49,19 @@ def test_two_terminals_crawl_as_readme_says(
     engine, crawl, work = words
     subprocess.run(engine, cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
     helper = subprocess.Popen(work, cwd=tmp_path, stderr=subprocess.PIPE)
-    assert b"Waiting for a crawl: crawler crawl SEEDS --redis URL" in helper.stderr.readline()
-    crawling = [*crawl[:2], f"{crawl[2]} --workers 0"]
-    ran = subprocess.run(crawling, cwd=tmp_path, capture_output=True, timeout=PATIENT_S)
-    assert ran.returncode == 0, ran.stderr
-    assert b"At work for " in helper.stderr.readline()
-    assert b"The crawl has ended: 203 visits were sent" in helper.stderr.readline()
-    helper.send_signal(signal.SIGINT)
-    assert helper.wait(PATIENT_S) == 0
-    helper.stderr.close()
+    try:
+        assert b"Waiting for a crawl: crawler crawl SEEDS --redis URL" in helper.stderr.readline()
+        crawling = [*crawl[:2], f"{crawl[2]} --workers 0"]
+        ran = subprocess.run(crawling, cwd=tmp_path, capture_output=True, timeout=PATIENT_S)
+        assert ran.returncode == 0, ran.stderr
+        assert b"At work for " in helper.stderr.readline()
+        assert b"The crawl has ended: 203 visits were sent" in helper.stderr.readline()
+        helper.send_signal(signal.SIGINT)
+        assert helper.wait(PATIENT_S) == 0
+    finally:
+        helper.kill()
+        helper.wait()
+        helper.stderr.close()
     database = tmp_path / "data" / "seeds.db"
     assert rows(database, "SELECT visits, left_reason FROM workers") == [(203, "the crawl ended")]
     until(lambda: not (tmp_path / "data" / "seeds.db.lock").exists())

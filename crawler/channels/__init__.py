@@ -35,8 +35,11 @@ def open_channel(config: Config, workers: int) -> Channel:
 def open_fleet(config: Config, address: Address, name: str, workers: int) -> Channel:
     """The channel to machines that may join, and to so many worker processes here, 0 for none.
 
-    Raises UsageError: the name may be none, or redis-py is not installed.
+    Raises UsageError where the name is none, redis-py is not installed, or no engine can be used.
     """
     from crawler.channels.redis.remote import RedisChannel
 
-    return RedisChannel(config, address, name, open_channel(config, workers) if workers else None)
+    own = open_channel(config, workers) if workers else None
+    channel = RedisChannel(config, address, name, own)
+    channel.look()
+    return channel

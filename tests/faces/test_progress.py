@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from crawler.faces import panel, progress
-from crawler.model import Stats
+from crawler.model import MachineState, Stats
 from tests.faces.conftest import STYLE, Terminal
 
 AT_WORK = Stats(
@@ -53,6 +53,15 @@ def test_a_line_tells_rate_queue_and_errors() -> None:
         "1,204 visited in 1 min 20 s, 60/s now, 15/s average, 3,402 queued, 31 in flight, 12.4 MB, "
         "1 error, 2 hosts to ask now"
     )
+
+
+MACHINE = MachineState(1, "k", "north", 2, out=3, room=512, beat_s=1.0, network="up")
+
+
+def test_machines_are_told_with_load_last_beat_and_network() -> None:
+    shown = changed(machines=(MACHINE,))
+    assert "2 hosts to ask now, 1 machine" in progress.line(shown)
+    assert "north: 3 of 512 in flight, last beat 1 s ago, network up" in drawn(shown)
 
 
 def test_a_phase_other_than_crawling_is_named() -> None:

@@ -21,7 +21,7 @@ from gevent.queue import Queue
 from crawler.channels.contract import Channel, Returned
 from crawler.channels.processes import WAITS
 from crawler.channels.redis.address import Address
-from crawler.channels.redis.connection import Away, Command, Link, Refused, look_at
+from crawler.channels.redis.connection import Away, Command, Engine, Link, Refused, look_at
 from crawler.channels.redis.fleet import Machines
 from crawler.channels.redis.machine import MOST_ROOM, Machine
 from crawler.channels.redis.seat import KEPT_S, Seat, beats_in
@@ -73,16 +73,14 @@ class RedisChannel:
         fence_s: float = FENCE_S,
         lost_s: float = LOST_S,
     ) -> None:
-        self._place = str(address)
         self._config = config
         self._name = checked_name(name)
         self._fence_s, self._lost_s = fence_s, lost_s
-        self._links = [Link(address) for _ in range(3)]
-        self._keeping, self._reading, self._writing = self._links
+        self._keeping, self._reading, self._writing = (Link(address) for _ in range(3))
         self._machines = Machines(config, own)
         self._own = own
         self._inspector = Inspector(config)
-        self._seat: Seat
+        self._taken: Seat | None = None
         self._arrivals: Queue[Sequence[Visit | Returned] | CrawlError] = Queue(maxsize=FRAMES_KEPT)
         self._filled = Event()
         self._closed = False
@@ -123,17 +121,28 @@ class RedisChannel:
         """Jobs that are out to each worker here, and to each machine."""
         return self._machines.loads
 
+    def look(self) -> Engine:
+        """What engine there is. Raises UsageError, one line, when it cannot be had or used."""
+        return look_at(self._keeping)
+
+    @property
+    def _seat(self) -> Seat:
+        """The place of this conductor, once it has it."""
+        assert self._taken is not None
+        return self._taken
+
     def start(self) -> None:
         """Become the conductor of the name. Raises UsageError, one line, when that cannot be."""
-        engine = look_at(self._keeping)
-        self._seat = Seat(
+        engine = self.look()
+        seat = Seat(
             self._keeping, self._name, self._config, limit_bytes=engine.limit_bytes,
             fence_s=self._fence_s,
         )  # fmt: skip
         try:
-            self._seat.claim()
+            seat.claim()
         except (Away, Refused) as error:
             raise CrawlError(str(error)) from None
+        self._taken = seat
         if self._own is not None:
             self._own.start()
             self._begin(self._take_own)
@@ -164,9 +173,10 @@ class RedisChannel:
         gevent.killall(self._greenlets)
         if self._own is not None:
             self._own.close()
-        with suppress(Away, Refused):
-            self._take_leave()
-        for link in self._links:
+        if self._taken is not None:
+            with suppress(Away, Refused):
+                self._take_leave()
+        for link in (self._keeping, self._reading, self._writing):
             link.close()
         gevent.spawn(self._arrivals.put, [])
 

@@ -20,7 +20,7 @@ import msgspec
 from isal import isal_zlib
 
 from crawler.config import Config
-from crawler.model import Document, Job, Reply, Target, Visit
+from crawler.model import Document, Job, LoginPage, Reply, Target, Visit
 from crawler.policy import link_kinds, robots, urls, words
 from crawler.policy.urls import MAX_KEPT_URL, UrlRules
 
@@ -29,6 +29,8 @@ REMEMBERED: Final = 100_000
 LONGEST_TEXT: Final = 4096
 """Of a fact, an error, a note: workers cut them to less."""
 MOST_ENTRIES: Final = 50_000
+MOST_FIELDS: Final = 10_000
+MOST_FORM: Final = 4 * 1024 * 1024
 MOST_RULES_BYTES: Final = 4 * 1024 * 1024
 LONGEST_S: Final = 1e6
 INT64: Final = 2**63
@@ -84,6 +86,8 @@ class Inspector:
         self._check_reply(visit.reply)
         self._check_document(visit.document)
         self._check_body(visit)
+        if visit.login is not None:
+            self._check_login(visit.login)
         if visit.robots_body is not None or visit.robots_rules is not None:
             self._check_robots(visit)
 
@@ -185,6 +189,16 @@ class Inspector:
             raise Unsound("a refresh that leads nowhere")
         if document.entries:
             _check_entries(document, most)
+
+    def _check_login(self, page: LoginPage) -> None:
+        form = page.form
+        _texts(page.lacks)
+        if form is not None:
+            self._check_target(form.action, form.action.hash)
+            _texts(form.page, form.charset, *form.hidden)
+            said = sum(len(name) + len(value) for name, value in form.pairs)
+            if len(form.pairs) + len(form.hidden) > MOST_FIELDS or said > MOST_FORM:
+                raise Unsound("a form that nobody sends")
 
     def _check_body(self, visit: Visit) -> None:
         size, digest, packed = visit.body_bytes, visit.body_sha256, visit.body

@@ -9,6 +9,7 @@ answer was lost, is refused by the engine the second time.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Final
 from zlib import crc32
 
@@ -17,7 +18,7 @@ import msgspec
 from crawler import __version__
 from crawler.config import Config
 from crawler.errors import UsageError
-from crawler.model import Distinct, Document, Job, LinkColumns, Reply, SitemapEntry, Target, Visit
+from crawler.model import Job, Visit
 
 PREFIX: Final = "crawler"
 NAME: Final = "default"
@@ -119,19 +120,11 @@ def checked_name(name: str) -> str:
     return name
 
 
-_TRAVELS: Final = (
-    *(Job, Reply, Visit, Document, Target, Distinct, LinkColumns, SitemapEntry, Config),
-    *(Session, Beat, About),
-)
+_TRAVELS: Final = (Job, Visit, Config, Session, Beat)
 
 
+@cache
 def wire() -> int:
     """A number that differs where what travels is written in another way: versions must match."""
-    parts: list[str] = [__version__]
-    for kind in _TRAVELS:
-        parts += [f"{field.name}:{field.type}" for field in msgspec.structs.fields(kind)]
-    sections = msgspec.structs.asdict(Config()).items()
-    for name, section in sections:
-        fields = getattr(section, "__struct_fields__", ())
-        parts.append(f"{name}={fields}")
-    return crc32("\n".join(parts).encode())
+    kinds = msgspec.json.schema_components(_TRAVELS)
+    return crc32(__version__.encode() + msgspec.json.encode(kinds, order="sorted"))

@@ -55,12 +55,12 @@ def conducted(engine: Engine, config: Config) -> Iterator[RedisChannel]:
 def manned(engine: Engine, config: Config, workers: int = 1) -> Iterator[RedisChannel]:
     """A channel for which a machine works."""
     machine = agent(engine, workers)
-    working = gevent.spawn(machine.run)
-    try:
-        with conducted(engine, config) as channel:
+    with conducted(engine, config) as channel:
+        working = gevent.spawn(machine.run)
+        try:
             until(lambda: channel.free > 0)
             yield channel
-    finally:
-        machine.stop()
-        machine.stop()
-        working.join()
+        finally:
+            machine.stop()
+            machine.stop()
+            working.join()

@@ -37,8 +37,8 @@ FENCE_S: Final = 6.0
 LOST_S: Final = 8.0
 """Shorter than a person's, that nobody waits long, and longer than a busy machine stands still."""
 HOSTS: Final = 10
-PAGES: Final = 24
-LATENCY_MS: Final = 80
+PAGES: Final = 20
+LATENCY_MS: Final = 60
 DOUBLED: Final = """
     SELECT url_id
     FROM visits

@@ -14,18 +14,12 @@ import pytest
 
 from tests.channels.redis.storm import HOSTS, Storm, storm
 from tests.crawls import rows
-from tests.engines import KINDS
 from tests.patience import until
 
 
 def a_machine_is_killed(storm: Storm) -> None:
     storm.wait(60)
     storm.machines[0].end()
-
-
-def a_machine_is_stopped_for_a_moment(storm: Storm) -> None:
-    storm.wait(60)
-    storm.machines[0].stand_still(3)
 
 
 def the_engine_is_emptied_again_and_again(storm: Storm) -> None:
@@ -41,28 +35,16 @@ def the_engine_is_killed_and_comes_back_empty(storm: Storm) -> None:
     storm.engine.start()
 
 
-def all_streams_are_deleted(storm: Storm) -> None:
-    for number in range(4):
-        storm.wait(40 + 40 * number)
-        for key in storm.engine.ask("KEYS", "*:jobs:*") + storm.engine.ask("KEYS", "*:visits:*"):
-            storm.engine.ask("DEL", key)
-
-
 @pytest.mark.parametrize(
     ("fault", "times"),
     [
         (a_machine_is_killed, 1),
-        (a_machine_is_stopped_for_a_moment, 0),
         (the_engine_is_emptied_again_and_again, 4),
         (the_engine_is_killed_and_comes_back_empty, 1),
-        (all_streams_are_deleted, 4),
     ],
 )
-@pytest.mark.parametrize("kind", KINDS[:1])
-def test_nothing_is_lost(
-    tmp_path: Path, kind: str, fault: Callable[[Storm], None], times: int
-) -> None:
-    with storm(tmp_path, kind) as made:
+def test_nothing_is_lost(tmp_path: Path, fault: Callable[[Storm], None], times: int) -> None:
+    with storm(tmp_path, "redis") as made:
         made.run(fault)
         made.check(most_repeats=times * HOSTS)
 

@@ -12,7 +12,17 @@ import pytest
 
 from crawler.channels.redis.soundness import Inspector, Unsound
 from crawler.config import Config
-from crawler.model import Distinct, Document, Job, LinkColumns, Reply, Target, Visit
+from crawler.model import (
+    Distinct,
+    Document,
+    Form,
+    Job,
+    LinkColumns,
+    LoginPage,
+    Reply,
+    Target,
+    Visit,
+)
 from crawler.policy import robots, urls
 from crawler.worker import Worker
 from tests.crawls import config
@@ -140,6 +150,8 @@ RULES = robots.packed(robots.read(b"User-agent: *\nDisallow: /\n", "crawler"))
         {"body": b"rubbish"},
         {"body": zlib.compress(bytes(10**8))},
         {"robots_rules": RULES},
+        {"login": LoginPage(lacks="x" * 10_000)},
+        {"login": LoginPage(form=Form(POISON, "http://a.test/", ()))},
     ],
     ids=lambda parts: f"{next(iter(parts))}",
 )
