@@ -262,9 +262,16 @@ def analyse_crawl(path: Path, config: Config, face: Face) -> None:
     with queries.reading(path) as connection:
         found = store_audit.counts(connection)
         taken = extracts.told(connection)
+        shells = queries.shells(connection)
     if taken:
         face.say(f"Extracted {taken}; SELECT * FROM {extracts.VIEW}")
     shown = ", ".join(f"{number:,} {severity}" for severity, number in found.items())
     whole = wording.count(sum(found.values()), "finding")
     took = f"{time.monotonic() - begun:.1f} s"
     face.say(f"Analysed in {took}: {whole} ({shown}); which: crawler audit")
+    if shells and config.render.mode == "never":
+        show = "shows" if shells == 1 else "show"
+        face.say(
+            f"{wording.count(shells, 'page')} {show} next to nothing without scripts "
+            "(crawler query likely_javascript); --render shells looks at them as a browser does"
+        )

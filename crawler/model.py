@@ -320,6 +320,7 @@ class Document(msgspec.Struct, frozen=True, array_like=True):
         on the text that is kept), the first of them that holds, or None.
     error: ``parse_timeout`` where the parser was killed, ``decode_error`` otherwise, or None.
     leads_on: index into `targets` of where a refresh leads that stands for a redirect, or None.
+    is_shell: it shows next to nothing without its scripts; told only where that is asked for.
     challenge: what stands where the page should be, a wall rather than content; None for a page.
     facts: where the body is not kept, what the audit asks of it, a `store.facts.Unkept` as msgpack.
     """
@@ -343,11 +344,144 @@ class Document(msgspec.Struct, frozen=True, array_like=True):
     challenge: str | None = None
     facts: bytes | None = None
     leads_on: int | None = None
+    is_shell: bool = False
 
     @property
     def links(self) -> tuple[Link, ...]:
         """The occurrences of links in document order, as values."""
         return tuple(self.columns.links())
+
+
+class Need(msgspec.Struct, frozen=True, array_like=True):
+    """What a page asked for while it was shown, and what came of it.
+
+    target: what was asked for. type: what for, in the browser's words (``Script``, ``XHR``), and
+        ``Robots``. started_at: ISO-8601 UTC.
+    status: HTTP status, None when nothing was answered. reason: why it was not asked for, or got no
+        whole answer: a word. cached: an earlier page had it from the same worker.
+    headers: of the answer. body: as a zlib stream; body_bytes, body_sha256: of what it packs.
+    """
+
+    target: Target
+    type: str
+    method: str
+    started_at: str
+    status: int | None = None
+    reason: str | None = None
+    cached: bool = False
+    ip: str | None = None
+    http_version: str | None = None
+    total_ms: float | None = None
+    wire_bytes: int = 0
+    content_type: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    body_bytes: int = 0
+    body_sha256: bytes | None = None
+    body: bytes | None = None
+
+
+class Said(msgspec.Struct, frozen=True, array_like=True):
+    """A line of a page's console; line: from 1, None where no script said it."""
+
+    level: str
+    text: str
+    url: str | None = None
+    line: int | None = None
+
+
+class Picture(msgspec.Struct, frozen=True, array_like=True):
+    """What a page looks like; width, height: in pixels."""
+
+    media_type: str
+    width: int
+    height: int
+    image: bytes
+
+
+class Rendering(msgspec.Struct, frozen=True, array_like=True):
+    """What a browser made of a page, or why it could not.
+
+    raw: what was sent says of itself, without text and links, of which there are raw_links.
+    error: a word, with which the document stands as it was sent; None where it is the one that was
+        shown. done_by: ``still`` or ``time``. cpu_ms, total_ms: what it took.
+    final_url: its address in the end, None where that is the one that was fetched.
+    body: what was shown, as a zlib stream of HTML in UTF-8, None where it adds nothing or bodies
+        are not kept; body_bytes, body_sha256: of what it packs.
+    """
+
+    raw: Document
+    raw_links: int = 0
+    error: str | None = None
+    done_by: str | None = None
+    cpu_ms: float | None = None
+    total_ms: float | None = None
+    final_url: str | None = None
+    body_bytes: int = 0
+    body_sha256: bytes | None = None
+    body: bytes | None = None
+    needs: tuple[Need, ...] = ()
+    console: tuple[Said, ...] = ()
+    picture: Picture | None = None
+
+    @property
+    def weight(self) -> int:
+        """Roughly the memory that it holds, in bytes."""
+        bodies = sum(len(need.body or b"") + 500 for need in self.needs)
+        image = len(self.picture.image) if self.picture else 0
+        return len(self.body or b"") + bodies + image + 300 * len(self.console)
+
+
+class Ask(msgspec.Struct, frozen=True, tag=True):
+    """May this be asked for, for a page that is being shown?
+
+    token: the lease of the page. number: by which a worker knows its answer. kind: what for.
+    """
+
+    token: int
+    number: int
+    url: str
+    kind: str
+
+
+class Grant(msgspec.Struct, frozen=True, tag=True):
+    """It may be asked for now. robots_first: the robots.txt of its origin is not known yet; it is
+    to be fetched, told by `Learnt`, and then asked again."""
+
+    token: int
+    number: int
+    robots_first: bool = False
+
+
+class Refusal(msgspec.Struct, frozen=True, tag=True):
+    """It may not be asked for; reason: a word."""
+
+    token: int
+    number: int
+    reason: str
+
+
+class Fetched(msgspec.Struct, frozen=True, tag=True):
+    """What was granted has been asked for; status: what was answered, None for nothing."""
+
+    token: int
+    url: str
+    status: int | None = None
+    retry_after_s: float | None = None
+
+
+class Learnt(msgspec.Struct, frozen=True, tag=True):
+    """What the robots.txt of an origin asks for, as `policy.robots.packed` writes it; None where it
+    forbids nothing. refusal: the word for what it forbids altogether, since it could not be had."""
+
+    token: int
+    origin: str
+    rules: bytes | None = None
+    refusal: str | None = None
+
+
+Question = Ask | Fetched | Learnt
+"""What a worker says while it shows a page."""
+Answer = Grant | Refusal
 
 
 class Visit(msgspec.Struct, frozen=True, array_like=True):
@@ -361,6 +495,7 @@ class Visit(msgspec.Struct, frozen=True, array_like=True):
         this crawler, as `policy.robots.packed` writes it.
     worker: id of the machine that has fetched it, a row of ``workers``; 0 for the conductor's own.
     login: of a login job, what it needs to know; nothing else of the answer is kept.
+    rendering: of a page that a browser was to show; the document is what it showed then.
     """
 
     job: Job
@@ -374,6 +509,7 @@ class Visit(msgspec.Struct, frozen=True, array_like=True):
     robots_rules: bytes | None = None
     worker: int = 0
     login: LoginPage | None = None
+    rendering: Rendering | None = None
 
 
 class MachineState(msgspec.Struct, frozen=True):

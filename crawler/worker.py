@@ -7,9 +7,10 @@ greenlets, each of which fetches, then parses.
 from __future__ import annotations
 
 import hashlib
+import sys
 import time
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 from gevent.pool import Pool
@@ -18,15 +19,18 @@ from isal import isal_zlib
 
 from crawler.config import Config
 from crawler.fetch import Budget, Fetcher, Share
-from crawler.model import Document, Job, LoginPage, Reply, Visit
+from crawler.model import Answer, Document, Job, LoginPage, Question, Reply, Visit
 from crawler.parse import parse
 from crawler.parse.isolated import IsolatedParser, is_long_style, is_risky
-from crawler.policy import logins, robots
+from crawler.policy import logins, rendering, robots
 from crawler.policy.agent import robots_token
 from crawler.policy.requisites import reads_styles
 from crawler.policy.sites import Sites
 from crawler.policy.urls import UrlRules
 from crawler.store.clock import iso
+
+if TYPE_CHECKING:
+    from crawler.render import Renderer
 
 Read = TypeVar("Read")
 Deliver = Callable[[Visit], None]
@@ -45,6 +49,7 @@ class Worker:
     parsing: called with a job before it is parsed and with None afterwards.
     may_start: what it refuses is neither fetched nor delivered.
     fetcher: by default one that asks the network.
+    say: asks the conductor what pages that are shown may ask for; without it none is shown.
     """
 
     def __init__(
@@ -55,23 +60,17 @@ class Worker:
         *,
         fetcher: Fetcher | None = None,
         may_start: MayStart | None = None,
+        say: Callable[[Question], None] | None = None,
     ) -> None:
-        self._config = config
+        self._config = rendering.looking_for_shells(config)
         self._may_start = may_start or (lambda: True)
         self._deliver = deliver
         self._parsing = parsing or (lambda _: None)
-        self._fetcher = fetcher or Fetcher(
-            config.fetch,
-            robots=config.robots,
-            allow_private=config.scope.allow_private,
-            urls=UrlRules.of(config),
-            budget=Budget(config.run.bodies_in_flight_bytes),
-            sites=Sites(config),
-            max_media_bytes=config.assets.max_media_bytes,
-        )
+        self._fetcher = fetcher or _fetcher(config, config.scope.allow_private)
         self._sites = Sites(config)
         self._has_logins = any(site.login for site in config.site.values())
-        self._isolated = IsolatedParser(config)
+        self._isolated = IsolatedParser(self._config)
+        self._renderer = _renderer(config, self._fetcher, say)
         self._reads_styles = reads_styles(config)
         self._queue: JoinableQueue[Job] = JoinableQueue(maxsize=2 * config.run.concurrency)
         self._pool = Pool(config.run.concurrency)
@@ -93,9 +92,16 @@ class Worker:
         """Wait until all jobs that were put have been delivered."""
         self._queue.join(timeout=timeout_s)
 
+    def answered(self, answer: Answer) -> None:
+        """The conductor answers a question."""
+        if self._renderer is not None:
+            self._renderer.answered(answer)
+
     def close(self) -> None:
         """Stop at once; what is in flight is not delivered."""
         self._pool.kill(block=False)
+        if self._renderer is not None:
+            self._renderer.close()
         self._fetcher.close()
 
     def _work(self) -> None:
@@ -122,7 +128,12 @@ class Worker:
             return Visit(job, out, Document(), started_at)
         # A robots.txt is kept in any case, so that a later one can be compared with it.
         keep_body = self._config.store.bodies or job.kind == "robots"
+        shown = None
+        if self._renderer is not None:
+            document, shown = self._renderer.look(job, reply, document, self._document)
         visit = _visit(job, reply, document, started_at, keep_body=keep_body)
+        if shown is not None:
+            visit = msgspec.structs.replace(visit, rendering=shown)
         return self._with_rules(visit) if visit.robots_body is not None else visit
 
     def _of_login(self, job: Job, reply: Reply, started_at: str) -> Visit:
@@ -197,3 +208,38 @@ def _visit(
         body=isal_zlib.compress(body, ISAL_LEVEL) if keep_body else None,
         robots_body=body if job.kind == "robots" else None,
     )
+
+
+def _fetcher(config: Config, allow_private: tuple[str, ...]) -> Fetcher:
+    return Fetcher(
+        config.fetch,
+        robots=config.robots,
+        allow_private=allow_private,
+        urls=UrlRules.of(config),
+        budget=Budget(config.run.bodies_in_flight_bytes),
+        sites=Sites(config),
+        max_media_bytes=config.assets.max_media_bytes,
+    )
+
+
+def _renderer(
+    config: Config, fetcher: Fetcher, say: Callable[[Question], None] | None
+) -> Renderer | None:
+    """What shows pages, where any may be shown."""
+    if not rendering.is_asked(config):
+        return None
+    from crawler.render import Renderer  # few crawls ask for it
+
+    # What is permitted on private addresses is for pages that come from such; one of the public
+    # web must not reach into a person's own network.
+    outside = _fetcher(config, ()) if config.scope.allow_private else fetcher
+
+    def fetch(job: Job, more: Mapping[str, str], is_private: bool) -> Reply:
+        return (fetcher if is_private else outside).fetch(job, Share(_UNLIMITED), more)
+
+    return Renderer(config, fetch, say)
+
+
+_UNLIMITED = Budget(sys.maxsize)
+"""What a page needs has a limit of its own. Were it to wait for room among the bodies of pages, it
+might wait for pages that wait for it."""

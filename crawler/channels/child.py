@@ -15,9 +15,9 @@ import gevent
 import msgspec
 from gevent.event import Event
 
-from crawler.channels.frames import Cell, Frames
+from crawler.channels.frames import Cell, Frames, is_list
 from crawler.config import Config
-from crawler.model import Document, Job, Reply, Visit
+from crawler.model import Answer, Document, Job, Question, Reply, Visit
 from crawler.plain import log_plainly
 from crawler.worker import Worker
 
@@ -49,11 +49,14 @@ class Child:
         self._cell = cell
         self._outbox: deque[Visit] = deque()
         self._outbox_bytes = 0
+        self._questions: deque[Question] = deque()
         self._filled = Event()
         self._room = Event()
         self._room.set()
         self._parsing = (0, 0.0)
-        self._worker = Worker(config, self._deliver, self._note_parsing, may_start=cell.may_start)
+        self._worker = Worker(
+            config, self._deliver, self._note_parsing, may_start=cell.may_start, say=self._ask
+        )
 
     def __repr__(self) -> str:
         return f"<Child {len(self._outbox)} visits to send, {self._worker!r}>"
@@ -63,9 +66,14 @@ class Child:
         gevent.spawn(self._send)
         gevent.spawn(self._beat)
         decode = msgspec.msgpack.Decoder(list[Job]).decode
+        answers = msgspec.msgpack.Decoder(Answer)
         while (frame := self._frames.read()) is not None:
+            if not is_list(frame):
+                self._worker.answered(answers.decode(frame))
+                continue
             for job in decode(frame):
                 self._worker.put(job)
+        self._worker.close()
         sys.stdout.flush()
         os._exit(0)
 
@@ -78,15 +86,27 @@ class Child:
             self._room.clear()
         self._filled.set()
 
+    def _ask(self, question: Question) -> None:
+        self._questions.append(question)
+        self._filled.set()
+
     def _send(self) -> None:
         while True:
             self._filled.wait()
             gevent.sleep(GATHER_S)
             self._filled.clear()
+            self._send_questions()
             while self._outbox:
                 self._send_frame()
                 if self._outbox_bytes <= OUTBOX_BYTES:
                     self._room.set()
+
+    def _send_questions(self) -> None:
+        try:
+            while self._questions:
+                self._frames.write(self._questions.popleft())
+        except OSError:
+            os._exit(0)
 
     def _send_frame(self) -> None:
         frame: list[Visit] = []
@@ -138,4 +158,5 @@ def weight_of(visit: Visit) -> int:
         + len(visit.document.text or "")
         + len(visit.document.facts or b"")
         + 200 * len(visit.document.columns)
+        + (visit.rendering.weight if visit.rendering is not None else 0)
     )

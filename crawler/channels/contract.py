@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from crawler.model import Job, MachineState, Visit
+from crawler.model import Answer, Job, MachineState, Question, Visit
 from crawler.policy.outage import Outage
 
 
@@ -52,8 +52,12 @@ class Channel(Protocol):
     def send(self, job: Job) -> None:
         """Hand a job over. Never blocks while `free` is positive."""
 
-    def arrivals(self) -> Iterator[Visit | Returned]:
-        """What comes back, one by one, until the channel is closed.
+    def answer(self, answer: Answer) -> None:
+        """Tell whoever shows a page what it may ask for; nothing where nobody shows it any more.
+        A channel that does not carry answers has no workers that ask."""
+
+    def arrivals(self) -> Iterator[Visit | Returned | Question]:
+        """What comes back, and what workers ask meanwhile, one by one, until the channel is closed.
 
         Whoever stops taking slows the workers down: visits that wait are bounded by bytes.
         """

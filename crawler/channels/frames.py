@@ -30,6 +30,15 @@ _BYTES = _CELL.size + _UNTIL.size
 _encoder = msgspec.msgpack.Encoder()
 
 
+def is_list(frame: memoryview) -> bool:
+    """Does this frame hold a list, of jobs or visits, rather than one thing said beside them?
+
+    https://github.com/msgpack/msgpack/blob/master/spec.md#array-format-family
+    """
+    first = frame[0] if frame else 0
+    return first >> 4 == 0x9 or first in (0xDC, 0xDD)
+
+
 class Frames:
     """One end of a socketpair. Its buffers are used again and again: fresh ones for each frame cost
     more in page faults than the copying."""

@@ -10,7 +10,7 @@ from gevent.queue import Empty, Queue
 
 from crawler.channels.contract import Returned
 from crawler.config import Config
-from crawler.model import Job, Visit
+from crawler.model import Answer, Job, Question, Visit
 from crawler.worker import Worker
 
 ARRIVALS_KEPT = 64
@@ -27,9 +27,9 @@ class LocalChannel:
     def __init__(self, config: Config) -> None:
         self._concurrency = config.run.concurrency
         self._out = 0
-        self._arrivals: Queue[Visit] = Queue(maxsize=ARRIVALS_KEPT)
+        self._arrivals: Queue[Visit | Question] = Queue(maxsize=ARRIVALS_KEPT)
         self._closed = Event()
-        self._worker = Worker(config, self._arrivals.put)
+        self._worker = Worker(config, self._arrivals.put, say=self._arrivals.put)
 
     def __repr__(self) -> str:
         return f"<LocalChannel {self._out} jobs out, {self._worker!r}>"
@@ -57,13 +57,17 @@ class LocalChannel:
         self._out += 1
         self._worker.put(job)
 
-    def arrivals(self) -> Iterator[Visit | Returned]:
+    def answer(self, answer: Answer) -> None:
+        """Tell the worker."""
+        self._worker.answered(answer)
+
+    def arrivals(self) -> Iterator[Visit | Returned | Question]:
         """Visits as they come, until the channel is closed."""
         while not self._closed.is_set():
             with contextlib.suppress(Empty):
-                visit = self._arrivals.get(timeout=LOOK_UP_S)
-                self._out -= 1
-                yield visit
+                arrival = self._arrivals.get(timeout=LOOK_UP_S)
+                self._out -= isinstance(arrival, Visit)
+                yield arrival
 
     def close(self) -> None:
         """Stop the worker; what is in flight is lost."""

@@ -21,11 +21,11 @@ from gevent.queue import Queue
 
 from crawler.channels.contract import Returned
 from crawler.channels.forks import ForkServer
-from crawler.channels.frames import Cell, Frames
+from crawler.channels.frames import Cell, Frames, is_list
 from crawler.config import Config
 from crawler.cpu_time import worked_s as worked_s_of
 from crawler.errors import CrawlError
-from crawler.model import Document, Job, Reply, Visit
+from crawler.model import Answer, Document, Job, Question, Reply, Visit
 from crawler.policy import urls
 from crawler.store.clock import iso
 
@@ -56,6 +56,7 @@ class _Child:
         self.cell = Cell.create()
         self.out: dict[int, Job] = {}
         self.outbox: deque[Job] = deque()
+        self.answers: deque[Answer] = deque()
         self.filled = Event()
         self.stalled_s = 0.0
         self.worked_s = 0.0
@@ -91,11 +92,14 @@ class ProcessChannel:
         self.workers = workers
         self._forks = ForkServer()
         self._children: list[_Child] = []
-        self._arrivals: Queue[Sequence[Visit | Returned] | CrawlError] = Queue(maxsize=FRAMES_KEPT)
+        self._arrivals: Queue[Sequence[Visit | Returned | Question] | CrawlError] = Queue(
+            maxsize=FRAMES_KEPT
+        )
         self._deaths: deque[float] = deque()
         self._closed = False
         self._until = 0.0
         self._decode = msgspec.msgpack.Decoder(list[Visit]).decode
+        self._question = msgspec.msgpack.Decoder(Question).decode
         self._greenlets: list[gevent.Greenlet[..., object]] = []
 
     def __repr__(self) -> str:
@@ -135,7 +139,14 @@ class ProcessChannel:
         for child in self._children:
             child.cell.let_start(until)
 
-    def arrivals(self) -> Iterator[Visit | Returned]:
+    def answer(self, answer: Answer) -> None:
+        """Tell the worker that has the page."""
+        for child in self._children:
+            if answer.token in child.out:
+                child.answers.append(answer)
+                child.filled.set()
+
+    def arrivals(self) -> Iterator[Visit | Returned | Question]:
         """What comes back, until the channel is closed. Raises CrawlError when workers keep
         dying as soon as they start."""
         while True:
@@ -183,6 +194,10 @@ class ProcessChannel:
             jobs = list(child.outbox)
             child.outbox.clear()
             try:
+                while child.answers:
+                    child.frames.write(child.answers.popleft())
+                if not jobs:
+                    continue
                 child.frames.write(jobs)
             except OSError:
                 return
@@ -190,6 +205,9 @@ class ProcessChannel:
     def _read_visits(self, child: _Child) -> None:
         """Pass on what the child sends; when it is gone, account for what was out."""
         while (frame := child.frames.read()) is not None:
+            if not is_list(frame):
+                self._arrivals.put([self._question(frame)])
+                continue
             visits = self._decode(frame)
             for visit in visits:
                 child.out.pop(visit.job.token, None)

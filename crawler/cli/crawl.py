@@ -45,7 +45,7 @@ from crawler.faces import summary
 from crawler.faces.log import told_by
 from crawler.faces.progress import Face
 from crawler.loader import STDIN, default_database, read_seeds, refuse_to_mix
-from crawler.policy import urls
+from crawler.policy import rendering, urls
 from crawler.policy.agent import PRODUCT, robots_token
 from crawler.policy.conditions import need_checks
 from crawler.policy.seeds import Seed, read_line, without_password
@@ -263,6 +263,10 @@ def crawl(
         _check_authorities(authorities)
     check_certificates(config)
     check_http2(config)
+    if rendering.is_asked(config):
+        from crawler.render import program  # few crawls show pages
+
+        program.check(config.render)
     asked = conditions(fail_on)
     if not config.audit.analyse and (without := need_checks(asked)):
         why = "needs the analysis; leave out --no-analyse (audit.analyse = false)"

@@ -28,6 +28,7 @@ from crawler.config.machines import Adaptation
 from crawler.crawl import worker_processes
 from crawler.errors import Interrupted
 from crawler.faces import wording
+from crawler.policy import rendering
 
 ACL_EXAMPLES = """\b
 Examples:
@@ -97,6 +98,9 @@ def work(
         adapted = adaptation.of(config)
         check_certificates(adapted)
         check_http2(adapted)
+        if rendering.is_asked(adapted):
+            say("No page is shown as a browser does here: that is done where the crawl runs")
+            adapted = rendering.without(adapted)
         run = msgspec.structs.replace(adapted.run, workers=max(1, worker_processes(adapted)))
         return msgspec.structs.replace(adapted, run=run)
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from math import inf
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import gevent
 import msgspec
@@ -27,12 +28,16 @@ from crawler.conductor.seeds import SeedFeed
 from crawler.config import Config
 from crawler.errors import CrawlError, StorageError, UsageError
 from crawler.frontier.frontier import Frontier
-from crawler.model import Stats
+from crawler.model import Stats, Visit
+from crawler.policy import rendering
 from crawler.policy.seeds import Seed
 from crawler.store import disk
 from crawler.store.disk import Room
 from crawler.store.runs import Start
 from crawler.store.writer import Writer
+
+if TYPE_CHECKING:
+    from crawler.conductor.permits import Permits
 
 REST_S = 10.0
 """So long what has come back is stored when a run was stopped and all has been waited for."""
@@ -89,6 +94,7 @@ class Conductor:
             room=self._channel.capacity,
             fleet=self._channel.fleet,
         )
+        self._permits = self._permits_of(config)
         self._wake_dispatcher = Event()
         self._wake_writer = Event()
         self._ended = Event()
@@ -105,6 +111,14 @@ class Conductor:
 
     def __repr__(self) -> str:
         return f"<Conductor {self._phase}, {self._flow.account!r}, {self._flow.frontier!r}>"
+
+    def _permits_of(self, config: Config) -> Permits | None:
+        """What pages that are shown may ask for, where any are."""
+        if not rendering.is_asked(config):
+            return None
+        from crawler.conductor.permits import Permits  # few crawls ask for it
+
+        return Permits(config, self._flow.frontier, self._writer.rules_of, time.monotonic)
 
     def _clock(self) -> Moment:
         """The one place where a run reads the time."""
@@ -318,7 +332,13 @@ class Conductor:
         for arrival in self._channel.arrivals():
             if isinstance(arrival, Returned):
                 self._flow.give_back(arrival.token)
+                if self._permits is not None:
+                    self._permits.over(arrival.token, "")
                 self._wake_dispatcher.set()
+                continue
+            if not isinstance(arrival, Visit):
+                if self._permits is not None:
+                    self._permits.hear(arrival, self._channel.answer)
                 continue
             if arrival.reply.addresses:
                 self._flow.located(arrival)
@@ -326,6 +346,8 @@ class Conductor:
                 continue
             if not self._flow.arrived(arrival):
                 continue
+            if self._permits is not None:
+                self._permits.over(arrival.job.token, arrival.job.url)
             self._wake_dispatcher.set()
             self._wake_writer.set()
             while self._flow.is_flooded:

@@ -357,6 +357,7 @@ def weight(visit: Visit) -> int:
         + len(document.facts or b"")
         + 300 * len(document.targets)
         + 100 * len(document.columns)
+        + (visit.rendering.weight if visit.rendering is not None else 0)
     )
 
 

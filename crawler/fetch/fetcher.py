@@ -120,6 +120,14 @@ class Manner(msgspec.Struct, frozen=True):
             config.http2,
         )
 
+    def saying(self, more: Mapping[str, str]) -> Manner:
+        """The same for one request, which says more than others."""
+        own = {name.lower() for name in more}
+        kept = {
+            name: str(value) for name, value in self.of_part[0].items() if name.lower() not in own
+        }
+        return msgspec.structs.replace(self, of_part=_as_sent({**kept, **more}))
+
 
 class Fetcher:
     """Fetches for one policy of TLS; called from many greenlets at once.
@@ -188,15 +196,16 @@ class Fetcher:
         """A body's part of the budget, for `fetch`; closed by whoever is done with the body."""
         return self._budget.share()
 
-    def fetch(self, job: Job, share: Share | None = None) -> Reply:
+    def fetch(self, job: Job, share: Share | None = None, more: Mapping[str, str] = NONE) -> Reply:
         """What came of a job; every failure is in the Reply. Raises only what is thrown into the
         greenlet by others.
 
         share: stands for the body as long as it is kept; without one it counts only while it comes.
+        more: headers of this request alone, which come before those of all.
         """
         if share is None:
             with self.share() as passing:
-                return self.fetch(job, passing)
+                return self.fetch(job, passing, more)
         manner = self._manner(job)
         cap = manner.caps.get(job.kind, manner.max_body_bytes)
         attempt = Attempt(job, cap, share, self._max_media if job.kind == "asset" else None)
@@ -206,6 +215,8 @@ class Fetcher:
         times = manner.first_times if is_first else manner.times
         deadline = Deadline(times.total_s)
         deadline.start()
+        if more:
+            manner = manner.saying(more)
         try:
             self._ask(job, attempt, manner, times)
         except Deadline as expired:

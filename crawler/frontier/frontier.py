@@ -421,6 +421,20 @@ class Frontier:
         """The gap that a host has from now on; see `Schedule.set_gap`."""
         return self._schedule.set_gap(host, now, gap_s)
 
+    # What pages that are shown ask of hosts
+
+    def rests(self, host: str, now: float) -> bool:
+        """Has a host asked to be left alone, or is it parked?"""
+        return self._schedule.rests(host, now)
+
+    def is_near(self, host: str) -> bool:
+        """Is a host paced as the person's own?"""
+        return self._schedule.is_near(host)
+
+    def rest_longer(self, host: str, now: float, seconds: float) -> None:
+        """Ask a host so much later again."""
+        self._schedule.rest_longer(host, now, seconds)
+
     # What there is to tell
 
     def paces(self, now: float, wall: float) -> list[HostPace]:

@@ -727,6 +727,23 @@ class Schedule:
         self._change_pace(host)
         return host.gap_s
 
+    def rests(self, name: str, now: float) -> bool:
+        """Has a host asked to be left alone, or is it parked?"""
+        host = self._named(name)
+        return host is not None and host.blocked_until > now
+
+    def is_near(self, name: str) -> bool:
+        """Is a host, as far as it is in memory, paced as the person's own?"""
+        host = self._named(name)
+        return host is not None and host.near
+
+    def rest_longer(self, name: str, now: float, seconds: float) -> None:
+        """More was asked of a host than what was leased: it rests so much longer."""
+        host = self._named(name)
+        if host is not None and seconds > 0:
+            host.due = max(host.due, now) + seconds
+            self._change_pace(host)
+
     def _named(self, name: str) -> HostState | None:
         return next((host for host in self.hosts.values() if host.name == name), None)
 

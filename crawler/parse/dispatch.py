@@ -65,7 +65,7 @@ def _page(job: Job, reply: Reply, said: Declared, config: Config) -> Document:
     data, charset = decode(body, said.charset, cut=reply.truncated is not None)
     form = _form(label, data, packed=packed)
     if form == "html":
-        return read_html(
+        document = read_html(
             data,
             job.url,
             said,
@@ -77,6 +77,7 @@ def _page(job: Job, reply: Reply, said: Declared, config: Config) -> Document:
             robot=robots_token(config.fetch),
             with_styles=reads_styles(config),
         )
+        return document if config.render.mode != "shells" else _told_as_shell(document, data)
     targets = Targets(job.url, UrlRules.of(config))
     document, links = Document(label), LinkColumns()
     if form != "other":
@@ -92,6 +93,12 @@ def _page(job: Job, reply: Reply, said: Declared, config: Config) -> Document:
         cut = listing.truncated or (None if whole else "parse")
         document = msgspec.structs.replace(document, truncated=cut, entries=entries)
     return _with_headers(document, links, targets, job, said, config)
+
+
+def _told_as_shell(document: Document, data: bytes) -> Document:
+    from crawler.parse.shell import is_shell  # few crawls ask for it
+
+    return msgspec.structs.replace(document, is_shell=is_shell(data, document))
 
 
 def _as_sitemap(

@@ -37,10 +37,10 @@ REQUISITES: Final = frozenset(
 )
 """Link kinds whose targets a page needs to look right: fetched where assets are, from any host."""
 
-RECORDED: Final = REQUISITES | {"form", "link", "hint"}
+RECORDED: Final = REQUISITES | {"form", "link", "hint", "request"}
 """Link kinds that are recorded as ``skipped: not_followed``, or asked for by the settings of
 assets."""
 
-UNCHECKED: Final = frozenset({"form", "hint"})
+UNCHECKED: Final = frozenset({"form", "hint", "request"})
 """Of these, what names no resource that could be asked for: a hint names an origin (preconnect) or
-an endpoint (pingback)."""
+an endpoint (pingback), and a request is what a page asked for while it was shown."""

@@ -12,10 +12,11 @@ from typing import Any
 
 import msgspec
 
-from crawler.model import LinkColumns, Reply, Visit
+from crawler.model import Document, LinkColumns, Need, Rendering, Reply, Visit
 from crawler.store import rows, space
 from crawler.store.contract import HostPace, Settled
 from crawler.store.database import Connection
+from crawler.store.rendering import TEXT_BYTES
 from crawler.store.rows import Row
 
 _optional: Callable[[LinkColumns], tuple[list[Any], ...]] = attrgetter(
@@ -64,13 +65,32 @@ class Batch:
         if known:
             row = execute(FIND_BODY, key).fetchone()
         body_id = int(row[0])
+        if is_shown(visit):
+            return body_id, stored  # text and facts are of what was shown
+        return body_id, stored + self._told(body_id, document, stored, texts=texts, known=known)
+
+    def shown_body(self, visit: Visit, *, texts: bool) -> tuple[int | None, int]:
+        """The same of what a browser showed, where that is anything else than what was sent."""
+        about = visit.rendering
+        if about is None or about.body_sha256 is None:
+            return None, 0
+        key = (about.body_sha256.hex(), "text/html", "utf-8")
+        body_id, stored = self._keep_body(key, about.body_bytes, about.body)
+        told = self._told(body_id, visit.document, stored, texts=texts, known=not stored)
+        return body_id, stored + told
+
+    def _told(
+        self, body_id: int, document: Document, stored: int, *, texts: bool, known: bool
+    ) -> int:
+        """Keep what a body says; roughly the bytes that are new on the disk."""
+        taken = 0
         if document.text is not None and texts:
             self._texts.append((body_id, document.text))
-            stored += len(document.text) if stored else 0
+            taken += len(document.text) if stored else 0
         if document.facts is not None:
             self._facts.append((body_id, document.facts))
-            stored += 0 if known else len(document.facts)
-        return body_id, stored
+            taken += 0 if known else len(document.facts)
+        return taken
 
     def visit(
         self, visit: Visit, url_id: int, *, error: str | None, redirect_to: int | None = None,
@@ -89,6 +109,53 @@ class Batch:
             )
         )  # fmt: skip
         return space.of_visit(headers)
+
+    def rendering(self, about: Rendering, *, target_ids: Sequence[int], body_id: int | None) -> int:
+        """What a browser made of the page of the visit before; returns roughly what it takes.
+
+        target_ids: rows of what it asked for. body_id: of what it showed, where that is kept.
+        """
+        # Rows beside a visit bear its number, so it is written now; few visits have such.
+        self._connection.executemany(rows.VISITS.insert, self._visits)
+        self._visits.clear()
+        (visit_id,) = self._connection.execute("SELECT last_insert_rowid()").fetchone()
+        execute, many = self._connection.execute, self._connection.executemany
+        execute(rows.RENDERS.insert, rows.RENDERS.row(visit_id, about, about.raw, body_id))
+        taken = TEXT_BYTES
+        needed: list[Row] = []
+        for position, need in enumerate(about.needs):
+            need_body, stored = self._body_of_need(need)
+            headers = folded_headers(need.headers) if need.headers else None
+            taken += TEXT_BYTES + stored + len(headers or "")
+            target_id = target_ids[position]
+            needed.append(
+                rows.REQUESTS.row(visit_id, position, target_id, need, headers, need_body)
+            )
+        many(rows.REQUESTS.insert, needed)
+        many(
+            rows.CONSOLE.insert,
+            [rows.CONSOLE.row(visit_id, at, said) for at, said in enumerate(about.console)],
+        )
+        taken += sum(len(said.text) + TEXT_BYTES // 4 for said in about.console)
+        if about.picture is not None:
+            execute(rows.SCREENSHOTS.insert, rows.SCREENSHOTS.row(visit_id, about.picture))
+            taken += len(about.picture.image)
+        return taken
+
+    def _body_of_need(self, need: Need) -> tuple[int | None, int]:
+        if need.body_sha256 is None:
+            return None, 0
+        key = (need.body_sha256.hex(), need.content_type or "", "")
+        return self._keep_body(key, need.body_bytes, need.body)
+
+    def _keep_body(
+        self, key: tuple[str, str, str], size: int, body: bytes | None
+    ) -> tuple[int, int]:
+        """The row of a body, and the bytes that are new on the disk."""
+        row = self._connection.execute(INSERT_BODY, (*key, size, body)).fetchone()
+        if row is not None:
+            return int(row[0]), len(body or b"")
+        return int(self._connection.execute(FIND_BODY, key).fetchone()[0]), 0
 
     def page(self, row: Row) -> None:
         """The row that people query."""
@@ -152,15 +219,22 @@ class Batch:
         )
 
 
+def is_shown(visit: Visit) -> bool:
+    """Is the document what a browser showed, and something else than what was sent?"""
+    return visit.rendering is not None and visit.rendering.body_sha256 is not None
+
+
 def _headers(reply: Reply) -> str | None:
+    return None if reply.status is None else folded_headers(reply.headers)
+
+
+def folded_headers(headers: Sequence[tuple[str, str]]) -> str:
     """Headers as a JSON object: lower-case names, a list where a name came more than once."""
-    if reply.status is None:
-        return None
-    folded: dict[str, Any] = {name.lower(): value for name, value in reply.headers}
-    if len(folded) == len(reply.headers):
+    folded: dict[str, Any] = {name.lower(): value for name, value in headers}
+    if len(folded) == len(headers):
         return msgspec.json.encode(folded).decode()
     folded = {}
-    for name, value in reply.headers:
+    for name, value in headers:
         key = name.lower()
         if key not in folded:
             folded[key] = value

@@ -109,6 +109,18 @@ class LoginOutcome(msgspec.Struct, frozen=True):
     url_id: int = 0
 
 
+class KnownRules(msgspec.Struct, frozen=True):
+    """What the file knows of an origin's robots.txt.
+
+    known_for_s: how long that holds; 0 where nothing is known. rules: as `policy.robots.packed`
+    writes them, None where everything is allowed. refusal: why nothing may be asked for.
+    """
+
+    known_for_s: float = 0.0
+    rules: bytes | None = None
+    refusal: str | None = None
+
+
 class Settled(msgspec.Struct):
     """What the conductor must know of a transaction that has been committed.
 

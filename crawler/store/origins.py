@@ -15,6 +15,7 @@ from crawler.policy import robots, urls, words
 from crawler.policy.robots import Asked, Rules
 from crawler.policy.sites import Sites
 from crawler.store.clock import epoch
+from crawler.store.contract import KnownRules
 from crawler.store.database import Connection
 
 ORIGINS_KEPT = 20_000
@@ -253,6 +254,26 @@ class Origins(msgspec.Struct):
             del self._with_rules[origin.id]
             self._rules_bytes -= origin.rules.weight
             origin.rules = None
+
+    def told(self, name: str, now: float) -> KnownRules:
+        """What is known of an origin's robots.txt, which is made no new row for."""
+        row = self.connection.execute(
+            """
+            SELECT robots_error, robots_fetched_at, robots_body, robots_agent, robots_rules
+            FROM origins
+            WHERE origin = ? AND robots_fetched_at IS NOT NULL
+            """,
+            (name,),
+        ).fetchone()
+        if row is None:
+            return KnownRules()
+        error, fetched_at, body, agent, rules = row
+        known_for_s = epoch(fetched_at) + self.config.robots.max_age_s - now
+        if error is not None:
+            return KnownRules(known_for_s, refusal=UNREACHABLE)
+        if body is not None and (rules is None or agent != self.agent):
+            rules = robots.packed(self._asked(body, agent, rules))
+        return KnownRules(known_for_s, rules if body is not None else None)
 
     def stop_reason(self, origin: Origin, url: str) -> Closure | None:
         """Why a URL of this origin may not be fetched, as far as is known yet."""

@@ -317,6 +317,11 @@ WITH_LOGINS = """
 """
 
 
+def shells(connection: Connection) -> int:
+    """How many pages show next to nothing without their scripts, as far as was analysed."""
+    return int(connection.execute("SELECT count(*) FROM likely_javascript").fetchone()[0])
+
+
 def left(connection: Connection) -> Left:
     """What waits, and how much of it may not be fetched yet."""
     now = time.time()

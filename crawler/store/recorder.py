@@ -42,6 +42,8 @@ from crawler.store.url_table import UrlTable, is_settled
 MAX_SITEMAP_DEPTH = 3
 """Sitemap indexes within indexes."""
 LOOK_UP = 200
+NEEDED = "request"
+"""The kind of what a page asked for while it was shown."""
 SEEN_AT = len(Before._fields) - 1
 
 
@@ -226,18 +228,39 @@ class Recorder:
             visit, entry.id, error=ruling.error, redirect_to=redirect_to, body_id=body_id,
             not_modified=ruling.is_not_modified, changed=is_news,
         )  # fmt: skip
+        page_body = body_id
+        if visit.rendering is not None:
+            page_body, more = self._record_rendering(arrival, facts, body_id)
+            taken += more
         if ruling.entries:
             self._record_sitemap(arrival)
         if ruling.change is not None:
             if ruling.is_good and facts.depth == 0 and visit.document.leads_on is not None:
                 self._lead_on(arrival, facts)
-            self._write_page(arrival, ruling, facts, body_id)
+            self._write_page(arrival, ruling, facts, page_body)
         elif ruling.styles:
             self._record_styles(arrival, facts)
         if ruling.change is not None and not before.is_page:
             taken += space.of_page(visit.document) + space.of_links(visit.document.columns)
         taken += self.url_table.taken_since()
         self.origins.count(self.origins.origin_by_id(entry.origin_id).host, stored_bytes=taken)
+
+    def _record_rendering(
+        self, arrival: Arrival, facts: Facts, body_id: int | None
+    ) -> tuple[int | None, int]:
+        """What a browser made of a page: the body that the page has now, and what all of it takes.
+        What it asked for is recorded as addresses, like the images of a page."""
+        visit, about = arrival.visit, arrival.visit.rendering
+        assert about is not None
+        admit = self.url_table.admit
+        self.url_table.recall({need.target.hash for need in about.needs})
+        ids = [
+            admit(need.target, NEEDED, facts.depth + 1, source_id=arrival.entry.id)
+            for need in about.needs
+        ]
+        shown_id, taken = self._batch.shown_body(visit, texts=self._config.store.texts)
+        taken += self._batch.rendering(about, target_ids=ids, body_id=shown_id)
+        return (body_id if shown_id is None else shown_id), taken
 
     def _settle(self, arrival: Arrival, ruling: Ruling, before: Before, now: float) -> None:
         """The fate of the URL, and what is counted of it."""
@@ -315,12 +338,15 @@ class Recorder:
             )
             return
         outlinks = self._record_links(arrival, facts) if ruling.is_good else 0
-        same = (before.text_hash, before.body_id) == (document.text_hash, body_id)
+        is_rendered = visit.rendering is not None and visit.rendering.error is None
+        # what scripts make may differ where nobody sees it
+        same = before.text_hash == document.text_hash and (is_rendered or before.body_id == body_id)
         self._batch.page(
             rows.PAGES.row(
                 entry, visit, reply, document, ruling, facts.depth,
                 now if ruling.is_good else None,
                 before.changed_at if before.is_page and same else now, body_id, outlinks,
+                is_rendered,
             )
         )  # fmt: skip
 

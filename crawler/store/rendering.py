@@ -15,6 +15,9 @@ from crawler.store.analysis import Column, create
 MAX_CONSOLE: Final = 100
 """Lines of a page's console that are kept."""
 
+TEXT_BYTES: Final = 300
+"""Roughly what a row of these takes beside its texts and pictures."""
+
 VISIT: Final = "the visit whose page was shown (visits.id)"
 RENDERS: Final[Mapping[str, Column]] = {
     "visit_id": ("INTEGER PRIMARY KEY REFERENCES visits(id)", VISIT),

@@ -131,11 +131,12 @@ _PAGE = {
     "partial": "ruling.partial",
     "made_under": "ruling.made_under",
     "challenge": "document.challenge",
+    "rendered": "is_rendered",
 }
 
 PAGES = table(
     "pages",
-    "entry visit reply document ruling depth document_at changed_at body_id outlinks",
+    "entry visit reply document ruling depth document_at changed_at body_id outlinks is_rendered",
     _PAGE,
     known=replacing(_PAGE, frozenset({"id", "url", "host_id", "first_seen_at"})),
     also=",\n    visits = visits + 1",
@@ -187,6 +188,78 @@ SITEMAP_ENTRIES = table(
         "changefreq": "item.changefreq",
     },
     known="ON CONFLICT DO NOTHING",
+)
+
+RENDERS = table(
+    "renders",
+    "visit_id about raw body_id",
+    {
+        "visit_id": "visit_id",
+        "error": "about.error",
+        "done_by": "about.done_by",
+        "cpu_ms": "about.cpu_ms",
+        "total_ms": "about.total_ms",
+        "final_url": "about.final_url",
+        "body_id": "body_id",
+        "body_bytes": "about.body_bytes",
+        "raw_title": "raw.title",
+        "raw_description": "raw.description",
+        "raw_h1": "raw.h1",
+        "raw_canonical": "raw.canonical",
+        "raw_meta_robots": "raw.meta_robots",
+        "raw_word_count": "raw.word_count",
+        "raw_text_hash": "raw.text_hash",
+        "raw_links": "about.raw_links",
+    },
+)
+
+REQUESTS = table(
+    "requests",
+    "visit_id position target_id need headers body_id",
+    {
+        "visit_id": "visit_id",
+        "position": "position",
+        "target_id": "target_id",
+        "type": "need.type",
+        "method": "need.method",
+        "started_at": "need.started_at",
+        "status": "need.status",
+        "reason": "need.reason",
+        "cached": "need.cached",
+        "ip": "need.ip",
+        "http_version": "need.http_version",
+        "total_ms": "need.total_ms",
+        "wire_bytes": "need.wire_bytes",
+        "body_bytes": "need.body_bytes",
+        "content_type": "need.content_type",
+        "headers": "headers",
+        "body_id": "body_id",
+    },
+)
+
+CONSOLE = table(
+    "console",
+    "visit_id position said",
+    {
+        "visit_id": "visit_id",
+        "position": "position",
+        "level": "said.level",
+        "text": "said.text",
+        "url": "said.url",
+        "line": "said.line",
+    },
+)
+
+SCREENSHOTS = table(
+    "screenshots",
+    "visit_id picture",
+    {
+        "visit_id": "visit_id",
+        "media_type": "picture.media_type",
+        "width": "picture.width",
+        "height": "picture.height",
+        "image": "picture.image",
+    },
 )
 
 ALWAYS_IN_LINKS = ("source_id", "position", "target_id", "kind")

@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from crawler.config import Config
-from crawler.model import Distinct, Document, LinkColumns, Reply, Target
-from crawler.policy import logins, outage, pace, robots_directives, words
+from crawler.model import Distinct, Document, LinkColumns, Reply, Target, Visit
+from crawler.policy import logins, outage, pace, rendering, robots_directives, words
 from crawler.policy.link_kinds import FOLLOWED
 from crawler.policy.pace import Fate
 from crawler.policy.requisites import reads_styles
@@ -158,7 +158,8 @@ def rule(
         and _is_elsewhere(arrival, error),
         status=_status(reply, before, change, confirmed=is_asset and is_not_modified),
         partial=partial,
-        made_under=settings if whole else None,
+        # what a browser has shown may be another though the document is the same
+        made_under=settings if whole and arrival.visit.rendering is None else None,
         entries=(is_good or not is_page)
         and fate.state != "queued"
         and _lists(arrival, error, before),
@@ -291,6 +292,7 @@ def settings_of(config: Config) -> int:
         config.fetch.user_agent, config.fetch.robots_token,
         *(() if store.bodies else (analysis.VERSION,)), *_of_sites(config),
         *(("styles",) if reads_styles(config) else ()),
+        *(("render", *sorted(rendering.modes(config))) if rendering.is_asked(config) else ()),
     )  # fmt: skip
     digest = hashlib.blake2b(msgspec.json.encode(asked), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
@@ -387,13 +389,20 @@ def as_kept(arrival: Arrival, config: Config, *, has_space: bool = True) -> Arri
             visit.document, text=None, facts=None, truncated="host_cap", targets=Distinct(),
             columns=LinkColumns(), entries=(), leads_on=None,
         )  # fmt: skip
-        bare = msgspec.structs.replace(visit, document=document, body=None, body_sha256=None)
+        bare = msgspec.structs.replace(
+            visit, document=document, body=None, body_sha256=None, rendering=None
+        )
         arrival = msgspec.structs.replace(arrival, visit=bare)
-    if config.store.obey_noindex and robots_directives.forbid_keeping(
-        arrival.visit.document.meta_robots
-    ):
+    if config.store.obey_noindex and _asks_not_to_be_kept(arrival.visit):
         return _without_content(arrival)
     return arrival
+
+
+def _asks_not_to_be_kept(visit: Visit) -> bool:
+    """As it was sent, or as a browser has shown it."""
+    about = visit.rendering
+    wishes = [visit.document.meta_robots, about.raw.meta_robots if about is not None else None]
+    return any(map(robots_directives.forbid_keeping, wishes))
 
 
 def _without_content(arrival: Arrival) -> Arrival:
@@ -403,7 +412,9 @@ def _without_content(arrival: Arrival) -> Arrival:
         visit.document, title=None, description=None, h1=None, text=None, word_count=None,
         text_hash=None, facts=None,
     )  # fmt: skip
-    bare = msgspec.structs.replace(visit, document=document, body=None, body_sha256=None)
+    bare = msgspec.structs.replace(
+        visit, document=document, body=None, body_sha256=None, rendering=None
+    )
     return msgspec.structs.replace(arrival, visit=bare)
 
 
@@ -417,7 +428,7 @@ def without_document(arrival: Arrival) -> Arrival:
         total_ms=visit.reply.total_ms,
     )
     bare = msgspec.structs.replace(
-        visit, reply=reply, document=Document(), body=None, body_sha256=None
+        visit, reply=reply, document=Document(), body=None, body_sha256=None, rendering=None
     )
     return msgspec.structs.replace(arrival, visit=bare)
 

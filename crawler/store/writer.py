@@ -22,7 +22,7 @@ from crawler.policy.cookies import Cookie
 from crawler.policy.seeds import Seed
 from crawler.store import cookies, machines, runs
 from crawler.store.clock import Clock
-from crawler.store.contract import Arrival, HostPace, Needs, Settled, Supplies
+from crawler.store.contract import Arrival, HostPace, KnownRules, Needs, Settled, Supplies
 from crawler.store.database import (
     Connection,
     SQLiteError,
@@ -186,6 +186,11 @@ class Writer:
         begun = self._recorder.begin_logins(needs.logins, now)
         stopped = dict(supplies.stopped) | {logins.FAILED: before - begun.queued}
         return msgspec.structs.replace(supplies, logins=tuple(begun.logins), stopped=stopped)
+
+    def rules_of(self, origin: str) -> KnownRules:
+        """What is known of the robots.txt of an origin (``https://example.org``)."""
+        origins = self._recorder.origins
+        return self._on_thread(lambda: origins.told(origin, self.clock.now()))
 
     def queued(self) -> int:
         """URLs that wait."""

@@ -306,6 +306,8 @@ class Shift:
             if isinstance(arrival, Returned):
                 self._channel.send(self._hand[arrival.token])
                 continue
+            if not isinstance(arrival, Visit):
+                continue  # nobody here shows pages, so nobody asks
             self._outbox.append(arrival)
             self._filled.set()
             self._outbox_bytes += weight_of(arrival)

@@ -39,7 +39,7 @@ from crawler.channels.redis.wire import (
 )
 from crawler.config import Config
 from crawler.errors import CrawlError
-from crawler.model import Job, MachineState, Visit
+from crawler.model import Answer, Job, MachineState, Question, Visit
 from crawler.policy.outage import Outage
 
 BLOCK_MS: Final = 250
@@ -81,7 +81,9 @@ class RedisChannel:
         self._own = own
         self._inspector = Inspector(config)
         self._taken: Seat | None = None
-        self._arrivals: Queue[Sequence[Visit | Returned] | CrawlError] = Queue(maxsize=FRAMES_KEPT)
+        self._arrivals: Queue[Sequence[Visit | Returned | Question] | CrawlError] = Queue(
+            maxsize=FRAMES_KEPT
+        )
         self._filled = Event()
         self._closed = False
         self._begun = False
@@ -154,7 +156,12 @@ class RedisChannel:
         if self._machines.give(job) is not None:
             self._filled.set()
 
-    def arrivals(self) -> Iterator[Visit | Returned]:
+    def answer(self, answer: Answer) -> None:
+        """Tell a worker of this machine; those of others ask nothing, for they show no pages."""
+        if self._own is not None:
+            self._own.answer(answer)
+
+    def arrivals(self) -> Iterator[Visit | Returned | Question]:
         """What comes back, until the channel is closed. Raises CrawlError when another conductor
         has taken over."""
         while True:
@@ -373,8 +380,10 @@ class RedisChannel:
         assert self._machines.own is not None
         try:
             for arrival in self._own.arrivals():
-                token = arrival.token if isinstance(arrival, Returned) else arrival.job.token
-                self._machines.own.arrived(token)
+                if isinstance(arrival, Visit):
+                    self._machines.own.arrived(arrival.job.token)
+                elif isinstance(arrival, Returned):
+                    self._machines.own.arrived(arrival.token)
                 self._arrivals.put([arrival])
         except CrawlError as error:
             self._arrivals.put(error)

@@ -83,6 +83,8 @@ class Inspector:
             raise Unsound("a visit of another job than was given out")
         if not _MOMENT.fullmatch(visit.started_at):
             raise Unsound("no moment at which it began")
+        if visit.rendering is not None or visit.document.columns.vias:
+            raise Unsound("a page as browsers show it, which is done where the crawl runs")
         self._check_reply(visit.reply)
         self._check_document(visit.document)
         self._check_body(visit)

@@ -1,0 +1,320 @@
+"""What may a page ask for while it is shown, and what is it answered?
+
+Whatever a browser wants of the network comes to us and is fetched by us, or refused: by the rules
+here, by the robots.txt and the pace of whom it asks, which the conductor knows, and by the gate,
+the limits and the TLS of every other fetch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+
+import gevent
+import msgspec
+from isal import isal_zlib
+
+from crawler.config import Config
+from crawler.model import Fetched, Grant, Job, Learnt, Need, Question, Reply, Target
+from crawler.policy import robots, urls, words
+from crawler.policy.agent import robots_token, user_agent
+from crawler.policy.urls import UrlRules, resolve
+from crawler.render.cache import Cache
+from crawler.store.clock import iso
+
+SPARE_ROWS: Final = 100
+"""Refused requests of one page that are told beside those that may be made."""
+ONE_S: Final = 6.0
+"""What one request may take: a page that waits for an answer that does not come is shown without.
+"""
+ROBOTS_HOPS: Final = 5
+"""RFC 9309, section 2.3.1.2."""
+_NEVER: Final = frozenset(
+    {
+        *("Media", "Font", "EventSource", "WebSocket", "Ping", "Prefetch", "Manifest"),
+        *("CSPViolationReport", "TextTrack", "SignedExchange", "Preflight", "FedCM"),
+    }
+)
+"""Types that show nothing, or never end."""
+_STREAM: Final = "text/event-stream"
+_EVERYWHERE: Final = frozenset({"accept", "origin", "referer"})
+"""Headers that any host may be sent."""
+_OURS: Final = frozenset(
+    {
+        *("user-agent", "cookie", "host", "connection", "accept-encoding", "content-length"),
+        *("upgrade-insecure-requests", "te", "transfer-encoding", "keep-alive", "expect"),
+        *("upgrade", "range", "if-none-match", "if-modified-since", "accept-language", "date"),
+    }
+)
+_MAX_HEADER: Final = 4096
+_UNSENT: Final = frozenset(
+    {
+        *("content-encoding", "content-length", "transfer-encoding", "connection", "keep-alive"),
+        *("alt-svc", "nel", "report-to", "reporting-endpoints", "content-disposition"),
+        *("strict-transport-security", "public-key-pins", "expect-ct", "link", "refresh"),
+        *("speculation-rules", "service-worker-allowed", "clear-site-data", "trailer"),
+    }
+)
+"""Headers that are about the connection, or would have the browser ask for more by itself."""
+STUB: Final = (
+    b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00,"
+    b"\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x01D\x00;"
+)
+"""A picture of one pixel, for all that are not asked for."""
+_ISAL_LEVEL: Final = 1
+
+
+class Served(msgspec.Struct, frozen=True):
+    """What the browser is told: an answer, or that there is none (status 0)."""
+
+    status: int = 0
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+
+
+NOTHING: Final = Served()
+
+
+class Fetch(Protocol):
+    """How a page's needs are fetched. more: headers besides those that all requests have."""
+
+    def __call__(self, job: Job, more: Mapping[str, str]) -> Reply:
+        """What came of it."""
+
+
+class Asking(Protocol):
+    """Who knows what may be asked for."""
+
+    def ask(self, token: int, url: str, kind: str) -> object:
+        """A `Grant` or a `Refusal`; waits until it may be asked for."""
+
+    def tell(self, question: Question) -> None:
+        """What came of it."""
+
+
+class Needs:
+    """What one page has asked for.
+
+    in_flight: requests that wait for their answer. agent: as whom all is asked for. rows: what is
+    told of it afterwards.
+    """
+
+    def __init__(
+        self, job: Job, config: Config, fetch: Fetch, asking: Asking, cache: Cache
+    ) -> None:
+        self._job = job
+        self._config = config
+        self._fetch = fetch
+        self._asking = asking
+        self._cache = cache
+        # identifiers of sessions are left in: a script that was given one cannot do without
+        self._rules = msgspec.structs.replace(UrlRules.of(config), strip=None)
+        self._origin = _origin_of(job.url)
+        self._domain = urls.registered_domain(urls.host_of(job.url))
+        self._asked = 0
+        self._bytes = 0
+        self._refused = 0
+        self.in_flight = 0
+        self.agent = user_agent(config.fetch)
+        self.rows: list[Need] = []
+
+    def __repr__(self) -> str:
+        return f"<Needs {self._asked} of {self._job.url}, {self.in_flight} in flight>"
+
+    def serve(self, request: Mapping[str, Any], kind: str, depth: int) -> Served:
+        """The answer to one request. kind: its type. depth: of the frame that asks, 0 for the page
+        itself."""
+        target, _ = resolve(str(request["url"]), rules=self._rules)
+        method = str(request["method"])
+        reason = self._refusal(target, request, kind, depth)
+        if reason is None and kind == "Image" and not self._config.render.screenshots:
+            return Served(200, (("Content-Type", "image/gif"),), STUB)
+        if reason is None:
+            known = self._cache.find(target.url, kind, time.monotonic())
+            if known is not None:
+                self.rows.append(_need(target, kind, method, known, cached=True))
+                return _served(known)
+            reason = self._most()
+        if reason is not None:
+            return self._refuse(target, kind, method, reason)
+        self._asked += 1
+        self.in_flight += 1
+        try:
+            return self._get(target, request, kind, method)
+        finally:
+            self.in_flight -= 1
+
+    def _refusal(
+        self, target: Target, request: Mapping[str, Any], kind: str, depth: int
+    ) -> str | None:
+        """Why this is not asked for, whoever would be asked."""
+        if target.refusal is not None:
+            return target.refusal
+        if request["method"] not in ("GET", "HEAD") or request.get("hasPostData"):
+            return "render_method"
+        accepts = str(request.get("headers", {}).get("Accept", ""))
+        if kind in _NEVER or _STREAM in accepts:
+            return "render_kind"
+        if kind == "Document" or depth > 1:
+            same = urls.registered_domain(urls.host_of(target.url)) == self._domain
+            if depth != 1 or not same:
+                return "render_frame"
+        return None
+
+    def _most(self) -> str | None:
+        most = self._config.render
+        is_over = self._asked >= most.max_requests or self._bytes >= most.max_bytes
+        return "render_most" if is_over else None
+
+    def _get(self, target: Target, request: Mapping[str, Any], kind: str, method: str) -> Served:
+        began = _now()
+        reason = self._ask(target, kind)
+        if reason is not None:
+            self.rows.append(Need(target, kind, method, began, reason=reason))
+            return NOTHING
+        job = self._job_for(target, method)
+        reply = self._fetch_in_time(job, self._headers(request, target))
+        self._bytes += len(reply.body)
+        self._asking.tell(Fetched(self._job.token, target.url, reply.status, reply.retry_after_s))
+        self.rows.append(self._with_body(_need(target, kind, method, reply, began=began), reply))
+        self._cache.keep(target.url, kind, reply, time.monotonic())
+        return NOTHING if reply.status is None or reply.error else _served(reply)
+
+    def _fetch_in_time(self, job: Job, more: Mapping[str, str]) -> Reply:
+        late = Reply(error="timeout_total", error_detail=f"not done after {ONE_S:g} s")
+        reply: Reply = gevent.with_timeout(ONE_S, self._fetch, job, more, timeout_value=late)
+        return reply
+
+    def _job_for(self, target: Target, method: str = "GET") -> Job:
+        """What is private, secret or the person's own is for the page's own origin alone."""
+        at_home = target.origin == self._origin
+        return Job(
+            self._job.token,
+            0,
+            target.url,
+            kind="asset",
+            method=method,
+            private_ok=self._job.private_ok and at_home,
+            named=self._job.named and at_home,
+            cookies=self._job.cookies if at_home else "",
+        )
+
+    def _headers(self, request: Mapping[str, Any], target: Target) -> dict[str, str]:
+        """Of what the browser would send, what a server may need; what scripts have set is for the
+        page's own origin."""
+        at_home = target.origin == self._origin
+        return {
+            name: value
+            for name, value in request.get("headers", {}).items()
+            if (at_home or name.lower() in _EVERYWHERE)
+            and name.lower() not in _OURS
+            and not name.lower().startswith(("sec-", "proxy-"))
+            and (name + value).isascii()
+            and (name + value).isprintable()
+            and len(value) < _MAX_HEADER
+        }
+
+    # Robots and pace
+
+    def _ask(self, target: Target, kind: str) -> str | None:
+        """Why it may not be asked for; None when it may, now."""
+        token = self._job.token
+        answer = self._asking.ask(token, target.url, kind)
+        if isinstance(answer, Grant) and answer.robots_first:
+            self._asking.tell(self._learn(target.origin))
+            answer = self._asking.ask(token, target.url, kind)
+        if isinstance(answer, Grant):
+            return "robots_unreachable" if answer.robots_first else None
+        return str(getattr(answer, "reason", "render_pace"))
+
+    def _learn(self, origin: str) -> Learnt:
+        """What the robots.txt of an origin says; its redirects are followed."""
+        token = self._job.token
+        target, _ = resolve(f"{origin}/robots.txt", rules=urls.UNLIMITED)
+        for _ in range(ROBOTS_HOPS + 1):
+            began = _now()
+            job = msgspec.structs.replace(self._job_for(target), kind="robots")
+            reply = self._fetch_in_time(job, {})
+            need = _need(target, "Robots", "GET", reply, began=began)
+            self.rows.append(self._with_body(need, reply))
+            onward = reply.redirect
+            if onward is None or onward.refusal is not None or reply.error is not None:
+                break
+            if onward.origin != target.origin and not onward.url.endswith("/robots.txt"):
+                break
+            target = onward
+        return _learnt(token, origin, reply, self._config)
+
+    # What is told
+
+    def _refuse(self, target: Target, kind: str, method: str, reason: str) -> Served:
+        """Of what is refused without having been asked for only so many are told."""
+        self._refused += 1
+        if self._refused <= SPARE_ROWS:
+            self.rows.append(Need(target, kind, method, _now(), reason=reason))
+        return NOTHING
+
+    def _with_body(self, need: Need, reply: Reply) -> Need:
+        if not reply.body or not self._config.store.bodies:
+            return msgspec.structs.replace(need, body_bytes=len(reply.body))
+        return msgspec.structs.replace(
+            need,
+            body_bytes=len(reply.body),
+            body_sha256=hashlib.sha256(reply.body).digest(),
+            body=isal_zlib.compress(reply.body, _ISAL_LEVEL),
+        )
+
+
+def _learnt(token: int, origin: str, reply: Reply, config: Config) -> Learnt:
+    """RFC 9309, section 2.3.1."""
+    status = reply.status
+    if words.of(reply.error).skips:
+        return Learnt(token, origin, refusal=reply.error)
+    if status is None or status == 429 or status >= 500:
+        return Learnt(token, origin, refusal="robots_unreachable")
+    if not 200 <= status <= 299:
+        return Learnt(token, origin)
+    asked = robots.read(reply.body, robots_token(config.fetch), max_bytes=config.robots.max_bytes)
+    return Learnt(token, origin, robots.packed(asked))
+
+
+def _need(
+    target: Target, kind: str, method: str, reply: Reply, *, began: str = "", cached: bool = False
+) -> Need:
+    kept = Reply() if cached else reply
+    return Need(
+        target,
+        kind,
+        method,
+        began or _now(),
+        status=reply.status,
+        reason=reply.error,
+        cached=cached,
+        ip=kept.ip,
+        http_version=kept.http_version,
+        total_ms=kept.total_ms,
+        wire_bytes=kept.wire_bytes,
+        content_type=(reply.header("content-type") or "").partition(";")[0].strip().lower() or None,
+        headers=kept.headers,
+        body_bytes=len(reply.body),
+    )
+
+
+def _served(reply: Reply) -> Served:
+    headers = tuple(pair for pair in reply.headers if pair[0].lower() not in _UNSENT)
+    return Served(reply.status or 0, headers, reply.body)
+
+
+def page(reply: Reply) -> Served:
+    """The page itself, of which the answer is in hand."""
+    return _served(reply)
+
+
+def _origin_of(url: str) -> str:
+    return resolve(url, rules=urls.UNLIMITED)[0].origin
+
+
+def _now() -> str:
+    return iso(time.time())
