@@ -18,6 +18,7 @@ import msgspec
 
 from crawler.channels import Channel
 from crawler.conductor import Conductor, Outcome
+from crawler.conductor.others import Exchange
 from crawler.config import Config
 from crawler.errors import ConditionMet, CrawlError, Interrupted, NoSeedFetched, UsageError
 from crawler.faces import progress, summary, wording
@@ -32,6 +33,7 @@ from crawler.store import extracts, queries, seed_ends
 from crawler.store.audit import Audit
 from crawler.store.runs import Start
 from crawler.store.seed_ends import SeedCount, SeedEnd
+from crawler.store.shards import Which
 
 BEGUN = {
     "new": "a new crawl",
@@ -57,12 +59,16 @@ TOLD_EVERY_S = 2.0
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What is to be crawled, into which database, by which rules; seeds_file: its name."""
+    """What is to be crawled, into which database, by which rules; seeds_file: its name.
+
+    which: the shard that this is, None for a whole crawl.
+    """
 
     config: Config
     path: Path
     seeds: Iterator[Seed]
     seeds_file: str = ""
+    which: Which | None = None
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -80,11 +86,16 @@ class Crawl:
     """One run of a plan.
 
     face: shows how it goes on; nobody watches without one. channel: how jobs reach workers, by
-    default as the plan's configuration says.
+    default as the plan's configuration says. exchange: how a shard reaches the others.
     """
 
     def __init__(
-        self, plan: Plan, *, face: Face | None = None, channel: Channel | None = None
+        self,
+        plan: Plan,
+        *,
+        face: Face | None = None,
+        channel: Channel | None = None,
+        exchange: Exchange | None = None,
     ) -> None:
         self._plan = plan
         self._face = face
@@ -96,6 +107,8 @@ class Crawl:
             seeds_file=plan.seeds_file,
             channel=channel,
             workers=worker_processes(plan.config),
+            which=plan.which,
+            exchange=exchange,
         )
 
     def __repr__(self) -> str:

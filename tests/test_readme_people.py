@@ -180,18 +180,21 @@ TAKEN = {
     "site/index.html": "www.example.org",
     "site.warc.gz": None,
     "data/archive.db": "SQLite format 3",
+    "data/all.db": "SQLite format 3",
 }
 """What the lines on exports make, and what stands in it where it is no packed file."""
 
 
 def test_every_line_on_taking_along_makes_what_it_says(home: Path, tmp_path: Path) -> None:
     home = Path(shutil.copytree(home, tmp_path / "own"))  # what is written last in data/ is asked
+    for name in ("north", "south"):
+        shutil.copy(home / "data" / "seeds.db", home / "data" / f"{name}.db")
     for line in lines(TAKE):
         run(home, line)
     for name, wanted in TAKEN.items():
         made = (home / name).read_bytes()
         assert made
         assert wanted is None or wanted.encode() in made
-    for made in ("small.db", "data/archive.db"):
+    for made in ("small.db", "data/archive.db", "data/all.db"):
         asked = "SELECT count(*) FROM pages WHERE url LIKE 'https://www.example.org/%'"
         assert int(run(home, f'sqlite3 {made} "{asked}"')) >= 4

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import click
@@ -24,6 +24,7 @@ import gevent
 from crawler.channels import Channel, open_fleet
 from crawler.channels.redis.address import VARIABLE, address_of, has_password
 from crawler.channels.redis.wire import NAME
+from crawler.cli import sharding
 from crawler.cli.group import (
     DASHBOARD_PORT,
     DATA,
@@ -38,6 +39,7 @@ from crawler.cli.group import (
     quiet_option,
     standard_output,
 )
+from crawler.conductor.others import Exchange
 from crawler.config import AUTHORITIES, SYSTEM_STORE, Config, Setting, load
 from crawler.crawl import Crawl, Ended, Plan, analyse_crawl, complaint, conditions, worker_processes
 from crawler.errors import Interrupted, UsageError
@@ -53,7 +55,17 @@ from crawler.policy.urls import UrlRules
 from crawler.store import audit as store_audit
 from crawler.store import queries
 from crawler.store.audit import Audit
+from crawler.store.shards import Which
 
+
+class Ways(NamedTuple):
+    """How other machines and other shards are reached; None where nobody asks for them."""
+
+    channel: Channel | None = None
+    exchange: Exchange | None = None
+
+
+NO_WAYS = Ways()
 MOST_SIGNALS = 2
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 DEMO = "demo"
@@ -226,6 +238,14 @@ def setting_option(*names: str, help: str, **kinds: Any) -> Callable[[Command], 
 )
 @click.option("--name", default=NAME, show_default=True, help="Of the crawl, for machines to join.")
 @click.option(
+    "--shard",
+    metavar="I/K",
+    help="Crawl one of K parts, by the domains of hosts, over --redis; others crawl the others.",
+)
+@click.option(
+    "--shards", type=int, metavar="K", help="Crawl all K parts on this machine, over --redis."
+)
+@click.option(
     "--dashboard",
     type=Port(),
     is_flag=False,
@@ -247,6 +267,8 @@ def crawl(
     netrc: Path | None,
     redis: str,
     name: str,
+    shard: str | None,
+    shards: int | None,
     dashboard: int | None,
     fail_on: Sequence[str],
     quiet: bool,
@@ -258,6 +280,9 @@ def crawl(
     Everything goes into one SQLite file. Run the same command again to go on with a crawl that was
     stopped, or to visit a finished one again. Ctrl-C stops at any time; nothing is lost.
     """
+    if shards is not None:
+        path = db or default_database(sources, DATA)
+        return sharding.crawl_here(context, path, shards, redis=redis, quiet=quiet)
     config = load(config_file, overrides, given_settings(context, flags), netrc=netrc)
     if config.fetch.verify_tls and (authorities := os.environ.get(AUTHORITIES)):
         _check_authorities(authorities)
@@ -280,6 +305,9 @@ def crawl(
     for notice in found.notices:
         face.say(notice)
     path = db or default_database(sources, DATA)
+    which = sharding.read_shard(shard) if shard else None
+    if which is not None:
+        path = db or sharding.place_of(path, which)
     if db is None:
         refuse_to_mix(path, sources, found)
     seeds = iter(found)
@@ -287,9 +315,22 @@ def crawl(
         seeds = _with_warning(seeds, config.scope.allow_private, face)
     if (token := robots_token(config.fetch)) != PRODUCT:
         face.say(f"Sites' wishes for robots are kept that are addressed to {token} or to all")
-    channel = _channel(config, redis, name, face)
-    plan = Plan(config, path, seeds, " ".join(map(without_password, sources)))
-    return _crawl(plan, face, fail_on=asked, dashboard=dashboard, channel=channel)
+    ways = _ways(config, which, redis, name, face)
+    if which is not None:
+        config = sharding.divided(config, which)
+    plan = Plan(config, path, seeds, " ".join(map(without_password, sources)), which)
+    return _crawl(plan, face, fail_on=asked, dashboard=dashboard, ways=ways)
+
+
+def _ways(config: Config, which: Which | None, redis: str, name: str, face: Face) -> Ways:
+    """How machines and other shards are reached. Machines fetch for a shard, under the crawl's name
+    and its number, where it has no workers of its own."""
+    if which is None:
+        return Ways(_channel(config, redis, name, face))
+    exchange = sharding.exchange_of(config, address_of(redis, os.environ), name)
+    if worker_processes(config):
+        return Ways(None, exchange)
+    return Ways(_channel(config, redis, f"{name}.{which.number}", face), exchange)
 
 
 def _channel(config: Config, redis: str, name: str, face: Face) -> Channel | None:
@@ -421,28 +462,26 @@ def _crawl(
     *,
     fail_on: Sequence[str] = (),
     dashboard: int | None = None,
-    channel: Channel | None = None,
+    ways: Ways = NO_WAYS,
 ) -> int:
     """Crawl, show it, tell what came of it; gives the exit code. Raises what there is to mend."""
-    with _looked_at(plan, face, dashboard, channel) as run:
+    with _looked_at(plan, face, dashboard, ways) as run:
         with _stopped_by_signals(run, face), told_by(face):
             ended = run.run()
         return _tell(plan, face, ended, fail_on=fail_on)
 
 
 @contextmanager
-def _looked_at(
-    plan: Plan, face: Face, port: int | None, channel: Channel | None
-) -> Iterator[Crawl]:
+def _looked_at(plan: Plan, face: Face, port: int | None, ways: Ways) -> Iterator[Crawl]:
     """The crawl of a plan, with a dashboard beside its face where somebody wants one."""
     if port is None:
-        yield Crawl(plan, face=face, channel=channel)
+        yield Crawl(plan, face=face, channel=ways.channel, exchange=ways.exchange)
         return
     from crawler.faces.dashboard.feed import Dashboard  # few crawls are watched so
 
     wanted = None if port == DASHBOARD_PORT else port
     shown = Dashboard(face, plan.path, wanted, control=lambda asked: run.command(asked))
-    run = Crawl(plan, face=shown, channel=channel)
+    run = Crawl(plan, face=shown, channel=ways.channel, exchange=ways.exchange)
     try:
         yield run
     finally:

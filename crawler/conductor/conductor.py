@@ -24,6 +24,7 @@ from crawler import __version__, failpoints
 from crawler.channels import Channel, Returned, open_channel
 from crawler.conductor.ending import TICK_S, Facts, decide
 from crawler.conductor.flow import Flow, Moment
+from crawler.conductor.others import Exchange, Others
 from crawler.conductor.seeds import SeedFeed
 from crawler.config import Config
 from crawler.errors import CrawlError, StorageError, UsageError
@@ -34,6 +35,7 @@ from crawler.policy.seeds import Seed
 from crawler.store import disk
 from crawler.store.disk import Room
 from crawler.store.runs import Start
+from crawler.store.shards import Which
 from crawler.store.writer import Writer
 
 if TYPE_CHECKING:
@@ -51,8 +53,8 @@ class Outcome(msgspec.Struct, frozen=True):
     """How a run ended.
 
     state: ``finished``, ``interrupted`` or ``failed``. reason: ``finished``, ``max_pages``,
-    ``max_time``, ``deferred``, ``signal``, ``login_failed``, ``logged_out``. queued: URLs
-    left. stats: the last snapshot.
+    ``max_time``, ``deferred``, ``signal``, ``login_failed``, ``logged_out``, ``deserted`` (by
+    other shards). queued: URLs left. stats: the last snapshot.
     """
 
     state: str
@@ -66,7 +68,8 @@ class Conductor:
     """One run of a crawl on one database.
 
     seeds: the lines of the seeds file, read as they are needed. channel: how jobs reach workers,
-    by default as configured. start: how the run begins, told when the file is open.
+    by default as configured. which, exchange: the shard that this is, and how it reaches the
+    others. start: how the run begins, told when the file is open.
     """
 
     def __init__(
@@ -79,11 +82,13 @@ class Conductor:
         seeds_file: str = "",
         channel: Channel | None = None,
         workers: int = 0,
+        which: Which | None = None,
+        exchange: Exchange | None = None,
     ) -> None:
         self._config = config
         self._database = database
         self._seeds_file = seeds_file
-        self._writer = Writer(database, config, agent=agent)
+        self._writer = Writer(database, config, agent=agent, which=which)
         self._channel = channel or open_channel(config, workers)
         self._room = Room(database, config.store.min_free_bytes)
         self._flow = Flow(
@@ -95,6 +100,9 @@ class Conductor:
             fleet=self._channel.fleet,
         )
         self._permits = self._permits_of(config)
+        self._others: Others | None = None
+        if exchange is not None:
+            self._others = Others(exchange, self._writer, self._flow, self._rests, self._wake)
         self._wake_dispatcher = Event()
         self._wake_writer = Event()
         self._ended = Event()
@@ -145,7 +153,8 @@ class Conductor:
             if error is not None:
                 raise error
             self._begin_with_fleet()
-            for part in (self._feed.read, self._dispatch, self._receive, self._tick):
+            others = (self._others.run,) if self._others is not None else ()
+            for part in (self._feed.read, self._dispatch, self._receive, self._tick, *others):
                 greenlets.start(gevent.Greenlet(self._guarded, part))
             writing = gevent.spawn(self._guarded, self._write)
             self._ended.wait()
@@ -244,6 +253,8 @@ class Conductor:
         fleet = self._channel.fleet
         if fleet is not None and (told := fleet.notice()) and self._phase != "finishing":
             resting.insert(0, ("the machines", TICK_S, told))
+        if self._others is not None and (waits := self._others.exchange.notice()):
+            resting.insert(0, ("the other shards", TICK_S, waits))
         due = frontier.next_due(now, wall)
         sizes = disk.sizes(self._database)
         return Stats(
@@ -312,6 +323,7 @@ class Conductor:
     def _facts(self) -> Facts:
         now, wall = self._clock()
         flow, frontier = self._flow, self._flow.frontier
+        others = self._others.exchange if self._others is not None else None
         return Facts(
             now,
             elapsed_s=now - self._started,
@@ -325,7 +337,17 @@ class Conductor:
             stopped=frontier.stopped,
             down=flow.is_down or self._room.low,
             hopeless=flow.is_hopeless(now),
+            others=others is not None and not others.is_over,
+            deserted=others is not None and others.away_s() > self._config.run.max_wait_s,
         )
+
+    def _rests(self) -> bool:
+        """Is there nothing to do, unless other shards send something?"""
+        return decide(self._facts(), self._config.run).act == "rest"
+
+    def _wake(self) -> None:
+        self._wake_writer.set()
+        self._wake_dispatcher.set()
 
     def _receive(self) -> None:
         """Free the host of each visit at once, and pass the visit to the writer."""
@@ -362,6 +384,8 @@ class Conductor:
             self._writing = False
             if worked:
                 self._wake_dispatcher.set()
+                if self._others is not None:
+                    self._others.exchange.wrote()
             else:
                 self._wake_writer.wait(self._flow.until_batch)
 
@@ -374,6 +398,8 @@ class Conductor:
             worked = True
         if self._feed.done:
             self._flow.close_scope()
+        if self._others is not None:
+            worked = self._others.write() or worked
         worked = self._flow.supply() or worked
         if self._flow.batch_is_ready:
             self._flow.record()
@@ -420,7 +446,7 @@ class Conductor:
         state = "finished"
         if error is not None:
             state, reason = "failed", type(error).__name__
-        elif reason == "signal":
+        elif reason in ("signal", "deserted"):
             state = "interrupted"
         try:
             self._writer.finish(state=state, reason=reason)
@@ -430,6 +456,8 @@ class Conductor:
                 raise
         if error is not None:
             raise error
+        if state == "finished" and self._others is not None and self._others.exchange.is_over:
+            self._others.exchange.farewell()
         stats = self.stats()
         return Outcome(state, reason, stats.queued, self._writer.run_id, stats)
 

@@ -35,6 +35,8 @@ class Facts(msgspec.Struct, frozen=True):
     due: when something may be fetched at the earliest, None when nothing waits.
     stopped: why a site was left alone before all of it was fetched, None where none was.
     down: the network is. hopeless: it has been for longer than is waited for.
+    others: other shards may still find something for this one. deserted: some of them have been
+    away for longer than is waited for.
     """
 
     now: float
@@ -49,19 +51,24 @@ class Facts(msgspec.Struct, frozen=True):
     stopped: str | None = None
     down: bool = False
     hopeless: bool = False
+    others: bool = False
+    deserted: bool = False
 
 
 class Decision(msgspec.Struct, frozen=True):
     """What to do now.
 
     act: ``wait`` for at most `wait_s`, as long as nothing happens; ``stop`` leasing for `reason`,
-    and decide again; go on with what pages are made of alone (``parts``); or ``end`` the run for
-    `reason`.
+    and decide again; go on with what pages are made of alone (``parts``); ``rest``, until other
+    shards find something or all is over; or ``end`` the run for `reason`.
     """
 
-    act: Literal["wait", "stop", "parts", "end"]
+    act: Literal["wait", "stop", "parts", "rest", "end"]
     reason: str = ""
     wait_s: float = 0.0
+
+
+REST = Decision("rest", wait_s=TICK_S)
 
 
 def decide(facts: Facts, limits: RunConfig) -> Decision:
@@ -76,6 +83,8 @@ def decide(facts: Facts, limits: RunConfig) -> Decision:
     if not facts.pages_left and facts.parts == "wanted":
         return Decision("parts")
     reason = _end_reason(facts, limits)
+    if reason is not None and facts.others:
+        return Decision("stop", "deserted") if facts.deserted else REST
     if reason is not None:
         return Decision("end", reason)
     return _wait_for(None if facts.down else facts.due, facts.now, least_s=LEAST_WAIT_S)

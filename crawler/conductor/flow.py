@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import msgspec
 
@@ -29,6 +29,9 @@ from crawler.policy.outage import PROBE_S, Outage
 from crawler.policy.seeds import Seed
 from crawler.policy.sites import NamedOrigins, Sites
 from crawler.store.contract import Arrival, HostPace, Needs, Settled, Supplies
+
+if TYPE_CHECKING:
+    from crawler.store.mail import Message
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +70,9 @@ class Store(Protocol):
 
     def supply(self, needs: Needs) -> Supplies:
         """Read what the frontier needs."""
+
+    def take(self, messages: Sequence[Message]) -> Settled:
+        """Store what other shards have found."""
 
 
 class Flow:
@@ -255,6 +261,10 @@ class Flow:
         if not self._scope_is_known:
             self._scope_is_known = True
             self._settle([], self._store.seeds_read())
+
+    def take(self, messages: Sequence[Message]) -> None:
+        """Store what other shards have found for this one."""
+        self._settle([], self._store.take(messages))
 
     def supply(self) -> bool:
         """Bring in what the frontier lacks; False when it lacks nothing."""

@@ -19,7 +19,7 @@ from crawler.faces.screen import Screen, Stream
 from crawler.faces.summary import Summary
 from crawler.model import Stats
 
-STANDING = ("the network", "the disk", "the machines")
+STANDING = ("the network", "the disk", "the machines", "the other shards")
 """Names in `Stats.resting` that are no hosts: their reason is a sentence of its own."""
 PHASES = {
     "loading": "loading",

@@ -125,10 +125,10 @@ class _Merger:
     def run(self) -> Merged:
         """All of it, in one go: the file has another name until it is whole."""
         tables = self._connection.execute(TABLES).fetchall()
-        numbered = ((name, self._number_of(name)) for (name,) in tables)
+        self._tables = [name for (name,) in tables if name not in NOT_TAKEN]
+        numbered = ((name, self._number_of(name)) for name in (*SAME, *self._tables))
         self._numbers = {name: column for name, column in numbered if column}
         self._sources = self._looked_at()
-        self._tables = [name for (name,) in tables if name not in NOT_TAKEN]
         self._steps = len(self._sources) * (len(SAME) + len(self._tables)) + 2
         indexes = self._drop_indexes()
         for table in TEMPORARY:
@@ -201,7 +201,7 @@ class _Merger:
         """The column that numbers the rows of a table, where it refers to no other table."""
         keys = self._connection.execute(NUMBER, (table,)).fetchall()
         refers = dict(self._connection.execute(REFERENCES, (table,)).fetchall())
-        if table in ("runs", "shard", "peers") or len(keys) != 1:
+        if len(keys) != 1:
             return None
         [(name, kind)] = keys
         return name if kind == "INTEGER" and name not in refers else None

@@ -749,7 +749,7 @@ CREATE TABLE outbox (
 ) STRICT;
 
 CREATE TABLE shard_chains (
-    url_id INTEGER PRIMARY KEY REFERENCES urls(id),  -- a URL to which redirects have led
+    hash INTEGER PRIMARY KEY,  -- of a URL to which redirects have led (urls.hash)
     seed TEXT NOT NULL  -- the seed, in another shard's file, at which they began
 ) STRICT;
 

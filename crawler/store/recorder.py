@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -39,6 +40,10 @@ from crawler.store.ruling import (
 from crawler.store.scopes import Keys, Scopes
 from crawler.store.url_table import UrlTable, is_settled
 
+if TYPE_CHECKING:
+    from crawler.store.mail import Mail, Message
+    from crawler.store.shards import Which
+
 MAX_SITEMAP_DEPTH = 3
 """Sitemap indexes within indexes."""
 LOOK_UP = 200
@@ -52,16 +57,26 @@ class Recorder:
 
     keys = Keys
 
-    def __init__(self, connection: Connection, config: Config, run_id: int, agent: str) -> None:
+    def __init__(
+        self, connection: Connection, config: Config, run_id: int, agent: str,
+        which: Which | None = None,
+    ) -> None:  # fmt: skip
         self._connection = connection
         self._config = config
         self.url_rules = urls.UrlRules.of(config)
         self.origins = Origins(connection, config, agent)
         self._keys = self.keys(connection, run_id)
         judge = Judge.of(config, self._keys.covers, self._keys.cover_below)
-        self.url_table = UrlTable(connection, config, self.origins, judge, run_id)
+        self._mail: Mail | None = None
+        table, scopes = UrlTable, Scopes
+        if which is not None:
+            from crawler.store import mail, sharded  # few crawls have shards
+
+            self._mail = mail.Mail(connection, which)
+            table, scopes = sharded.parts_of(self._mail, config)
+        self.url_table = table(connection, config, self.origins, judge, run_id)
         self._batch = Batch(connection, run_id)
-        self._scopes = Scopes(
+        self._scopes = scopes(
             connection, self._keys, self.origins, self.url_table, judge, mode=config.scope.mode,
             run_id=run_id,
         )  # fmt: skip
@@ -110,6 +125,16 @@ class Recorder:
         """Of these origins something waits that needs a login first."""
         return self._transaction(lambda: self._logins.begin(origin_ids, now), now)
 
+    def take(self, messages: Sequence[Message], now: float) -> Settled:
+        """Take what other shards have found, and move their marks."""
+        return self._transaction(lambda: self._take(messages), now)
+
+    def _take(self, messages: Sequence[Message]) -> None:
+        assert self._mail is not None
+        for message in messages:
+            if self._mail.mark(message.peer, message.number):
+                self._scopes.take(message.items())
+
     def change(self, change: Callable[[], None], now: float) -> Settled:
         """Run a change of the table of URLs as one transaction."""
         return self._transaction(change, now)
@@ -120,6 +145,8 @@ class Recorder:
             self.url_table.begin(iso(now))
             self.origins.now = now
             self._batch.clear()
+            if self._mail is not None:
+                self._mail.begin()
             change()
             self.url_table.write()
             self._batch.write()
@@ -127,6 +154,8 @@ class Recorder:
             self.url_table.age()
             self.origins.flush()
             self._batch.count_run()
+            if self._mail is not None:
+                self._mail.write()
             failpoints.reached("before-commit")
             self._connection.execute("COMMIT")
             failpoints.reached("after-commit")
@@ -137,6 +166,8 @@ class Recorder:
             self.origins.forget()
             self._keys.forget()
             self._batch.clear()
+            if self._mail is not None:
+                self._mail.forget()
             raise
         settled = self._batch.settled
         settled.fresh = self.url_table.fresh

@@ -7,7 +7,7 @@ out of scope there is judged again.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from crawler.model import Target
 from crawler.policy import seeds, urls
@@ -100,7 +100,7 @@ class Scopes:
         self._url_table = url_table
         self._judge = judge
         self._mode = mode
-        self._run_id = run_id
+        self._run_id = self._since_run = run_id
 
     def __repr__(self) -> str:
         return f"<Scopes {self._mode}, {self._keys!r}>"
@@ -162,6 +162,9 @@ class Scopes:
             fetch_kind=fetch_kind_again(kind, via),
         )  # fmt: skip
 
+    def take(self, items: Sequence[Any]) -> None:
+        """What other shards have found: none, where this is a whole crawl."""
+
     # Seeds without a scheme
 
     def _has_no_https(self, url_id: int) -> bool:
@@ -176,7 +179,7 @@ class Scopes:
         if not origin.name.startswith("https:"):
             return []
         self._url_table.write()
-        found = self._connection.execute(BARE_SEEDS, (origin.id, self._run_id))
+        found = self._connection.execute(BARE_SEEDS, (origin.id, self._since_run))
         return [BareSeed._make(row) for row in found.fetchall()]
 
     def fall_back_to_http(self, origin: Origin, bare: Sequence[BareSeed], *, out: int = 0) -> None:
@@ -331,6 +334,6 @@ BARE_SEEDS = """
     SELECT seeds.id, urls.id, urls.url
     FROM urls INDEXED BY urls_queue
     CROSS JOIN seeds INDEXED BY seeds_url_id ON seeds.url_id = urls.id
-    WHERE urls.origin_id = ? AND urls.state = 'queued' AND urls.via = 'seed' AND seeds.run_id = ?
+    WHERE urls.origin_id = ? AND urls.state = 'queued' AND urls.via = 'seed' AND seeds.run_id >= ?
         AND seeds.scheme_assumed = 1
 """

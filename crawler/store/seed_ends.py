@@ -13,7 +13,8 @@ from crawler.store.views import led_on
 
 
 class SeedCount(msgspec.Struct, frozen=True):
-    """Lines of a run's seeds: all, those of which the crawl holds a page, and those that wait."""
+    """Lines of a run's seeds: all, those of which the crawl holds a page (or another shard, for all
+    that is known here), and those that wait."""
 
     seeds: int
     held: int
@@ -56,7 +57,9 @@ def count(connection: Connection, run_id: int) -> SeedCount:
         {ENDS}
         SELECT
             count(*),
-            count(CASE WHEN pages.document_status BETWEEN 200 AND 299 THEN 1 END),
+            count(CASE
+                WHEN pages.document_status BETWEEN 200 AND 299 OR urls.reason = 'other_shard' THEN 1
+            END),
             count(CASE WHEN urls.state = 'queued' THEN 1 END)
         FROM ends
         LEFT JOIN urls ON urls.id = ends.url_id

@@ -42,7 +42,7 @@ OUTBOX: Final[Mapping[str, Column]] = {
     "message": ("BLOB NOT NULL", "links and seeds (MessagePack); gone when they are in its file"),
 }
 CHAINS: Final[Mapping[str, Column]] = {
-    "url_id": ("INTEGER PRIMARY KEY REFERENCES urls(id)", "a URL to which redirects have led"),
+    "hash": ("INTEGER PRIMARY KEY", "of a URL to which redirects have led (urls.hash)"),
     "seed": ("TEXT NOT NULL", "the seed, in another shard's file, at which they began"),
 }
 TABLES: Final = {"shard": SHARD, "peers": PEERS, "outbox": OUTBOX, "shard_chains": CHAINS}

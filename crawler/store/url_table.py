@@ -82,7 +82,7 @@ class UrlTable:
         self._nofollow_counts = config.scope.follow_nofollow
         self._young: dict[int, Known] = {}
         self._old: dict[int, Known] = {}
-        self._next_id: int = connection.execute("SELECT max(id) FROM urls").fetchone()[0] or 0
+        self._next_id = self._last_id()
         self._rows: list[tuple[object, ...]] = []
         self._nearer: list[tuple[int, int, int]] = []
         self._redirecting: set[int] = set()
@@ -93,6 +93,9 @@ class UrlTable:
 
     def __repr__(self) -> str:
         return f"<UrlTable {self._next_id} urls, {len(self._young) + len(self._old)} in memory>"
+
+    def _last_id(self) -> int:
+        return self._connection.execute("SELECT max(id) FROM urls").fetchone()[0] or 0
 
     def begin(self, now: str) -> None:
         """Start a batch at this time."""
@@ -110,7 +113,7 @@ class UrlTable:
         self._promoted.clear()
         self.query_paths.forget()
         self.fresh = []
-        self._next_id = self._connection.execute("SELECT max(id) FROM urls").fetchone()[0] or 0
+        self._next_id = self._last_id()
 
     def taken_since(self) -> int:
         """Roughly the bytes of the URLs that are new since this was asked last."""

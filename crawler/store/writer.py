@@ -6,7 +6,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,7 +20,7 @@ from crawler.model import MachineState
 from crawler.policy import logins
 from crawler.policy.cookies import Cookie
 from crawler.policy.seeds import Seed
-from crawler.store import cookies, machines, runs
+from crawler.store import cookies, machines, mail, runs, shards
 from crawler.store.clock import Clock
 from crawler.store.contract import Arrival, HostPace, KnownRules, Needs, Settled, Supplies
 from crawler.store.database import (
@@ -34,10 +34,12 @@ from crawler.store.database import (
     writable_place,
 )
 from crawler.store.lock import WriterLock
+from crawler.store.mail import Counts, Message
 from crawler.store.queue import Queue, supply
 from crawler.store.recorder import Recorder
 from crawler.store.runs import Start
 from crawler.store.schema import LINKS_BY_TARGET
+from crawler.store.shards import Which
 
 Result = TypeVar("Result")
 HURRY_S = 5.0
@@ -60,11 +62,14 @@ class Writer:
     disk or the file does not let it.
     """
 
-    def __init__(self, path: Path, config: Config, *, agent: str) -> None:
+    def __init__(
+        self, path: Path, config: Config, *, agent: str, which: Which | None = None
+    ) -> None:
         self.path = path
         self.clock = Clock()
         self._config = config
         self._agent = agent
+        self.which = which
         self._pool = ThreadPool(1)
         self._lock: WriterLock | None = None
         self._connection: Connection = None
@@ -89,6 +94,7 @@ class Writer:
             self._connection = open_for_writing(self.path)
             interruptible(self._connection, lambda: time.monotonic() > self._stop_at)
             failpoints.reached("opened")
+            self.which = shards.settle(self._connection, self.which, self.path)
             start = runs.start(
                 self._connection, self._config, seeds_file=seeds_file, version=version,
                 pid=os.getpid(), now=self.clock.now(),
@@ -99,7 +105,9 @@ class Writer:
             raise
         failpoints.reached("run-begun")
         self.run_id = start.run_id
-        self._recorder = Recorder(self._connection, self._config, start.run_id, self._agent)
+        self._recorder = Recorder(
+            self._connection, self._config, start.run_id, self._agent, self.which
+        )
         self._queue = Queue(self._connection, self._recorder.origins)
         return start
 
@@ -172,6 +180,28 @@ class Writer:
         return self._on_thread(
             lambda: machines.keep(self._connection, self.run_id, states, self.clock.now())
         )
+
+    # Of a shard
+
+    def take(self, messages: Sequence[Message]) -> Settled:
+        """Take what other shards have found for this one, and move their marks."""
+        return self._on_thread(lambda: self._recorder.take(messages, self.clock.now()))
+
+    def delivered(self, acks: Mapping[int, int]) -> None:
+        """Other shards have what was found for them, up to these messages."""
+        self._on_thread(lambda: mail.delivered(self._connection, acks))
+
+    def counts(self) -> Counts:
+        """How far the exchange with each other shard has come."""
+        return self._on_thread(lambda: mail.counts(self._connection))
+
+    def meet(self, nonces: Mapping[int, int]) -> None:
+        """Which files other shards have. Raises StorageError when one has another than before."""
+        self._on_thread(lambda: mail.meet(self._connection, nonces))
+
+    def mail_after(self, peer: int, number: int, most_bytes: int) -> list[Message]:
+        """What was found for another shard, behind this message."""
+        return self._on_thread(lambda: mail.after(self._connection, peer, number, most_bytes))
 
     def supply(self, needs: Needs) -> Supplies:
         """Read what the frontier needs; what may not be fetched is settled on the way."""
