@@ -175,9 +175,11 @@ def test_the_owner_is_told_which_page_is_due_when_and_why(home: Path) -> None:
 TAKEN = {
     "broken.csv": "https://www.example.org/gone",
     "findings.xlsx": None,
+    "pages/run_id=2/part-0.parquet": "PAR1",
     "small.db": "SQLite format 3",
     "texts.jsonl": "Nine euros a night",
     "site/index.html": "www.example.org",
+    "changes.rss": "changed: Prices, anew",
     "site.warc.gz": None,
     "data/archive.db": "SQLite format 3",
     "data/all.db": "SQLite format 3",
