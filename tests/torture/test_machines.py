@@ -143,6 +143,71 @@ def test_nothing_is_lost_and_no_host_is_asked_two_things_at_once(
         made.check(most_repeats=times * HOSTS)
 
 
+class Chaos:
+    """All of it, by chance."""
+
+    def __init__(self, seed: int) -> None:
+        self._chance = Random(seed)
+        self._standing: list[gevent.Greenlet] = []
+
+    def __call__(self, storm: Storm) -> None:
+        ways = (
+            *(self._kill, self._stand_still, self._empty, self._delete, self._restart),
+            *(self._write_garbage, self._end),
+        )
+        for number in range(2 * ROUNDS):
+            until(lambda after=20 * number: len(storm.served.hits()) > after or _is_over(storm))
+            if _is_over(storm):
+                break
+            self._chance.choice(ways)(storm)
+        gevent.joinall(self._standing)
+
+    def _living(self, storm: Storm) -> Machine:
+        return self._chance.choice([one for one in storm.machines if one.process.poll() is None])
+
+    def _kill(self, storm: Storm) -> None:
+        self._living(storm).end()
+        storm.join()
+
+    def _end(self, storm: Storm) -> None:
+        self._living(storm).process.terminate()
+        storm.join()
+
+    def _stand_still(self, storm: Storm) -> None:
+        seconds = self._chance.choice((2, FENCED_S))
+        self._standing.append(gevent.spawn(self._living(storm).stand_still, seconds))
+        storm.join()
+
+    def _empty(self, storm: Storm) -> None:
+        storm.engine.ask("FLUSHALL")
+
+    def _delete(self, storm: Storm) -> None:
+        for key in storm.engine.ask("KEYS", "*"):
+            if self._chance.random() < 0.5:
+                storm.engine.ask("DEL", key)
+
+    def _restart(self, storm: Storm) -> None:
+        storm.engine.kill()
+        storm.engine.start()
+
+    def _write_garbage(self, storm: Storm) -> None:
+        """Under the name of a machine, which is expelled for it."""
+        for key in storm.engine.ask("KEYS", "*:visits:*")[:1]:
+            storm.engine.ask("XADD", key, "*", "f", self._chance.randbytes(40))
+
+
+def _is_over(storm: Storm) -> bool:
+    return storm.crawl.stats().phase == "finishing"
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_is_lost_whatever_happens_at_once(tmp_path: Path, kind: str, seed: int) -> None:
+    with storm(tmp_path, kind, machines=3, latency_ms=2 * LATENCY_MS) as made:
+        made.run(Chaos(seed))
+        made.check(most_repeats=2 * ROUNDS * HOSTS)
+
+
 # With a conductor of its own, and a person's limits of time
 
 
@@ -311,4 +376,5 @@ def _work(url: str) -> list[str]:
 def _crawl(database: Path, seeds: list[str]) -> list[str]:
     options = ["--redis", "redis://127.0.0.1", "--workers", "0", "--no-analyse", "--quiet"]
     options += ["--set", "pace.own_in_flight=1", "--set", "robots.sitemaps=false"]
+    options += ["--set", "robots.first_s=60"]  # else one is given up whose answer is under way
     return [sys.executable, "-m", "crawler", "crawl", *seeds, "--db", str(database), *options]
