@@ -22,6 +22,7 @@ MAX_UNPACKED_BYTES: Final = 50 * 1024 * 1024
 """Of one sitemap, by its protocol."""
 
 _MAX_LAYERS: Final = 2
+_FIRST: Final = 256
 _CHUNK: Final = 65_536
 GZIP: Final = b"\x1f\x8b"
 """How a packed file begins."""
@@ -151,20 +152,24 @@ def _read_lines(data: bytes, targets: Targets, limit: int) -> Listing:
 
 def _gunzip(body: bytes, room: int) -> tuple[bytes, bool]:
     parts: list[bytes] = []
-    while body.startswith(GZIP) and room:
+    at = 0
+    while body.startswith(GZIP, at) and room:
         member = zlib.decompressobj(wbits=31)
         try:
-            # In steps, so that what comes before a damaged place is kept.
-            while body and room and not member.eof:
-                part = member.decompress(body[:_CHUNK], room)
-                body = member.unconsumed_tail + body[_CHUNK:] if not member.eof else body[_CHUNK:]
+            # In steps, so that what comes before a damaged place is kept, and no member costs more
+            # than its own bytes: there may be half a million.
+            step = _FIRST
+            while at < len(body) and room and not member.eof:
+                part = member.decompress(body[at : at + step], room)
+                given = min(step, len(body) - at)
+                at += given - len(member.unconsumed_tail) - len(member.unused_data)
                 room -= len(part)
                 parts.append(part)
+                step = _CHUNK
         except zlib.error:
             return b"".join(parts), False
         if not member.eof:
             return b"".join(parts), False
-        body = member.unused_data + body
     return b"".join(parts), room > 0
 
 

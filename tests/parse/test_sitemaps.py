@@ -5,12 +5,13 @@ from __future__ import annotations
 import gzip
 import html
 import re
+import time
 from pathlib import Path
 
 import pytest
 
 from crawler.model import Kind
-from crawler.parse.sitemaps import MAX_ENTRIES
+from crawler.parse.sitemaps import MAX_ENTRIES, unpack
 from tests.parse.page import hrefs, listed, parsed
 from tests.sites.skip import require_corpus
 
@@ -110,6 +111,16 @@ def test_members_of_one_gzip_file_are_one_sitemap() -> None:
     text = URLSET.format(urls("1", "2")).encode()
     body = gzip.compress(text[:50]) + gzip.compress(text[50:])
     assert len(parsed(body, None, kind="sitemap").entries) == 2
+
+
+@pytest.mark.parametrize("size", [0, 1, 300, 200_000])
+def test_many_members_take_no_longer_than_their_bytes(size: int) -> None:
+    member = gzip.compress(bytes(size), mtime=0)
+    count = 10_000_000 // max(size, 25)
+    began = time.process_time()
+    data, whole = unpack(member * count)
+    assert time.process_time() - began < 20  # 1 s, measured
+    assert (len(data), whole) == (size * count, True)
 
 
 def test_a_damaged_gzip_file_gives_what_comes_before_the_damage() -> None:
