@@ -16,11 +16,16 @@ _UNSEEN_BUT_LAYOUT = re.compile(f"(?![\t\n]){UNSEEN.pattern}")
 _FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n\0]")
 """With these a cell begins that a spreadsheet may run (OWASP, CSV Injection); the wide ones in
 versions for Chinese and Japanese."""
+_FORMULA_BEHIND = re.compile(r"(?<=[;\t\r\n])(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
+"""Where a spreadsheet that divides at semicolons begins another cell, as most do in Europe; quotes
+in the middle of what it takes for a cell mean nothing to it."""
 _NUMBER = re.compile(r"-?(?:\d+(?:[.,]\d+)*|[.,]\d+)(?:[eE][+-]?\d+)?%?", re.ASCII)
 
 
 def cell(text: str) -> str:
     """A text that no spreadsheet runs as a formula; a negative number stays one."""
+    if _FORMULA_BEHIND.search(text):
+        text = _FORMULA_BEHIND.sub("'", text)
     if _FORMULA.match(text) is None or _NUMBER.fullmatch(text):
         return text
     return f"'{text}"

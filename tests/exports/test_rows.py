@@ -46,7 +46,7 @@ def test_no_cell_is_a_formula_and_numbers_stay_numbers(
     with made.open(encoding="utf-8", newline="") as stream:
         [row] = csv.DictReader(stream, delimiter=delimiter)
     assert (row["negative"], row["said"], row["sum"]) == ("-5", "-5", "'-2+3")
-    assert (row["hidden"], row["b"], row["n"]) == ("'\n=1", "00ff", "")
+    assert (row["hidden"], row["b"], row["n"]) == ("'\n'=1", "00ff", "")
 
 
 def test_the_full_text_index_is_asked_as_any_table(crawled: Path, tmp_path: Path) -> None:

@@ -31,7 +31,10 @@ def rows(*values: Any) -> Rows:
         ("+1", "'+1"),
         ("-1+1", "'-1+1"),
         ("@SUM(A1)", "'@SUM(A1)"),
-        ("\t=1", "'\t=1"),
+        ("\t=1", "'\t'=1"),
+        ("a;=1+1;b;-2+cmd", "a;'=1+1;b;'-2+cmd"),  # where lists are divided by semicolons
+        ("a\n=1", "a\n'=1"),
+        ("a; - b", "a; - b"),
         (-5, "-5"),
         (1.5, "1.5"),
         (None, ""),
