@@ -17,9 +17,9 @@ import msgspec
 
 CONTEXT = 6
 """Words that are shown before and behind a change."""
-MOST_STEPS = 4_000_000
-"""Words of one text times those of the other that are compared, about a second; what differs beyond
-that is told piece by piece."""
+MOST_STEPS = 8_000_000
+"""Words that are held against others, about two seconds; what is left then is told as a whole.
+Texts can be made so that difflib alone would take minutes for some thousand words."""
 MOST_PIECES = 2_000
 SHORT = 400
 """Words of a text that is not cut into pieces."""
@@ -72,7 +72,7 @@ def changed_words(before: str, after: str) -> list[Hunk]:
             new.part(max(0, start - CONTEXT), start),
             new.part(end, min(len(new.words), end + CONTEXT)),
         )
-        for old_start, old_end, start, end in _spans(old.words, new.words)
+        for old_start, old_end, start, end in differing(old.words, new.words)
     ]
 
 
@@ -81,15 +81,16 @@ def _text(text: str) -> _Text:
     return _Text(text, [word.group() for word in found], [word.span() for word in found])
 
 
-def _spans(old: Sequence[str], new: Sequence[str]) -> Iterator[Span]:
-    """The runs of words that differ."""
+def differing(old: Sequence[str], new: Sequence[str]) -> Iterator[Span]:
+    """The runs of words, or of lines, that differ."""
     head = _common(old, new)
     tail = _common(old[head:][::-1], new[head:][::-1])
     inner_old, inner_new = old[head : len(old) - tail], new[head : len(new) - tail]
+    patience = _Patience()
     if max(len(inner_old), len(inner_new)) <= SHORT:
-        spans = _differing(inner_old, inner_new)
+        spans = patience.differing(inner_old, inner_new)
     else:
-        spans = _by_pieces(inner_old, inner_new)
+        spans = _by_pieces(inner_old, inner_new, patience)
     for span in spans:
         yield _moved(span, head, head)
 
@@ -104,21 +105,15 @@ def _common(one: Sequence[str], other: Sequence[str]) -> int:
     return count
 
 
-def _by_pieces(old: Sequence[str], new: Sequence[str]) -> Iterator[Span]:
+def _by_pieces(old: Sequence[str], new: Sequence[str], patience: _Patience) -> Iterator[Span]:
     """The same for long texts: pieces are compared, then words within those that differ."""
     size = max(PIECE_WORDS, max(len(old), len(new)) // MOST_PIECES)
     old_pieces, new_pieces = _pieces(old, size), _pieces(new, size)
     old_at = [0, *accumulate(map(len, old_pieces))]
     new_at = [0, *accumulate(map(len, new_pieces))]
-    left = MOST_STEPS
-    for one, two, three, four in _differing(old_pieces, new_pieces):
+    for one, two, three, four in patience.differing(old_pieces, new_pieces):
         whole = (old_at[one], old_at[two], new_at[three], new_at[four])
-        steps = (whole[1] - whole[0]) * (whole[3] - whole[2])
-        if steps > left:
-            yield whole
-            continue
-        left -= steps
-        for span in _differing(old[whole[0] : whole[1]], new[whole[2] : whole[3]]):
+        for span in patience.differing(old[whole[0] : whole[1]], new[whole[2] : whole[3]]):
             yield _moved(span, whole[0], whole[2])
 
 
@@ -135,10 +130,33 @@ def _pieces(words: Sequence[str], size: int) -> list[tuple[str, ...]]:
     return [*pieces, tuple(piece)] if piece else pieces
 
 
-def _differing(old: Sequence[object], new: Sequence[object]) -> Iterator[Span]:
-    for tag, *span in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if tag != "equal":
-            yield (span[0], span[1], span[2], span[3])
+class _Patience:
+    """Compares as difflib does, in a bounded number of steps."""
+
+    def __init__(self) -> None:
+        self._left = MOST_STEPS
+
+    def differing(self, old: Sequence[object], new: Sequence[object]) -> Iterator[Span]:
+        """The runs that differ; of a part for which no steps are left, the whole."""
+        matcher = SequenceMatcher(None, old, new, autojunk=False)
+        places = matcher.b2j  # type: ignore[attr-defined]  # documented, but not in typeshed
+        steps = [0, *accumulate(1 + len(places.get(one, ())) for one in old)]
+        same: list[tuple[int, int, int]] = []
+        parts = [(0, len(old), 0, len(new))]
+        while parts:
+            one, two, three, four = parts.pop()
+            if one == two or three == four or steps[two] - steps[one] > self._left:
+                continue
+            self._left -= steps[two] - steps[one]
+            at, there, size = matcher.find_longest_match(one, two, three, four)
+            if size:
+                same.append((at, there, size))
+                parts += ((one, at, three, there), (at + size, two, there + size, four))
+        old_at = new_at = 0
+        for at, there, size in (*sorted(same), (len(old), len(new), 0)):
+            if at > old_at or there > new_at:
+                yield old_at, at, new_at, there
+            old_at, new_at = at + size, there + size
 
 
 def _moved(span: Span, old: int, new: int) -> Span:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import closing
+from itertools import islice, product
 from pathlib import Path
 
 import pytest
@@ -65,3 +67,21 @@ def test_one_that_says_something_else_is_found_with_what_changed(web: Web, tmp_p
 )
 def test_one_that_does_not_is_not(web: Web, tmp_path: Path, answers: tuple[Answer, ...]) -> None:
     assert twice(web, tmp_path / "a.db", *answers) == []
+
+
+def test_no_file_takes_long_to_compare_or_to_read_for_all_whom_it_names(
+    web: Web, tmp_path: Path
+) -> None:
+    """difflib takes an hour for the first, and 30,000 agents were each read for, in the second."""
+    files = [
+        "\n".join(line for n in range(12_000) for line in ("User-agent: a", f"Allow: /{side}{n}"))
+        for side in "xy"
+    ]
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    names = map("".join, product(letters, repeat=4))
+    agents = "".join(f"User-agent: {name}\n" for name in islice(names, 25_000))
+    files.append(f"{agents}Disallow: /a\n\nUser-agent: *\nDisallow: /b\n")
+    began = time.process_time()
+    found = twice(web, tmp_path / "a.db", *map(says, files))
+    assert time.process_time() - began < 60  # 8 s, measured
+    assert len(json.loads(found[0][1])["diff"]) == 50
