@@ -3,23 +3,28 @@
 A finding lives: new in the run that first shows it, open while it stays, fixed by the run that sees
 its page without it. A page that a run did not get to see, or that did not answer, mends nothing.
 A check is a transaction, and judging a run again gives what judging it once gave. What is not kept
-for being too much (`found.py`) mends nothing either.
+for being too much (`found.py`) mends nothing either, nor does a check that is given up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from crawler import failpoints
 from crawler.analyse import found
-from crawler.analyse.check import Check, judge, limits_of
+from crawler.analyse.check import Check, Found, judge, limits_of
 from crawler.analyse.facts import Progress
 from crawler.analyse.needs import unmet
-from crawler.store.database import Connection, SQLiteError, is_stop
+from crawler.store.database import Connection, SQLiteError, interruptible, is_stop
 
+CHECK_S: Final = 60.0
+PAGE_S: Final = 0.002
+"""What a check may take, of CPU: so much, and more for each page. Of a million pages none takes a
+minute; but of 300 that name each other in 5,000 languages one would find billions of pairs."""
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 _UPSERT: Final = """
@@ -109,10 +114,61 @@ def judge_run(
     connection.execute(_JUDGED, {"run": run_id})
     connection.execute("CREATE INDEX temp.judged_url_id ON judged(url_id)")
     found.begin(connection)
+    (pages,) = connection.execute("SELECT count(*) FROM pages").fetchone()
+    patience = _Patience(CHECK_S + PAGE_S * pages)
+    interruptible(connection, patience.stops)
     checks = [check for group in groups.values() for check in group]
     for number, check in enumerate(checks, 1):
-        _judge(connection, check, settings, run_id, host_characters=host_characters)
+        patience.begin()
+        _judge(connection, check, settings, run_id, patience, host_characters=host_characters)
         progress("checks", number, len(checks))
+
+
+class _SpentError(Exception):
+    """A check has taken all that it may."""
+
+
+class _Patience:
+    """What is left of the time of one check; seconds: of CPU."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._looks = False
+        self.begin()
+
+    def begin(self) -> None:
+        """Another check."""
+        self._until = time.process_time() + self.seconds
+
+    def is_spent(self) -> bool:
+        """Is nothing left?"""
+        return time.process_time() > self._until
+
+    def stops(self) -> bool:
+        """SQLite asks this while it works. What it writes is never stopped: the scratch file has no
+        journal, and does not survive that."""
+        return self._looks and self.is_spent()
+
+    def said(self) -> str | None:
+        """Why there is nothing, where all of it is spent."""
+        spent = f"given up after {self.seconds:,.0f} s of work: the site makes it find too much"
+        return spent if self.is_spent() else None
+
+    def limited(self, look: Callable[[], Iterable[Found]]) -> Iterator[Found]:
+        """What is found, as long as there is time. Raises _SpentError, and SQLiteError."""
+        found: Iterator[Found] | None = None
+        while True:
+            self._looks = True
+            try:
+                found = iter(look()) if found is None else found
+                row = next(found, None)
+            finally:
+                self._looks = False
+            if row is None:
+                return
+            if self.is_spent():
+                raise _SpentError
+            yield row
 
 
 def _register(
@@ -144,6 +200,7 @@ def _judge(
     check: Check,
     settings: Mapping[str, float],
     run_id: int,
+    patience: _Patience,
     *,
     host_characters: int,
 ) -> None:
@@ -151,13 +208,14 @@ def _judge(
     connection.execute("BEGIN IMMEDIATE")
     if reason is None:
         try:
-            rows = judge(check, connection, limits_of(check, settings))
+            limits = limits_of(check, settings)
+            rows = patience.limited(lambda: judge(check, connection, limits))
             reason = found.gather(connection, check.name, rows, host_characters=host_characters)
             is_judged = True
-        except SQLiteError as error:
-            if is_stop(error):
+        except (_SpentError, SQLiteError) as error:
+            reason = patience.said() or f"its SQL failed: {error}"
+            if is_stop(error) and not patience.is_spent():
                 raise
-            reason = f"its SQL failed: {error}"
     if is_judged:
         _replace(connection, check, run_id)
     judged = {"run": run_id, "check": check.name, "judged": is_judged, "reason": reason}

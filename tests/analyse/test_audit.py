@@ -151,8 +151,9 @@ import crawler._patch
 import sys
 from pathlib import Path
 from crawler.analyse.check import Check
+from crawler.analyse import findings
 from crawler.analyse.findings import judge_run
-from crawler.store.database import SQLiteError, interruptible, is_stop, open_for_writing
+from crawler.store.database import SQLiteError, is_stop, open_for_writing
 from crawler.store.scratch import scratch
 sql = '''
     WITH RECURSIVE counted(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < 1e10)
@@ -164,12 +165,13 @@ begun = []
 def told(text):
     if "WITH RECURSIVE" in text:
         begun.append(text)
-def looks():  # what is raised here ends the statement; what is raised in `told` would be lost
+stops = findings._Patience.stops
+def looks(patience):  # what is raised here ends the statement; in `told` it would be lost
     if begun:
         print("at work", flush=True)
         begun.clear()
-    return False
-interruptible(connection, looks)
+    return stops(patience)
+findings._Patience.stops = looks
 connection.set_trace_callback(told)
 with scratch(connection, Path(sys.argv[1])):
     try:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.analyse import facts
+from crawler.analyse import facts, findings
 from crawler.analyse.found import PAGE_CHARACTERS, PAGE_FINDINGS, TEXT_CHARACTERS
 from crawler.analyse.run import analyse
 from crawler.channels import patience, readers
@@ -36,6 +36,7 @@ JUDGED = """
     ORDER BY run_id DESC
     LIMIT 1
 """
+PAIRS = "'hreflang_return_differs'"
 LONG = "x" * 1_900
 PEAK = """
 import crawler._patch
@@ -200,3 +201,28 @@ def test_the_memory_of_an_analysis_does_not_grow_with_what_it_finds(
         peaks.append(int(told) // 1024)
     # What SQLite keeps of two files (20 and 4 MiB), and chunks of bodies; what is found is 150 MB.
     assert peaks[1] - peaks[0] < 60, peaks
+
+
+def test_a_check_that_a_site_makes_find_too_much_is_given_up_alone(
+    web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pages that name each other in 2,500 languages make 37 million pairs: many seconds, here with
+    a limit of half a second."""
+    database, site = tmp_path / "pairs.db", Site(web.host("127.0.6.31"))
+    paths = [f"/{number}" for number in range(3)]
+    alternates = "".join(
+        f"<link rel=alternate hreflang={path[1:]}x{code} href={path}>"
+        for path in paths
+        for code in range(2_500)
+    )
+    for path in paths:
+        site.page(path, head=alternates, body=images(range(1)))
+    monkeypatch.setattr(findings, "CHECK_S", 0.5)
+    audited(database, site)
+    told = rows(
+        database, "SELECT judged, found, reason FROM runs_checks WHERE check_name = " + PAIRS
+    )
+    assert [(judged, found) for judged, found, _ in told] == [(0, 0)]
+    assert "given up after 1 s" in told[0][2]
+    [(judged, found, _, _)] = rows(database, JUDGED)
+    assert (judged, found) == (1, 3)
