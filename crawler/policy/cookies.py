@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from email.utils import mktime_tz, parsedate_tz
+from itertools import islice
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -83,8 +84,9 @@ class Jar:
             del self._of[next(iter(self._of))]
 
     def take(self, url: str, headers: Iterable[str], now: float) -> None:
-        """Keep what an answer from this address set; headers: values of Set-Cookie."""
-        for header in headers:
+        """Keep what an answer from this address set; headers: values of Set-Cookie, of which no
+        more are read than a host may have: an answer may hold 14,000."""
+        for header in islice(headers, PER_HOST):
             cookie = read(header, url, now)
             if cookie is not None and not self._hides_a_secure_one(cookie, url):
                 self.put(cookie, now)

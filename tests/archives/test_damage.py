@@ -6,6 +6,7 @@ import gzip
 import io
 import subprocess
 import sys
+import time
 import zlib
 from pathlib import Path
 from typing import Any
@@ -263,6 +264,13 @@ def test_many_beginnings_that_are_none_take_bounded_time(tmp_path: Path) -> None
     found = list(records(stream, "x"))
     assert [one for one in found if not isinstance(one, Damage)]
     assert len(found) < 10_000
+
+
+def test_many_heads_without_end_take_bounded_time(tmp_path: Path) -> None:
+    began = time.process_time()
+    found = list(records(io.BytesIO(b"WARC/1.0\r\n" * 200_000 + b"x\n" * 200_000 + A), "x"))
+    assert time.process_time() - began < 60  # 5 s, measured; an hour where each is tried
+    assert [one.url for one in found if not isinstance(one, Damage)] == ["http://a.example/A"]
 
 
 MOMENTS = {

@@ -196,3 +196,9 @@ def test_what_is_no_file_of_cookies_is_refused_and_not_repeated(tmp_path: Path, 
         read_cookies(path, NOW)
     assert str(caught.value).startswith(str(path))
     assert "hush" not in str(caught.value)
+
+
+def test_of_one_answer_no_more_are_read_than_a_host_may_have() -> None:
+    jar = Jar()
+    jar.take("https://a.test/", (f"c{n}=1" for n in range(14_000)), NOW)
+    assert [cookie.name for cookie in jar] == [f"c{n}" for n in range(PER_HOST)]
