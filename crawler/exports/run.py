@@ -12,6 +12,7 @@ import json
 import os
 import stat
 import sys
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -19,6 +20,9 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
+
+import msgspec
+from isal import isal_zlib
 
 from crawler import __version__, whole
 from crawler.errors import StorageError, UsageError
@@ -100,6 +104,7 @@ def export(
         with (
             sql_of(choice),
             refusing_older(asked.connection, path),
+            _damage_told(path),
             _opened(out, kind, format) as place,
         ):
             written: Written = write(given, place)
@@ -166,6 +171,17 @@ def _opened(out: Path, kind: Into, format: Format) -> Iterator[Any]:
     else:
         with whole.file(out) as place, place.open("wb", buffering=BUFFER_BYTES) as stream:
             yield stream
+
+
+@contextmanager
+def _damage_told(path: Path) -> Iterator[None]:
+    """Bodies that cannot be unpacked, and headers that are none: somebody wrote them there."""
+    try:
+        yield
+    except (zlib.error, isal_zlib.error, msgspec.DecodeError) as error:  # type: ignore[misc]
+        raise StorageError(
+            f"{path}: the file is damaged; restore a copy ({type(error).__name__}: {error})"
+        ) from None
 
 
 def _is_pipe(out: Path) -> bool:

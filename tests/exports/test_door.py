@@ -377,3 +377,26 @@ def test_a_killed_export_leaves_nothing_that_the_next_does_not_take_away(
     assert all(HIDDEN in name for name in left_in(crawler.folder))
     assert crawler(*words).code == 0
     assert left_in(crawler.folder) == ["x.xlsx"]
+
+
+@pytest.mark.parametrize(
+    ("harm", "name"),
+    [
+        ("UPDATE bodies SET body = zeroblob(100)", "mirror"),
+        ("UPDATE bodies SET body = zeroblob(100)", "warc"),
+        ("UPDATE bodies SET body = substr(body, 1, 40)", "wacz"),
+        ("UPDATE visits SET headers = 'none'", "warc"),
+    ],
+)
+def test_what_is_damaged_within_a_file_is_told_in_one_line(
+    crawler: Terminal, crawled: Path, tmp_path: Path, harm: str, name: str
+) -> None:
+    harmed = tmp_path / "harmed.db"
+    harmed.write_bytes(crawled.read_bytes())
+    with closing(sqlite3.connect(harmed)) as connection:
+        connection.execute(harm)
+        connection.commit()
+    ran = crawler("export", name, "--db", str(harmed), "--out", str(tmp_path / "out"))
+    assert (ran.code, ran.err.count("\n")) == (3, 1), ran.err
+    assert "is damaged" in ran.err
+    assert left_in(tmp_path) == ["harmed.db"]
