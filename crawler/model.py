@@ -152,7 +152,7 @@ class Form(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A form as it would be sent, but for what a person said of its fields.
 
     action: where to. page: the URL that it stands on. pairs: names and values in their order.
-    hidden: names of fields that show no text. charset: what it is written in.
+    hidden: names of fields that show no text. charset: Python's name of what it is written in.
     """
 
     action: Target

@@ -5,7 +5,6 @@ By https://url.spec.whatwg.org/#application/x-www-form-urlencoded, or RFC 7578, 
 
 from __future__ import annotations
 
-import codecs
 import secrets
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlencode
@@ -19,7 +18,7 @@ Pairs = list[tuple[str, str]]
 def sent(form: Form, values: Mapping[str, str]) -> tuple[dict[str, str], bytes]:
     """Headers and body. values: what a person said of fields, in place of what the page has."""
     pairs = list(_filled(form, values))
-    charset = _codec(form.charset)
+    charset = _writable(form.charset)
     kind, body = _multipart(pairs, charset) if form.multipart else _urlencoded(pairs, charset)
     origin = origin_of(form.page)
     headers = {
@@ -41,13 +40,12 @@ def _filled(form: Form, values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     yield from left.items()
 
 
-def _codec(label: str) -> str:
-    """https://encoding.spec.whatwg.org/#get-an-encoder: what cannot be written is UTF-8."""
+def _writable(charset: str) -> str:
     try:
-        name = codecs.lookup(label).name
+        "".encode(charset)
     except LookupError:
         return "utf-8"
-    return "utf-8" if name.startswith(("utf-16", "utf-32", "utf-7")) else name
+    return charset
 
 
 def _lines(text: str) -> str:

@@ -14,14 +14,19 @@ from lxml import etree
 from crawler.config import LoginConfig
 from crawler.config.sections import Proof
 from crawler.model import Document, Form, Job, LoginPage, Reply
+from crawler.parse.charset import decode
+from crawler.parse.encodings import output_of
 from crawler.parse.extraction import shown_text
 from crawler.parse.headers import declared
+from crawler.parse.labels import CODECS, named
 from crawler.parse.text import fold
 from crawler.parse.tree import base_of, read_tree
 from crawler.policy import logins
 from crawler.policy.urls import UNLIMITED, resolve
 from crawler.selectors import Selector
 
+MAX_FIELDS: Final = 1000
+"""Of a form that is sent."""
 _CONTROLS: Final = ("input", "select", "textarea", "button")
 _BUTTONS: Final = frozenset({"submit", "image"})
 _UNSENT: Final = frozenset({"submit", "image", "reset", "button", "file"})
@@ -37,8 +42,8 @@ def read(job: Job, reply: Reply, login: LoginConfig) -> LoginPage:
     if not reply.body:
         return LoginPage(lacks="is empty")
     try:
-        charset = declared(reply.headers, "").charset
-        root = read_tree(reply.body, charset)
+        data, charset = decode(reply.body, declared(reply.headers, "").charset)
+        root = read_tree(data, "utf-8")
         form, lacks = _form(root, job.url, login, charset)
         refutes = login.logged_out is not None and shows(root, login.logged_out)
         return LoginPage(form, lacks, shows(root, login.success), refutes)
@@ -85,7 +90,7 @@ def _may_show(body: bytes, proof: Proof, charset: str | None) -> bool:
 
 
 def _form(
-    root: etree._Element, url: str, login: LoginConfig, charset: str | None
+    root: etree._Element, url: str, login: LoginConfig, charset: str
 ) -> tuple[Form | None, str]:
     """The form, or why there is none."""
     wanted = set(login.fields)
@@ -122,7 +127,7 @@ def _controls(root: etree._Element, form: etree._Element) -> Iterator[etree._Ele
 
 
 def _made(
-    form: etree._Element, controls: list[etree._Element], base: str, url: str, charset: str | None
+    form: etree._Element, controls: list[etree._Element], base: str, url: str, charset: str
 ) -> tuple[Form | None, str]:
     button = next((one for one in controls if _type(one) in _BUTTONS), None)
 
@@ -132,19 +137,28 @@ def _made(
 
     if said("method").lower() != "post":
         return None, "has a form that is sent by GET, which would put the password into an address"
+    if len(controls) > MAX_FIELDS:
+        return None, f"has a form with more than {MAX_FIELDS:,} fields"
     target, _ = resolve(said("action") or url, base, rules=UNLIMITED)
     hidden = [one.get("name") for one in controls if _type(one) == "password"]
     return (
         Form(
             target,
             url.partition("#")[0],
-            tuple(_pairs(controls, button)),
+            tuple(_pairs(controls, button))[:MAX_FIELDS],
             tuple(name for name in hidden if name),
             said("enctype").lower() == _MULTIPART,
-            (form.get("accept-charset") or charset or "utf-8").replace(",", " ").split()[0],
+            _written_in(form, charset),
         ),
         "",
     )
+
+
+def _written_in(form: etree._Element, charset: str) -> str:
+    """https://html.spec.whatwg.org/#picking-an-encoding-for-the-form, as Python calls it."""
+    labels = (form.get("accept-charset") or "").replace(",", " ").split()
+    known = next(filter(None, map(named, labels)), charset)
+    return CODECS.get(output_of(known) or "utf-8", "utf-8")
 
 
 def _type(control: etree._Element) -> str:

@@ -181,7 +181,6 @@ WORDS: Final[dict[str, Word]] = {
         meaning="the login of its site failed, so that nothing there was asked for; "
         "the next run tries again",
         fault="settings",
-        judged_anew=True,
         asked_anew=True,
     ),
     "logged_out": Word(

@@ -196,6 +196,8 @@ def _told(arrival: Arrival, turn: Turn) -> Arrival:
     visit = arrival.visit
     if turn.state != "failed" or visit.reply.error is not None:
         return arrival
-    reply = msgspec.structs.replace(visit.reply, error=logins.FAILED, error_detail=turn.why)
+    step = visit.job.login
+    error = logins.OVER if step is not None and step.check else logins.FAILED
+    reply = msgspec.structs.replace(visit.reply, error=error, error_detail=turn.why)
     visit = msgspec.structs.replace(visit, reply=reply)
     return msgspec.structs.replace(arrival, visit=visit)

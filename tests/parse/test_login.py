@@ -94,6 +94,13 @@ def test_a_selector_chooses_among_forms() -> None:
     assert read(page, form="#three").lacks == 'has no form that "#three" selects'
 
 
+def test_a_form_has_a_bounded_number_of_fields() -> None:
+    assert "more than 1,000 fields" in read(post(FIELDS + "<input name=x>" * 1000)).lacks
+    chosen = "<option selected>x" * 5000
+    form, _, _ = sent(post(f"{FIELDS}<select name=s multiple>{chosen}</select>"))
+    assert len(form.pairs) == 1000
+
+
 def test_fields_that_the_form_lacks_are_added_where_it_was_chosen() -> None:
     form, _, body = sent(post('<input name="user" value="x">', "id=f"), form="#f")
     assert form.hidden == ()
@@ -106,9 +113,12 @@ def test_fields_that_the_form_lacks_are_added_where_it_was_chosen() -> None:
         ("text/html; charset=utf-8", "", b"p%C3%A4ss%26%3D%2B+%7E"),
         ("text/html; charset=iso-8859-1", "", b"p%E4ss%26%3D%2B+%7E"),
         ("text/html; charset=utf-8", "accept-charset=latin1", b"p%E4ss%26%3D%2B+%7E"),
-        ("text/html; charset=utf-8", "accept-charset=us-ascii", b"p%26%23228%3Bss%26%3D%2B+%7E"),
+        ("text/html; charset=utf-8", "accept-charset=us-ascii", b"p%E4ss%26%3D%2B+%7E"),
+        ("text/html; charset=utf-8", "accept-charset=koi8-r", b"p%26%23228%3Bss%26%3D%2B+%7E"),
+        ("text/html; charset=koi8-r", "accept-charset='x base64,utf-8'", b"p%C3%A4ss%26%3D%2B+%7E"),
         ("text/html; charset=utf-16", "", b"p%C3%A4ss%26%3D%2B+%7E"),
         ("text/html; charset=utf-8", "accept-charset=none-such", b"p%C3%A4ss%26%3D%2B+%7E"),
+        ("text/html; charset=utf-8", "accept-charset=base64", b"p%C3%A4ss%26%3D%2B+%7E"),
     ],
 )
 def test_a_form_is_written_in_the_charset_of_its_page(header: str, more: str, value: bytes) -> None:
@@ -120,6 +130,14 @@ def test_a_form_is_written_in_the_charset_of_its_page(header: str, more: str, va
         "Origin": "https://a.test",
         "Referer": URL,
     }
+
+
+def test_a_page_that_says_its_charset_itself_is_answered_in_it() -> None:
+    page = f"<meta charset=latin1><p>\u00e4{post(FIELDS)}".encode("latin-1")
+    job = Job(1, 0, URL, "login", login=LoginStep("https://a.test"))
+    found = login.read(job, Reply(200, body=page), config()).form
+    assert found is not None
+    assert found.charset == "cp1252"
 
 
 def test_a_form_in_parts_keeps_names_and_values_apart() -> None:
