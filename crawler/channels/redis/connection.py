@@ -157,7 +157,7 @@ def look_at(link: Link) -> Engine:
         about = _pairs(link.ask("INFO", "server"))
         limits = _pairs(link.ask("INFO", "memory"))
     except (Away, Refused) as error:
-        raise UsageError(_advised(error)) from None
+        raise UsageError(advised(error)) from None
     version = about.get("valkey_version") or about.get("redis_version", "0")
     kind = "valkey" if "valkey_version" in about else "redis"
     place = link.place
@@ -187,7 +187,7 @@ def _library() -> Any:
     return redis
 
 
-def _advised(error: Exception) -> str:
+def advised(error: Exception) -> str:
     """One line with what to do."""
     if isinstance(error, Refused) and error.code == "NOPERM":
         return f"{error}: its user may not do that; crawler redis-acl prints what it needs"

@@ -25,7 +25,7 @@ from crawler.channels.contract import Returned
 from crawler.channels.frames import boot_time
 from crawler.channels.processes import ProcessChannel
 from crawler.channels.redis.address import Address
-from crawler.channels.redis.connection import Away, Link, Refused
+from crawler.channels.redis.connection import Away, Link, Refused, advised
 from crawler.channels.redis.wire import (
     BEAT_S,
     FIELD,
@@ -39,7 +39,7 @@ from crawler.channels.redis.wire import (
     wire,
 )
 from crawler.config import Config
-from crawler.errors import CrawlError, UsageError
+from crawler.errors import UsageError
 from crawler.model import Job, Visit
 
 GATHER_S: Final = 0.002
@@ -80,7 +80,7 @@ class Agent:
         try:
             self._link.ask("GET", session_key(self._name))
         except (Away, Refused) as error:
-            raise UsageError(_advised(error)) from None
+            raise UsageError(advised(error)) from None
         waiting = ""
         while not self._stopped.is_set():
             try:
@@ -173,7 +173,7 @@ class Shift:
         self._filled = Event()
         self._taken = Event()
         self._draining = False
-        self._ended: AsyncResult[End | CrawlError] = AsyncResult()
+        self._ended: AsyncResult[End | Exception] = AsyncResult()
         host = socket.gethostname()[:60]
         self._about = About(f"{host}, process {os.getpid()}", config.run.workers)
 
@@ -192,7 +192,7 @@ class Shift:
             gevent.killall(greenlets)
             self._channel.close()
         self._sign_off(clean=not self._hand)
-        if isinstance(end, CrawlError):
+        if isinstance(end, Exception):
             raise end
         assert end is not None
         return end
@@ -201,7 +201,7 @@ class Shift:
         """Take no more jobs."""
         self._draining = True
 
-    def end(self, why: End | CrawlError) -> None:
+    def end(self, why: End | Exception) -> None:
         """End at once."""
         if not self._ended.ready():
             self._ended.set(why)
@@ -217,9 +217,14 @@ class Shift:
             try:
                 part()
                 return
-            except (Away, Refused):
+            except Away:
                 gevent.sleep(AGAIN_S)
-            except CrawlError as error:
+            except Refused as error:
+                if error.code == "NOPERM":
+                    self.end(UsageError(advised(error)))
+                    return
+                gevent.sleep(AGAIN_S)
+            except Exception as error:  # a part that ended unheard would leave all others waiting
                 self.end(error)
                 return
 
@@ -254,7 +259,7 @@ class Shift:
             return
         if self.key in session.expelled:
             why = session.expelled[self.key]
-            self.end(CrawlError(f"the conductor has expelled this machine: it sent {why}"))
+            self.end(UsageError(f"the conductor has expelled this machine: it sent {why}"))
             return
         self._session = session
         if session.pulse > self._pulse:
@@ -379,9 +384,3 @@ def _session(raw: bytes) -> Session:
         return msgspec.msgpack.decode(raw, type=Session)
     except (msgspec.DecodeError, ValueError):
         return Session("", 0, "another", 0, "another version of the crawler")
-
-
-def _advised(error: Exception) -> str:
-    if isinstance(error, Refused) and error.code == "NOPERM":
-        return f"{error}: its user may not do that; crawler redis-acl prints what it needs"
-    return str(error)

@@ -21,7 +21,15 @@ from gevent.queue import Queue
 from crawler.channels.contract import Channel, Returned
 from crawler.channels.processes import WAITS
 from crawler.channels.redis.address import Address
-from crawler.channels.redis.connection import Away, Command, Engine, Link, Refused, look_at
+from crawler.channels.redis.connection import (
+    Away,
+    Command,
+    Engine,
+    Link,
+    Refused,
+    advised,
+    look_at,
+)
 from crawler.channels.redis.fleet import Machines
 from crawler.channels.redis.machine import MOST_ROOM, Machine
 from crawler.channels.redis.seat import KEPT_S, Seat, beats_in
@@ -38,7 +46,7 @@ from crawler.channels.redis.wire import (
     checked_name,
 )
 from crawler.config import Config
-from crawler.errors import CrawlError
+from crawler.errors import CrawlError, UsageError
 from crawler.model import Answer, Job, MachineState, Question, Visit
 from crawler.policy.outage import Outage
 
@@ -81,7 +89,7 @@ class RedisChannel:
         self._own = own
         self._inspector = Inspector(config)
         self._taken: Seat | None = None
-        self._arrivals: Queue[Sequence[Visit | Returned | Question] | CrawlError] = Queue(
+        self._arrivals: Queue[Sequence[Visit | Returned | Question] | Exception] = Queue(
             maxsize=FRAMES_KEPT
         )
         self._filled = Event()
@@ -143,7 +151,7 @@ class RedisChannel:
         try:
             seat.claim()
         except (Away, Refused) as error:
-            raise CrawlError(str(error)) from None
+            raise UsageError(advised(error)) from None
         self._taken = seat
         if self._own is not None:
             self._own.start()
@@ -166,7 +174,7 @@ class RedisChannel:
         has taken over."""
         while True:
             batch = self._arrivals.get()
-            if isinstance(batch, CrawlError):
+            if isinstance(batch, Exception):
                 raise batch
             if not batch:
                 return
@@ -431,7 +439,7 @@ class RedisChannel:
             full = "is full (maxmemory)" if error.code == "OOM" else f"answers {error.code}"
             self._trouble[name] = f"redis {full}; going on when it is not"
             return False
-        except CrawlError as error:
+        except Exception as error:  # a part that ended unheard would leave all others waiting
             self._arrivals.put(error)
             gevent.sleep(KEPT_S)
             return False

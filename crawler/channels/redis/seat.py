@@ -33,7 +33,7 @@ from crawler.channels.redis.wire import (
 )
 from crawler.config import Config
 from crawler.config.secrets import for_machines
-from crawler.errors import CrawlError, UsageError
+from crawler.errors import UsageError
 
 WATCHED_BEATS: Final = 4
 """A conductor that gives no pulse for so long is gone, or will find that it is."""
@@ -44,7 +44,7 @@ TRIES: Final = 5
 _encode: Final = msgspec.msgpack.encode
 
 
-class Taken(CrawlError):
+class Taken(UsageError):
     """Another conductor has taken over while this one gave no sign of life."""
 
 

@@ -17,14 +17,14 @@ from tests.patience import until
 NAME = "tests"
 
 
-def agent(engine: Engine, workers: int = 1, said: list[str] | None = None) -> Agent:
+def agent(engine: Engine, workers: int = 1, *, user: str = "", password: str = "") -> Agent:
     """A machine with so many processes, in this one."""
 
     def adapt(config: Config) -> Config:
         run = msgspec.structs.replace(config.run, workers=workers)
         return msgspec.structs.replace(config, run=run)
 
-    return Agent(engine.address(), NAME, adapt, (said if said is not None else []).append)
+    return Agent(engine.address(user, password), NAME, adapt, lambda _: None)
 
 
 def admit(channel: RedisChannel) -> None:

@@ -167,3 +167,25 @@ def test_a_small_engine_has_room_for_all_machines() -> None:
         for _ in range(7):
             Impostor(engine, one).beat()
         until(lambda: one._seat.session.window_bytes == 64 * 2**20 // 16)
+
+
+def test_a_machine_that_may_not_beat_says_so(engine: Engine) -> None:
+    """Its user has the rights of nobody but a reader."""
+    engine.ask(
+        *[
+            "ACL",
+            "SETUSER",
+            "reader",
+            "on",
+            ">x",
+            "%R~crawler:*",
+            "+get",
+            "+ping",
+            "+multi",
+            "+exec",
+            "+xread",
+        ]
+    )
+    machine = agent(engine, user="reader", password="x")
+    with conducted(engine, config()), pytest.raises(UsageError, match="crawler redis-acl prints"):
+        machine.run()
