@@ -125,3 +125,16 @@ def test_a_crawl_whose_engine_is_away_begins_nothing(web: Web, tmp_path: Path) -
     assert ran.err == "crawler: redis at 127.0.0.1:1: cannot be reached: Connection refused\n"
     assert web.paths == []
     assert not (tmp_path / "data").exists()
+
+
+def test_pages_are_not_left_unseen_where_nobody_would_show_them(
+    engine: Engine, web: Web, tmp_path: Path
+) -> None:
+    asked = ("crawl", web.url(), "--redis", engine.url, "--workers", "0", "--render", "always")
+    ran = Terminal(tmp_path)(*asked)
+    if "chromium" in ran.err:
+        pytest.skip("needs a browser")
+    assert ran.code == 2
+    assert ran.err.endswith(
+        "--render: pages are shown here alone; leave out --workers 0, or --redis\n"
+    )

@@ -339,6 +339,12 @@ def _channel(config: Config, redis: str, name: str, face: Face) -> Channel | Non
         return None
     address = address_of(redis, os.environ)
     warn_of_password(redis, face.say)
+    if rendering.is_asked(config):
+        if not worker_processes(config):
+            raise UsageError(
+                "--render: pages are shown here alone; leave out --workers 0, or --redis"
+            )
+        face.say("Warning: what other machines fetch is not looked at as a browser shows it")
     return open_fleet(config, address, name, worker_processes(config))
 
 
