@@ -7,7 +7,6 @@ greenlets, each of which fetches, then parses.
 from __future__ import annotations
 
 import hashlib
-import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
@@ -234,12 +233,11 @@ def _renderer(
     # web must not reach into a person's own network.
     outside = _fetcher(config, ()) if config.scope.allow_private else fetcher
 
-    def fetch(job: Job, more: Mapping[str, str], is_private: bool) -> Reply:
-        return (fetcher if is_private else outside).fetch(job, Share(_UNLIMITED), more)
+    def fetch_for(is_private: bool) -> Callable[[Job, Mapping[str, str]], Reply]:
+        # A budget of the page's own, of which nothing comes back before the page is done. Were it
+        # to wait for room among the bodies of pages, it might wait for pages that wait for it.
+        room = Budget(config.render.max_bytes)
+        fetches = (fetcher if is_private else outside).fetch
+        return lambda job, more: fetches(job, room.share(), more)
 
-    return Renderer(config, fetch, say)
-
-
-_UNLIMITED = Budget(sys.maxsize)
-"""What a page needs has a limit of its own. Were it to wait for room among the bodies of pages, it
-might wait for pages that wait for it."""
+    return Renderer(config, fetch_for, say)

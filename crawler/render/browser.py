@@ -53,12 +53,16 @@ class Shows(Protocol):
 
 
 class Browser:
-    """A browser that runs. lock: held by whoever makes frames, contexts or tabs: frames that
-    overlap end it. on_end: called when it is no more."""
+    """A browser that runs.
+
+    lock: held by whoever makes frames, contexts or tabs: frames that overlap end it. is_worn: it is
+    not to be given another page. on_end: called when it is no more.
+    """
 
     def __init__(self, config: RenderConfig, on_end: Callable[[], None] = lambda: None) -> None:
         self.lock = RLock()
         self.pages = 0
+        self.is_worn = False
         self.tabs: dict[str, Shows] = {}
         self._frames: dict[str, tuple[Shows, int]] = {}
         self._on_end = on_end

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 import gevent
@@ -29,6 +29,8 @@ SPARE_ROWS: Final = 100
 ONE_S: Final = 6.0
 """What one request may take: a page that waits for an answer that does not come is shown without.
 """
+MOST_FRAMES: Final = 20
+"""Frames of a page that are filled: each costs the browser itself, which all pages share."""
 ROBOTS_HOPS: Final = 5
 """RFC 9309, section 2.3.1.2."""
 _NEVER: Final = frozenset(
@@ -77,11 +79,8 @@ class Served(msgspec.Struct, frozen=True):
 NOTHING: Final = Served()
 
 
-class Fetch(Protocol):
-    """How a page's needs are fetched. more: headers besides those that all requests have."""
-
-    def __call__(self, job: Job, more: Mapping[str, str]) -> Reply:
-        """What came of it."""
+Fetch = Callable[[Job, Mapping[str, str]], Reply]
+"""How a page's needs are fetched; given headers besides those that all requests have."""
 
 
 class Asking(Protocol):
@@ -94,10 +93,14 @@ class Asking(Protocol):
         """What came of it."""
 
 
+class Hurried(Exception):
+    """There is no more time for an answer."""
+
+
 class Needs:
     """What one page has asked for.
 
-    in_flight: requests that wait for their answer. agent: as whom all is asked for. rows: what is
+    agent: as whom all is asked for. rows: what is
     told of it afterwards.
     """
 
@@ -116,7 +119,8 @@ class Needs:
         self._asked = 0
         self._bytes = 0
         self._refused = 0
-        self.in_flight = 0
+        self._frames = 0
+        self._waiting: set[Any] = set()
         self.agent = user_agent(config.fetch)
         self.rows: list[Need] = []
 
@@ -140,11 +144,24 @@ class Needs:
         if reason is not None:
             return self._refuse(target, kind, method, reason)
         self._asked += 1
-        self.in_flight += 1
+        waiting = gevent.getcurrent()
+        self._waiting.add(waiting)
         try:
             return self._get(target, request, kind, method)
+        except Hurried:
+            return self._refuse(target, kind, method, "render_pace")
         finally:
-            self.in_flight -= 1
+            self._waiting.discard(waiting)
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that wait for their answer."""
+        return len(self._waiting)
+
+    def hurry(self) -> None:
+        """What waits gets no answer any more."""
+        for waiting in list(self._waiting):
+            waiting.kill(Hurried, block=False)
 
     def _refusal(
         self, target: Target, request: Mapping[str, Any], kind: str, depth: int
@@ -159,7 +176,8 @@ class Needs:
             return "render_kind"
         if kind == "Document" or depth > 1:
             same = urls.registered_domain(urls.host_of(target.url)) == self._domain
-            if depth != 1 or not same:
+            self._frames += kind == "Document"
+            if depth != 1 or not same or self._frames > MOST_FRAMES:
                 return "render_frame"
         return None
 

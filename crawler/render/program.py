@@ -36,6 +36,7 @@ FLAGS: Final = (
     "--enable-begin-frame-control",
     "--run-all-compositor-stages-before-draw",
     "--disable-gpu",
+    "--disable-3d-apis",  # a shader without end would hold up the frames of all
     "--js-flags=--max-old-space-size=256",
     "--block-new-web-contents",
     "--no-first-run",
@@ -56,6 +57,7 @@ FLAGS: Final = (
     "SpareRendererForSitePerProcess,Translate,OptimizationHints,MediaRouter,BackForwardCache,"
     "Prerender2,SpeculationRulesPrefetchFuture,ServiceWorkerAutoPreload",
 )
+MOST_THREADS: Final = 2000
 _SMALL_SHM: Final = 256 * 1024 * 1024
 _SPARE_UIDS: Final = range(61_184, 65_520)
 """Those that systemd gives to services that need one of their own for a while."""
@@ -176,6 +178,8 @@ class _Launch:
             self._take_descriptors()
             resource.setrlimit(resource.RLIMIT_DATA, (self._memory, self._memory))
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            if self._uid is not None:  # whose processes, and threads, are all of this browser
+                resource.setrlimit(resource.RLIMIT_NPROC, (MOST_THREADS, MOST_THREADS))
             _become(self._uid)
             _libc.prctl(_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
             if os.getppid() != self._parent:

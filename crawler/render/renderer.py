@@ -37,8 +37,8 @@ _HTML: Final = ("Content-Type", "text/html; charset=utf-8")
 _ISAL_LEVEL: Final = 1
 _log = logging.getLogger(__name__)
 
-FetchFor = Callable[[Job, Mapping[str, str], bool], Reply]
-"""Fetches something for a page; the last tells whether the page came from a private address."""
+FetchFor = Callable[[bool], Callable[[Job, Mapping[str, str]], Reply]]
+"""What fetches the needs of one page: told whether the page came from a private address."""
 Parse = Callable[[Job, Reply], Document]
 
 
@@ -178,7 +178,7 @@ class Renderer:
         """The browser of this worker, a new one where it has shown enough."""
         with self._starting:
             browser = self._browser
-            if browser is None or browser.is_gone or browser.pages >= RENEWED_AFTER:
+            if browser is None or self._is_spent(browser):
                 old, self._browser = browser, None
                 if old is not None:
                     self._close_unused(old)
@@ -186,6 +186,9 @@ class Renderer:
                 self._users[browser] = 0
         self._users[browser] += 1
         return browser
+
+    def _is_spent(self, browser: Browser) -> bool:
+        return browser.is_gone or browser.is_worn or browser.pages >= RENEWED_AFTER
 
     def _give_back(self, browser: Browser) -> None:
         self._users[browser] -= 1
@@ -203,7 +206,7 @@ class Renderer:
         return Needs(
             job,
             self._config,
-            lambda wanted, more: self._fetch(wanted, more, is_private),
+            self._fetch(is_private),
             self._asking,
             self._cache,
         )

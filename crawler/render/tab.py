@@ -41,8 +41,11 @@ MOST_MS: Final = 10_000
 WORKERS_S: Final = 0.05
 """Real time for what works beside the page, at each long step: virtual time knows no workers."""
 FRAME_S: Final = 1.5
-"""What one frame may take of a page's own time, and three times as long by the clock: others wait
-for it."""
+"""What one frame may take of a page's own time: others wait for it."""
+FRAME_WAITS: Final = 10
+"""So many times as long by the clock, where the machine has other things to do."""
+HURRY_AFTER: Final = 2
+"""So many times as long a script may hold a frame up by waiting for an answer."""
 STARVED: Final = 2_000
 """Tasks of a page after which its clock goes on by force."""
 MOST_TEXT: Final = 1_000
@@ -133,7 +136,7 @@ class Tab:
         """Show the page, and read what there is to see; whatever goes wrong is in the answer."""
         shown = Shown()
         try:
-            self._open()
+            self._open_in_time()
             self._navigate()
             done_by = self._settle()
             picture = self._picture() if self.config.screenshots else None
@@ -186,7 +189,9 @@ class Tab:
             self._leads_to = str(request["url"])
             self.fail("render_left")
             return "Aborted"
-        return self._needs.serve(request, kind, depth)
+        served = self._needs.serve(request, kind, depth)
+        # Of what is aborted no page is made that tells of an error, once for each of many frames.
+        return served if served.status or kind != "Document" else "Aborted"
 
     def fail(self, word: str) -> None:
         """It is over: whoever waits for it goes on, and what shows it is ended."""
@@ -194,11 +199,24 @@ class Tab:
             self._error = word
         self._expired.set()
         self._browser.pipe.forget(self.session)
-        if word in _ERRORS and self.pid:
+        if word in _ERRORS:
+            self._kill()
+
+    def _kill(self) -> None:
+        if self.pid:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(self.pid, signal.SIGKILL)
 
     # How it is opened and closed
+
+    def _open_in_time(self) -> None:
+        """A browser that does not even make a tab is none to go on with."""
+        try:
+            self._open()
+        except gevent.Timeout:
+            self._browser.is_worn = True
+            self.fail("render_lost")
+            raise
 
     def _open(self) -> None:
         browser = self._browser
@@ -230,6 +248,8 @@ class Tab:
     def close(self) -> None:
         """Let go of all of it."""
         self._browser.leave(self)
+        if self._error:
+            self._kill()
         if not self._context:
             return
         with suppress(Gone, Refused, gevent.Timeout), self._browser.lock:
@@ -286,8 +306,12 @@ class Tab:
                 answer.wait(FRAME_S / 4)
                 waited_s = time.monotonic() - began
                 worked = worked_s(self.pid) - before_s
-                if not answer.ready() and (worked > FRAME_S or waited_s > 3 * FRAME_S):
+                if answer.ready():
+                    break
+                if worked > FRAME_S or waited_s > FRAME_WAITS * FRAME_S:
                     self.fail("render_timeout")
+                elif waited_s > HURRY_AFTER * FRAME_S:
+                    self._needs.hurry()
             return answer.get() or {}
 
     def _settle(self) -> str:
@@ -353,6 +377,8 @@ class Tab:
     def _read(self, done_by: str, picture: Picture | None) -> Shown:
         self._until = max(self._until, time.monotonic() + _LEFT_OVER_S)
         url = str(self._count()[4])
+        if len(url) > urls.MAX_KEPT_URL:  # scripts may give it any
+            url = self._job.url
         if not _is_same_origin(url, self._job.url):
             raise Over("render_crashed")
         if (self._evaluate(_LENGTH) or 0) > MOST_BYTES:

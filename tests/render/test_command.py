@@ -147,7 +147,7 @@ def test_workers_that_cannot_ask_show_nothing_and_say_so(caplog: pytest.LogCaptu
     job = Job(1, 1, "http://example.org/")
     reply = Reply(status=200, headers=tuple(HTML.items()), body=f"<p>{WORDS}".encode())
     document = parse(job, reply, settings)
-    renderer = Renderer(settings, lambda *_: reply, None)
+    renderer = Renderer(settings, lambda _: lambda *_: reply, None)
     same, about = renderer.look(job, reply, document, lambda *_: document)
     assert same is document
     assert about is not None

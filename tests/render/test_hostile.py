@@ -11,6 +11,7 @@ from pathlib import Path
 import gevent
 import psutil
 import pytest
+from gevent.event import Event
 
 from crawler.config import Config, RenderConfig
 from crawler.model import Grant, Job, Reply
@@ -237,3 +238,24 @@ def test_a_service_worker_and_a_long_poll_hold_nothing_up(web: Web, tmp_path: Pa
     held.let_go()
     assert errors(database) == {web.url("/"): None}
     assert rows(database, "SELECT h1 FROM pages") == [("Seen",)]
+
+
+def test_a_frame_that_waits_for_an_answer_holds_nobody_up(browser: Browser) -> None:
+    """A script may ask, and stand still until it is answered, while a frame is drawn."""
+    asks = "const x = new XMLHttpRequest(); x.open('GET', '/never', false); x.send()"
+    script = f"{FILL}; requestAnimationFrame(() => {{ try {{ {asks} }} catch (e) {{}} }})"
+    never = Event()
+    settings = RenderConfig(wall_s=250, cpu_s=60)
+    job = Job(1, 1, "http://hostile.example/")
+    page = Reply(status=200, headers=tuple(HTML.items()), body=shell(inline=script).encode())
+
+    def fetch(*_: object) -> Reply:
+        never.wait()
+        return Reply(status=404)
+
+    needs = Needs(job, Config(render=settings), fetch, Always(), Cache())
+    bad = gevent.spawn(Tab(browser, job, page, needs, settings).show)
+    good = gevent.spawn(show, browser, FILL, settings)
+    assert good.get(timeout=PATIENT_S).done_by == "still"
+    assert bad.get(timeout=PATIENT_S).done_by == "still"
+    assert {need.reason for need in needs.rows} <= {"render_pace", "timeout_total"}
