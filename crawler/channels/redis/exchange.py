@@ -41,8 +41,9 @@ SILENT_S: Final = 10.0
 """A shard that says nothing for so long is away."""
 STILL_S: Final = 1.0
 """When nothing has moved for so long, it is looked whether what was sent is still there."""
-WINDOW_BYTES: Final = 8 * 1024 * 1024
-"""Sent to one shard and not taken yet, at most."""
+OUT_BYTES: Final = 32 * 1024 * 1024
+LEAST_BYTES: Final = 128 * 1024
+"""Sent by a shard and not taken yet, which the others share; each may have so much at least."""
 INBOX: Final = 64
 """Messages that wait to be taken."""
 A_LOOK: Final = 8
@@ -237,12 +238,8 @@ class Exchange:
             self._speak(counts)
             moved = self._send(counts)
             moved = self._receive() or moved
-        except Away as error:
-            self._why_away = str(error)
-            gevent.sleep(LOOK_S)
-            return False
-        except Refused as error:
-            if error.code == "NOPERM":
+        except (Away, Refused) as error:
+            if isinstance(error, Refused) and error.code == "NOPERM":
                 raise UsageError(
                     f"{error}: its user may not do that; crawler redis-acl prints what it needs"
                 ) from None
@@ -367,12 +364,17 @@ class Exchange:
         for peer in self._peers.values():
             if peer.sent and now - peer.moved > STILL_S:
                 self._mend(peer, now)
-            room = WINDOW_BYTES - peer.on_the_way
+            room = self._window - peer.on_the_way
             if counts.sent[peer.number] > peer.cursor and room > 0:
                 messages = self._desk.mail_after(peer.number, peer.cursor, room)
                 self._add(peer, messages, now)
                 moved = moved or bool(messages)
         return moved
+
+    @property
+    def _window(self) -> int:
+        """Bytes that may be on their way to one shard."""
+        return max(LEAST_BYTES, OUT_BYTES // (self._which.shards - 1))
 
     def _stream_to(self, peer: Peer) -> str:
         return f"{self._prefix}:mail:{self._which.nonce}:{peer.number}"
@@ -405,7 +407,7 @@ class Exchange:
         peer.moved = now
         if many == len(peer.sent) and there and there[0][0] == b"%d-0" % first:
             return
-        again = self._desk.mail_after(peer.number, first - 1, WINDOW_BYTES)
+        again = self._desk.mail_after(peer.number, first - 1, self._window)
         peer.sent.clear()
         self._link.ask("DEL", key)
         self._add(peer, again, now)
