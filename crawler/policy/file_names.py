@@ -23,7 +23,10 @@ MAX_PATH: Final = 180
 """Characters of all: Windows takes 259, with the folder in which the export lies."""
 _PLAIN: Final = re.compile(r"[a-z0-9_@=+,()-](?:[a-z0-9_@=+,().-]*[a-z0-9_@=+,()-])?")
 _UNSAFE: Final = re.compile(r"[^\w@=+,().-]|_+")
-_RESERVED: Final = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?")
+_RESERVED: Final = re.compile(
+    r"(?:con|prn|aux|nul|com[\d\u00b9\u00b2\u00b3]|lpt[\d\u00b9\u00b2\u00b3])(?:\..*)?",
+    re.IGNORECASE,
+)
 """Devices on Windows, with any ending (learn.microsoft.com, Naming Files)."""
 
 
@@ -77,4 +80,6 @@ def _marked(part: str, unique: str, query: str = "") -> str:
     digest = blake2b(unique.encode("utf-8", "replace"), digest_size=10).digest()
     words = _UNSAFE.sub("_", unquote(part + query)).strip("._")
     seen = words.encode()[: MAX_PART - 17].decode("utf-8", "ignore").rstrip("._") or "_"
+    if "." in seen and _RESERVED.fullmatch(seen):  # a mark behind the dot is a part of the ending
+        seen = f"_{seen}"
     return f"{seen}{MARK}{base64.b32encode(digest).decode().lower()}"

@@ -39,7 +39,9 @@ def test_a_plain_address_is_its_file(url: str, file: str) -> None:
         ("?id=1", f"index_id=1{MARKED}"),
         ("index", f"index{MARKED}"),
         ("con", f"con{MARKED}"),
-        ("com1.html", f"com1.html{MARKED}"),
+        ("com1.html", f"_com1.html{MARKED}"),
+        ("NUL.txt?a=1", f"_NUL.txt_a=1{MARKED}"),
+        ("lpt\u00b9.x/c", f"_lpt\u00b9.x{MARKED}/c"),
         ("nul", f"nul{MARKED}"),
         ("a.", f"a{MARKED}"),
         (".htaccess", f"htaccess{MARKED}"),
@@ -59,6 +61,8 @@ def test_what_no_system_or_not_every_one_takes_is_marked(path: str, pattern: str
     """Names of Windows and what it forbids: learn.microsoft.com, Naming Files, Paths."""
     made = file_of(f"https://example.org/{path}", ".md")
     assert re.fullmatch(rf"example\.org/{pattern}\.md", made)
+    assert not PureWindowsPath(made).is_reserved()
+    assert not any(PureWindowsPath(part).is_reserved() for part in made.split("/"))
 
 
 PATHS = st.text('aAbB.~%2F/?=:*|<>"\\ \u00e4-_conidx', max_size=40)
