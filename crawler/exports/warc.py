@@ -67,7 +67,7 @@ class Archive:
         self.visits = visits_of(export)
         self._writer = warc_records.Writer(new_id)
         self._requests: dict[int, tuple[tuple[str, str], ...] | None] = {}
-        self.unkept = 0
+        self.unkept = self.unchanged = 0
 
     def __repr__(self) -> str:
         return f"<Archive of {self._export.moment!r}>"
@@ -90,6 +90,7 @@ class Archive:
         for row in answers.answers(self._connection, self.visits):
             answer = answer_of(row)
             self.unkept += answer.is_missing
+            self.unchanged += answer.status == 304 and self.visits.run is not None
             original = Original(row.first_url, row.first_at or "") if row.first_url else None
             asked, made = self._writer.exchange(answer, self._asked(row), original=original)
             revisit = original is not None or answer.status == 304
@@ -101,6 +102,11 @@ class Archive:
             ("Not in it, for want of an answer", left.unanswered, "visit"),
             ("Not in it, as they brought no document", left.checks, "check"),
             ("Without bodies, which the crawl did not keep", self.unkept, "answer"),
+            (
+                "Without bodies, which the archive of an earlier run has (304)",
+                self.unchanged,
+                "answer",
+            ),
         )
         return tuple(
             f"{what}: {plain.count(number, noun)}" for what, number, noun in told if number

@@ -208,10 +208,14 @@ def test_each_answer_has_its_address_and_its_request(records: list[Record]) -> N
 
 
 def test_one_run_can_be_taken_along(crawler: Terminal, crawled: Path) -> None:
-    assert (
-        crawler("export", "warc", "--db", str(crawled), "--run", "2", "--out", "2.warc.gz").code
-        == 0
-    )
+    ran = crawler("export", "warc", "--db", str(crawled), "--run", "2", "--out", "2.warc.gz")
+    assert ran.code == 0
+    [[unchanged]] = rows(crawled, "SELECT count(*) FROM visits WHERE run_id = 2 AND status = 304")
+    assert unchanged
+    told = f"Without bodies, which the archive of an earlier run has (304): {unchanged} answer"
+    assert told in ran.err
+    whole = crawler("export", "warc", "--db", str(crawled), "--out", "all.warc.gz")
+    assert "of an earlier run" not in whole.err
     dates = {
         one["WARC-Date"] for one in read(crawler.folder / "2.warc.gz") if one.type != "warcinfo"
     }
