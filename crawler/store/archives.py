@@ -71,6 +71,7 @@ class ArchiveRecorder(Recorder):
     def __init__(self, connection: Connection, config: Config, run_id: int, agent: str) -> None:
         super().__init__(connection, config, run_id, agent)
         self._settings = None  # its server is not asked whether this is what it holds
+        self._kept_assets = True  # the same style sheet may come again, whatever is fetched
         connection.execute(DIGESTS)
 
     def remember(self, digest: str, sha256: str) -> None:
@@ -111,7 +112,7 @@ class ArchiveRecorder(Recorder):
                 self.known += 1
                 continue
             held = before[arrival.entry.id]
-            if arrival.visit.reply.status == 304 and not held.is_page:
+            if arrival.visit.reply.status == 304 and not (held.is_page or self._is_held(arrival)):
                 self.unresolved += 1
                 continue
             self.brought += 1
@@ -140,6 +141,11 @@ class ArchiveRecorder(Recorder):
         row = self._connection.execute(
             KNOWN, (arrival.entry.id, visit.started_at, visit.reply.status, sha256)
         ).fetchone()
+        return row is not None
+
+    def _is_held(self, arrival: Arrival) -> bool:
+        """Is there a body that it may confirm? What pages need has one, and no row in ``pages``."""
+        row = self._connection.execute(HELD, (arrival.entry.id,)).fetchone()
         return row is not None
 
     def _is_older(self, arrival: Arrival) -> bool:
@@ -266,6 +272,13 @@ KNOWN = """
     LEFT JOIN bodies ON bodies.id = visits.body_id
     WHERE visits.url_id = ? AND visits.started_at = ? AND visits.status IS ?
         AND bodies.sha256 IS ?
+    LIMIT 1
+"""
+
+HELD = """
+    SELECT 1
+    FROM visits
+    WHERE url_id = ? AND body_id IS NOT NULL
     LIMIT 1
 """
 

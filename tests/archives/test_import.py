@@ -18,7 +18,7 @@ import pytest
 
 from tests.archives.making import answer, packed, page, question, record, response
 from tests.archives.site import LATIN, PACKED, publish
-from tests.crawls import LINKS, check_whole, config, crawl, rows
+from tests.crawls import LINKS, check_whole, config, crawl, let_a_day_pass, rows
 from tests.sites.server import Answer, Request
 from tests.sites.skip import require_program
 from tests.sites.web import Web
@@ -532,9 +532,20 @@ def test_what_was_fetched_for_pages_comes_back_equal(crawler: Terminal) -> None:
     web = Web()
     publish(web)
     web.raw("/style.css", headers={"Content-Type": "text/css"}, body="b{background:url(/x.png)}")
-    web.raw("/x.png", headers={"Content-Type": "image/png"}, body=b"a picture")
-    crawl(crawler.folder / "a.db", web.url(), settings=config(assets={"mode": "fetch"}))
+    web.decide(
+        "/x.png",
+        lambda asked: Answer(
+            304 if "if-none-match" in asked.headers else 200,
+            headers={"Content-Type": "image/png", "ETag": '"1"'},
+            body=b"" if "if-none-match" in asked.headers else b"a picture",
+        ),
+    )
+    for _ in range(2):
+        crawl(crawler.folder / "a.db", web.url(), settings=config(assets={"mode": "fetch"}))
+        let_a_day_pass(crawler.folder / "a.db")
     web.close()
+    asked = "SELECT count(*) FROM visits WHERE kind = 'asset' AND status = 304"
+    assert rows(crawler.folder / "a.db", asked) == [(1,)]
     assert crawler("export", "warc", "--db", "a.db", "--out", "a.warc.gz").code == 0
     words = ("--set", "assets.mode=fetch", "--set", "robots.sitemaps=false")
     assert crawler("import", "a.warc.gz", "--no-analyse", "--db", "b.db", *words).code == 0
