@@ -22,7 +22,7 @@ Found = tuple[int, str, Evidence]
 values that made it fire."""
 Finder = Callable[[Connection, Limits], Iterable[Found]]
 
-NOT_YET: Final = frozenset({"rendered", "probe"})
+NOT_YET: Final = frozenset({"probe"})
 """Needs of checks that cannot be made of any crawl yet."""
 
 

@@ -85,7 +85,10 @@ NEEDS: Final[dict[str, tuple[str, str]]] = {
         "SELECT EXISTS (SELECT 1 FROM visits WHERE certificate_until IS NOT NULL)",
         "no connection over https has told when its certificate ends",
     ),
-    "rendered": ("SELECT 0", "pages were not rendered as a browser shows them"),
+    "rendered": (
+        "SELECT EXISTS (SELECT 1 FROM renders WHERE coalesce(error, '') <> 'render_refused')",
+        "no page was looked at as a browser shows it (--render shells)",
+    ),
     "probe": ("SELECT 0", "that takes a request of its own, which is never made"),
 }
 """By word: SQL that tells whether it is there, and what to say where it is not."""

@@ -86,9 +86,19 @@ def _at(column: list[str], places: Iterable[int]) -> list[str]:
     return [column[at] for at in places]
 
 
-def adds_nothing(raw: Document, seen: Document) -> bool:
-    """Does a browser show what was sent, as far as anybody asks?"""
-    return _says(raw) == _says(seen) and _kinds(raw) == _kinds(seen)
+def adds_nothing(raw: Document, seen: Document, sent: bytes, shown: bytes) -> bool:
+    """Does a browser show what was sent, as far as anybody asks? sent, shown: the bytes of both."""
+    return (
+        _says(raw) == _says(seen)
+        and _kinds(raw) == _kinds(seen)
+        and _for_machines(sent) == _for_machines(shown)
+    )
+
+
+def _for_machines(html: bytes) -> list[int]:
+    """How much there is that no visitor sees and the audit reads: scripts add such, too."""
+    folded = html.lower()
+    return [folded.count(mark) for mark in (b"<meta ", b"application/ld+json", b"itemscope")]
 
 
 def _says(document: Document) -> tuple[object, ...]:

@@ -117,7 +117,7 @@ class Renderer:
         seen = parse(there, msgspec.structs.replace(reply, body=html, headers=(*headers, _HTML)))
         if seen.error or seen.content_type is None:  # it takes too long to read
             return document, msgspec.structs.replace(about, error="render_timeout")
-        adds = not adds_nothing(document, seen)
+        adds = not adds_nothing(document, seen, reply.body, html)
         about = msgspec.structs.replace(
             about,
             body_bytes=len(html),

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from textwrap import dedent
 from typing import Any
 
-from crawler.store import analysis, changes, page_views, plan, search_index
+from crawler.store import analysis, changes, page_views, plan, rendered_views, search_index
 
 FIRST_VIEWS = frozenset(
     {
@@ -75,6 +75,7 @@ VIEWS = (
     changes.VIEWS
     | analysis.VIEWS
     | page_views.VIEWS
+    | rendered_views.VIEWS
     | search_index.VIEWS
     | plan.VIEWS
     | {

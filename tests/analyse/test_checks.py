@@ -103,7 +103,13 @@ def call(connection: Connection, origin: str, name: str) -> None:
         (f"{name}", host.removeprefix("www."), host_id),
     )
     connection.execute("UPDATE origins SET origin = ? WHERE origin = ?", (name, origin))
-    for table, column in (("urls", "url"), ("pages", "url"), ("pages", "canonical")):
+    named = (
+        ("urls", "url"),
+        ("pages", "url"),
+        ("pages", "canonical"),
+        ("renders", "raw_canonical"),
+    )
+    for table, column in named:
         connection.execute(
             f"UPDATE {table} SET {column} = ?1 || substr({column}, length(?2) + 1)"
             f" WHERE {column} LIKE ?2 || '/%'",

@@ -54,6 +54,7 @@ def write(site: Site) -> None:
     _tell_parts(site)
     _tell_second_run(site)
     _tell_analysis(site)
+    _tell_rendering(site)
 
 
 def _tell_hosts(site: Site) -> None:
@@ -144,6 +145,31 @@ def _tell_analysis(site: Site) -> None:
         )  # fmt: skip
 
 
+def _tell_rendering(site: Site) -> None:
+    """/a was shown and asked for three things, of which it got one; /b left for another page."""
+    ask = site.connection.execute
+    last = "SELECT min(id) FROM visits WHERE url_id = ?"
+    (shown,), (left,) = (ask(last, (url_id,)).fetchone() for url_id in (5, 6))
+    ask("UPDATE pages SET rendered = 1, word_count = 40 WHERE id = 5")
+    ask("UPDATE links SET via = iif(position = 0, 'source', 'rendered') WHERE source_id = 5")
+    site._insert(
+        "renders", visit_id=shown, body_bytes=90, raw_title="Loading", raw_description="The same",
+        raw_h1="H", raw_word_count=1, raw_text_hash=3, raw_links=1,
+    )  # fmt: skip
+    site._insert("renders", visit_id=left, error="render_left", body_bytes=0, raw_links=0)
+    answers = ((200, None), (404, None), (None, "timeout"))
+    for position, (status, reason) in enumerate(answers):
+        site._insert(
+            "requests", visit_id=shown, position=position, target_id=14, type="Script",
+            method="GET", started_at=MOMENT, status=status, reason=reason, cached=0, wire_bytes=0,
+            body_bytes=70 if status == 200 else 0,
+        )  # fmt: skip
+    site._insert("console", visit_id=shown, position=0, level="error", text="no oil")
+    site._insert(
+        "screenshots", visit_id=shown, media_type="image/jpeg", width=1, height=1, image=b"\xff"
+    )
+
+
 ANSWERS: dict[str, tuple[str, Rows]] = {
     "assets": ("url, state, status, content_type, body_bytes, body_id", [
         ("/a.css", "done", 200, "text/css", 78, 8),
@@ -202,6 +228,11 @@ ANSWERS: dict[str, tuple[str, Rows]] = {
         ("/old", "redirect", "/gone"), ("/older", "redirect", "/old"),
     ]),
     "orphan_pages": ("url, sitemap", [("/listed", "/map.xml")]),
+    "page_renders": (
+        "url, rendered, error, requests, failed_requests, request_bytes, console_lines, "
+        "screenshots",
+        [("/a", 1, None, 3, 2, 70, 1, 1), ("/b", 0, "render_left", 0, 0, 0, 0, 0)],
+    ),
     "page_versions": ("url, run_id, status, title", [
         ("/", 1, 200, "Home"), ("/gone", 1, 404, None), ("/old", 1, 301, None),
         ("/older", 1, 301, None), ("/a", 1, 200, "Twice"), ("/b", 1, 200, "Twice"),
@@ -211,6 +242,10 @@ ANSWERS: dict[str, tuple[str, Rows]] = {
     "redirect_chains": ("start, hop, url, redirects_to, target_status", [
         ("/old", 1, "/old", "/gone", 404),
         ("/older", 1, "/older", "/old", 301), ("/older", 2, "/old", "/gone", 404),
+    ]),
+    "rendered_differences": ("url, what, sent, shown", [
+        ("/a", "title", "Loading", "Twice"), ("/a", "words", "1", "40"),
+        ("/a", "links", "1", "1"),
     ]),
     "revisit_plan": ("url, due_at, why, interval_days", [
         ("/a", LATER, "changed at 2 of 4 visits", 2.0),

@@ -28,13 +28,13 @@ _FORBIDS: Final = frozenset({"noindex", "none"})
 _PERMITS: Final = frozenset({"index", "all"})
 
 
-def _has(*directives: str) -> str:
-    """Whether a page asks one of these of robots, as SQL."""
-    words = "', ' || pages.meta_robots || ','"
+def has(*directives: str, said: str = "pages.meta_robots") -> str:
+    """Whether a page asks one of these of robots, as SQL; NULL where it asks nothing."""
+    words = f"', ' || {said} || ','"
     return "(" + " OR ".join(f"{words} LIKE '%, {word},%'" for word in directives) + ")"
 
 
-_NOINDEX: Final = _has("noindex", "none")
+_NOINDEX: Final = has("noindex", "none")
 
 
 def _asking(condition: str) -> str:
@@ -249,13 +249,13 @@ CHECKS: Final = (
         name="nofollow_page",
         severity="note",
         definition="a good page asks that none of its links be followed",
-        sql=_asking(_has("nofollow", "none")),
+        sql=_asking(has("nofollow", "none")),
     ),
     Check(
         name="robots_none",
         severity="warning",
         definition='a good page says "none" to robots, which is noindex and nofollow',
-        sql=_asking(_has("none")),
+        sql=_asking(has("none")),
     ),
     Check(
         name="noindex_mismatch",
@@ -298,7 +298,7 @@ CHECKS: Final = (
         severity="note",
         definition="a page lets nothing of its text be shown (nosnippet, max-snippet:0)",
         sql=_asking(
-            f"{_has('nosnippet')} OR ',' || replace(replace(pages.meta_robots, ' ', ''), '=', ':')"
+            f"{has('nosnippet')} OR ',' || replace(replace(pages.meta_robots, ' ', ''), '=', ':')"
             " || ',' LIKE '%,max-snippet:0,%'"
         ),
     ),
@@ -306,7 +306,7 @@ CHECKS: Final = (
         name="noimageindex",
         severity="note",
         definition="a page lets none of its images be indexed",
-        sql=_asking(_has("noimageindex")),
+        sql=_asking(has("noimageindex")),
     ),
     Check(
         name="unavailable_after_past",

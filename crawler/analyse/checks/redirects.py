@@ -248,12 +248,6 @@ CHECKS: Final = (
         """,
     ),
     Check(
-        name="redirects_javascript",
-        severity="warning",
-        definition="a script leads to another URL than was fetched",
-        needs=("rendered",),
-    ),
-    Check(
         name="redirects_to_home",
         severity="warning",
         definition="many URLs of a site, or a great share of all that redirect, lead to its front"

@@ -1,43 +1,266 @@
-"""What does a page show only once its scripts have run?
+"""What does a page show only once its scripts have run, and what goes wrong then?
 
-Most of it can be told of rendered pages alone; they are said here so that an audit names what it
-did not look at.
+Search engines read a page as it was sent at first, and what it shows later or never; so what only
+one of both says is told here.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from crawler.analyse.check import Check, Severity
+from crawler.analyse.check import Check
+from crawler.analyse.checks.indexability import has
+from crawler.analyse.checks.sites import INTERNAL
+from crawler.store.rendered_views import FAILED
 
-_RENDERED: Final[tuple[tuple[str, Severity, str], ...]] = (
-    ("js_title", "warning", "the title is there, or is another, only once scripts have run"),
-    ("js_description", "note", "the description is there, or another, only once scripts have run"),
-    ("js_h1", "note", "the h1 is there, or is another, only once scripts have run"),
-    ("js_canonical", "warning", "the canonical is there, or another, only once scripts have run"),
-    ("js_noindex_removed", "error", "scripts take away a noindex, which engines obey unread"),
-    ("js_noindex_added", "warning", "scripts add a noindex"),
-    ("js_nofollow_removed", "error", "scripts take away a nofollow, which engines obey unread"),
-    ("js_links", "warning", "many of the internal links are there only once scripts have run"),
-    ("js_content", "warning", "most of the words are there only once scripts have run"),
-    ("js_structured_data", "note", "structured data is there only once scripts have run"),
-    ("js_blocked", "error", "robots.txt forbids a script or style sheet that a page needs"),
-    ("js_errors", "note", "a script failed, or what it asked for did"),
+_SHOWN: Final = """
+    page_renders
+    JOIN renders ON renders.visit_id = page_renders.visit_id
+    JOIN good_pages AS pages ON pages.id = page_renders.id AND pages.rendered = 1
+"""
+"""Good pages as they were shown, each with what was sent."""
+
+
+def _another(fact: str) -> str:
+    return f"""
+        SELECT pages.id AS url_id, renders.raw_{fact} AS sent, pages.{fact} AS shown
+        FROM {_SHOWN}
+        WHERE coalesce(renders.raw_{fact}, '') <> coalesce(pages.{fact}, '')
+    """
+
+
+def _asked_of_robots(before: str, after: str) -> str:
+    return f"""
+        SELECT pages.id AS url_id, renders.raw_meta_robots AS sent, pages.meta_robots AS shown
+        FROM {_SHOWN}
+        WHERE {before} AND {after}
+    """
+
+
+def _wish(*words: str, sent: bool, there: bool) -> str:
+    said = "renders.raw_meta_robots" if sent else "pages.meta_robots"
+    return f"coalesce({has(*words, said=said)}, 0) = {int(there)}"
+
+
+def _only(*words: str, sent: bool) -> str:
+    """What is asked of robots by what was sent alone, or by what was shown alone."""
+    return _asked_of_robots(
+        _wish(*words, sent=True, there=sent), _wish(*words, sent=False, there=not sent)
+    )
+
+
+def _asked_for(condition: str) -> str:
+    """What pages asked for and did not get, each address once a page."""
+    return f"""
+        SELECT pages.id AS url_id, urls.url AS item, requests.type, requests.status,
+            requests.reason, count(*) AS times
+        FROM {_SHOWN}
+        JOIN requests ON requests.visit_id = renders.visit_id
+        JOIN urls ON urls.id = requests.target_id
+        WHERE {condition}
+        GROUP BY pages.id, urls.id
+    """
+
+
+_FIRST_LINE: Final = (
+    "substr(console.text, 1, min(300, instr(console.text || char(10), char(10)) - 1))"
 )
-"""Name, severity, definition."""
-_LIMITS: Final = {"js_links": {"percent": 30}, "js_content": {"percent": 50}}
+_IS_MIXED: Final = "console.text LIKE 'Mixed Content: %'"
+
+
+def _check(
+    name: str, severity: str, definition: str, sql: str, limits: dict[str, float] | None = None
+) -> Check:
+    return Check(
+        name=name,
+        severity=severity,  # type: ignore[arg-type]  # words of `Severity`
+        definition=definition,
+        sql=sql,
+        limits=limits or {},
+        needs=("rendered",),
+    )
+
+
+_SAID: Final = (
+    _check(
+        "js_title",
+        "warning",
+        "the title is there, or is another, only once scripts have run",
+        _another("title"),
+    ),
+    _check(
+        "js_description",
+        "note",
+        "the description is there, or another, only once scripts have run",
+        _another("description"),
+    ),
+    _check(
+        "js_h1", "note", "the h1 is there, or is another, only once scripts have run",
+        _another("h1"),
+    ),
+    _check(
+        "js_canonical",
+        "warning",
+        "the canonical is there, or another, only once scripts have run",
+        _another("canonical"),
+    ),
+    _check(
+        "js_noindex_removed",
+        "error",
+        "scripts take away a noindex, which engines obey unread",
+        _only("noindex", "none", sent=True),
+    ),
+    _check(
+        "js_noindex_added",
+        "warning",
+        "scripts add a noindex",
+        _only("noindex", "none", sent=False),
+    ),
+    _check(
+        "js_nofollow_removed",
+        "error",
+        "scripts take away a nofollow, which engines obey unread",
+        _only("nofollow", "none", sent=True),
+    ),
+)  # fmt: skip
+
+_HELD: Final = (
+    _check(
+        "js_links",
+        "warning",
+        "many of the internal links are there only once scripts have run",
+        f"""
+            SELECT pages.id AS url_id, count(*) AS links,
+                sum(links.via = 'rendered') AS only_shown
+            FROM {_SHOWN}
+            JOIN links ON links.source_id = pages.id
+            JOIN urls AS target ON target.id = links.target_id
+            WHERE links.kind IN ('a', 'area') AND links.via <> 'source' AND {INTERNAL}
+            GROUP BY pages.id
+            HAVING 100.0 * sum(links.via = 'rendered') > :percent * count(*)
+        """,
+        {"percent": 30},
+    ),
+    _check(
+        "js_content",
+        "warning",
+        "most of the words are there only once scripts have run",
+        f"""
+            SELECT pages.id AS url_id, coalesce(renders.raw_word_count, 0) AS sent,
+                pages.word_count AS shown
+            FROM {_SHOWN}
+            WHERE 100.0 * (pages.word_count - coalesce(renders.raw_word_count, 0))
+                > :percent * pages.word_count
+        """,
+        {"percent": 50},
+    ),
+    _check(
+        "js_structured_data",
+        "note",
+        "structured data is there only once scripts have run (told where bodies are kept)",
+        f"""
+            SELECT pages.id AS url_id, count(*) AS items, min(seen.type) AS type
+            FROM {_SHOWN}
+            JOIN visits ON visits.id = renders.visit_id
+            JOIN facts ON facts.body_id = visits.body_id AND facts.error IS NULL
+            JOIN structured_data AS seen ON seen.body_id = pages.body_id
+            WHERE NOT EXISTS (SELECT 1 FROM structured_data WHERE body_id = visits.body_id)
+            GROUP BY pages.id
+        """,
+    ),
+)
+
+_WRONG: Final = (
+    _check(
+        "js_blocked",
+        "error",
+        "robots.txt forbids a script, a style sheet or data that a page needs",
+        _asked_for(
+            "requests.reason = 'robots'"
+            " AND requests.type IN ('Script', 'Stylesheet', 'XHR', 'Fetch')"
+        ),
+    ),
+    _check(
+        "js_errors",
+        "note",
+        "a script failed, or complained of an error",
+        f"""
+            SELECT pages.id AS url_id, {_FIRST_LINE} AS item, console.level,
+                console.url AS script, console.line, count(*) AS times
+            FROM {_SHOWN}
+            JOIN console ON console.visit_id = renders.visit_id
+            WHERE console.level IN ('exception', 'error', 'assert')
+                AND console.text NOT LIKE 'Failed to load resource: %'
+                AND NOT {_IS_MIXED}
+            GROUP BY pages.id, item
+        """,
+    ),
+    _check(
+        "js_requests_failed",
+        "warning",
+        "what a page asked for while it was shown was not there, or could not be had",
+        _asked_for(FAILED),
+    ),
+    _check(
+        "js_requests_heavy",
+        "note",
+        "a page asks for very much before it shows itself, or for very many things; images, fonts"
+        " and films are not counted",
+        f"""
+            SELECT pages.id AS url_id, count(*) AS requests, sum(requests.body_bytes) AS bytes
+            FROM {_SHOWN}
+            JOIN requests ON requests.visit_id = renders.visit_id
+            WHERE requests.type NOT IN ('Robots', 'Image') AND requests.status IS NOT NULL
+            GROUP BY pages.id
+            HAVING count(*) > :requests OR sum(requests.body_bytes) > :bytes
+        """,
+        {"bytes": 5_000_000, "requests": 100},
+    ),
+    _check(
+        "js_mixed_content",
+        "warning",
+        "a page over https asks for something over http while it is shown, which browsers refuse",
+        f"""
+            SELECT pages.id AS url_id, urls.url AS item, requests.type
+            FROM {_SHOWN}
+            JOIN requests ON requests.visit_id = renders.visit_id
+            JOIN urls ON urls.id = requests.target_id
+            WHERE pages.url LIKE 'https:%' AND urls.url LIKE 'http:%'
+                AND requests.type <> 'Robots'
+            GROUP BY pages.id, urls.id
+            UNION ALL
+            SELECT pages.id, substr(console.text, 16, 300), 'console'
+            FROM {_SHOWN}
+            JOIN console ON console.visit_id = renders.visit_id
+            WHERE pages.url LIKE 'https:%' AND {_IS_MIXED}
+            GROUP BY pages.id, console.text
+        """,
+    ),
+    _check(
+        "redirects_javascript",
+        "warning",
+        "a script leads to another URL than was fetched",
+        f"""
+            SELECT pages.id AS url_id, renders.final_url AS item, 'address' AS by
+            FROM {_SHOWN}
+            WHERE substr(renders.final_url, 1, instr(renders.final_url || '#', '#') - 1)
+                <> pages.url
+            UNION ALL
+            SELECT pages.id, target.url, 'left'
+            FROM page_renders
+            JOIN good_pages AS pages ON pages.id = page_renders.id
+            JOIN links ON links.source_id = pages.id
+                AND links.kind = 'refresh' AND links.via = 'rendered'
+            JOIN urls AS target ON target.id = links.target_id
+            WHERE page_renders.error = 'render_left'
+        """,
+    ),
+)
 
 CHECKS: Final = (
-    *(
-        Check(
-            name=name,
-            severity=severity,
-            definition=definition,
-            limits=_LIMITS.get(name, {}),
-            needs=("rendered",),
-        )
-        for name, severity, definition in _RENDERED
-    ),
+    *_SAID,
+    *_HELD,
+    *_WRONG,
     Check(
         name="js_hash_routes",
         severity="warning",

@@ -9,7 +9,6 @@ from tests.crawls import config
 from tests.sites.server import Answer, Request
 
 NOT_JUDGED = {
-    "redirects_javascript": "pages were not rendered as a browser shows them",
     "http1_only": "that takes a request of its own, which is never made",
     "validators_that_lie": "there is no earlier run to compare with",
 }
