@@ -44,6 +44,7 @@ SILENT = (
         "FROM assets",
     ),
     "likely_javascript",
+    "rendered_differences",
 )
 """What one finished crawl of the demo has nothing to say about."""
 
@@ -67,7 +68,7 @@ def test_every_question_has_an_answer_in_the_demo(crawled: Connection, question:
 
 BUILDING_BLOCKS = {
     "host_summary", "differences", "current_links", "good_pages", "indexable_pages",
-    "followed_links", "audit_findings", "searchable",
+    "followed_links", "audit_findings", "searchable", "page_renders",
 }  # fmt: skip
 """Views that others are made of, or that a command of their own asks."""
 

@@ -6,6 +6,7 @@ and how many there are.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ from crawler.errors import UsageError
 from crawler.faces import templating, wording
 from crawler.faces.audit import RULE
 from crawler.store import audit as store_audit
-from crawler.store import figures, queries
+from crawler.store import figures, queries, shown
 from crawler.store.audit import Audit, Judged
 from crawler.store.database import Connection
 from crawler.store.figures import Figure, Filled
@@ -27,6 +28,9 @@ ROWS: Final = 100
 """Of one list."""
 FINDINGS: Final = 20
 """Of one check."""
+PICTURES: Final = 6
+PICTURE_BYTES: Final = 1_200_000
+"""Pictures of pages, and the bytes of all of them."""
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -69,6 +73,11 @@ def render(connection: Connection, *, name: str, now: datetime) -> str:
             for severity in store_audit.WEIGHTS
         },
         charts=_filled(connection, figures.CHARTS),
+        rendered=_rendered(connection),
+        pictures=[
+            (one, base64.b64encode(one.image).decode())
+            for one in shown.pictures(connection, most=PICTURES, most_bytes=PICTURE_BYTES)
+        ],
         tables=_filled(connection, figures.TABLES),
         doubts=_filled(connection, figures.DOUBTS),
     )
@@ -83,6 +92,12 @@ def _audit(connection: Connection) -> Audit | None:
 
 def _filled(connection: Connection, wanted: tuple[Figure, ...]) -> list[Filled]:
     return [figures.fill(connection, figure, limit=ROWS) for figure in wanted]
+
+
+def _rendered(connection: Connection) -> list[Filled]:
+    """Of a crawl that looked at pages as a browser shows them."""
+    (some,) = connection.execute("SELECT EXISTS (SELECT 1 FROM renders)").fetchone()
+    return _filled(connection, figures.RENDERED) if some else []
 
 
 def _checks(connection: Connection, audit: Audit) -> Iterator[Check]:

@@ -26,6 +26,8 @@ _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 _SHORT: Final = 24
 _NUMBERS: Final = frozenset({"id", "url_id", "found_on_id", "redirect_to_id"})
 """Columns that are not shown: the address beside each becomes a link to its page here."""
+_SPARE: Final = frozenset({"rendered", "via"})
+"""Columns that most crawls have nothing in, and that are not shown there."""
 _WEB: Final = ("http://", "https://")
 
 
@@ -88,6 +90,7 @@ def laid_out(found: Any) -> list[tuple[str, bool]]:
         (column, is_figure(found.rows, place))
         for place, column in enumerate(found.columns)
         if column not in _NUMBERS
+        and not (column in _SPARE and all(row[place] is None for row in found.rows))
     ]
 
 

@@ -138,6 +138,30 @@ CHARTS: Final = (
     ),
 )
 
+RENDERED: Final = (
+    Figure(
+        "rendered",
+        "Pages as a browser shows them",
+        "Pages that were looked at with what their scripts make, by what came of it.",
+        """
+        SELECT coalesce(error, 'shown') AS outcome, count(*) AS pages,
+            CAST(avg(cpu_ms) AS INTEGER) AS cpu_ms, sum(requests) AS requests,
+            sum(failed_requests) AS failed_requests, sum(request_bytes) AS request_bytes,
+            sum(console_lines) AS console_lines
+        FROM page_renders
+        GROUP BY outcome
+        ORDER BY pages DESC
+        """,
+    ),
+    Figure(
+        "differences",
+        "What scripts change",
+        "What pages say of themselves as they are sent, and as they are shown.",
+        "SELECT what, url, sent, shown FROM rendered_differences ORDER BY what, url",
+    ),
+)
+"""Shown where pages were looked at so."""
+
 TABLES: Final = (
     Figure(
         "fates",

@@ -160,6 +160,7 @@ SKIPPED_URLS: Final = """
 """
 PAGES: Final = """
     SELECT id, url, status, title, content_type, depth, ttfb_ms,
+        CASE WHEN rendered = 1 THEN 'yes' END AS rendered,
         CASE WHEN error IS NULL AND status = coalesce(document_status, status) THEN body_bytes END
             AS body_bytes,
         inlinks, error
@@ -185,8 +186,8 @@ URL: Final = """
 """
 PAGE: Final = "SELECT * FROM pages WHERE id = :id"
 LINKS_OUT: Final = """
-    SELECT links.kind, links.anchor, links.region, urls.id, urls.url, urls.state, urls.status,
-        urls.reason
+    SELECT links.kind, links.anchor, links.region, links.via, urls.id, urls.url, urls.state,
+        urls.status, urls.reason
     FROM links
     JOIN urls ON urls.id = links.target_id
     WHERE links.source_id = :id

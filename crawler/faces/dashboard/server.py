@@ -11,7 +11,7 @@ import secrets
 import signal
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl, unquote
 
 import gevent
@@ -26,7 +26,7 @@ from crawler.faces.dashboard.guard import HEADERS, Guard
 from crawler.faces.dashboard.live import MAX_CLIENTS, Live
 from crawler.faces.dashboard.views import Asked, Missing
 from crawler.store import queries
-from crawler.store.database import SQLiteError
+from crawler.store.database import Connection, SQLiteError
 
 THREADS: Final = 4
 MAX_FORM: Final = 64 * 1024
@@ -37,6 +37,7 @@ STATIC: Final = {
     "icon.svg": "image/svg+xml",
 }
 _FILES: Final = Path(__file__).parent.parent
+Found = TypeVar("Found")
 Start = Callable[[str, list[tuple[str, str]]], Any]
 
 
@@ -78,22 +79,30 @@ class Application:
         if path == "/metrics":
             return _text(start, "200 OK", self._metrics())
         asked = Asked(path, dict(parse_qsl(environ.get("QUERY_STRING", ""))))
+        if path.startswith("/screenshots/"):
+            picture = self._ask(views.picture, asked)
+            return _send(start, "200 OK", picture.media_type, picture.image)
         view = views.find(asked)
+        counted = self._counts.known(view.counts(asked))
+        values = counted | self._ask(view.ask, asked) | view.apart(self._path, asked)
+        body = self._page(view.template, here=view.section, asked=asked, **values)
+        return _send(start, "200 OK", "text/html; charset=utf-8", body)
 
-        def ask() -> dict[str, Any] | Missing:
+    def _ask(self, look: Callable[[Connection, Asked], Found], asked: Asked) -> Found:
+        """What the file says. Raises Missing."""
+
+        def ask() -> Found | Missing:
             with queries.reading(self._path) as connection:
                 try:
-                    return view.ask(connection, asked)
+                    return look(connection, asked)
                 except Missing as missing:  # gevent prints what passes a thread
                     return missing
 
-        counted = self._counts.known(view.counts(asked))
         found = self._threads.apply(ask)
         if isinstance(found, Missing):
             raise found
-        values = counted | found | view.apart(self._path, asked)
-        body = self._page(view.template, here=view.section, asked=asked, **values)
-        return _send(start, "200 OK", "text/html; charset=utf-8", body)
+        answer: Found = found
+        return answer
 
     def _page(self, template: str, **values: Any) -> str:
         return templating.render(
@@ -162,9 +171,9 @@ def _text(
 
 
 def _send(
-    start: Start, status: str, kind: str, text: str, more: Iterable[tuple[str, str]] = ()
+    start: Start, status: str, kind: str, said: str | bytes, more: Iterable[tuple[str, str]] = ()
 ) -> Iterable[bytes]:
-    body = text.encode("utf-8", "replace")
+    body = said if isinstance(said, bytes) else said.encode("utf-8", "replace")
     start(status, [*HEADERS, *more, ("Content-Type", kind), ("Cache-Control", "no-store"),
                    ("Content-Length", str(len(body)))])  # fmt: skip
     return [body]

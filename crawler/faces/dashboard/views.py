@@ -15,10 +15,11 @@ import msgspec
 from gevent.lock import BoundedSemaphore
 
 from crawler.errors import UsageError
+from crawler.faces.dashboard import shown as seen
 from crawler.faces.dashboard.counts import Ask as CountAsk
 from crawler.policy.urls import host_of
 from crawler.store import audit as store_audit
-from crawler.store import figures, free_sql, looks, queries
+from crawler.store import figures, free_sql, looks, queries, shown
 from crawler.store.database import Connection
 from crawler.store.looks import Look, look
 
@@ -215,16 +216,17 @@ def _pages(connection: Connection, asked: Asked) -> dict[str, Any]:
 
 
 def _page(connection: Connection, asked: Asked) -> dict[str, Any]:
-    text = asked.path.removeprefix("/pages/")
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
+    number = _number(asked)
     url = look(connection, looks.URL, {"id": number}).first
     if url is None:
-        raise Missing(f"no URL has the number {text}")
+        raise Missing(f"no URL has the number {asked.rest}")
     of_page = {"id": number}
     page = look(connection, looks.PAGE, of_page).first
     of_body = {"body_id": page and page["body_id"]}
     headers = connection.execute(looks.HEADERS, of_page | {"most": MAX_HEADERS}).fetchone()
     facts = look(connection, looks.FACTS, of_body).first
+    of_browser = seen.of_page(connection, page)
+    sent_id = of_browser and of_browser.render["sent_body_id"]
     return {
         "url": url,
         "page": page,
@@ -236,7 +238,25 @@ def _page(connection: Connection, asked: Asked) -> dict[str, Any]:
         "findings": look(connection, looks.OF_PAGE, of_page, limit=200),
         "text": _text(connection, of_body),
         "source": _source(connection, of_body),
+        "shown": of_browser,
+        "sent": _source(connection, {"body_id": sent_id})
+        if sent_id and sent_id != of_body["body_id"]
+        else None,
     }
+
+
+def _number(asked: Asked) -> int:
+    """The number that ends a path; 0 where it is none."""
+    text = asked.rest
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
+
+
+def picture(connection: Connection, asked: Asked) -> shown.Picture:
+    """What a page looks like. Raises Missing."""
+    found = shown.picture(connection, _number(asked))
+    if found is None:
+        raise Missing(f"no picture is kept of a page {asked.rest}")
+    return found
 
 
 def _headers(written: str) -> list[tuple[str, str]]:
