@@ -159,7 +159,8 @@ FORMATS: Final = {
         ),
         Format(
             "mirror",
-            "A folder that opens from a disk: its links lead to files.",
+            "A folder that opens from a disk: its links lead to files, pages are as a browser"
+            " showed them where one did.",
             "crawler.exports.mirror",
             "-mirror",
             into=Into.FOLDER,
@@ -167,7 +168,7 @@ FORMATS: Final = {
         ),
         Format(
             "warc",
-            "Requests and answers in an archive, for whatever replays it.",
+            "Requests and answers in an archive, for whatever replays it; those of a browser, too.",
             "crawler.exports.warc",
             ".warc.gz",
             takes=("where", "run", "max-size"),

@@ -57,6 +57,7 @@ class File(NamedTuple):
     title: str | None
     document_at: str
     partial: str | None
+    is_shown: int
 
 
 class Names:
@@ -148,7 +149,9 @@ def _name_all(export: Export, names: Names) -> int:
 
 def _files(export: Export) -> Iterator[File]:
     pages = export.moment.subquery("pages", export.choice.where)
-    for row in export.moment.connection.execute(FILES.format(pages=pages)):
+    [knows] = export.moment.connection.execute(KNOWS_RENDERING).fetchone()
+    asked = FILES.format(pages=pages, is_shown="pages.rendered" if knows else "0")
+    for row in export.moment.connection.execute(asked):
         yield File._make(row)
 
 
@@ -170,7 +173,8 @@ def _rewritten(export: Export, file: File, made: str, names: Names, rules: UrlRu
         is_xml = file.content_type != "text/html"
         base = _base(text)
         lead = _Leads(file, made, names, rules, base)
-        return BOM + relinked.page(text, lead.to, is_xml=is_xml).encode("utf-8", "replace")
+        page = relinked.page(text, lead.to, is_xml=is_xml, as_shown=bool(file.is_shown))
+        return BOM + page.encode("utf-8", "replace")
     if file.content_type == CSS_TYPE:
         text = decode_styles(body, file.charset or None).data.decode()
         lead = _Leads(file, made, names, rules, None)
@@ -286,12 +290,19 @@ HOP: Final = "SELECT to_hash FROM hops WHERE hash = ?"
 BODY: Final = "SELECT body FROM bodies WHERE id = ?"
 LAST_CONFIG: Final = "SELECT config FROM runs ORDER BY id DESC LIMIT 1"
 
+KNOWS_RENDERING: Final = """
+    SELECT count(*)
+    FROM pragma_table_info('pages')
+    WHERE name = 'rendered'
+"""
+"""An older file may be open for reading only."""
+
 FILES: Final = f"""
     WITH assets AS (
         {VIEWS["assets"]}
     )
     SELECT urls.hash, urls.url, bodies.id, bodies.content_type, bodies.charset, 1,
-        pages.document_status, pages.title, pages.document_at, pages.partial
+        pages.document_status, pages.title, pages.document_at, pages.partial, {{is_shown}}
     FROM {{pages}} AS pages
     JOIN urls ON urls.id = pages.id
     JOIN bodies ON bodies.id = pages.body_id
@@ -299,7 +310,7 @@ FILES: Final = f"""
         AND {stands("pages", is_document=True)}
     UNION ALL
     SELECT urls.hash, urls.url, bodies.id, bodies.content_type, bodies.charset, 0,
-        200, NULL, assets.document_at, assets.truncated
+        200, NULL, assets.document_at, assets.truncated, 0
     FROM assets
     JOIN urls ON urls.id = assets.id
     JOIN bodies ON bodies.id = assets.body_id

@@ -39,6 +39,8 @@ _ADDRESSES: Final[dict[str, tuple[str, ...]]] = {
 """Attributes with an address, by the element."""
 _NARROWING: Final = ("integrity", "crossorigin", "nonce")
 """What a browser checks of a file and cannot: it has another text, and comes from no server."""
+_DATA: Final = ("json", "template", "html", "plain")
+"""In the type of a ``script`` element that holds something else."""
 _declaration = re.compile(
     r"""\A(\s*+<\?xml(?:(?!\sencoding\s*=)[^>])*+\s++encoding\s*+=\s*+)(?:"[^">]*"|'[^'>]*')"""
 )
@@ -46,13 +48,15 @@ _declaration = re.compile(
 _section = re.compile(r"(\s*<!\[CDATA\[)((?:(?!\]\]>).)*)(\]\]>\s*)", re.DOTALL)
 
 
-def page(source: str, lead: Lead, *, is_xml: bool = False) -> str:
-    """A page that is written in UTF-8 from now on."""
+def page(source: str, lead: Lead, *, is_xml: bool = False, as_shown: bool = False) -> str:
+    """A page that is written in UTF-8 from now on. as_shown: its scripts have run."""
     if is_xml:
         source = _declaration.sub(r'\1"utf-8"', source, count=1)
     edits: list[Edit] = []
     for tag in tags(source, is_xml=is_xml):
         edits += _of_tag(tag, lead)
+        if as_shown and tag.name == "script":
+            edits += _stopped(tag)
         if tag.name == "style":
             start, end = tag.text
             edits.append((start, end, _styles(source[start:end], lead, is_xml=is_xml)))
@@ -122,6 +126,18 @@ def _of_tag(tag: Tag, lead: Lead) -> Iterator[Edit]:
         yield from _changed(has["href"], "")
     elif tag.name == "meta":
         yield from _of_meta(has, lead)
+
+
+def _stopped(tag: Tag) -> Iterator[Edit]:
+    """A script that has made the page would make it once more, or empty it."""
+    kind = tag.attributes["type"].value.lower() if "type" in tag.attributes else ""
+    if any(word in kind for word in _DATA):
+        return
+    if "src" in tag.attributes:
+        place = tag.attributes["src"]
+        yield place.name_start, place.name_end, "data-src"
+    elif tag.text[0] < tag.text[1]:
+        yield *tag.text, ""
 
 
 def _of_meta(has: dict[str, Attribute], lead: Lead) -> Iterator[Edit]:

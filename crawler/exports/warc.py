@@ -1,8 +1,9 @@
 """How does a crawl become an archive that other tools replay?
 
 Requests and answers in the order in which they came, as `warc_records.py` says them: redirects and
-robots.txt, too. A body that came before is not written again. What is not kept of an exchange is
-not made up but for what an archive cannot do without, and the first record of each file says so.
+robots.txt, too, and behind a page what it asked for while a browser showed it. A body that came
+before is not written again. What is not kept of an exchange is not made up but for what an archive
+cannot do without, and the first record of each file says so.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ DESCRIPTION: Final = (
     "transfer codings: headers that spoke of these have X-Archive-Orig- before their names. Names "
     "of headers are in lower case, in the order in which each came first. Requests are made again "
     "from the settings of their runs: what made one conditional is not kept, nor are the headers "
-    "of a 304 but its validators, nor the words behind a status."
+    "of a 304 but its validators, nor the words behind a status. Pages are as they were sent, not "
+    "as a browser showed them; what they asked for then follows each, without the headers of its "
+    "requests, and where an answer came from memory it is not there again."
 )
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)
 _POWERS: Final = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
@@ -101,6 +104,11 @@ class Archive:
         told = (
             ("Not in it, for want of an answer", left.unanswered, "visit"),
             ("Not in it, as they brought no document", left.checks, "check"),
+            (
+                "Not in it, of what a browser asked for, since refused, unanswered or known before",
+                left.parts,
+                "request",
+            ),
             ("Without bodies, which the crawl did not keep", self.unkept, "answer"),
             (
                 "Without bodies, which the archive of an earlier run has (304)",

@@ -98,35 +98,67 @@ class Choice(NamedTuple):
 
 
 class Left(NamedTuple):
-    """How many visits are chosen; and how many of the rest had no answer, or were checks."""
+    """How many answers are chosen; and how many visits had none, or were checks; and how much of
+    what pages asked for in a browser got none of its own."""
 
     chosen: int
     unanswered: int
     checks: int
+    parts: int
 
 
 def counted(connection: Connection, choice: Choice) -> Left:
     """How many there are, and what is left out."""
     row = connection.execute(COUNT.format(condition=choice.condition), choice.values).fetchone()
-    return Left._make(row)
+    chosen, unanswered, checks = row
+    own, others = 0, 0
+    if _knows_rendering(connection):
+        counting = COUNT_PARTS.format(condition=choice.condition)
+        own, others = connection.execute(counting, choice.values).fetchone()
+    return Left(chosen + own, unanswered, checks, others)
 
 
 def answers(connection: Connection, choice: Choice) -> Iterator[Answered]:
-    """The visits of a choice in their order."""
+    """The visits of a choice in their order, each followed by what its page asked for while a
+    browser showed it."""
     cursor = connection.execute(ANSWERS.format(condition=choice.condition), choice.values)
+    parts = _parts(connection, choice)
+    part = next(parts, None)
     for row in cursor:
-        first = row[-2] is not None
-        body = None if first or row[-1] is None else bytes(isal_zlib.decompress(row[-1]))
-        yield Answered._make((*row[:-1], body))
+        answered = _answered(row)
+        yield answered
+        while part is not None and part.id <= answered.id:
+            yield part
+            part = next(parts, None)
+
+
+def _parts(connection: Connection, choice: Choice) -> Iterator[Answered]:
+    """What pages asked for and got, by the id of the visit and in order."""
+    if _knows_rendering(connection):
+        asked = PARTS.format(condition=choice.condition)
+        yield from map(_answered, connection.execute(asked, choice.values))
+
+
+def _answered(row: tuple[Any, ...]) -> Answered:
+    first = row[-2] is not None
+    body = None if first or row[-1] is None else bytes(isal_zlib.decompress(row[-1]))
+    return Answered._make((*row[:-1], body))
+
+
+def _knows_rendering(connection: Connection) -> bool:
+    """A file of before pages were shown may be open for reading only."""
+    [knows] = connection.execute(KNOWS_RENDERING).fetchone()
+    return bool(knows)
 
 
 def page_texts(connection: Connection, choice: Choice) -> Iterator[tuple[Any, ...]]:
     """Id, address, title, time and visible text of each page that was answered well, as its last
     visit of a choice saw it; the nearest to the seeds first."""
     # With their texts they would be sorted in memory.
-    for *page, body_id in connection.execute(
-        PAGES.format(condition=choice.condition), choice.values
-    ):
+    shown = "renders.body_id" if _knows_rendering(connection) else "NULL"
+    renders = "LEFT JOIN renders ON renders.visit_id = visits.id" if shown != "NULL" else ""
+    asked = PAGES.format(condition=choice.condition, shown=shown, renders=renders)
+    for *page, body_id in connection.execute(asked, choice.values):
         text = connection.execute(TEXT, (body_id,)).fetchone()
         yield (*page, None if text is None else text[0])
 
@@ -198,6 +230,46 @@ ANSWERS = """
     ORDER BY visits.id
 """
 
+KNOWS_RENDERING = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'requests')"
+
+COUNT_PARTS = """
+    SELECT count(*) FILTER (WHERE requests.status IS NOT NULL AND requests.cached = 0),
+        count(*) FILTER (WHERE requests.status IS NULL OR requests.cached = 1)
+    FROM requests
+    CROSS JOIN visits ON visits.id = requests.visit_id
+    WHERE {condition}
+"""
+
+PARTS = """
+    WITH first_of AS MATERIALIZED (
+        SELECT requests.body_id, min(requests.visit_id * 100000 + requests.position) AS place
+        FROM requests
+        CROSS JOIN visits ON visits.id = requests.visit_id
+        JOIN bodies ON bodies.id = requests.body_id
+        WHERE {condition} AND bodies.body IS NOT NULL
+        GROUP BY requests.body_id
+    )
+    SELECT requests.visit_id, visits.run_id, requests.target_id, urls.url,
+        CASE WHEN requests.type = 'Robots' THEN 'robots' ELSE 'asset' END,
+        requests.method, requests.started_at, requests.status, requests.reason, requests.ip,
+        requests.http_version, requests.wire_bytes, requests.body_bytes, NULL,
+        requests.content_type, requests.headers, NULL, NULL, 0, bodies.sha256,
+        first_urls.url, firsts.started_at, CASE WHEN firsts.visit_id IS NULL THEN bodies.body END
+    FROM requests
+    CROSS JOIN visits ON visits.id = requests.visit_id
+    CROSS JOIN urls ON urls.id = requests.target_id
+    LEFT JOIN bodies ON bodies.id = requests.body_id
+    LEFT JOIN first_of ON first_of.body_id = requests.body_id
+        AND first_of.place <> requests.visit_id * 100000 + requests.position
+    LEFT JOIN requests AS firsts ON firsts.visit_id = first_of.place / 100000
+        AND firsts.position = first_of.place % 100000
+    LEFT JOIN urls AS first_urls ON first_urls.id = firsts.target_id
+    WHERE requests.status IS NOT NULL AND requests.cached = 0 AND {condition}
+    ORDER BY requests.visit_id, requests.position
+"""
+"""Columns as those of `ANSWERS`. requests is read in the order of its key, so that nothing is
+sorted."""
+
 PAGES = """
     WITH last_of AS MATERIALIZED (
         SELECT visits.url_id, max(visits.id) AS id
@@ -206,9 +278,11 @@ PAGES = """
             AND visits.content_type IN ('text/html', 'application/xhtml+xml')
         GROUP BY visits.url_id
     )
-    SELECT urls.id, urls.url, visits.title, visits.started_at, visits.body_id
+    SELECT urls.id, urls.url, visits.title, visits.started_at,
+        coalesce({shown}, visits.body_id)
     FROM last_of
     JOIN visits ON visits.id = last_of.id
+    {renders}
     JOIN urls ON urls.id = visits.url_id
     ORDER BY urls.depth, urls.id
 """

@@ -13,41 +13,24 @@ from pathlib import Path
 import pytest
 
 from crawler.analyse.run import analyse
-from crawler.config import Config, RenderConfig
+from crawler.config import Config
 from crawler.faces import report
 from crawler.store import queries
 from crawler.store.database import open_for_writing
 from tests.browser import chromium
-from tests.crawls import config, crawl, rows
+from tests.crawls import crawl, rows
 from tests.faces.test_dashboard import PATIENT_S, ask, served
-from tests.sites.skip import require_program
+from tests.sites.shells import NASTY, SETTINGS, publish, require_browser
 from tests.sites.web import Web
-
-SETTINGS = config(render={"mode": "shells", "wall_s": 60, "cpu_s": 30, "screenshots": True})
-WORDS = " ".join(f"word{number}" for number in range(60))
-NASTY = "<img src=x onerror=alert(1)><script>alert(2)</script>"
-SHELL = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Loading</title></head>
-<body><div id="root"></div><script src="/app.js"></script></body></html>"""
-APP = f"""
-document.title = 'The lamp room ' + location.pathname;
-document.getElementById('root').innerHTML =
-  '<h1>The lamp room</h1><p>{WORDS}</p><a href="/oil">Oil</a> <a href="/wicks">Wicks</a>';
-console.error({NASTY!r}.replace('script>', 'script>'));
-fetch('/missing.json');
-"""
 
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Web]]:
     """A site of one page without scripts and three shells, crawled with a browser."""
-    require_program(RenderConfig().program, "apt-get install chromium-headless-shell")
+    require_browser()
     database = tmp_path_factory.mktemp("shown") / "crawl.db"
     web = Web()
-    web.page("/", title="Plain", body=f"<p>{WORDS}</p>", links=["/lamp"])
-    for path in ("/lamp", "/oil", "/wicks"):
-        web.raw(path, headers={"Content-Type": "text/html; charset=utf-8"}, body=SHELL)
-    script = APP.replace("</script>", "<\\/script>")
-    web.raw("/app.js", headers={"Content-Type": "text/javascript"}, body=script)
+    publish(web)
     crawl(database, web.url(), settings=SETTINGS)
     analyse(database, Config(), lambda *_: None, processes=1)
     yield database, web
