@@ -476,8 +476,8 @@ VERSION = f"""
         document.title,
         document.canonical,
         document.text_hash,
-        document.body_id,
-        document.charset,
+        coalesce(renders.body_id, document.body_id) AS body_id,
+        CASE WHEN renders.body_id IS NULL THEN document.charset ELSE 'utf-8' END AS charset,
         document.content_type,
         texts.text,
         bodies.body
@@ -485,7 +485,8 @@ VERSION = f"""
     JOIN visits AS last ON last.id = known.id
     LEFT JOIN visits AS document ON document.id = known.document_id
     LEFT JOIN urls AS redirected ON redirected.id = last.redirect_to_id
-    LEFT JOIN texts ON texts.body_id = document.body_id
-    LEFT JOIN bodies ON bodies.id = document.body_id
+    LEFT JOIN renders ON renders.visit_id = document.id
+    LEFT JOIN texts ON texts.body_id = coalesce(renders.body_id, document.body_id)
+    LEFT JOIN bodies ON bodies.id = coalesce(renders.body_id, document.body_id)
 """
-"""A page (:url_id) as a run (:run_id) left it."""
+"""A page (:url_id) as a run (:run_id) left it, as a browser showed it where one did."""

@@ -318,7 +318,7 @@ class Compared(msgspec.Struct, frozen=True):
 
 def version(connection: Connection, url: Known, run: int) -> Version | None:
     """The page as this run left it; None when nobody had visited it yet."""
-    _need(connection, "visits", "changed")
+    _need(connection, "renders", "body_id")
     row = connection.execute(VERSION, {"url_id": url.id, "run_id": run}).fetchone()
     if row is None:
         return None

@@ -20,8 +20,9 @@ from crawler.store.database import open_for_writing
 from tests.browser import chromium
 from tests.crawls import crawl, rows
 from tests.faces.test_dashboard import PATIENT_S, ask, served
-from tests.sites.shells import NASTY, SETTINGS, publish, require_browser
+from tests.sites.shells import NASTY, SCRIPT, SETTINGS, publish, require_browser
 from tests.sites.web import Web
+from tests.terminal import Terminal
 
 
 @pytest.fixture(scope="module")
@@ -135,3 +136,17 @@ def test_pictures_take_few_bytes_of_a_report(shown: tuple[Path, Web], tmp_path: 
         text = report.render(connection, name="site", now=datetime(2026, 11, 29, tzinfo=UTC))
     found = re.findall(r"data:image/jpeg;base64,([^\"]*)", text)
     assert [len(base64.b64decode(one)) for one in found] == [99]
+
+
+def test_a_diff_is_of_what_was_shown_though_the_same_was_sent(web: Web, tmp_path: Path) -> None:
+    require_browser()
+    publish(web)
+    database = tmp_path / "crawl.db"
+    for said in ("The lamp room", "The oil room"):
+        script = {"Content-Type": "text/javascript"}
+        web.raw("/app.js", headers=script, body=SCRIPT.replace("The lamp room", said))
+        crawl(database, web.url(), settings=SETTINGS)
+    told = Terminal(tmp_path)("diff", web.url("/lamp"), "--db", str(database))
+    assert told.code == 0, told.err
+    assert "The oil room /lamp" in told.out
+    assert "[-lamp-] {+oil+}" in told.out

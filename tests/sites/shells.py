@@ -15,7 +15,7 @@ WORDS = " ".join(f"word{number}" for number in range(60))
 NASTY = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 SHELL = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Loading</title></head>
 <body><div id="root"></div><script src="/app.js"></script></body></html>"""
-APP = f"""
+SCRIPT = f"""
 document.title = 'The lamp room ' + location.pathname;
 document.getElementById('root').innerHTML =
   '<h1>The lamp room</h1><p>{WORDS}</p><a href="/oil">Oil</a> <a href="/wicks">Wicks</a>';
@@ -34,5 +34,4 @@ def publish(web: Web) -> None:
     web.page("/", title="Plain", body=f"<p>{WORDS}</p>", links=["/lamp"])
     for path in ("/lamp", "/oil", "/wicks"):
         web.raw(path, headers={"Content-Type": "text/html; charset=utf-8"}, body=SHELL)
-    script = APP.replace("</script>", "<\\/script>")
-    web.raw("/app.js", headers={"Content-Type": "text/javascript"}, body=script)
+    web.raw("/app.js", headers={"Content-Type": "text/javascript"}, body=SCRIPT)
