@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from crawler.analyse.checks import GROUPS
+from crawler.analyse.checks import CHECKS, GROUPS
+from crawler.analyse.needs import NEEDS
 from crawler.analyse.run import analyse
 from crawler.config import Config
 from crawler.store.database import Connection, open_for_writing
@@ -144,6 +145,13 @@ def test_every_check_has_something_planted_and_a_decoy(audit: Audit) -> None:
 def test_what_cannot_be_judged_says_why(audit: Audit) -> None:
     said = {name: reason for name, reason in audit.unjudged.items() if name in audit.names}
     assert said == audit.planted.NOT_JUDGED
+
+
+def test_what_only_a_browser_shows_is_not_judged_without_one(audit: Audit) -> None:
+    of_browser = {check.name for check in CHECKS.values() if "rendered" in check.needs}
+    said = {audit.unjudged.get(name) for name in of_browser}
+    was_shown = audit.names >= of_browser
+    assert said == ({None} if was_shown else {NEEDS["rendered"][1]})
 
 
 def paths(places: set[tuple[str, str]]) -> list[tuple[str, str]]:

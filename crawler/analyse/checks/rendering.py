@@ -13,11 +13,13 @@ from crawler.analyse.checks.indexability import has
 from crawler.analyse.checks.sites import INTERNAL
 from crawler.store.rendered_views import FAILED
 
-_SHOWN: Final = """
-    page_renders
-    JOIN renders ON renders.visit_id = page_renders.visit_id
-    JOIN good_pages AS pages ON pages.id = page_renders.id AND pages.rendered = 1
+_LAST: Final = """
+    renders
+    CROSS JOIN page_renders ON page_renders.visit_id = renders.visit_id
+    CROSS JOIN good_pages AS pages ON pages.id = page_renders.id
 """
+"""Good pages that were to be shown, in the order of ``renders``, so that nothing is sorted."""
+_SHOWN: Final = f"{_LAST} AND pages.rendered = 1"
 """Good pages as they were shown, each with what was sent."""
 
 
@@ -53,12 +55,18 @@ def _asked_for(condition: str) -> str:
     """What pages asked for and did not get, each address once a page."""
     return f"""
         SELECT pages.id AS url_id, urls.url AS item, requests.type, requests.status,
-            requests.reason, count(*) AS times
+            requests.reason
         FROM {_SHOWN}
-        JOIN requests ON requests.visit_id = renders.visit_id
-        JOIN urls ON urls.id = requests.target_id
-        WHERE {condition}
-        GROUP BY pages.id, urls.id
+        CROSS JOIN requests ON requests.visit_id = renders.visit_id
+        CROSS JOIN urls ON urls.id = requests.target_id
+        WHERE {condition} AND NOT EXISTS (
+            SELECT 1
+            FROM requests AS earlier
+            WHERE earlier.visit_id = requests.visit_id
+                AND earlier.position < requests.position
+                AND earlier.target_id = requests.target_id
+                AND {condition.replace("requests.", "earlier.")}
+        )
     """
 
 
@@ -66,6 +74,23 @@ _FIRST_LINE: Final = (
     "substr(console.text, 1, min(300, instr(console.text || char(10), char(10)) - 1))"
 )
 _IS_MIXED: Final = "console.text LIKE 'Mixed Content: %'"
+
+
+def _said(item: str, columns: str, condition: str) -> str:
+    """Lines of consoles, each once a page."""
+    return f"""
+        SELECT pages.id AS url_id, {item} AS item, {columns}
+        FROM {_SHOWN}
+        CROSS JOIN console ON console.visit_id = renders.visit_id
+        WHERE {condition} AND NOT EXISTS (
+            SELECT 1
+            FROM console AS earlier
+            WHERE earlier.visit_id = console.visit_id
+                AND earlier.position < console.position
+                AND {item.replace("console.", "earlier.")} = {item}
+                AND {condition.replace("console.", "earlier.")}
+        )
+    """
 
 
 def _check(
@@ -133,10 +158,10 @@ _HELD: Final = (
             SELECT pages.id AS url_id, count(*) AS links,
                 sum(links.via = 'rendered') AS only_shown
             FROM {_SHOWN}
-            JOIN links ON links.source_id = pages.id
-            JOIN urls AS target ON target.id = links.target_id
+            CROSS JOIN links ON links.source_id = pages.id
+            CROSS JOIN urls AS target ON target.id = links.target_id
             WHERE links.kind IN ('a', 'area') AND links.via <> 'source' AND {INTERNAL}
-            GROUP BY pages.id
+            GROUP BY renders.visit_id
             HAVING 100.0 * sum(links.via = 'rendered') > :percent * count(*)
         """,
         {"percent": 30},
@@ -161,11 +186,11 @@ _HELD: Final = (
         f"""
             SELECT pages.id AS url_id, count(*) AS items, min(seen.type) AS type
             FROM {_SHOWN}
-            JOIN visits ON visits.id = renders.visit_id
-            JOIN facts ON facts.body_id = visits.body_id AND facts.error IS NULL
-            JOIN structured_data AS seen ON seen.body_id = pages.body_id
+            CROSS JOIN visits ON visits.id = renders.visit_id
+            CROSS JOIN facts ON facts.body_id = visits.body_id AND facts.error IS NULL
+            CROSS JOIN structured_data AS seen ON seen.body_id = pages.body_id
             WHERE NOT EXISTS (SELECT 1 FROM structured_data WHERE body_id = visits.body_id)
-            GROUP BY pages.id
+            GROUP BY renders.visit_id
         """,
     ),
 )
@@ -184,16 +209,13 @@ _WRONG: Final = (
         "js_errors",
         "note",
         "a script failed, or complained of an error",
-        f"""
-            SELECT pages.id AS url_id, {_FIRST_LINE} AS item, console.level,
-                console.url AS script, console.line, count(*) AS times
-            FROM {_SHOWN}
-            JOIN console ON console.visit_id = renders.visit_id
-            WHERE console.level IN ('exception', 'error', 'assert')
-                AND console.text NOT LIKE 'Failed to load resource: %'
-                AND NOT {_IS_MIXED}
-            GROUP BY pages.id, item
-        """,
+        _said(
+            _FIRST_LINE,
+            "console.level, console.url AS script, console.line",
+            "console.level IN ('exception', 'error', 'assert')"
+            " AND console.text NOT LIKE 'Failed to load resource: %'"
+            f" AND NOT {_IS_MIXED}",
+        ),
     ),
     _check(
         "js_requests_failed",
@@ -209,9 +231,9 @@ _WRONG: Final = (
         f"""
             SELECT pages.id AS url_id, count(*) AS requests, sum(requests.body_bytes) AS bytes
             FROM {_SHOWN}
-            JOIN requests ON requests.visit_id = renders.visit_id
+            CROSS JOIN requests ON requests.visit_id = renders.visit_id
             WHERE requests.type NOT IN ('Robots', 'Image') AND requests.status IS NOT NULL
-            GROUP BY pages.id
+            GROUP BY renders.visit_id
             HAVING count(*) > :requests OR sum(requests.body_bytes) > :bytes
         """,
         {"bytes": 5_000_000, "requests": 100},
@@ -220,21 +242,15 @@ _WRONG: Final = (
         "js_mixed_content",
         "warning",
         "a page over https asks for something over http while it is shown, which browsers refuse",
-        f"""
-            SELECT pages.id AS url_id, urls.url AS item, requests.type
-            FROM {_SHOWN}
-            JOIN requests ON requests.visit_id = renders.visit_id
-            JOIN urls ON urls.id = requests.target_id
-            WHERE pages.url LIKE 'https:%' AND urls.url LIKE 'http:%'
-                AND requests.type <> 'Robots'
-            GROUP BY pages.id, urls.id
-            UNION ALL
-            SELECT pages.id, substr(console.text, 16, 300), 'console'
-            FROM {_SHOWN}
-            JOIN console ON console.visit_id = renders.visit_id
-            WHERE pages.url LIKE 'https:%' AND {_IS_MIXED}
-            GROUP BY pages.id, console.text
-        """,
+        _asked_for(
+            "pages.url LIKE 'https:%' AND urls.url LIKE 'http:%' AND requests.type <> 'Robots'"
+        )
+        + " UNION ALL "
+        + _said(
+            "substr(console.text, 16, 300)",
+            "'console', NULL, NULL",
+            f"pages.url LIKE 'https:%' AND {_IS_MIXED}",
+        ),
     ),
     _check(
         "redirects_javascript",
@@ -247,12 +263,11 @@ _WRONG: Final = (
                 <> pages.url
             UNION ALL
             SELECT pages.id, target.url, 'left'
-            FROM page_renders
-            JOIN good_pages AS pages ON pages.id = page_renders.id
-            JOIN links ON links.source_id = pages.id
+            FROM {_LAST}
+            CROSS JOIN links ON links.source_id = pages.id
                 AND links.kind = 'refresh' AND links.via = 'rendered'
-            JOIN urls AS target ON target.id = links.target_id
-            WHERE page_renders.error = 'render_left'
+            CROSS JOIN urls AS target ON target.id = links.target_id
+            WHERE renders.error = 'render_left'
         """,
     ),
 )

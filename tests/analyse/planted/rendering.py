@@ -131,7 +131,7 @@ def plant_errors(site: Site) -> None:
     """What goes wrong."""
     site.page("/thrown", body=script("throw new Error('no light')"),
               planted=[("js_errors", "Error: no light")])  # fmt: skip
-    site.page("/said", body=script("console.error('no', 'oil')"),
+    site.page("/said", body=script(2 * "console.error('no', 'oil');"),
               planted=[("js_errors", "no oil")])  # fmt: skip
     caught = "console.warn('dim'); try { throw new Error('caught') } catch {}"
     site.page("/caught", body=script(caught), spared=["js_errors"])
@@ -147,7 +147,7 @@ def plant_errors(site: Site) -> None:
     site.page("/open", body='<script src="/open/app.js"></script>', spared=["js_blocked"])
     site.page(
         "/failed",
-        body=script("fetch('/missing.json')") + '<script src="/missing.js"></script>',
+        body=script(2 * "fetch('/missing.json');") + '<script src="/missing.js"></script>',
         planted=[
             ("js_requests_failed", site.url(path)) for path in ("/missing.json", "/missing.js")
         ],
