@@ -457,7 +457,7 @@ class Conductor:
         if error is not None:
             raise error
         if state == "finished" and self._others is not None and self._others.exchange.is_over:
-            self._others.exchange.farewell()
+            self._others.part()
         stats = self.stats()
         return Outcome(state, reason, stats.queued, self._writer.run_id, stats)
 

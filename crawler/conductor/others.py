@@ -79,6 +79,12 @@ class Others:
             self._writer.delivered(acks)
         return bool(batch)
 
+    def part(self) -> None:
+        """All is over: what was found for others is in their files, whether they have said so here
+        yet or not. Wait until they know it, too."""
+        self._writer.delivered(self._writer.counts().sent)
+        self.exchange.farewell()
+
     # What the exchange asks for
 
     def counts(self) -> Counts:

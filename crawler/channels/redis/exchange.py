@@ -102,7 +102,7 @@ class Peer(msgspec.Struct):
 
     report: its last. heard: when that changed. acked: what it has of ours. sent: numbers and sizes
     of what is in its stream. moved: when any of this changed. next: its next message. said: how
-    far it was told that its messages are taken.
+    far it was told that its messages are taken. said_last: the report, packed.
     """
 
     number: int
@@ -113,6 +113,7 @@ class Peer(msgspec.Struct):
     moved: float = 0.0
     next: int = 0
     said: int = 0
+    said_last: bytes = b""
 
     @property
     def cursor(self) -> int:
@@ -308,6 +309,9 @@ class Exchange:
     def _hear(self, told: Mapping[int, bytes], now: float) -> None:
         met: dict[int, int] = {}
         for number, packed in told.items():
+            peer = self._peers.get(number)
+            if peer is not None and packed == peer.said_last:
+                continue
             try:
                 report = msgspec.msgpack.decode(packed, type=Report)
             except msgspec.MsgspecError:
@@ -315,14 +319,13 @@ class Exchange:
             if number == self._which.number:
                 self._look_at_rival(report)
                 continue
-            peer = self._peers.get(number)
             if peer is None or (peer.report is None and self._is_stale(report)):
                 continue
             if peer.report is None or _is_new(report, peer.report):
                 self._refuse_strange(report)
                 if peer.report is None or peer.report.nonce != report.nonce:
                     met[number] = report.nonce
-                peer.report, peer.heard = report, now
+                peer.report, peer.said_last, peer.heard = report, packed, now
         if met:
             self._desk.meet(met)
 
