@@ -65,7 +65,7 @@ STATEMENTS = {
         INSERT INTO pages ( id, url, host_id, depth, status, error, content_type, title,
         description, h1, lang, canonical, meta_robots, word_count, text_hash, body_bytes, ttfb_ms,
         fetched_at, document_at, first_seen_at, changed_at, etag, last_modified, body_id, outlinks,
-        document_status, partial, made_under, challenge )
+        document_status, partial, made_under, challenge, rendered )
         VALUES (...)
         ON CONFLICT (id) DO UPDATE SET depth = excluded.depth, status = excluded.status,
         error = excluded.error, content_type = excluded.content_type, title = excluded.title,
@@ -78,7 +78,7 @@ STATEMENTS = {
         last_modified = excluded.last_modified, body_id = excluded.body_id,
         outlinks = excluded.outlinks, document_status = excluded.document_status,
         partial = excluded.partial, made_under = excluded.made_under,
-        challenge = excluded.challenge, visits = visits + 1
+        challenge = excluded.challenge, rendered = excluded.rendered, visits = visits + 1
         """,
     ),
 }
@@ -103,11 +103,11 @@ ROWS = {
         },
     ),
     "pages": (
-        (ENTRY, VISIT, REPLY, DOCUMENT, RULING, 2, "then", "later", 2, 5),
+        (ENTRY, VISIT, REPLY, DOCUMENT, RULING, 2, "then", "later", 2, 5, True),
         {
             "id": 3, "url": "http://a.test/", "host_id": 5, "depth": 2, "status": 200,
             "title": "T", "document_at": "then", "changed_at": "later", "body_id": 2,
-            "outlinks": 5, "document_status": 200, "made_under": 9, "error": None,
+            "outlinks": 5, "rendered": 1, "document_status": 200, "made_under": 9, "error": None,
             "last_modified": "then", "fetched_at": "2026-01-01T00:00:00.000Z",
         },
     ),
