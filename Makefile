@@ -61,8 +61,8 @@ bench: $(BUILT) ## measure against other crawlers (WORK=small for one of the wor
 profile: $(BUILT) ## tell where the time of a crawl goes (WORK=small)
 	@$(PY) -m tests.bench --profile $(WORK)
 
-torture: $(BUILT) ## do to long crawls what machines do, as root also to disks and networks (50 minutes)
-	@CRAWLER_TORTURE=1 $(PY) -m pytest tests/crash tests/torture -o timeout=3600 $(ARGS)
+torture: $(BUILT) ## do to long crawls what machines do, as root also to disks and networks (an hour and a half)
+	@CRAWLER_TORTURE=1 $(PY) -m pytest tests/crash tests/shards tests/torture -o timeout=3600 $(ARGS)
 
 versus-scrapy: $(BUILT) ## kill this crawler and Scrapy five times each, and compare what is left
 	@$(PY) -m tests.torture.versus_scrapy
