@@ -9,11 +9,9 @@ import errno
 import itertools
 import os
 import signal
-import ssl
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -25,6 +23,7 @@ from crawler.channels import Channel, open_fleet
 from crawler.channels.redis.address import VARIABLE, address_of, has_password
 from crawler.channels.redis.wire import NAME
 from crawler.cli import sharding
+from crawler.cli.checking import check_what_is_named
 from crawler.cli.group import (
     DASHBOARD_PORT,
     DATA,
@@ -40,7 +39,7 @@ from crawler.cli.group import (
     standard_output,
 )
 from crawler.conductor.others import Exchange
-from crawler.config import AUTHORITIES, SYSTEM_STORE, Config, Setting, load
+from crawler.config import Config, Setting, load
 from crawler.crawl import Crawl, Ended, Plan, analyse_crawl, complaint, conditions, worker_processes
 from crawler.errors import Interrupted, UsageError
 from crawler.faces import summary
@@ -284,10 +283,7 @@ def crawl(
         path = db or default_database(sources, DATA)
         return sharding.crawl_here(context, path, shards, redis=redis, quiet=quiet)
     config = load(config_file, overrides, given_settings(context, flags), netrc=netrc)
-    if config.fetch.verify_tls and (authorities := os.environ.get(AUTHORITIES)):
-        _check_authorities(authorities)
-    check_certificates(config)
-    check_http2(config)
+    check_what_is_named(config)
     if rendering.is_asked(config):
         from crawler.render import program  # few crawls show pages
 
@@ -363,50 +359,6 @@ def _with_warning(seeds: Iterator[Seed], own: Collection[str], face: Face) -> It
             face.say("Warning: sites cannot reach you: set fetch.contact (--set fetch.contact=...)")
             told = True
         yield seed
-
-
-def check_certificates(config: Config) -> None:
-    """The same of what settings name, of all sites and of some."""
-    files = [("fetch.ca_file", config.fetch.ca_file)]
-    for name, site in config.site.items():
-        where = f'site."{name}"'
-        files.append((f"{where}.ca_file", site.ca_file or ""))
-        if site.client_cert:
-            _check(f"{where}.client_cert", True, site.client_cert, site.client_key or "")
-    for where, path in files:
-        if path and path != SYSTEM_STORE:
-            _check(where, path)
-
-
-def check_http2(config: Config) -> None:
-    """Is there what speaks it, where somebody asks for it?"""
-    wishes = {"fetch.http2": config.fetch.http2}
-    wishes |= {f'site."{name}".http2': site.http2 or "never" for name, site in config.site.items()}
-    for where, wish in wishes.items():
-        if wish != "never" and find_spec("hpack") is None:
-            raise UsageError(f"{where}: {wish} needs more: pip install 'crawler[http2]'")
-
-
-def _check(where: str, verify: bool | str, cert: str = "", key: str = "") -> None:
-    from crawler.fetch import tls  # and requests, which a conductor has no use for
-
-    try:
-        tls.context(verify, cert, key)
-    except ssl.SSLError:
-        what = "a certificate with its key" if cert else "certificates"
-        raise UsageError(f"{where}: {cert or verify}: not {what} in PEM form") from None
-    except OSError as error:
-        raise UsageError(f"{where}: {cert or verify}: {error.strerror}") from None
-
-
-def _check_authorities(path: str) -> None:
-    """Load them once: a wrong file should be known before anything is fetched."""
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
-    except ssl.SSLError:
-        raise UsageError(f"{AUTHORITIES}: {path}: no certificates in PEM form") from None
-    except OSError as error:
-        raise UsageError(f"{AUTHORITIES}: {path}: {error.strerror}") from None
 
 
 @cli.command(name=DEMO)

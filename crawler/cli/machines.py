@@ -14,10 +14,9 @@ import msgspec
 from crawler.channels.redis import acl
 from crawler.channels.redis.address import VARIABLE, address_of
 from crawler.channels.redis.wire import NAME, checked_name
+from crawler.cli.checking import check_certificates, check_http2
 from crawler.cli.crawl import (
     STOPPING,
-    check_certificates,
-    check_http2,
     given_settings,
     setting_option,
     warn_of_password,
