@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, BinaryIO, Final
@@ -18,86 +18,135 @@ from lxml import etree
 
 from crawler.exports.format import Export, Written
 from crawler.plain import plain
+from crawler.store.database import Connection, scratch
 
 GRAPHML: Final = "http://graphml.graphdrawing.org/xmlns"
 GEXF: Final = "http://www.gexf.net/1.2draft"
 
 
 class Of(msgspec.Struct, frozen=True):
-    """What nodes are. nodes: SQL that gives an id, a label and the attributes. edges: SQL that
-    gives source, target and a number of links, source by source. attributes: with their types."""
+    """What nodes are. nodes: an id, a label and the attributes of each. edges: source, target and a
+    number of links. attributes: with their types."""
 
-    nodes: str
-    edges: str
+    nodes: Iterable[tuple[Any, ...]]
+    edges: Iterable[tuple[int, int, int]]
     attributes: tuple[tuple[str, str], ...]
 
 
-_PAGES: Final = Of(
-    """
+_PAGES: Final = """
     SELECT pages.id, pages.url, pages.title, hosts.host, pages.status, pages.depth, pages.inlinks,
         pages.word_count, pages.link_score
     FROM {pages} AS pages
     LEFT JOIN hosts ON hosts.id = pages.host_id
     ORDER BY pages.id
-    """,
-    """
+"""
+_LINKS: Final = """
     SELECT source_id, target_id, 1
     FROM current_links
     WHERE kind IN ('a', 'area')
         AND +source_id IN (SELECT id FROM {pages})
         AND +target_id IN (SELECT id FROM {pages})
     ORDER BY source_id
-    """,
-    (
-        *(("title", "string"), ("host", "string"), ("status", "int"), ("depth", "int")),
-        *(("inlinks", "int"), ("word_count", "int"), ("link_score", "double")),
-    ),
+"""
+OF_PAGES: Final = (
+    *(("title", "string"), ("host", "string"), ("status", "int"), ("depth", "int")),
+    *(("inlinks", "int"), ("word_count", "int"), ("link_score", "double")),
 )
-_EDGES_OF_HOSTS: Final = """
-    SELECT source.host_id AS source_id, target.host_id AS target_id, count(*) AS links
+OF_HOSTS: Final = (("registered_domain", "string"), ("pages", "int"))
+_LINKS_OF_HOSTS: Final = """
+    SELECT source.host_id, target.host_id
     FROM current_links AS links
     CROSS JOIN {pages} AS source ON source.id = links.source_id
     CROSS JOIN urls AS target ON target.id = links.target_id
     WHERE links.kind IN ('a', 'area')
         AND source.host_id IS NOT NULL
         AND target.host_id IS NOT NULL
-    GROUP BY source.host_id, target.host_id
 """
-_HOSTS: Final = Of(
-    f"""
-    WITH edges AS ({_EDGES_OF_HOSTS})
-    SELECT id, host, registered_domain, pages
+_ALL_HOSTS: Final = """
+    SELECT id, host, registered_domain, pages, id IN (SELECT host_id FROM {pages})
     FROM hosts
-    WHERE id IN (SELECT source_id FROM edges UNION SELECT target_id FROM edges)
-        OR id IN (SELECT host_id FROM {{pages}})
     ORDER BY id
-    """,
-    f"{_EDGES_OF_HOSTS} ORDER BY 1, 2",
-    (("registered_domain", "string"), ("pages", "int")),
-)
-OF: Final = {"pages": _PAGES, "hosts": _HOSTS}
+"""
+_PAIRS: Final = """
+    CREATE TABLE pairs (
+        source_id INTEGER,
+        target_id INTEGER,
+        links INTEGER NOT NULL,
+        PRIMARY KEY (source_id, target_id)
+    ) WITHOUT ROWID
+"""
+_COUNT_PAIR: Final = """
+    INSERT INTO pairs
+    VALUES (?, ?, ?)
+    ON CONFLICT DO UPDATE SET links = links + excluded.links
+"""
+_ENDS: Final = """
+    CREATE TABLE ends AS
+    SELECT source_id AS id FROM pairs UNION SELECT target_id FROM pairs
+"""
+AT_ONCE: Final = 100_000
+"""Pairs of hosts that are counted in memory."""
 
 
 def write(export: Export, out: BinaryIO) -> Written:
     """Write the graph."""
-    of = OF[export.options["nodes"] or "pages"]
-    pages = export.moment.subquery("pages", export.choice.where)
-    ask = export.moment.connection.execute
+    of_hosts = export.options["nodes"] == "hosts"
+    with _hosts(export) if of_hosts else nullcontext(_pages(export)) as of:
+        count = _write(export, of, out)
+    out.write(b"\n")
+    return Written(count, "node")
+
+
+def _write(export: Export, of: Of, out: BinaryIO) -> int:
     count = 0
     with etree.xmlfile(out, encoding="utf-8") as file:
         file.write_declaration()
         form = FORMS[export.format](file, of.attributes)
         with form.graph():
             with form.nodes():
-                for row in export.counted(ask(of.nodes.format(pages=pages))):
+                for row in export.counted(of.nodes):
                     form.node(*row)
                     count += 1
             with form.edges():
-                edges = _edges(export.counted(ask(of.edges.format(pages=pages))))
-                for number, row in enumerate(edges):
+                for number, row in enumerate(of.edges):
                     form.edge(number, *row)
-    out.write(b"\n")
-    return Written(count, "node")
+    return count
+
+
+def _pages(export: Export) -> Of:
+    pages = export.moment.subquery("pages", export.choice.where)
+    ask = export.moment.connection.execute
+    links = ask(_LINKS.format(pages=pages))
+    return Of(ask(_PAGES.format(pages=pages)), _edges(export.counted(links)), OF_PAGES)
+
+
+@contextmanager
+def _hosts(export: Export) -> Iterator[Of]:
+    """Which hosts link to which, and how often: counted in a file, since SQLite sorts in memory."""
+    pages = export.moment.subquery("pages", export.choice.where)
+    ask = export.moment.connection.execute
+    with closing(scratch()) as place:
+        place.execute(_PAIRS)
+        counted: Counter[tuple[int, int]] = Counter()
+        for pair in export.counted(ask(_LINKS_OF_HOSTS.format(pages=pages))):
+            counted[pair] += 1
+            if len(counted) >= AT_ONCE:
+                _keep(place, counted)
+        _keep(place, counted)
+        place.execute(_ENDS)
+        place.execute("CREATE INDEX ends_id ON ends(id)")
+        nodes = (
+            host
+            for *host, has_pages in ask(_ALL_HOSTS.format(pages=pages))
+            if has_pages or place.execute("SELECT 1 FROM ends WHERE id = ?", host[:1]).fetchone()
+        )
+        edges = place.execute("SELECT source_id, target_id, links FROM pairs ORDER BY 1, 2")
+        yield Of(map(tuple, nodes), edges, OF_HOSTS)
+
+
+def _keep(place: Connection, counted: Counter[tuple[int, int]]) -> None:
+    place.executemany(_COUNT_PAIR, ((*pair, links) for pair, links in counted.items()))
+    counted.clear()
 
 
 def _edges(rows: Iterable[tuple[int, int, int]]) -> Iterator[tuple[int, int, int]]:

@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -110,10 +111,20 @@ def open_for_writing(path: Path) -> Connection:
 
 
 def scratch() -> Connection:
-    """A database of nobody's, for what is too much for memory and is gone when it is closed."""
-    connection = sqlite3.connect("", isolation_level=None)
-    connection.execute("PRAGMA journal_mode = OFF")
-    connection.execute("PRAGMA synchronous = OFF")
+    """A database of nobody's, for what is too much for memory and is gone when it is closed.
+
+    One without a name would be in memory (see `scratch.py`); this one loses its name when SQLite
+    has written its first page, and never asks for it by that again.
+    """
+    descriptor, name = tempfile.mkstemp(prefix="crawler-")
+    os.close(descriptor)
+    try:
+        connection = sqlite3.connect(f"file:{_quoted(Path(name))}", uri=True, isolation_level=None)
+        for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -20480"):
+            connection.execute(f"PRAGMA {pragma}")
+        connection.execute("CREATE TABLE begun (begun INTEGER)")
+    finally:
+        Path(name).unlink()
     return connection
 
 

@@ -13,10 +13,11 @@ import pytest
 from lxml import etree
 
 from crawler.errors import UsageError
+from crawler.exports import graph as graph_module
 from crawler.exports import sitemap
 from crawler.exports.run import MARK
 from crawler.parse.xml_lists import entries
-from crawler.store.database import open_for_writing
+from crawler.store.database import open_for_writing, scratch
 from tests.crawls import config, crawl, let_a_day_pass, rows
 from tests.exports.site import AWKWARD
 from tests.exports.taking import remarks, take
@@ -230,6 +231,44 @@ EDGES = """
     JOIN pages ON pages.id = target_id
     WHERE kind IN ('a', 'area')
 """
+
+
+PAIRS = """
+    SELECT source.host_id, target.host_id, count(*)
+    FROM current_links
+    JOIN pages AS source ON source.id = source_id
+    JOIN urls AS target ON target.id = target_id
+    WHERE current_links.kind IN ('a', 'area') AND target.host_id IS NOT NULL
+    GROUP BY 1, 2
+"""
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 100_000])
+def test_links_of_hosts_are_counted_however_few_fit_into_memory(
+    crawled: Path, tmp_path: Path, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(graph_module, "AT_ONCE", at_once)
+    graph = networkx.read_graphml(take(crawled, tmp_path / "x", "graphml", nodes="hosts"))
+    found = [(int(a), int(b), weight) for a, b, weight in graph.edges(data="weight")]
+    assert sorted(found) == rows(crawled, PAIRS)
+    assert len(found) > 1
+
+
+def test_what_is_counted_stands_on_the_disk_under_no_name() -> None:
+    with closing(scratch()) as place:
+        [(_, _, name)] = place.execute("PRAGMA database_list").fetchall()
+        assert name
+        assert not Path(name).exists()
+        place.execute("CREATE TABLE many AS SELECT zeroblob(30000000) AS bytes")
+        held = [one.stat().st_size for one in Path("/proc/self/fd").iterdir() if name in link(one)]
+    assert max(held) > 30_000_000
+
+
+def link(descriptor: Path) -> str:
+    try:
+        return str(descriptor.readlink())
+    except FileNotFoundError:  # that of the folder itself
+        return ""
 
 
 @pytest.mark.parametrize("name", READERS)
