@@ -13,6 +13,7 @@ COLUMNS: dict[Column, str] = {
     "error": "visits.error",
     "reason": "urls.reason",
     "truncated": "visits.truncated",
+    "render": "renders.error, requests.reason",
 }
 FAULTS = {
     "site": "the site's",
