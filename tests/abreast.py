@@ -97,6 +97,8 @@ def main() -> int:
     # Rooms end with us, and know Ctrl-C even where a shell lets background jobs ignore it.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # under nohup, which rooms need not know
+        signal.signal(signal.SIGHUP, lambda *_: None)
     seed = random.SystemRandom().randrange(2**32)
     print(f"In the order that {seed} gives, {AT_ONCE} rooms at once")
     began = time.monotonic()
