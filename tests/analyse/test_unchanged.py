@@ -71,6 +71,8 @@ def test_an_unchanged_site_has_the_faults_that_it_had(group: str, tmp_path: Path
             analyse(file, settings or Config(), told, processes=1)
     finally:
         web.close()
-    assert rows(file, "SELECT 1 FROM visits WHERE not_modified = 1 LIMIT 1")
+    # a page that a browser shows is always asked for as a whole: its data may have moved
+    confirmed = rows(file, "SELECT 1 FROM visits WHERE not_modified = 1 LIMIT 1")
+    assert bool(confirmed) == (group != "rendering")
     differing = [row for row in rows(file, DIFFERING) if not {row[0], row[2]} & {*OF_TIME}]
     assert {row[0]: row for row in differing} == {}

@@ -135,7 +135,8 @@ _BEFORE: Final = """
     FROM pages
     JOIN before ON before.url_id = pages.id
     JOIN visits ON visits.id = before.id
-    JOIN facts ON facts.body_id = visits.body_id
+    LEFT JOIN renders ON renders.visit_id = visits.id
+    JOIN facts ON facts.body_id = coalesce(renders.body_id, visits.body_id)
     WHERE pages.indexable = 0
         AND pages.indexability_reason NOT IN ('error', 'challenge')
         AND (pages.status < 500 AND pages.status <> 429)

@@ -51,15 +51,18 @@ _PAIRS: Final = """
         GROUP BY url_id
     ),
     pairs AS MATERIALIZED (
-        SELECT good_pages.id AS url_id, visits.body_id AS before_id, good_pages.body_id AS now_id
+        SELECT good_pages.id AS url_id, coalesce(renders.body_id, visits.body_id) AS before_id,
+            good_pages.body_id AS now_id
         FROM good_pages
         JOIN documents ON documents.url_id = good_pages.id
         JOIN visits ON visits.id = documents.id
-        WHERE visits.body_id <> good_pages.body_id
+        LEFT JOIN renders ON renders.visit_id = visits.id
+        WHERE coalesce(renders.body_id, visits.body_id) <> good_pages.body_id
             AND coalesce(good_pages.partial, '') NOT IN ('length', 'disconnect', 'time')
     )
 """
-"""Good pages whose bytes are others than at the last crawl: the body of then and that of now."""
+"""Good pages whose bytes are others than at the last crawl: the body of then and that of now, as a
+browser showed it where one did."""
 
 _TEXTS: Final = f"""{_PAIRS}
     SELECT pairs.url_id, before.signature, now.signature
