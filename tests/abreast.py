@@ -29,6 +29,8 @@ LONGEST_FIRST: Final = (
     "faces",
     "hostile",
     "fetch",
+    "exports",
+    "archives",
 )
 """Rooms that would keep all others waiting if they began last."""
 AT_ONCE: Final = 3
