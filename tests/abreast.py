@@ -30,6 +30,8 @@ LONGEST_FIRST: Final = (
     "hostile",
     "fetch",
     "exports",
+    "shards",
+    "render",
     "archives",
 )
 """Rooms that would keep all others waiting if they began last."""
