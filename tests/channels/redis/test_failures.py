@@ -50,10 +50,11 @@ def test_nothing_is_lost(tmp_path: Path, fault: Callable[[Storm], None], times: 
 
 
 def test_a_machine_that_is_told_to_end_repeats_nothing(tmp_path: Path) -> None:
-    with storm(tmp_path, "valkey") as made:
+    with storm(tmp_path, "valkey", machines=1, latency_ms=200) as made:
 
         def fault(storm: Storm) -> None:
-            storm.wait(60)
+            storm.wait(40)
+            storm.join()
             assert storm.machines[0].end(signal.SIGTERM) == 0
 
         made.run(fault)
@@ -67,10 +68,8 @@ def test_machines_join_while_a_crawl_waits_for_them(tmp_path: Path) -> None:
     with storm(tmp_path, "redis", machines=0) as made:
 
         def arrival(storm: Storm) -> None:
-            gevent.sleep(1)
-            assert storm.channel.notice() == (
-                "waiting for workers: on any machine, crawler work --redis URL --name tests"
-            )
+            waits = "waiting for workers: on any machine, crawler work --redis URL --name tests"
+            until(lambda: storm.channel.notice() == waits)
             storm.join()
             storm.wait(40)
             storm.crawl.command({"command": "pause"})
