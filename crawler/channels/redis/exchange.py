@@ -3,8 +3,9 @@
 Over a Redis or Valkey, which may lose all of it at any moment. Each shard has a stream for each
 other one, whose entries bear the numbers of its messages: an entry that is there already is
 refused, and one that does not follow the last is not taken. A shard says how far it has taken
-another's messages only when that is in its file; the other one then forgets them, and until then
-sends them again when they are gone. What each says of itself, once a second, stands in one hash.
+another's messages only when that is in its file; the other one then forgets them, takes them out
+of the engine, and until then sends them again when they are gone. What each says of itself, once a
+second, stands in one hash.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from crawler import __version__
 from crawler.channels.redis.acl import KEYS
 from crawler.channels.redis.address import Address
 from crawler.channels.redis.connection import Away, Link, Refused, look_at
+from crawler.channels.redis.peers import Peer, Report, by_number, is_new
 from crawler.errors import UsageError
 from crawler.policy import waves
 from crawler.store.mail import Counts, Message
@@ -56,28 +58,6 @@ _ENTRY: Final = "m"
 _log = logging.getLogger(__name__)
 
 
-class Report(msgspec.Struct, frozen=True, array_like=True):
-    """What a shard says of itself.
-
-    nonce: of its file. session: of its conductor. beat: grows. rules: a digest of what all must
-    agree in. wave: what the first one asks; answered: what this one has answered, with `counts`.
-    end: counts of all, when the first has found that all is done. ended: this one's file says so.
-    """
-
-    number: int
-    shards: int
-    nonce: int
-    session: str
-    started: float
-    beat: int
-    rules: str
-    wave: str = ""
-    answered: str = ""
-    counts: Counts | None = None
-    end: dict[int, Counts] | None = None
-    ended: bool = False
-
-
 class Desk(Protocol):
     """The conductor of a shard, as the exchange sees it."""
 
@@ -97,42 +77,6 @@ class Desk(Protocol):
         """Something has come."""
 
 
-class Peer(msgspec.Struct):
-    """Another shard, as it is known here.
-
-    report: its last. heard: when that changed. acked: what it has of ours. sent: numbers and sizes
-    of what is in its stream. moved: when any of this changed. next: its next message. said: how
-    far it was told that its messages are taken. said_last: the report, packed.
-    """
-
-    number: int
-    report: Report | None = None
-    heard: float = 0.0
-    acked: int = 0
-    sent: deque[tuple[int, int]] = msgspec.field(default_factory=deque)
-    moved: float = 0.0
-    next: int = 0
-    said: int = 0
-    said_last: bytes = b""
-
-    @property
-    def cursor(self) -> int:
-        """The last that was sent."""
-        return self.sent[-1][0] if self.sent else self.acked
-
-    @property
-    def on_the_way(self) -> int:
-        """Bytes that were sent and not taken yet."""
-        return sum(size for _, size in self.sent)
-
-    def took(self, number: int, now: float) -> None:
-        """It has all up to this message."""
-        if number > self.acked:
-            self.acked, self.moved = number, now
-            while self.sent and self.sent[0][0] <= number:
-                self.sent.popleft()
-
-
 class Exchange:
     """One shard's side of it. rules: what all shards must agree in, of whatever length.
 
@@ -145,6 +89,7 @@ class Exchange:
         self._prefix = f"{KEYS}{name}"
         digest = blake2b(f"{__version__} {rules}".encode(), digest_size=8).hexdigest()
         self._rules = digest
+        self._limit = 0
         self._session = secrets.token_hex(8)
         self._started = time.time()
         self._which = Which(0, 0)
@@ -152,7 +97,7 @@ class Exchange:
         self._desk: Desk
         self._own = Report(0, 0, 0, "", 0.0, 0, "")
         self._seen: dict[int, tuple[str, int]] = {}
-        self._rival = -1
+        self._rival = "", 0
         self._beaten = self._since = 0.0
         self._why_away = ""
         self._moved = Event()
@@ -165,7 +110,7 @@ class Exchange:
 
     def look_at_engine(self) -> None:
         """Raises UsageError, one line, when the engine cannot be had or used."""
-        look_at(self._link)
+        self._limit = look_at(self._link).limit_bytes
 
     def run(self, which: Which, desk: Desk) -> None:
         """Until it is killed. Raises CrawlError where another conductor or file is in the way."""
@@ -237,6 +182,7 @@ class Exchange:
         try:
             counts = self._desk.counts()
             self._speak(counts)
+            self._tidy()
             moved = self._send(counts)
             moved = self._receive() or moved
         except (Away, Refused) as error:
@@ -269,8 +215,8 @@ class Exchange:
         commands += self._says_taken(counts, again=is_due)
         answers = self._asked(commands)
         self._beaten = now if is_due else self._beaten
-        self._hear(_by_number(answers[0]), now)
-        for number, told in _by_number(answers[1]).items():
+        self._hear(by_number(answers[0]), now)
+        for number, told in by_number(answers[1]).items():
             peer = self._peers.get(number)
             if peer is not None and told.isdigit() and int(told) <= counts.sent[number]:
                 self._know_taken(peer, int(told), now)
@@ -321,7 +267,7 @@ class Exchange:
                 continue
             if peer is None or (peer.report is None and self._is_stale(report)):
                 continue
-            if peer.report is None or _is_new(report, peer.report):
+            if peer.report is None or is_new(report, peer.report):
                 self._refuse_strange(report)
                 if peer.report is None or peer.report.nonce != report.nonce:
                     met[number] = report.nonce
@@ -335,15 +281,18 @@ class Exchange:
         return seen == (report.session, report.beat)
 
     def _look_at_rival(self, report: Report) -> None:
-        """Raises UsageError when another conductor with another file goes on being this shard."""
-        if report.session == self._session or report.nonce == self._which.nonce:
-            self._rival = -1
-        elif self._rival < 0:
-            self._rival = report.beat
-        elif report.beat > self._rival:
-            raise UsageError(
-                f"{self._which} is run with another file already; give this crawl another --name"
-            )
+        """Raises UsageError when another conductor goes on being this shard: with another file, or
+        with a copy of this one."""
+        if report.session == self._session:
+            return
+        session, beat = self._rival
+        if report.session == session and report.beat > beat:
+            if report.nonce == self._which.nonce:
+                why = "with a copy of this file; what that one takes would never be in this one"
+            else:
+                why = "with another file; give this crawl another --name"
+            raise UsageError(f"{self._which} is run already, {why}")
+        self._rival = report.session, report.beat
 
     def _refuse_strange(self, report: Report) -> None:
         """Raises UsageError when a shard that was there before is no shard of the same crawl."""
@@ -361,6 +310,15 @@ class Exchange:
 
     # Sending
 
+    def _tidy(self) -> None:
+        """What others have in their files is needed no longer."""
+        done = [peer for peer in self._peers.values() if peer.acked > peer.trimmed]
+        if done:
+            trims = [("XTRIM", self._stream_to(one), "MINID", f"{one.acked + 1}-0") for one in done]
+            self._asked(trims)
+            for peer in done:
+                peer.trimmed = peer.acked
+
     def _send(self, counts: Counts) -> bool:
         now = time.monotonic()
         moved = False
@@ -376,8 +334,11 @@ class Exchange:
 
     @property
     def _window(self) -> int:
-        """Bytes that may be on their way to one shard."""
-        return max(LEAST_BYTES, OUT_BYTES // (self._which.shards - 1))
+        """Bytes that may be on their way to one shard; all of it is half of a small engine at most,
+        for a full one would take no word of what has been taken."""
+        others = self._which.shards - 1
+        window = max(LEAST_BYTES, OUT_BYTES // others)
+        return min(window, self._limit // (2 * others * (others + 1))) if self._limit else window
 
     def _stream_to(self, peer: Peer) -> str:
         return f"{self._prefix}:mail:{self._which.nonce}:{peer.number}"
@@ -385,10 +346,12 @@ class Exchange:
     def _add(self, peer: Peer, messages: Sequence[Message], now: float) -> None:
         """Into its stream; what is there already is refused, which is as good."""
         key = self._stream_to(peer)
+        commands: list[tuple[Any, ...]]
         commands = [("XADD", key, f"{one.number}-0", _ENTRY, one.packed) for one in messages]
         if not commands:
             return
-        for message, answer in zip(messages, self._link.ask_all(commands), strict=True):
+        commands.append(("EXPIRE", key, KEPT_S))
+        for message, answer in zip(messages, self._link.ask_all(commands)[:-1], strict=True):
             if isinstance(answer, Refused) and answer.code != "ERR":
                 raise answer
             peer.sent.append((message.number, len(message.packed)))
@@ -492,13 +455,3 @@ class Exchange:
         """What a shard said that is there now."""
         peer = self._peers[number]
         return peer.report if time.monotonic() - peer.heard <= SILENT_S else None
-
-
-def _is_new(report: Report, before: Report) -> bool:
-    return (report.session, report.beat) != (before.session, before.beat)
-
-
-def _by_number(pairs: Sequence[bytes]) -> dict[int, bytes]:
-    """A hash of the engine, whose fields are numbers of shards."""
-    fields = zip(pairs[::2], pairs[1::2], strict=True)
-    return {int(field): value for field, value in fields if field.isdigit()}
