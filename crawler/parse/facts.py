@@ -28,7 +28,7 @@ from crawler.parse.root_tags import read_root_tags
 from crawler.parse.secrets import find_secrets
 from crawler.parse.signature import signature_of
 from crawler.parse.structured_data import StructuredData
-from crawler.parse.text import BLOCKS, HIDDEN, fold
+from crawler.parse.text import HIDDEN, fold
 from crawler.store.facts import BodyFacts, Row
 
 MAX_TEXT: Final = 1000
@@ -92,12 +92,20 @@ class _Open(msgspec.Struct):
     alt: list[str] = []
 
 
+class _Numbers(Survey):
+    """Of links only their kinds, in the order of their numbers, and where they lead."""
+
+    def add(self, kind: str, url: str, anchor: str | None = None, rel: str | None = None) -> None:
+        self.kinds.append(kind)
+        self.texts.append(url)
+
+
 class _Look:
     """One walk over a tree, with what is open and what was noted."""
 
     def __init__(self, head: Head, max_links: int) -> None:
         self._head = head
-        self._survey = Survey(max_links)
+        self._survey = _Numbers(max_links)
         self._links = LinkNotes(max_links)
         self._main = MainText()
         self._data = StructuredData()
@@ -121,41 +129,47 @@ class _Look:
         for part in (root, *root.itersiblings()):
             walk = etree.iterwalk(part, events=("start", "end"))
             for event, element in walk:
-                tag = element.tag
+                tag: Any = element.tag
                 if event == "end":
                     depth -= 1
-                    if self._main.leave_plain():
-                        self._tail(element)
-                    else:
-                        self._end(str(tag), element)
+                    if tag in _ENDS:
+                        self._end(tag, element)
+                    if not self._main.leave_light():
+                        self._main.end(tag)
+                    if tail := element.tail:
+                        self._say(tail)
                     continue
                 depth += 1
                 nodes += 1
                 if depth > deepest:
                     deepest = depth
                 if tag == "template":
+                    self._main.enter_light(tag)
                     walk.skip_subtree()
                     continue
-                self._start(str(tag), element)
+                self._start(tag, element)
         self._values |= {"nodes": nodes, "depth": deepest}
 
     def _start(self, tag: str, element: etree._Element) -> None:
         names = element.keys()  # asking it for one that is not there takes longer than this
         if tag not in _SPECIAL and _TELLING.isdisjoint(names):
-            self._main.enter_plain()
+            if "id" in names:
+                self._note_id(element)
+            self._main.enter_light(tag)
             if text := element.text:
-                self._main.add(text)
-                self._text(text)
+                self._say(text)
             return
         if names:
             self._note_attributes(tag, element, names)
-        text = element.text
-        self._main.start(tag, element, text, names)
-        self._links.in_main = self._main.in_main > 0
+        if tag in _PLACES or not _PLACING.isdisjoint(names):
+            self._main.start(tag, element, names)
+            self._links.in_main = self._main.in_main > 0
+        else:
+            self._main.enter_light(tag)
         if tag == "a":
             self._open_anchor(element, names)
-        if text:
-            self._text(text)
+        if text := element.text:
+            self._say(text)
         noted = _STARTS.get(tag)
         if noted is not None:
             noted(self, tag, element)
@@ -164,36 +178,31 @@ class _Look:
 
     def _open_anchor(self, element: etree._Element, names: Sequence[str]) -> None:
         """Before its text, which is what names it."""
-        href = element.get("href", element.get("xlink:href"))
-        first = len(self._survey.texts)
-        if href is not None:
-            self._survey.add("a", href)
-        self._links.open_anchor(element, names, first if href is not None else -1)
+        href = element.get("href")
+        leads_to = element.get("xlink:href") if href is None else href
+        first = -1
+        if leads_to is not None:
+            first = len(self._survey.texts)
+            self._survey.add("a", leads_to)
+        self._links.open_anchor(element, names, first, href)
 
     def _end(self, tag: str, element: etree._Element) -> None:
-        if tag == "template":
-            self._tail(element)
-            return
         if tag == "a":
             self._counts["names_missing"] += self._links.close_anchor()
         elif tag == "svg":
             self._svgs -= 1
+        elif tag == "label":
+            self._links.end_label()
         elif self._heading is not None and self._heading.element is element:
             self._heading = None
-        self._links.end(tag)
-        self._main.end(tag, element)
-        self._tail(element)
 
-    def _tail(self, element: etree._Element) -> None:
-        text = element.tail
-        if text:
-            self._main.add(text)
-            self._text(text)
-
-    def _text(self, text: str) -> None:
+    def _say(self, text: str) -> None:
+        """Text stands here, within an element or behind it."""
         if self._main.hidden:
             return
-        self._links.text(text)
+        self._main.add(text)
+        if self._links.anchors:
+            self._links.text(text)
         if self._heading is not None:
             self._heading.text.append(text)
 
@@ -210,9 +219,13 @@ class _Look:
         """Does this one, which was counted last, stand behind the end of the head?"""
         return tag in self._seen and self._seen[tag] > self._head.counts.get(tag, 0)
 
+    def _note_id(self, element: etree._Element) -> None:
+        if name := element.get("id"):
+            (self._twice if name in self._ids else self._ids)[name] = None
+
     def _note_attributes(self, tag: str, element: etree._Element, names: Sequence[str]) -> None:
-        if "id" in names and (name := element.get("id")):
-            (self._twice if name in self._ids else self._ids)[str(name)] = None
+        if "id" in names:
+            self._note_id(element)
         if tag == "a" and "name" in names and (name := element.get("name")):
             self._ids.setdefault(str(name))
         if "itemscope" in names:
@@ -412,10 +425,13 @@ _STARTS: Final = {
     "time": _Look._time,
     "label": _Look._label,
 }
-_SPECIAL: Final = frozenset(
-    {"a", "aside", "svg", "label", "template", *_STARTS, *HANDLERS, *HIDDEN, *BLOCKS, *LANDMARKS}
-)
-"""Elements that are told apart; of others there is nothing to say but their text, and what these of
-their attributes tell."""
-_TELLING: Final = frozenset({"id", "itemscope", "role", "style", "typeof"})
+_ENDS: Final = frozenset({"a", "svg", "label", *_HEADINGS})
+"""Elements whose end tells something beside what is shown."""
+_PLACES: Final = frozenset({"aside", *HIDDEN, *LANDMARKS})
+_PLACING: Final = frozenset({"role", "style"})
+"""What tells whether, and in which part of the page, something is shown."""
+_SPECIAL: Final = frozenset({"a", "svg", "label", "template", *_STARTS, *HANDLERS, *_PLACES})
+"""Elements that are told apart; of others there is nothing to say but their id and their text, and
+what these of their attributes tell."""
+_TELLING: Final = frozenset({"itemscope", "typeof", *_PLACING})
 assert "script" in HIDDEN  # its text is none of a heading's or an anchor's

@@ -45,14 +45,14 @@ class LinkNotes:
     """Notes on the links of a page, in the order of their positions.
 
     uncrawlable: anchors that lead a person on, but no crawler. in_main: what comes stands in the
-    main region.
+    main region. anchors: those that are open.
     """
 
     def __init__(self, max_links: int) -> None:
         self.uncrawlable = 0
         self._max_links = max_links
         self._rows: dict[int, Row] = {}
-        self._anchors: list[_Anchor] = []
+        self.anchors: list[_Anchor] = []
         self.in_main = False
         self._first_image = True
         self._labelled: set[str] = set()
@@ -76,9 +76,10 @@ class LinkNotes:
 
     # anchors
 
-    def open_anchor(self, element: etree._Element, names: Sequence[str], position: int) -> None:
+    def open_anchor(
+        self, element: etree._Element, names: Sequence[str], position: int, href: str | None
+    ) -> None:
         """An anchor begins; names: its attributes; position: of its link, -1 without one."""
-        href = element.get("href")
         flags: tuple[str, ...] = ()
         if position < 0:
             self.uncrawlable += element.get("onclick") is not None
@@ -91,27 +92,27 @@ class LinkNotes:
         kept = href if flags and flags != ("blank",) else None
         named = not _NAMING.isdisjoint(names) and names_itself(element)
         anchor = _Anchor(position, named, flags=flags, href=kept)
-        self._anchors.append(anchor)
+        self.anchors.append(anchor)
 
     def text(self, text: str) -> None:
-        """Text that is shown."""
-        if self._anchors and not text.isspace():
-            self._anchors[-1].text = True
+        """Text that is shown, within an anchor."""
+        if not text.isspace():
+            self.anchors[-1].text = True
 
     def image(self, alt: str | None) -> None:
         """An image stands here."""
-        if self._anchors:
-            self._anchors[-1].images += 1
-            self._anchors[-1].alts += bool(alt and alt.strip())
+        if self.anchors:
+            self.anchors[-1].images += 1
+            self.anchors[-1].alts += bool(alt and alt.strip())
 
     def names_anchor(self, text: str | None) -> None:
         """The title of a drawing names the anchor that holds it."""
-        if self._anchors and text and text.strip():
-            self._anchors[-1].named = True
+        if self.anchors and text and text.strip():
+            self.anchors[-1].named = True
 
     def close_anchor(self) -> bool:
         """An anchor ends; whether it leads somewhere and nothing names it."""
-        anchor = self._anchors.pop()
+        anchor = self.anchors.pop()
         unnamed = not (anchor.named or anchor.text or anchor.alts)
         flags = anchor.flags
         if unnamed:
@@ -165,9 +166,9 @@ class LinkNotes:
             flags += ("first_image",)
         return flags
 
-    def end(self, tag: str) -> None:
-        """An element ends."""
-        self._labels -= tag == "label"
+    def end_label(self) -> None:
+        """A label ends."""
+        self._labels -= 1
 
     # fields
 

@@ -15,8 +15,10 @@ ASIDE: Final = frozenset({"nav", "header", "footer"})
 """Regions that frame a page."""
 HIDES: Final = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 """A style of an element that nobody sees."""
-_PLAIN: Final = (None, False)
-"""What is open of an element that is neither a region nor styled; told from others by identity."""
+_Place = tuple[str | None, bool]
+_PLAIN: Final[_Place] = ("plain", False)
+_BLOCK: Final[_Place] = ("block", False)
+"""What is open of elements that are neither regions nor styled; told from others by identity."""
 
 
 class MainText:
@@ -35,12 +37,10 @@ class MainText:
         self._main: list[str] = []
         self._body: list[str] = []
         self._concealed: list[str] = []
-        self._open: list[tuple[str | None, bool]] = []
+        self._open: list[_Place] = []
 
-    def start(
-        self, tag: str, element: etree._Element, text: str | None, names: Sequence[str]
-    ) -> None:
-        """An element begins, with what stands before its first child; names: its attributes."""
+    def start(self, tag: str, element: etree._Element, names: Sequence[str]) -> None:
+        """An element begins; names: its attributes."""
         self.hidden += tag in HIDDEN
         region = region_of(tag, element.get("role")) if "role" in names else LANDMARKS.get(tag)
         styled = "style" in names and HIDES.search(element.get("style", "")) is not None
@@ -53,21 +53,26 @@ class MainText:
             self._aside += 1
         if tag in BLOCKS:
             self.add(" ")
-        if text:
-            self.add(text)
 
-    def enter_plain(self) -> None:
+    def enter_light(self, tag: str) -> None:
         """An element begins that says nothing of its place, and hides nothing."""
-        self._open.append(_PLAIN)
+        if tag in BLOCKS:
+            self._open.append(_BLOCK)
+            self.add(" ")
+        else:
+            self._open.append(_PLAIN)
 
-    def leave_plain(self) -> bool:
+    def leave_light(self) -> bool:
         """Is it such a one that ends? Then it has ended."""
-        if self._open[-1] is not _PLAIN:
+        ending = self._open[-1]
+        if ending is _BLOCK:
+            self.add(" ")
+        elif ending is not _PLAIN:
             return False
         self._open.pop()
         return True
 
-    def end(self, tag: str, _element: etree._Element) -> None:
+    def end(self, tag: str) -> None:
         """An element ends."""
         self.hidden -= tag in HIDDEN
         region, styled = self._open.pop()
