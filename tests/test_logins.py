@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import signal
 import subprocess
@@ -17,8 +18,9 @@ from crawler.cli import cli
 from crawler.config import Config, load
 from crawler.config.sections import WAYS_OUT
 from crawler.errors import UsageError
+from crawler.model import LoginStep, Reply
 from crawler.patterns import Patterns
-from crawler.policy import logins
+from crawler.policy import logins, urls
 from tests.crawls import check_whole, crawl, crawl_apart, fates, rows
 from tests.patience import PATIENT_S, until
 from tests.sites.members import PASSWORD, USER, Members
@@ -645,3 +647,53 @@ def test_no_byte_of_a_password_is_written_anywhere(tmp_path: Path, web: Web) -> 
 def test_the_rules_say_which_answers_are_asked_for_again() -> None:
     assert "timeout" not in logins.UNSENT
     assert "connect_refused" in logins.UNSENT
+
+
+SECRET = "p\u00e4ss/w!rd 'x&1"
+SPELLINGS = {
+    "as JavaScript writes it": "p%C3%A4ss%2Fw!rd%20'x%261",
+    "in small digits": "p%c3%a4ss%2fw%21rd+%27x%261",
+    "in another charset": "p%E4ss%2Fw!rd+'x%261",
+    "more than it must": "%70%c3%a4%73%73%2f%77%21%72%64%20%27%78%26%31",
+    "within an address of an address": "%252F%253Fp%2525C3%2525A4ss%25252Fw!rd%252520'x%2525261",
+    "as HTML": "p&#228;ss/w!rd &#39;x&amp;1",
+    "packed": base64.b64encode(SECRET.encode()).decode(),
+}  # fmt: skip
+
+
+def table_of_a_test() -> str:
+    return """
+[site."http://a.test".login]
+url = "/login"
+fields = { user = "ann", password = { env = "PW" } }
+success = "hi"
+"""
+
+
+@pytest.mark.parametrize("spelt", SPELLINGS.values(), ids=SPELLINGS)
+def test_a_password_is_hidden_however_a_site_spells_it(tmp_path: Path, spelt: str) -> None:
+    config = said(tmp_path, table_of_a_test(), password=SECRET)
+    login = config.site["http://a.test"].login
+    assert login is not None
+    asked = spelt.replace("#", "%23")
+    where, fragment = urls.resolve(f"http://a.test/in?next={asked}#{spelt}", rules=urls.UNLIMITED)
+    plain, _ = urls.resolve("http://a.test/in", rules=urls.UNLIMITED)
+    for target, behind in ((where, None), (plain, fragment), (plain, spelt)):
+        reply = Reply(
+            303, error_detail=f"no {spelt}", headers=(("X-Told", spelt),), redirect=target,
+            redirect_fragment=behind,
+        )  # fmt: skip
+        bare = logins.bare(reply, login, LoginStep("http://a.test"))
+        assert bare.redirect is None
+        assert bare.redirect_fragment is None
+        assert bare.headers == (("X-Told", logins.HIDDEN),)
+        assert spelt not in str(bare)
+
+
+def test_other_addresses_of_a_login_are_told_as_they_are(tmp_path: Path) -> None:
+    config = said(tmp_path, table_of_a_test(), password=SECRET)
+    login = config.site["http://a.test"].login
+    assert login is not None
+    target, fragment = urls.resolve("http://a.test/in?next=%2Fp%C3%A4ss#top")
+    reply = Reply(303, redirect=target, redirect_fragment=fragment, headers=(("X", "word"),))
+    assert logins.bare(reply, login, LoginStep("http://a.test")) == reply

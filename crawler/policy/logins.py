@@ -6,9 +6,12 @@ a job of its own. It has succeeded when what comes after the form shows what the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import base64
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from html import unescape
 from typing import Final, Literal
-from urllib.parse import quote, quote_plus
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 
@@ -32,6 +35,8 @@ GUARDED: Final = frozenset({"page", "sitemap", "feed", "asset"})
 SHORT: Final = 3
 """A secret of fewer characters is in many texts by chance."""
 HIDDEN: Final = "***"
+WITHIN: Final = 5
+"""So often an address may stand in another, each written as a part of the next."""
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -149,7 +154,8 @@ def bare(reply: Reply, login: LoginConfig, step: LoginStep) -> Reply:
     )
     detail = HIDDEN if _tells(reply.error_detail or "", secrets) else reply.error_detail
     reply = msgspec.structs.replace(reply, body=b"", headers=headers, error_detail=detail)
-    if reply.redirect is None or not _tells(reply.redirect.url, secrets):
+    leads = "" if reply.redirect is None else reply.redirect.url
+    if not _tells(f"{leads}#{reply.redirect_fragment or ''}", secrets):
         return reply
     return msgspec.structs.replace(
         reply, redirect=None, redirect_fragment=None, error="bad_redirect",
@@ -158,12 +164,26 @@ def bare(reply: Reply, login: LoginConfig, step: LoginStep) -> Reply:
 
 
 def _tells(text: str, secrets: Iterable[str]) -> bool:
-    """Does a text have one of these, as it is or as addresses have it?"""
-    return any(
-        form in text for secret in secrets if len(secret) >= SHORT for form in _forms(secret)
-    )
+    """Does a text have one of these, however it is written there?"""
+    looked_for = {form for one in secrets if len(one) >= SHORT for form in _forms(one)}
+    return any(form in read for read in _read(text) for form in looked_for)
 
 
-def _forms(secret: str) -> set[str]:
-    as_bytes = secret.encode().decode("latin-1")
-    return {secret, as_bytes, quote(secret, safe=""), quote(secret), quote_plus(secret)}
+def _read(text: str) -> Iterator[bytes]:
+    """A text as it is, and with what addresses and HTML put in place of characters taken back, as
+    often as an address may stand in another."""
+    for charset in ("utf-8", "latin-1"):
+        read = text.encode(charset, "replace")
+        for _ in range(1 + WITHIN):
+            yield read
+            yield unescape(read.decode("latin-1")).encode("latin-1", "replace")
+            read = unquote_to_bytes(read.replace(b"+", b" "))
+
+
+def _forms(secret: str) -> Iterator[bytes]:
+    for charset in ("utf-8", "windows-1252"):
+        with suppress(UnicodeEncodeError):
+            data = secret.encode(charset)
+            yield data
+            yield base64.b64encode(data).rstrip(b"=")
+            yield base64.urlsafe_b64encode(data).rstrip(b"=")
