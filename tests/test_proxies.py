@@ -288,6 +288,8 @@ TUNNEL = {
     "says 502": b"HTTP/1.0 502 No\r\n\r\n<html>",
     "has a head without end": b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 20_000,
     "says more than asked": b"HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n<html>",
+    "says back what it was told": b"HTTP/1.1 200 OK\r\nProxy-Authorization Basic dTpodXNo\r\n\r\n",
+    "says nothing else": b"Proxy-Authorization: Basic dTpodXNo\r\n\r\n",
     "controls the terminal": b"HTTP/1.1 407 \x1b[2J\r\n\r\n",
 }
 
@@ -299,7 +301,8 @@ def test_an_http_proxy_that_opens_no_way_is_told(answer: bytes) -> None:
         reply = asked("https://a.test/", config, private_ok=False)
     assert (reply.status, reply.error) == (None, "proxy_failed")
     assert str(reply.error_detail).isprintable()
-    assert "hush" not in str(reply.error_detail)
+    for secret in ("hush", "dTpodXNo"):
+        assert secret not in str(reply.error_detail)
 
 
 SOCKS = {

@@ -115,7 +115,8 @@ def _open_tunnel(proxy: Proxy, route: Route, send: Send, receive: Receive) -> No
         try:
             event = talk.next_event()
         except h11.RemoteProtocolError as error:
-            raise refused(proxy, f"no answer of an http proxy ({error})") from None
+            why = str(error).partition(":")[0]  # behind it stands what was said, perhaps to us
+            raise refused(proxy, f"no answer of an http proxy ({why})") from None
         if event is h11.NEED_DATA:
             talk.receive_data(_more(proxy, receive))
         elif isinstance(event, h11.Response):
