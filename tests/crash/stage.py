@@ -10,12 +10,10 @@ from random import Random
 import pytest
 
 from tests.crash.maze import Maze
-from tests.crash.trial import Calm, Count
+from tests.crash.trial import IS_LONG, Calm, Count
 from tests.sites.generated import GeneratedSite
 
-TORTURE = "CRAWLER_TORTURE"
 SEED = "CRAWLER_TORTURE_SEED"
-IS_LONG = os.environ.get(TORTURE) == "1"
 seed = os.environ.get(SEED) or str(random.SystemRandom().randrange(10**9))
 counts: dict[str, Count] = {}
 

@@ -46,7 +46,7 @@ def test_a_crawl_killed_at_any_moment_comes_to_the_same_end(
     calm: Calm, tmp_path: Path, chance: Random, count: Callable[[str], Count], long: bool,
     workers: int,
 ) -> None:  # fmt: skip
-    trial, watch = Trial(tmp_path, [calm.maze.seed], workers), Watch(calm.maze)
+    trial, watch = Trial(tmp_path, [calm.maze.seed], workers, analyse=True), Watch(calm.maze)
     this, mark = count(f"kill -9 of all, {workers} workers"), calm.maze.asked
     for _ in range(50 if long else 5):
         process = trial.start()

@@ -29,6 +29,8 @@ from tests.patience import PATIENT_S
 from tests.sites.skip import ROOT
 from tests.watchdog import watch
 
+TORTURE = "CRAWLER_TORTURE"
+IS_LONG = os.environ.get(TORTURE) == "1"
 STALL_S = 15.0
 """A crawl that stores nothing for so long, though work is due, idles."""
 IN_FLIGHT = 8
@@ -88,6 +90,8 @@ class Trial:
 
     folder: where its seeds and database lie. workers: processes. environment: besides one's own.
     stall_s: for so long nothing may be stored while work is due; more than an answer may take.
+    analyse: its pages, too, when it has ended, which takes as long as the crawl; tests/analyse
+    kills analyses.
     """
 
     folder: Path
@@ -97,6 +101,7 @@ class Trial:
     environment: Mapping[str, str] = field(default_factory=dict)
     database: Path = Path()
     stall_s: float = STALL_S
+    analyse: bool = IS_LONG
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -110,6 +115,7 @@ class Trial:
         chosen = {**SETTINGS, **self.settings}
         words = [sys.executable, "-m", "crawler", "crawl", str(self.folder / "seeds.txt")]
         words += ["--db", str(self.database), "--workers", str(self.workers), "--quiet"]
+        words += [] if self.analyse else ["--no-analyse"]
         return words + [part for key in chosen for part in ("--set", f"{key}={chosen[key]}")]
 
     def start(
