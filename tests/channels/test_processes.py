@@ -23,7 +23,7 @@ from crawler.model import Document, Job, Reply, Visit
 from tests.crawls import check_whole, config, crawl, crawl_apart, ends, rows
 from tests.patience import PATIENT_S, stretch, until
 from tests.sites import generated
-from tests.sites.burning import STALLS
+from tests.sites.burning import LINGERS, STALLS
 from tests.sites.generated import GeneratedSite, Served
 from tests.sites.skip import ROOT
 from tests.sites.web import Web
@@ -77,11 +77,11 @@ def test_a_page_that_stalls_its_worker_is_given_up_alone(web: Web, tmp_path: Pat
 
 def test_a_worker_that_has_to_wait_for_the_machine_blames_no_page(web: Web) -> None:
     """One that is stopped while it parses is one that gets no processor: it works no longer."""
-    limit_s = 2.0
+    limit_s = stretch()
     channel = open_channel(config(parse={"max_seconds": limit_s}), 1)
     assert isinstance(channel, ProcessChannel)
     channel.start()
-    web.raw("/", headers=HTML, body=STALLS[: len(STALLS) // 20])
+    web.raw("/", headers=HTML, body=LINGERS)
     [worker] = channel._children
     channel.send(Job(1, 1, web.url(), private_ok=True))
     until(lambda: worker.cell.read()[1] == 1)
@@ -95,15 +95,19 @@ def test_a_worker_that_has_to_wait_for_the_machine_blames_no_page(web: Web) -> N
 
 
 def test_a_worker_that_stalls_gets_no_more_jobs(web: Web) -> None:
+    """It stands still for as long as the test likes."""
     settings = config(parse={"max_seconds": 60})
     channel = open_channel(settings, 2)
     assert isinstance(channel, ProcessChannel)
     channel.start()
-    web.raw("/", headers=HTML, body=STALLS)
+    web.raw("/", headers=HTML, body=LINGERS)
     web.page("/quick")
     until(lambda: all(worker.cell.read()[0] for worker in channel._children))
     until(lambda: channel.free == 2 * settings.run.concurrency)
     channel.send(Job(1, 1, web.url(), private_ok=True))
+    until(lambda: any(worker.cell.read()[1] == 1 for worker in channel._children))
+    [stalled] = [worker for worker in channel._children if worker.cell.read()[1] == 1]
+    stalled.process.send_signal(signal.SIGSTOP)
     until(lambda: channel.free <= settings.run.concurrency)
     for token in range(2, 12):
         channel.send(Job(token, 1, web.url("/quick"), private_ok=True))
@@ -111,6 +115,7 @@ def test_a_worker_that_stalls_gets_no_more_jobs(web: Web) -> None:
     with gevent.Timeout(PATIENT_S):
         tokens = [visit.job.token for visit in arrivals_of(arrivals, 10)]
         assert sorted(tokens) == list(range(2, 12))
+        stalled.process.send_signal(signal.SIGCONT)
         assert arrivals_of(arrivals, 1)[0].job.token == 1
     channel.close()
 

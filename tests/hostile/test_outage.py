@@ -13,7 +13,7 @@ from crawler.model import Stats
 from crawler.policy import outage
 from tests.crawls import AGENT, check_whole, config, read_seeds, rows
 from tests.fetch.nameserver import Nameserver
-from tests.patience import PATIENT_S
+from tests.patience import PATIENT_S, until
 from tests.sites.web import Web
 
 from crawler.conductor import Conductor  # isort: skip
@@ -55,7 +55,7 @@ def crawl_names(
     seen: list[Stats] = []
 
     def watch() -> None:
-        while len(seen) < 1000:
+        while True:
             seen.append(one.stats())
             gevent.sleep(0.05)
 
@@ -63,7 +63,8 @@ def crawl_names(
         while len(web.whole_log) < 12:
             gevent.sleep(0.01)
         server.silent = True
-        gevent.sleep(4)
+        until(lambda: any(_is_down(stats) for stats in seen))
+        gevent.sleep(2)  # some probes' time
         server.silent = False
 
     helpers = [gevent.spawn(watch), *([gevent.spawn(break_it)] if breaks else [])]
@@ -73,6 +74,11 @@ def crawl_names(
     finally:
         gevent.killall(helpers)
     return seen
+
+
+def _is_down(stats: Stats) -> bool:
+    """Does the crawl wait for the network?"""
+    return any(name == "the network" for name, _, _ in stats.resting)
 
 
 def _ask(server: Nameserver) -> Any:

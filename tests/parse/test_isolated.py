@@ -18,14 +18,15 @@ import pytest
 from crawler.config import Config, ParseConfig
 from crawler.model import Job, Reply
 from crawler.parse import isolated, parse
-from crawler.parse.isolated import GIVEN_UP, LARGE_BYTES, IsolatedParser, is_risky
-from tests.patience import PATIENT_S, until
-from tests.sites.burning import BURNS
+from crawler.parse.isolated import GIVEN_UP, LARGE_BYTES, LONG_TAG_BYTES, IsolatedParser, is_risky
+from tests.patience import PATIENT_S, stretch, until
+from tests.sites.burning import BURNS, LINGERS
 from tests.sites.skip import ROOT
 
 JOB = Job(1, 1, "http://h.test/d/p.html")
 PAGE = b"<title>t</title><a href=x>y</a>" + b"<p>word</p>" * (LARGE_BYTES // 11 + 1)
 BURNING = BURNS.encode()
+LINGERING = f"<title>t</title><p title={'x' * LONG_TAG_BYTES}>{LINGERS}".encode()
 
 
 def reply(body: bytes) -> Reply:
@@ -75,12 +76,13 @@ def test_one_that_has_to_wait_for_the_machine_is_not_given_up(
     """A process that is stopped is one that gets no processor."""
     monkeypatch.setattr(isolated, "START_S", 0.5)
     before = set(psutil.Process().children())
-    limit_s = 2.0
-    parsing = gevent.spawn(parser(limit_s).parse, JOB, reply(PAGE))
+    limit_s = stretch()
+    assert is_risky(LINGERING)
+    parsing = gevent.spawn(parser(limit_s).parse, JOB, reply(LINGERING))
     until(lambda: set(psutil.Process().children()) - before)
     [child] = set(psutil.Process().children()) - before
     child.send_signal(signal.SIGSTOP)
-    gevent.sleep(limit_s + 1.5)
+    gevent.sleep(2 * limit_s)
     child.send_signal(signal.SIGCONT)
     assert parsing.get(timeout=PATIENT_S).title == "t"
 

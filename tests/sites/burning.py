@@ -11,5 +11,8 @@ from crawler.parse.isolated import LONG_TAG_BYTES
 STALLS = "<b>" * 30_000 + "</x>" * 100_000
 """About 3 s. Nothing about it looks risky."""
 
+LINGERS = "<b>" * 30_000 + "</x>" * 10_000
+"""About 0.4 s: long enough for a test to see that it is read."""
+
 BURNS = f"<p title={'x' * LONG_TAG_BYTES}>" + "<b>" * 60_000 + "</x>" * 200_000
 """About 12 s. Its first tag is long enough for a process of its own."""
