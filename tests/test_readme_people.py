@@ -22,6 +22,7 @@ from crawler.policy.urls import identity
 from crawler.store.database import open_for_writing
 from tests.analyse.test_checks import call
 from tests.crawls import config, crawl
+from tests.patience import PATIENT_S
 from tests.sites.skip import require_program
 from tests.sites.web import Web
 from tests.test_readme import README
@@ -99,7 +100,7 @@ def run(home: Path, line: str) -> str:
     require_program("sqlite3", "apt-get install sqlite3")
     root = Path(__file__).parents[1]
     told = subprocess.run(
-        line, shell=True, cwd=home, capture_output=True, text=True, timeout=60, check=False,
+        line, shell=True, cwd=home, capture_output=True, text=True, timeout=PATIENT_S, check=False,
         env=os.environ | {"PYTHONPATH": str(root)},
     )  # fmt: skip
     assert told.returncode == 0, (line, told.stderr)

@@ -19,6 +19,7 @@ import pytest
 from tests.archives.making import answer, packed, page, question, record, response
 from tests.archives.site import LATIN, PACKED, publish
 from tests.crawls import LINKS, check_whole, config, crawl, let_a_day_pass, rows
+from tests.patience import PATIENT_S
 from tests.sites.server import Answer, Request
 from tests.sites.skip import require_program
 from tests.sites.web import Web
@@ -593,7 +594,7 @@ def test_a_stopped_import_goes_on(crawler: Terminal) -> None:
         while _stored(database) < 200:
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=PATIENT_S)
     assert process.returncode == 130, err
     assert b"the same command again goes on" in err
     assert 200 <= _stored(database) < 3000

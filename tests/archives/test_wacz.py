@@ -14,6 +14,7 @@ import pytest
 from warcio.archiveiterator import ArchiveIterator
 
 from tests.crawls import rows
+from tests.patience import PATIENT_S
 from tests.terminal import Terminal
 
 
@@ -116,7 +117,7 @@ def test_pages_have_their_titles_and_texts(held: dict[str, bytes], crawled: Path
 
 def test_it_goes_to_a_pipe(crawler: Terminal, crawled: Path, held: dict[str, bytes]) -> None:
     with crawler.start("export", "wacz", "--db", str(crawled)) as process:
-        out, _ = process.communicate(timeout=60)
+        out, _ = process.communicate(timeout=PATIENT_S)
     with ZipFile(io.BytesIO(out)) as opened:
         assert opened.testzip() is None
         assert set(opened.namelist()) == set(held)

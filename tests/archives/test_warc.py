@@ -18,6 +18,7 @@ from crawler.exports.warc import size_of
 from crawler.exports.warc_records import Answer, as_stored
 from tests.archives.site import LATIN, MAX_BODY, PACKED, SAME
 from tests.crawls import rows
+from tests.patience import PATIENT_S
 from tests.terminal import Terminal
 
 ASIDE = "X-Archive-Orig-"
@@ -269,7 +270,7 @@ def test_files_of_a_size_are_whole_each_and_hold_all_together(
 
 def test_an_archive_goes_to_a_pipe(crawler: Terminal, crawled: Path, archive: Path) -> None:
     with crawler.start("export", "warc", "--db", str(crawled)) as process:
-        out, _ = process.communicate(timeout=60)
+        out, _ = process.communicate(timeout=PATIENT_S)
     (crawler.folder / "piped.warc.gz").write_bytes(out)
     assert len(list(read(crawler.folder / "piped.warc.gz"))) == len(list(read(archive)))
 

@@ -49,7 +49,7 @@ def test_a_clock_that_is_set_in_mid_crawl_changes_nothing(
     finally:
         running.kill()
     assert (outcome.state, outcome.reason) == ("finished", "finished")
-    assert time.monotonic() - began < 60, "it is a day"
+    assert time.monotonic() - began < PATIENT_S, "it is a day"
     calm.judge(trial, mark, this, 0)
 
 

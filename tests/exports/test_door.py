@@ -17,7 +17,7 @@ from crawler.exports import formats, run
 from crawler.store.database import open_for_writing
 from crawler.store.moment import Choice, moment
 from tests.crawls import config, crawl, rows
-from tests.patience import until
+from tests.patience import PATIENT_S, until
 from tests.sites.web import Web
 from tests.terminal import Terminal
 
@@ -172,7 +172,7 @@ def test_a_full_disk_leaves_nothing_and_is_told(crawler: Terminal, crawled: Path
     sql = "SELECT a.url, b.url FROM pages AS a, pages AS b, pages AS c"
     words = ["export", "csv", "--db", str(crawled), "--out", "x.csv", "--sql", sql]
     with crawler.start(*words, preexec_fn=few_bytes) as process:
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=PATIENT_S)
     assert process.returncode == 3
     assert said.decode().splitlines() == ["crawler: x.csv: cannot be written: File too large"]
     assert left_in(crawler.folder) == []
@@ -190,7 +190,7 @@ def test_a_smaller_database_on_a_full_disk_is_told_in_one_line(
 ) -> None:
     words = ["export", "sqlite", "--db", str(crawled), "--out", "x.db"]
     with crawler.start(*words, preexec_fn=few_bytes) as process:
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=PATIENT_S)
     assert process.returncode == 3
     [line] = said.decode().splitlines()
     assert line.startswith("crawler: x.db: ")
@@ -206,7 +206,7 @@ def test_a_package_on_a_full_disk_is_told_in_one_line(
     before = left_in(crawler.folder)
     words = ["export", "wacz", "--db", str(database), "--out", "x.wacz"]
     with crawler.start(*words, preexec_fn=few_bytes) as process:
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=PATIENT_S)
     assert process.returncode == 3
     assert said.decode().splitlines() == ["crawler: x.wacz: cannot be written: File too large"]
     assert left_in(crawler.folder) == before
@@ -248,7 +248,7 @@ def test_a_signal_ends_an_export_and_nothing_is_left(
     with crawler.start(*words) as process:
         until(lambda: left_in(crawler.folder))
         process.send_signal(number)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=PATIENT_S)
     assert process.returncode == 130
     assert len(said.decode().splitlines()) == 1
     assert "nothing of it is left" in said.decode()
@@ -264,7 +264,7 @@ def test_what_a_kill_leaves_has_another_name_and_the_next_export_removes_it(
     with crawler.start(*words, "--sql", ENDLESS) as process:
         until(lambda: len(left_in(crawler.folder)) == 2)
         with crawler.start(*words) as beside:
-            assert beside.wait(timeout=60) == 0
+            assert beside.wait(timeout=PATIENT_S) == 0
         being_made = [one for one in left_in(crawler.folder) if str(process.pid) in one]
         assert len(being_made) == 1, "what is still written to is left alone"
         process.kill()
@@ -281,7 +281,7 @@ def test_a_reader_that_goes_away_is_no_error(crawler: Terminal, crawled: Path) -
         assert process.stdout is not None
         assert process.stdout.readline() == b"n,'https://www.example.org/' || n\n"
         process.stdout.close()
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=PATIENT_S) == 0
         assert process.stderr is not None
         assert process.stderr.read() == b""
 
@@ -292,7 +292,7 @@ def test_an_output_that_takes_nothing_is_not_blamed_on_the_database(
     with Path("/dev/full").open("wb") as full:
         words = ["export", "csv", "--db", str(crawled)]
         with crawler.start(*words, stdout=full) as process:
-            _, said = process.communicate(timeout=60)
+            _, said = process.communicate(timeout=PATIENT_S)
     assert process.returncode == 3
     assert said.decode() == (
         "crawler: standard output: cannot be written: No space left on device\n"

@@ -21,6 +21,7 @@ from crawler.store.changes import BETWEEN as BETWEEN_RUNS
 from crawler.store.database import open_for_reading, open_for_writing
 from crawler.store.history import Pair
 from tests.crawls import config, crawl, rows
+from tests.patience import PATIENT_S
 from tests.sites.server import Answer, Request
 from tests.sites.skip import ROOT
 from tests.sites.web import Web
@@ -262,7 +263,7 @@ def ask(*words: str) -> subprocess.CompletedProcess[str]:
     """A command, at work apart."""
     return subprocess.run(
         [sys.executable, "-m", "crawler", *words],
-        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+        cwd=ROOT, capture_output=True, text=True, timeout=PATIENT_S, check=False,
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from crawler.store import plan
 from crawler.store.clock import epoch, iso
 from crawler.store.database import Connection, open_for_writing
 from tests.crawls import config, crawl, rows
+from tests.patience import PATIENT_S
 from tests.sites.skip import ROOT
 from tests.sites.web import Web
 from tests.store.page_states import (
@@ -183,7 +184,7 @@ def test_a_run_without_it_visits_all(web: Web, three: Path) -> None:
 def ask(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "crawler", *words],
-        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+        cwd=ROOT, capture_output=True, text=True, timeout=PATIENT_S, check=False,
     )  # fmt: skip
 
 
