@@ -22,6 +22,9 @@ from crawler.errors import StorageError
 NAME_BYTES: Final = 200
 """Of a name that another is made of; 255 bytes are the most that a file system takes."""
 PART: Final = ".crawler-part"
+BESIDE: Final = ("-wal", "-shm", "-journal")
+"""What SQLite keeps beside a database, and takes away with it."""
+MAGIC: Final = b"SQLite format 3\x00"
 
 
 @contextmanager
@@ -83,6 +86,7 @@ def _made(path: Path) -> Iterator[tuple[Path, Path]]:
     part = place.with_name(f".{name}.{os.getpid()}{PART}")
     try:
         _refuse_what_is_no_file(path, place)
+        _refuse_what_is_beside_a_database(path, place)
         _remove_leftovers(place.parent, name)
         try:
             yield place, part
@@ -98,6 +102,18 @@ def _refuse_what_is_no_file(path: Path, place: Path) -> None:
         mode = place.stat().st_mode
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             raise StorageError(f"{path}: is no file, but a device or a pipe; name another place")
+
+
+def _refuse_what_is_beside_a_database(path: Path, place: Path) -> None:
+    for suffix in BESIDE:
+        base = place.with_name(place.name.removesuffix(suffix) or place.name)
+        if base != place and base.is_file():
+            with base.open("rb") as file:
+                is_one = file.read(len(MAGIC)) == MAGIC
+            if is_one:
+                raise StorageError(
+                    f"{path}: SQLite would take it for its own, of {base.name}; name another file"
+                )
 
 
 def _take_the_place(part: Path, place: Path) -> None:

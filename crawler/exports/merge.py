@@ -34,6 +34,7 @@ def merge(out: Path, paths: Sequence[Path], progress: Progress) -> Merged:
         for path, connection in opened:
             _refuse_version(path, connection)
         _refuse_shards([(path, shards.which(connection)) for path, connection in opened])
+        _refuse_strangers(opened)
         with whole.file(out) as place:
             return fill(place, paths, progress)
 
@@ -91,3 +92,15 @@ def _refuse_shards(found: Sequence[tuple[Path, Which | None]]) -> None:
         if of not in (0, which.shards):
             raise UsageError(f"{path}: is {which}, and others are shards of {of}; merge one crawl")
         of = which.shards
+
+
+def _refuse_strangers(opened: Sequence[tuple[Path, Connection]]) -> None:
+    """What shards found for each other is in the files that they have met, and in no others."""
+    there = {which.number: (path, which) for path, file in opened if (which := shards.which(file))}
+    for path, file in opened:
+        for number, nonce in shards.met(file).items():
+            other, which = there.get(number, (path, None))
+            if which is not None and which.nonce != nonce:
+                raise UsageError(
+                    f"{other}: is {which} of another crawl than {path}; merge those of one crawl"
+                )

@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 
 from crawler.errors import StorageError
-from crawler.store import analysis, redirects
+from crawler.store import analysis, redirects, shape
 from crawler.store.database import (
     Connection,
     SQLiteError,
@@ -28,6 +28,7 @@ from crawler.store.database import (
     storage_errors,
 )
 from crawler.store.moment import quoted
+from crawler.store.part import OF_WRITING
 from crawler.store.schema import LINKS_BY_TARGET
 from crawler.store.shards import OTHER_SHARD
 
@@ -39,6 +40,8 @@ SAME: Final = {
     "bodies": ("sha256", "content_type", "charset"),
 }
 """Tables of which two crawls may have the same row, and by what it is known."""
+READ: Final = ("runs", "outbox")
+"""What else is read of each."""
 OWNED: Final = {"pages": "id", "links": "source_id", "sitemap_entries": "sitemap_id"}
 """Rows that tell of one URL as it is now: of two crawls that fetched it, the later one's count."""
 NOT_TAKEN: Final = frozenset(
@@ -153,7 +156,7 @@ class _Merger:
     @contextmanager
     def _of(self, source: Source) -> Iterator[None]:
         """One source as ``src``, and one transaction, so that what it is asked is of one moment."""
-        with attached(self._connection, source.path):
+        with _blaming(source.path), attached(self._connection, source.path):
             self._connection.execute("BEGIN")
             runs = [(old, self._run_of(source, old)) for old in source.runs]
             self._connection.executemany("INSERT INTO temp.runs_now VALUES (?, ?)", runs)
@@ -175,7 +178,8 @@ class _Merger:
         """The sources, the earliest crawl first, with what becomes of their ids."""
         found = []
         for number, path in enumerate(self._paths):
-            with attached(self._connection, path):
+            with _blaming(path), attached(self._connection, path):
+                shape.refuse_other(self._connection, path, (*READ, *SAME, *self._tables))
                 runs = [one for (one,) in self._connection.execute(RUNS_OF).fetchall()]
                 [(last,)] = self._connection.execute(LAST_RUN).fetchall()
                 ranges = {name: self._range(name) for name in self._numbers}
@@ -371,6 +375,20 @@ class _Merger:
         [(pages, urls, stubs)] = self._connection.execute(COUNTS).fetchall()
         kept = not any(source.shift["urls"] for source in self._sources)
         return Merged(pages, urls, kept, self._same, stubs, self._undelivered)
+
+
+@contextmanager
+def _blaming(path: Path) -> Iterator[None]:
+    """What goes wrong is of the file that is read, but for what a disk does to the one that is
+    made."""
+    try:
+        yield
+    except SQLiteError as error:
+        name = str(getattr(error, "sqlite_errorname", ""))
+        if not is_stop(error) and not name.startswith(OF_WRITING):
+            with storage_errors(path):
+                raise
+        raise
 
 
 def _shift(table: str, spans: Sequence[tuple[Source, tuple[int, int]]]) -> None:

@@ -88,6 +88,11 @@ def which(connection: Any) -> Which | None:
     return None if row is None else Which(*row)
 
 
+def met(connection: Any) -> dict[int, int]:
+    """Files of other shards that this one has met, by their numbers."""
+    return dict(connection.execute("SELECT number, nonce FROM peers WHERE nonce <> 0").fetchall())
+
+
 def settle(connection: Any, asked: Which | None, path: object) -> Which | None:
     """Let a new file be the shard that is asked for, and see that an older one is.
 

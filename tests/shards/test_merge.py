@@ -151,6 +151,49 @@ def _linked(path: Path, to: Path) -> None:
     path.symlink_to(to)
 
 
+def _changed(path: Path, source: Path, *sql: str) -> Path:
+    """A copy that somebody has changed."""
+    path.write_bytes(source.read_bytes())
+    with closing(sqlite3.connect(path, isolation_level=None)) as made:
+        for one in ("PRAGMA legacy_alter_table = ON", *sql):
+            made.execute(one)
+    return path
+
+
+def _prepared(table: str, *sql: str) -> Callable[[Path, Path], list[Path]]:
+    """One whose table takes whatever it is given."""
+
+    def given(folder: Path, north: Path) -> list[Path]:
+        as_any = (
+            f"ALTER TABLE {table} RENAME TO other",
+            f"CREATE TABLE {table} AS SELECT * FROM other",
+        )
+        return [folder / "all.db", north, _changed(folder / "odd.db", north, *as_any, *sql)]
+
+    return given
+
+
+def _damaged(folder: Path, north: Path) -> list[Path]:
+    """One of which nothing is wrong that anybody sees who does not read its pages."""
+    odd = _changed(folder / "odd.db", north, "INSERT INTO links SELECT * FROM links LIMIT 0")
+    with closing(sqlite3.connect(odd)) as file:
+        [(page, size)] = file.execute(
+            "SELECT rootpage, (SELECT page_size FROM pragma_page_size) FROM sqlite_master "
+            "WHERE name = 'visits'"
+        )
+    data = bytearray(odd.read_bytes())
+    data[(page - 1) * size : (page - 1) * size + 8] = b"\xff" * 8
+    odd.write_bytes(data)
+    return [folder / "all.db", north, odd]
+
+
+def _shard(path: Path, source: Path, number: int, nonce: int, other: int) -> Path:
+    """A crawl as a shard of two, which has met another."""
+    shard = f"INSERT INTO shard (number, shards, nonce) VALUES ({number}, 2, {nonce})"
+    peer = f"INSERT INTO peers (number, nonce) VALUES ({3 - number}, {other})"
+    return _changed(path, source, shard, peer)
+
+
 REFUSED: dict[str, tuple[Callable[[Path, Path], list[Path]], str]] = {
     "one file": (lambda folder, north: [folder / "all.db", north], "name two files or more"),
     "OUT is there": (lambda folder, north: [north, north, folder / "x.db"], "is there"),
@@ -167,6 +210,45 @@ REFUSED: dict[str, tuple[Callable[[Path, Path], list[Path]], str]] = {
             _older(folder / "old.db") or [folder / "all.db", north, folder / "old.db"]
         ),
         "crawler analyse --db",
+    ),
+    "ids that are texts": (
+        _prepared("urls", "UPDATE urls SET id = 'x' || id"),
+        "odd.db: its table",
+    ),
+    "ids that are SQL": (_prepared("runs", "UPDATE runs SET id = '1 OR 1'"), "odd.db: its table"),
+    "no ids": (_prepared("urls", "UPDATE urls SET id = NULL"), "odd.db: its table urls is not as"),
+    "a table is missing": (
+        lambda folder, north: [
+            folder / "all.db",
+            north,
+            _changed(folder / "odd.db", north, "DROP TABLE visits"),
+        ],
+        "odd.db: its table visits is missing",
+    ),
+    "a row that refers to no run": (
+        lambda folder, north: [
+            folder / "all.db",
+            north,
+            _changed(folder / "odd.db", north, "DELETE FROM runs"),
+        ],
+        "odd.db: NOT NULL",
+    ),
+    "damaged": (_damaged, "odd.db: the file is damaged"),
+    "beside another": (
+        lambda folder, north: [
+            folder / "odd.db-journal",
+            north,
+            _changed(folder / "odd.db", north),
+        ],
+        "would take it for its own, of odd.db",
+    ),
+    "shards of two crawls": (
+        lambda folder, north: [
+            folder / "all.db",
+            _shard(folder / "one.db", north, 1, 11, 22),
+            _shard(folder / "two.db", north, 2, 33, 11),
+        ],
+        "two.db: is shard 2/2 of another crawl than .*one.db",
     ),
     "not there": (
         lambda folder, north: [folder / "all.db", north, folder / "none.db"],
