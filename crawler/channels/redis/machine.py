@@ -25,6 +25,9 @@ NUDGE_BEATS: Final = 2
 """After so many beats in which nothing more of what was sent was taken, an empty frame is sent."""
 HOARD_S: Final = 120.0
 """So much longer than its fetch and its parse may take a job may be at a machine."""
+MOST_LOSSES: Final = 20
+"""Beats in a row that show that something was lost, and no visit between: what an engine loses
+again and again at such a pace is lost by whoever takes it."""
 MOST_ROOM: Final = 100_000
 
 
@@ -43,7 +46,8 @@ class Machine:
 
     key: by which its streams are named. id: of its row in the file, 0 while it has none.
     beat: the last one. cursor: of its visits, as far as they were taken. written: frames of jobs
-    that were made; frames: of these, those that the engine may not have yet.
+    that were made; frames: of these, those that the engine may not have yet. losses: see
+    `MOST_LOSSES`.
     """
 
     def __init__(self, key: str, beat: Beat, now: float) -> None:
@@ -61,6 +65,7 @@ class Machine:
         self.visits = 0
         self.bytes = 0
         self.refused = 0
+        self.losses = 0
         self.fresh = False
         self._waiting: deque[Sent] = deque()
         self._idle_beats = 0
@@ -119,6 +124,12 @@ class Machine:
             self.probe = 0
         return sent
 
+    def visited(self, wire_bytes: int) -> None:
+        """It has sent a visit that is sound."""
+        self.visits += 1
+        self.bytes += wire_bytes
+        self.losses = 0
+
     def hears(self, beat: Beat, step_s: float) -> None:
         """The engine was read: this is the last that it has of this machine. step_s: since the last
         time, as far as it counts."""
@@ -142,6 +153,7 @@ class Machine:
             for token, sent in self.out.items()
             if sent.frame <= beat.cursor and token not in hand
         ]
+        self.losses += bool(lost)
         stands = beat.cursor == self._cursor_before and beat.cursor < self.written
         self._cursor_before = beat.cursor
         self._idle_beats = self._idle_beats + 1 if stands and not self.frames else 0

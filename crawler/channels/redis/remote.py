@@ -31,16 +31,16 @@ from crawler.channels.redis.connection import (
     look_at,
 )
 from crawler.channels.redis.fleet import Machines
-from crawler.channels.redis.machine import MOST_ROOM, Machine
+from crawler.channels.redis.machine import MOST_LOSSES, MOST_ROOM, Machine
 from crawler.channels.redis.seat import KEPT_S, Seat, beats_in
 from crawler.channels.redis.soundness import Inspector, Unsound
 from crawler.channels.redis.wire import (
     BEAT_S,
     FENCE_S,
     FIELD,
+    KEY,
     LONGEST_NAME,
     LOST_S,
-    MOST_FRAME_BYTES,
     NAME,
     Beat,
     checked_name,
@@ -294,7 +294,8 @@ class RedisChannel:
             elif machine.hoards(now, WAITS * self._config.parse.max_seconds):
                 self._expel(machine, "jobs that never come back")
         for key, beat in heard.items():
-            if key not in self._machines.by_key and beat is not None and _is_sound(beat):
+            is_new = key not in self._machines.by_key and KEY.fullmatch(key)
+            if is_new and beat is not None and _is_sound(beat):
                 self._machines.joins(key, beat)
 
     def _lose(self, machine: Machine, why: str, *, clean: bool = False) -> None:
@@ -359,13 +360,15 @@ class RedisChannel:
         if beat.left:
             why = "it was stopped" if beat.clean else "it has dropped its jobs"
             self._lose(machine, why, clean=beat.clean)
+        elif machine.losses > MOST_LOSSES:
+            self._expel(machine, "nothing for all that it took")
 
     def _take(self, machine: Machine, number: int, fields: Sequence[bytes]) -> None:
         """A frame of visits; whoever takes no more of them holds this up."""
         machine.cursor = max(machine.cursor, number)
         batch: list[Visit | Returned] = []
         try:
-            if len(fields) != 2 or len(fields[1]) > MOST_FRAME_BYTES:
+            if len(fields) != 2:
                 raise Unsound("no frame of visits")
             for visit in self._inspector.visits(fields[1]):
                 sent = machine.out.get(visit.job.token)
@@ -374,8 +377,7 @@ class RedisChannel:
                     continue
                 self._inspector.check(visit, sent.job)
                 machine.arrived(visit.job.token)
-                machine.visits += 1
-                machine.bytes += visit.reply.wire_bytes
+                machine.visited(visit.reply.wire_bytes)
                 batch.append(msgspec.structs.replace(visit, worker=machine.id))
         except Unsound as error:
             self._expel(machine, str(error))

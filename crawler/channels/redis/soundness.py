@@ -19,6 +19,7 @@ from typing import Any, Final
 import msgspec
 from isal import isal_zlib
 
+from crawler.channels.redis.wire import FRAME_ITEMS
 from crawler.config import Config
 from crawler.model import Document, Job, LoginPage, Reply, Target, Visit
 from crawler.policy import link_kinds, robots, urls, words
@@ -30,6 +31,8 @@ LONGEST_TEXT: Final = 4096
 """Of a fact, an error, a note: workers cut them to less."""
 MOST_ENTRIES: Final = 50_000
 MOST_FIELDS: Final = 10_000
+MOST_BESIDE: Final = 16 * 1024 * 1024
+"""Of a frame, besides a body and as much of what was read in it."""
 MOST_FORM: Final = 4 * 1024 * 1024
 MOST_RULES_BYTES: Final = 4 * 1024 * 1024
 LONGEST_S: Final = 1e6
@@ -71,7 +74,12 @@ class Inspector:
         return f"<Inspector {len(self._known)} addresses checked>"
 
     def visits(self, frame: bytes) -> list[Visit]:
-        """What a frame holds, by the types alone. Raises Unsound."""
+        """What a frame holds, by the types alone. Raises Unsound.
+
+        What it may take is looked at first: values of a byte take twelve times as much in memory.
+        """
+        if len(frame) > 2 * self._most_body + MOST_BESIDE or _announced(frame) > FRAME_ITEMS:
+            raise Unsound("no frame of visits")
         try:
             return self._decoder.decode(frame)
         except (msgspec.DecodeError, ValueError, RecursionError):
@@ -236,6 +244,16 @@ class Inspector:
         delay = asked.crawl_delay
         if delay is not None and not 0 <= delay < INT64:
             raise Unsound("a Crawl-delay that cannot be")
+
+
+def _announced(frame: bytes) -> int:
+    """Items that a frame says that it has (https://github.com/msgpack/msgpack/blob/master/spec.md,
+    array format); 0 for what is no array."""
+    first = frame[0] if frame else 0
+    if 0x90 <= first <= 0x9F:
+        return first & 0x0F
+    size = {0xDC: 2, 0xDD: 4}.get(first, 0)
+    return int.from_bytes(frame[1 : 1 + size], "big")
 
 
 def _check_entries(document: Document, most: int) -> None:

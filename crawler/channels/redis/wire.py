@@ -36,7 +36,8 @@ WINDOW_BYTES: Final = 8 * 1024 * 1024
 FRAME_ITEMS: Final = 64
 FRAME_BYTES: Final = 256 * 1024
 """A frame is closed when it weighs so much; one visit may weigh more."""
-MOST_FRAME_BYTES: Final = 256 * 1024 * 1024
+KEY: Final = re.compile(r"[0-9a-f]{16}")
+"""By which a machine is known in one run."""
 LONGEST_NAME: Final = 120
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from crawler.channels.redis.fleet import SLACK, Machines
-from crawler.channels.redis.machine import HOARD_S, NUDGE_BEATS, Machine
+from crawler.channels.redis.machine import HOARD_S, MOST_LOSSES, NUDGE_BEATS, Machine
 from crawler.channels.redis.wire import FRAME_ITEMS, About, Beat
 from crawler.model import NOTHING_ELSE, Job, Reply
 from crawler.policy.outage import LASTING_S, PROBE_S
@@ -100,6 +100,18 @@ def test_who_keeps_a_job_for_ever_hoards() -> None:
     one.hears(beat(2, cursor=1, hand=[1]), 1.0)
     assert not one.hoards(60 + HOARD_S, parse_s=10)
     assert one.hoards(71 + HOARD_S, parse_s=10)
+
+
+def test_who_loses_all_that_it_takes_is_told_from_one_whose_engine_forgot() -> None:
+    one = machine()
+    for number in range(MOST_LOSSES):
+        give(one, number)
+        one.give_up(one.judge(beat(2 + number, cursor=one.written)))
+    assert one.losses == MOST_LOSSES
+    one.visited(100)
+    give(one, 77)
+    assert one.judge(beat(99, cursor=one.written)) == [77]
+    assert one.losses == 1
 
 
 def test_a_machine_without_network_gets_a_probe_at_a_time() -> None:

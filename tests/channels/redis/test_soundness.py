@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from crawler.channels.redis.soundness import Inspector, Unsound
+from crawler.channels.redis.wire import FRAME_ITEMS
 from crawler.config import Config
 from crawler.model import (
     Distinct,
@@ -178,6 +179,8 @@ def test_rules_that_no_worker_reads_are_refused(rules: bytes) -> None:
         *(b"", b"\xc1", b"rubbish", b"\xdd\xff\xff\xff\xff", b"\x91" * 100_000, b"\x91\x90"),
         msgspec.msgpack.encode([{"job": 1}]),
         msgspec.msgpack.encode([[[1, 1, 5], [], [], ""]]),
+        msgspec.msgpack.encode([SOUND] * (FRAME_ITEMS + 1)),
+        msgspec.msgpack.encode([SOUND] * 70_000),
     ],
 )
 def test_what_is_no_frame_is_refused(frame: bytes) -> None:
