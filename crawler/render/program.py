@@ -1,7 +1,8 @@
 """How is a browser started, and how does nothing of it stay?
 
 It is forked from the worker, gives up what rights it has, puts on a filter that leaves it no
-network, and dies when the worker does. Its folder is removed when it ends, or by the next that
+network, and dies when the worker does: the kernel kills all of it, whatever it does, when a pipe
+to the worker closes. Its folder is removed when it ends, or by the next that
 starts where nobody was left to do so.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import os
 import pwd
 import resource
@@ -62,6 +64,8 @@ _SMALL_SHM: Final = 256 * 1024 * 1024
 _SPARE_UIDS: Final = range(61_184, 65_520)
 """Those that systemd gives to services that need one of their own for a while."""
 _SET_PDEATHSIG: Final = 1
+_READS, _LIVES = 3, 5
+"""Descriptors: where the browser reads from, before where it writes to, and what it only holds."""
 _NEW_NAMESPACES: Final = 0x10000000 | 0x20000000 | 0x40000000
 """unshare(2): of users, processes and network: what Chromium's sandbox is made of."""
 _fork = monkey.get_original("os", "fork")
@@ -128,14 +132,16 @@ class Running:
             os.chown(profile, uid, uid)
         theirs_in, self.told = os.pipe()
         self.heard, theirs_out = os.pipe()
+        lives, self._alive = os.pipe()
         nothing = os.open(os.devnull, os.O_RDWR)
-        launch = _Launch(config, profile, uid, (theirs_in, theirs_out, nothing))
+        self._ended = False
+        launch = _Launch(config, profile, uid, (theirs_in, theirs_out, lives, nothing))
         try:
             self.pid = fork_and_watch(fork=_fork)  # the loop reaps it
             if self.pid == 0:
                 launch.run()
         finally:
-            for number in (theirs_in, theirs_out, nothing):
+            for number in (theirs_in, theirs_out, lives, nothing):
                 os.close(number)
 
     def __repr__(self) -> str:
@@ -143,8 +149,11 @@ class Running:
 
     def end(self) -> None:
         """Kill it and all that it has started, and remove its folder."""
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
+        if not self._ended:  # later the number may be that of others
+            self._ended = True
+            os.close(self._alive)
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
@@ -153,7 +162,7 @@ class _Launch:
     is imported or opened later may not be there for whom it has become."""
 
     def __init__(
-        self, config: RenderConfig, profile: Path, uid: int | None, ends: tuple[int, int, int]
+        self, config: RenderConfig, profile: Path, uid: int | None, ends: tuple[int, int, int, int]
     ) -> None:
         flags = [*FLAGS, f"--user-data-dir={profile}"]
         if _shm_bytes() < _SMALL_SHM:
@@ -182,6 +191,7 @@ class _Launch:
                 resource.setrlimit(resource.RLIMIT_NPROC, (MOST_THREADS, MOST_THREADS))
             _become(self._uid)
             _libc.prctl(_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            _die_together(_LIVES)
             if os.getppid() != self._parent:
                 os._exit(1)
             self._guard.put_on()
@@ -190,15 +200,26 @@ class _Launch:
             os._exit(1)
 
     def _take_descriptors(self) -> None:
-        """It reads from 3 and writes to 4, and has nothing else of ours."""
-        high = max(*self._ends, 4) + 1
-        for place, number in enumerate(self._ends):
+        """It reads from 3 and writes to 4, holds the pipe that nothing comes through, and has
+        nothing else of ours."""
+        *theirs, nothing = self._ends
+        places = {0: nothing, 1: nothing, 2: nothing, **dict(enumerate(theirs, _READS))}
+        high = max(*places, *self._ends) + 1
+        for place, number in places.items():
             os.dup2(number, high + place)
-        for place in (0, 1, 2):
-            os.dup2(high + 2, place)
-        os.dup2(high, 3)
-        os.dup2(high + 1, 4)
-        os.closerange(5, os.sysconf("SC_OPEN_MAX"))
+        for place in places:
+            os.dup2(high + place, place)
+        os.closerange(max(places) + 1, os.sysconf("SC_OPEN_MAX"))
+
+
+def _die_together(lives: int) -> None:
+    """Have the kernel kill this group of processes when the other end of a pipe is closed, which
+    the end of whoever holds it does: what hangs would not see that others are no more. Only the
+    zygote, first in a namespace of processes, is not to be had so; it shows no page, and ends by
+    itself. F_SETSIG in fcntl(2), pid_namespaces(7)."""
+    fcntl.fcntl(lives, fcntl.F_SETOWN, -os.getpgrp())
+    fcntl.fcntl(lives, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(lives, fcntl.F_SETFL, fcntl.fcntl(lives, fcntl.F_GETFL) | os.O_ASYNC)
 
 
 def _become(uid: int | None) -> None:

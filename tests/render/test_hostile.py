@@ -150,6 +150,20 @@ def is_root_of_them(process: psutil.Process) -> bool:
     return False
 
 
+def is_a(kind: str, process: psutil.Process) -> bool:
+    """Is this process of a browser of such a kind: renderer, zygote ...?"""
+    with suppress(psutil.Error):
+        return f"--type={kind}" in " ".join(process.cmdline())
+    return False
+
+
+def is_shown(web: Web, crawler: int) -> bool:
+    """Has the slow page come to a process that shows it?"""
+    return "/slow" in web.paths and any(
+        is_a("renderer", one) for one in browsers(processes_of(crawler))
+    )
+
+
 def until(is_so: Callable[[], object]) -> None:
     with gevent.Timeout(PATIENT_S):
         while not is_so():
@@ -172,7 +186,7 @@ def test_no_browser_outlives_the_worker_that_started_it(
     settings = config(render={"mode": "always", "wall_s": 100, "cpu_s": 100})
     running = crawl_apart(tmp_path / "crawl.db", web.url("/"), settings=settings, workers=1)
     try:
-        until(lambda: len(browsers(processes_of(running.pid))) > 4 and "/slow" in web.paths)
+        until(lambda: is_shown(web, running.pid))
         family = processes_of(running.pid)
         shown_by = browsers(family)
         root = next(filter(is_root_of_them, shown_by))
@@ -181,6 +195,30 @@ def test_no_browser_outlives_the_worker_that_started_it(
         _, alive = psutil.wait_procs(shown_by, timeout=PATIENT_S)
         assert alive == []
     finally:
+        running.kill()
+        running.wait()
+
+
+def test_what_hangs_in_a_browser_ends_with_the_worker_too(web: Web, tmp_path: Path) -> None:
+    """A process that is stopped sees nothing of what becomes of others: it has to be killed."""
+    slow_site(web)
+    settings = config(render={"mode": "always", "wall_s": 100, "cpu_s": 100})
+    running = crawl_apart(tmp_path / "crawl.db", web.url("/"), settings=settings, workers=1)
+    hanging: list[psutil.Process] = []
+    try:
+        until(lambda: is_shown(web, running.pid))
+        shown_by = browsers(processes_of(running.pid))
+        root = next(filter(is_root_of_them, shown_by))
+        hanging = [one for one in shown_by if one != root and not is_a("zygote", one)]
+        for one in hanging:
+            one.suspend()
+        os.kill(root.ppid(), signal.SIGKILL)
+        _, alive = psutil.wait_procs(shown_by, timeout=PATIENT_S)
+        assert alive == []
+    finally:
+        for one in hanging:
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
         running.kill()
         running.wait()
 
