@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from html import escape
@@ -32,6 +31,7 @@ from crawler.parse.targets import Targets
 from crawler.policy.urls import UrlRules
 from crawler.store.answers import stands
 from crawler.store.database import Connection, scratch
+from crawler.store.packing import unpacked
 from crawler.store.views import VIEWS
 
 INDEX: Final = "index.html"
@@ -166,8 +166,8 @@ def _config(export: Export) -> Config:
 
 def _rewritten(export: Export, file: File, made: str, names: Names, rules: UrlRules) -> bytes:
     """The bytes of a file."""
-    packed = export.moment.connection.execute(BODY, (file.body_id,)).fetchone()[0]
-    body = zlib.decompress(packed)
+    packed, size = export.moment.connection.execute(BODY, (file.body_id,)).fetchone()
+    body = unpacked(packed, size, file.body_id)
     if file.content_type in HTML_TYPES:
         text = decode(body, file.charset or None).data.decode()
         is_xml = file.content_type != "text/html"
@@ -287,7 +287,7 @@ CLAIM: Final = "INSERT OR IGNORE INTO names VALUES (?, ?)"
 CLAIMED: Final = "SELECT is_folder FROM names WHERE folded = ?"
 FILE: Final = "SELECT file FROM files WHERE hash = ?"
 HOP: Final = "SELECT to_hash FROM hops WHERE hash = ?"
-BODY: Final = "SELECT body FROM bodies WHERE id = ?"
+BODY: Final = "SELECT body, body_bytes FROM bodies WHERE id = ?"
 LAST_CONFIG: Final = "SELECT config FROM runs ORDER BY id DESC LIMIT 1"
 
 KNOWS_RENDERING: Final = """

@@ -12,7 +12,6 @@ import json
 import os
 import stat
 import sys
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -22,7 +21,6 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
 
 import msgspec
-from isal import isal_zlib
 
 from crawler import __version__, whole
 from crawler.errors import StorageError, UsageError
@@ -31,6 +29,7 @@ from crawler.exports.format import Export, Format, Into, Progress, Written
 from crawler.plain import printable
 from crawler.store.database import MAGIC, is_export, refusing_older
 from crawler.store.moment import Choice, moment, sql_of
+from crawler.store.packing import Damaged
 
 STDOUT: Final = Path("-")
 MARK: Final = "crawler-export.json"
@@ -178,7 +177,7 @@ def _damage_told(path: Path) -> Iterator[None]:
     """Bodies that cannot be unpacked, and headers that are none: somebody wrote them there."""
     try:
         yield
-    except (zlib.error, isal_zlib.error, msgspec.DecodeError) as error:  # type: ignore[misc]
+    except (Damaged, msgspec.DecodeError) as error:
         raise StorageError(
             f"{path}: the file is damaged; restore a copy ({type(error).__name__}: {error})"
         ) from None

@@ -26,6 +26,8 @@ from crawler.policy.wildcards import Exhausted, PathPatterns, Pattern
 MAX_BYTES: Final = 500 * 1024
 """RFC 9309, section 2.5: the least that must be read."""
 
+MOST_RULES_BYTES: Final = 4 * 1024 * 1024
+"""Of rules, unpacked; those of any file of MAX_BYTES are half as large."""
 MAX_SITEMAPS: Final = 1000
 
 MAX_WILD: Final = 2000
@@ -210,8 +212,12 @@ def packed(asked: Asked) -> bytes:
 
 
 def unpacked(data: bytes) -> Asked:
-    """What was packed."""
-    return msgspec.msgpack.decode(zlib.decompress(data), type=Asked)
+    """What was packed. Raises ValueError where it is larger than any that `packed` gives."""
+    unpacking = zlib.decompressobj()
+    said = unpacking.decompress(data, MOST_RULES_BYTES)
+    if not unpacking.eof:
+        raise ValueError("rules that are too long")
+    return msgspec.msgpack.decode(said, type=Asked)
 
 
 class _Group:

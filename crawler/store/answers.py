@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from isal import isal_zlib
 
 from crawler.policy.link_kinds import REQUISITES
 from crawler.store.database import Connection
+from crawler.store.packing import unpacked
 
 EVERY_PAGE: Final = "pages"
 
@@ -140,9 +140,10 @@ def _parts(connection: Connection, choice: Choice) -> Iterator[Answered]:
 
 
 def _answered(row: tuple[Any, ...]) -> Answered:
-    first = row[-2] is not None
-    body = None if first or row[-1] is None else bytes(isal_zlib.decompress(row[-1]))
-    return Answered._make((*row[:-1], body))
+    *known, first_at, packed, size, body_id = row
+    is_first = first_at is None and packed is not None
+    body = unpacked(packed, size, body_id) if is_first else None
+    return Answered._make((*known, first_at, body))
 
 
 def _knows_rendering(connection: Connection) -> bool:
@@ -219,7 +220,7 @@ ANSWERS = """
         visits.wire_bytes, visits.body_bytes, visits.truncated, visits.content_type,
         visits.headers, visits.etag, visits.last_modified, visits.redirect_to_id IS NOT NULL,
         bodies.sha256, first_urls.url, first_visits.started_at,
-        CASE WHEN first_visits.id IS NULL THEN bodies.body END
+        CASE WHEN first_visits.id IS NULL THEN bodies.body END, bodies.body_bytes, bodies.id
     FROM visits
     JOIN urls ON urls.id = visits.url_id
     LEFT JOIN bodies ON bodies.id = visits.body_id
@@ -254,7 +255,8 @@ PARTS = """
         requests.method, requests.started_at, requests.status, requests.reason, requests.ip,
         requests.http_version, requests.wire_bytes, requests.body_bytes, NULL,
         requests.content_type, requests.headers, NULL, NULL, 0, bodies.sha256,
-        first_urls.url, firsts.started_at, CASE WHEN firsts.visit_id IS NULL THEN bodies.body END
+        first_urls.url, firsts.started_at, CASE WHEN firsts.visit_id IS NULL THEN bodies.body END,
+        bodies.body_bytes, bodies.id
     FROM requests
     CROSS JOIN visits ON visits.id = requests.visit_id
     CROSS JOIN urls ON urls.id = requests.target_id

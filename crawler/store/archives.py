@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
-from isal import isal_zlib
 
 from crawler import __version__
 from crawler.config import Config
@@ -35,6 +34,7 @@ from crawler.store.database import (
     writable_place,
 )
 from crawler.store.lock import WriterLock
+from crawler.store.packing import unpacked
 from crawler.store.recorder import Recorder
 from crawler.store.ruling import Before, Facts, Ruling
 from crawler.store.scopes import NoKeys
@@ -94,7 +94,7 @@ class ArchiveRecorder(Recorder):
     def body(self, sha256: str) -> bytes | None:
         """A body that is kept, by its digest as hexadecimal digits."""
         row = self._connection.execute(BODY, (sha256,)).fetchone()
-        return None if row is None else isal_zlib.decompress(row[0])
+        return None if row is None else unpacked(*row)
 
     def sha256_at(self, url_hash: int, at: str) -> str | None:
         """The digest of what an address answered at a moment."""
@@ -290,7 +290,7 @@ LATER = """
 """
 
 BODY = """
-    SELECT body
+    SELECT body, body_bytes, id
     FROM bodies
     WHERE sha256 = ? AND body IS NOT NULL
     LIMIT 1

@@ -386,6 +386,8 @@ def test_a_killed_export_leaves_nothing_that_the_next_does_not_take_away(
         ("UPDATE bodies SET body = zeroblob(100)", "warc"),
         ("UPDATE bodies SET body = substr(body, 1, 40)", "wacz"),
         ("UPDATE visits SET headers = 'none'", "warc"),
+        ("UPDATE bodies SET body_bytes = body_bytes - 1", "mirror"),
+        ("UPDATE bodies SET body_bytes = 1 << 40", "warc"),
     ],
 )
 def test_what_is_damaged_within_a_file_is_told_in_one_line(

@@ -8,6 +8,7 @@ import random
 import re
 import tarfile
 import tracemalloc
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -480,3 +481,15 @@ def ruled_paths(body: bytes) -> list[str]:
     found = re.findall(rb"(?i)allow:[ \t]*(/[!-\"%-~*]*)", body.replace(b"\0", b""))
     texts = [value.decode("ascii").replace("*", "x") for value in found]
     return texts[:: len(texts) // 6 + 1]
+
+
+def test_rules_that_somebody_else_packed_take_no_more_memory_than_ours() -> None:
+    """A file that comes from elsewhere may hold a gigabyte of rules in a megabyte."""
+    bomb = zlib.compress(bytes(256 << 20), 1)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="too long"):
+            robots.unpacked(bomb)
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()

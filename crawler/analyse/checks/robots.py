@@ -6,7 +6,6 @@ Findings stand at the robots.txt itself, one a host.
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Final
@@ -18,6 +17,7 @@ from crawler.policy import robots, word_diff
 from crawler.policy.robots import RECORDS, Asked
 from crawler.policy.urls import resolve
 from crawler.store.database import Connection
+from crawler.store.packing import unpacked
 
 ENGINES: Final = (
     *("Googlebot", "Bingbot", "YandexBot", "Yandex", "Baiduspider", "DuckDuckBot", "Slurp"),
@@ -51,7 +51,8 @@ _TEXTS: Final = f"""
         WHERE visits.status = 200 AND visits.kind = 'robots' AND visits.body_id IS NOT NULL
         GROUP BY files.url_id, visits.run_id
     )
-    SELECT last.url_id, earlier.run_id, before.body, after.body
+    SELECT last.url_id, earlier.run_id, before.body, before.body_bytes, before.id, after.body,
+        after.body_bytes, after.id
     FROM read AS last
     JOIN read AS earlier ON earlier.url_id = last.url_id AND earlier.number = 2
     JOIN visits AS then_read ON then_read.id = earlier.visit_id
@@ -158,8 +159,8 @@ def _ai_policy(connection: Connection, _limits: Limits) -> Iterator[Found]:
 
 
 def _changed(connection: Connection, limits: Limits) -> Iterator[Found]:
-    for url_id, run_id, old, new in connection.execute(_TEXTS).fetchall():
-        lines = _differing(_lines_of(old), _lines_of(new))
+    for url_id, run_id, *bodies in connection.execute(_TEXTS).fetchall():
+        lines = _differing(_lines_of(*bodies[:3]), _lines_of(*bodies[3:]))
         shown = list(islice(lines, int(limits["lines"])))
         yield url_id, "", {"compared_with_run": run_id, "diff": shown}
 
@@ -171,8 +172,10 @@ def _differing(old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
         yield from (f"+{line}" for line in new[start:end])
 
 
-def _lines_of(body: bytes | None) -> list[str]:
-    return [] if body is None else clean(robots.decoded(zlib.decompress(body))).splitlines()
+def _lines_of(packed: bytes | None, size: int, body_id: int) -> list[str]:
+    if packed is None:
+        return []
+    return clean(robots.decoded(unpacked(packed, size, body_id))).splitlines()
 
 
 def _file(condition: str, *evidence: str) -> str:

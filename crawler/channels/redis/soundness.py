@@ -34,7 +34,6 @@ MOST_FIELDS: Final = 10_000
 MOST_BESIDE: Final = 16 * 1024 * 1024
 """Of a frame, besides a body and as much of what was read in it."""
 MOST_FORM: Final = 4 * 1024 * 1024
-MOST_RULES_BYTES: Final = 4 * 1024 * 1024
 LONGEST_S: Final = 1e6
 INT64: Final = 2**63
 _MOMENT: Final = re.compile(r"20\d\d-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-6]\d\.\d{3}Z", re.ASCII)
@@ -234,11 +233,8 @@ class Inspector:
         if len(visit.robots_body or b"") > self._most_body:
             raise Unsound("a robots.txt that is too long")
         try:
-            unpacking = zlib.decompressobj()
-            data = unpacking.decompress(visit.robots_rules or b"", MOST_RULES_BYTES)
-            if visit.robots_rules is not None and not unpacking.eof:
-                raise Unsound("rules that are too long")
-            asked = msgspec.msgpack.decode(data, type=robots.Asked) if data else robots.Asked()
+            packed = visit.robots_rules
+            asked = robots.Asked() if packed is None else robots.unpacked(packed)
         except (zlib.error, msgspec.DecodeError, ValueError):
             raise Unsound("rules that cannot be read") from None
         delay = asked.crawl_delay
