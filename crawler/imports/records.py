@@ -11,13 +11,15 @@ import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from ipaddress import ip_address
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO, Final
-from zipfile import BadZipFile, ZipFile
+from zipfile import BadZipFile, ZipFile, ZipInfo
 
 import msgspec
 
 from crawler.errors import StorageError, UsageError
+from crawler.imports.onward import Onward
 
 MAX_HEADER_BYTES: Final = 256 * 1024
 MOST_OVERLONG: Final = 200
@@ -136,44 +138,53 @@ def _of_zip(path: Path, stream: BinaryIO) -> Iterator[Record | Damage]:
     """The records of all WARC files of a WACZ file."""
     try:
         with ZipFile(stream) as package:
-            names = [
-                name
-                for name in package.namelist()
-                if name.startswith("archive/") and name.lower().endswith((".warc", ".warc.gz"))
-            ]
-            if not names:
+            members = [one for one in package.infolist() if _is_archive(one.filename)]
+            if not members:
                 raise UsageError(f"{path}: is no WACZ file: there is no WARC file in its archive/")
-            for name in names:
-                with package.open(name) as member:
-                    yield from records(member, f"{path}: {name}")  # type: ignore[arg-type]
+            _refuse_overlaps(members)
+            for one in members:
+                with package.open(one) as member:
+                    yield from records(Onward(member), f"{path}: {one.filename}")
     except (BadZipFile, NotImplementedError, RuntimeError, zlib.error) as error:
         yield Damage(str(path), f"is a damaged ZIP file ({error})")
 
 
-def records(stream: BinaryIO, name: str) -> Iterator[Record | Damage]:
+def _is_archive(name: str) -> bool:
+    return name.startswith("archive/") and name.lower().endswith((".warc", ".warc.gz"))
+
+
+def _refuse_overlaps(members: list[ZipInfo]) -> None:
+    """Raises BadZipFile where the same bytes are in several members: ten megabytes would be read as
+    terabytes."""
+    placed = sorted(members, key=lambda one: one.header_offset)
+    for one, behind in pairwise(placed):
+        if one.header_offset + one.compress_size > behind.header_offset:
+            raise BadZipFile(f"{one.filename} and {behind.filename} overlap")
+
+
+def records(stream: BinaryIO | Onward, name: str) -> Iterator[Record | Damage]:
     """The records of one WARC file, and a word on what is none.
 
-    stream: can be searched. Behind what is damaged, reading goes on where the next record begins.
+    stream: can be searched, if only a little way back. Behind what is damaged, reading goes on
+    where the next record begins.
     """
     at: int | None = 0
     overlong = 0
     while at is not None:
-        stream.seek(at)
-        last, told = at, 0
+        at = last = stream.seek(at)
         try:
             for record in _read(stream):
                 last = at + record.stream_pos
-                told += 1
                 yield _record(record, f"{name}, record at byte {last:,}")
             return
         except (OSError, ValueError) as error:
             yield Damage(f"{name}, behind byte {last:,}", _why(error))
             overlong += _OVERLONG in str(error)
         step = 1 if overlong < MOST_OVERLONG else MAX_HEADER_BYTES
-        at = _next_start(stream, max(last, at) + step)
+        at = _next_start(stream, last + step)
 
 
-def _read(stream: BinaryIO) -> Iterator[Any]:
+def _read(stream: BinaryIO | Onward) -> Iterator[Any]:
     from fastwarc.warc import ArchiveIterator  # an extra, which few need
 
     return iter(
@@ -185,10 +196,9 @@ def _why(error: Exception) -> str:
     return str(error).rstrip(".") or "cannot be read"
 
 
-def _next_start(stream: BinaryIO, at: int) -> int | None:
+def _next_start(stream: BinaryIO | Onward, at: int) -> int | None:
     """Where a record may begin, at this byte or behind it; None where none does."""
-    stream.seek(at)
-    held, begins = b"", at
+    held, begins = b"", stream.seek(at)
     while chunk := stream.read(_CHUNK):
         held += chunk
         if (place := _first_start(held)) is not None:

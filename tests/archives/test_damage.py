@@ -14,6 +14,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 
+from crawler.imports.onward import Onward
 from crawler.imports.records import Damage, moment, records
 from tests.archives.making import answer, packed, page, record, response
 from tests.archives.test_import import bring  # noqa: F401  # a fixture
@@ -196,6 +197,37 @@ def test_no_name_in_a_zip_file_is_a_place_on_this_machine(crawler: Terminal) -> 
     assert crawler("import", "x.wacz", "--no-analyse", "--db", "in.db").code == 0
     assert not (crawler.folder.parent / "escaped.warc").exists()
     assert "C" in titles(crawler.folder / "in.db")
+
+
+def test_a_zip_file_that_names_the_same_bytes_many_times_is_not_read(crawler: Terminal) -> None:
+    out = io.BytesIO()
+    with ZipFile(out, "w", ZIP_DEFLATED) as package:
+        package.writestr("archive/a.warc", A)
+        package.filelist += package.filelist * 2
+    (crawler.folder / "x.wacz").write_bytes(out.getvalue())
+    ran = crawler("import", "x.wacz", "--no-analyse", "--db", "in.db")
+    assert ran.code == 0
+    assert "damaged ZIP file (archive/a.warc and archive/a.warc overlap)" in ran.err
+
+
+class Once(io.BytesIO):
+    """A stream that can be read once, as what is unpacked."""
+
+    def seek(self, *_: int) -> int:
+        raise AssertionError("it is unpacked anew")
+
+
+def test_damage_behind_damage_in_a_zip_file_is_unpacked_once(crawler: Terminal) -> None:
+    """Each damage of a packed file of 350 KB had its 300 MB unpacked up to there."""
+    endless = b"\r\nWARC/1.0\r\nX: " + b"x" * (300 << 10) + b"\n"
+    hole = b"A" * (5 << 20) + b"\r\n\r\n"
+    data = A + endless + hole + B + endless * 3 + hole + C
+    found = list(records(Onward(Once(data)), "x"))
+    urls = [one.url for one in found if not isinstance(one, Damage)]
+    assert urls == [f"http://a.example/{name}" for name in "ABC"]
+    (crawler.folder / "x.wacz").write_bytes(_zip(archive__a_warc=data))
+    assert crawler("import", "x.wacz", "--no-analyse", "--db", "in.db").code == 0
+    assert titles(crawler.folder / "in.db") == list("ABC")
 
 
 PEAK = """
