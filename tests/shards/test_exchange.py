@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import gevent
+import msgspec
 import pytest
 
 from crawler.channels.redis.exchange import Exchange
+from crawler.channels.redis.peers import Report
 from crawler.errors import UsageError
 from crawler.store.mail import Counts, Message
 from crawler.store.shards import Which
@@ -30,6 +34,7 @@ class Clerk:
         self.sent = dict.fromkeys(which.others, 0)
         self.taken = dict.fromkeys(which.others, 0)
         self.takes = True
+        self.met: dict[int, int] = {}
         self._packed = b"x" * size
 
     def run(self) -> None:
@@ -55,7 +60,9 @@ class Clerk:
         return Counts(dict(self.sent), dict(self.taken))
 
     def meet(self, nonces: Mapping[int, int]) -> None:
-        """Whoever they are."""
+        """Each has one file for ever."""
+        assert all(self.met.get(number, nonce) == nonce for number, nonce in nonces.items())
+        self.met |= nonces
 
     def mail_after(self, peer: int, number: int, most_bytes: int) -> list[Message]:
         many = max(1, most_bytes // len(self._packed))
@@ -131,3 +138,31 @@ def test_a_copy_of_a_file_is_no_second_conductor_of_its_shard() -> None:
             until(lambda: any(one.ready() for one in running))
             with pytest.raises(UsageError, match="is run already, with a copy"):
                 next(one for one in running if one.ready()).get()
+
+
+def beats(engine: Engine) -> int:
+    """Signs of life that shard 1 has given."""
+    said = engine.ask("HGET", f"{KEYS}shards", 1)
+    return msgspec.msgpack.decode(said, type=Report).beat if said else 0
+
+
+@pytest.mark.parametrize("strange", [{"rules": "others"}, {"shards": 3}])
+def test_who_is_refused_is_not_met_and_holds_up_nobody(strange: dict[str, Any]) -> None:
+    """Who has mistyped a command makes its file anew, and starts it again."""
+    with engines.serve() as engine:
+        one = Clerk(engine, Which(1, 2, 11))
+        with at_work(one) as [first]:
+            until(lambda: beats(engine))
+            said = {"shards": 2, "rules": one.exchange._rules} | strange
+            wrong = Report(2, said["shards"], 99, "wrong", time.time() + 9, 0, said["rules"])
+            for beat in range(3):
+                raw = msgspec.msgpack.encode(msgspec.structs.replace(wrong, beat=beat))
+                engine.ask("HSET", f"{KEYS}shards", 2, raw)
+                past = [beats(engine) + 2]
+                until(lambda past=past: beats(engine) > past[0])
+            two = Clerk(engine, Which(2, 2, 12))
+            with at_work(two):
+                one.sent[2] = two.sent[1] = 3
+                until(lambda: first.ready() or one.taken[2] == two.taken[1] == 3)
+            assert not first.ready()
+            assert one.met == {2: 12}

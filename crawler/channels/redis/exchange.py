@@ -98,6 +98,7 @@ class Exchange:
         self._own = Report(0, 0, 0, "", 0.0, 0, "")
         self._seen: dict[int, tuple[str, int]] = {}
         self._rival = "", 0
+        self._strangers: set[str] = set()
         self._beaten = self._since = 0.0
         self._why_away = ""
         self._moved = Event()
@@ -268,7 +269,8 @@ class Exchange:
             if peer is None or (peer.report is None and self._is_stale(report)):
                 continue
             if peer.report is None or is_new(report, peer.report):
-                self._refuse_strange(report)
+                if self._is_strange(report):
+                    continue
                 if peer.report is None or peer.report.nonce != report.nonce:
                     met[number] = report.nonce
                 peer.report, peer.said_last, peer.heard = report, packed, now
@@ -294,19 +296,23 @@ class Exchange:
             raise UsageError(f"{self._which} is run already, {why}")
         self._rival = report.session, report.beat
 
-    def _refuse_strange(self, report: Report) -> None:
-        """Raises UsageError when a shard that was there before is no shard of the same crawl."""
+    def _is_strange(self, report: Report) -> bool:
+        """Is a shard none of the same crawl? Raises UsageError when it was there before this one;
+        else it will hear the same, and is not listened to."""
         is_older = (report.started, report.number) < (self._started, self._which.number)
         if report.shards != self._which.shards:
             why = f"is one of {report.shards} shards"
         elif report.rules != self._rules:
             why = "has other settings or another version, and would judge otherwise"
         else:
-            return
+            return False
         told = f"shard {report.number}, which runs already, {why}"
         if is_older:
             raise UsageError(f"{told}; give all the same, or this crawl another --name")
-        _log.warning("%s", told)
+        if report.session not in self._strangers:
+            self._strangers.add(report.session)
+            _log.warning("%s", told)
+        return True
 
     # Sending
 
