@@ -32,7 +32,7 @@ def server() -> Iterator[Stage]:
         yield running
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(LOCATIONS, st.sampled_from([b"301", b"302", b"303", b"307", b"308"]))
 def test_a_location_is_an_address_that_can_be_asked_for_or_says_why_not(
     server: Stage, location: bytes, status: bytes

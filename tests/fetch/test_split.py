@@ -102,7 +102,7 @@ def cut(data: bytes, at: list[int]) -> list[bytes]:
 
 @example(b"HTTP/1.1 204 None\r\n\r\n\r", [19], "GET")
 @example(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n\r\n", [38], "HEAD")
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     st.sampled_from(SHORT) | answers(),
     st.lists(st.integers(0, 3000), max_size=8),
@@ -116,7 +116,7 @@ def test_an_answer_means_the_same_however_it_is_split(
     assert meaning([data[n : n + 1] for n in range(len(data))], method) == whole
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=300))
 def test_no_bytes_raise_anything_but_a_failure(data: bytes) -> None:
     meaning([data], "GET")

@@ -273,7 +273,6 @@ TestPromises = Promises.TestCase
 TestPromises.settings = settings(
     max_examples=150,
     stateful_step_count=40,
-    deadline=None,
     phases=[Phase.reuse, Phase.generate],  # to make a failure shorter would take minutes
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )

@@ -119,13 +119,13 @@ PARTS = (
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(st.lists(st.sampled_from(PARTS), max_size=40).map("".join), st.integers(1, 12))
 def test_any_markup_is_read_alike(html: str, max_links: int) -> None:
     assert_same(html.encode(), max_links)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_alike(html: bytes) -> None:
     assert_same(html)
@@ -157,7 +157,7 @@ def test_texts_have_the_same_places(texts: list[str]) -> None:
     assert placed(loops_c) == placed(_loops_py)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(
     st.lists(
         st.one_of(st.text(max_size=12).map(str.encode), st.binary(max_size=3), st.just(b"words "))

@@ -273,7 +273,7 @@ def _address(prelude: Sequence[Any]) -> str | None:
     return None
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(st.lists(st.sampled_from(PIECES), max_size=24))
 def test_in_a_value_another_reader_finds_the_same(pieces: list[str]) -> None:
     value = "".join(one for one in pieces if one not in ("{", "}", ";", "-->", "<!--"))

@@ -61,7 +61,7 @@ def test_the_head_ends_where_the_standard_ends_it(source: str, ended_by: str | N
     assert read_head(source.encode()).ended_by == ended_by
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(PIECES, max_size=30))
 def test_links_have_the_numbers_that_the_crawl_gave_them(pieces: list[str]) -> None:
     data = one_body("".join(pieces).encode())
@@ -74,7 +74,7 @@ def test_links_have_the_numbers_that_the_crawl_gave_them(pieces: list[str]) -> N
     assert (look._survey.kinds, look._survey.texts) == (survey.kinds, survey.texts)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.sampled_from(["<p>", "a", "<h2>x</h2>", "<h1>y", "</h1>", "<img>", "<b>"])))
 def test_counts_are_those_of_a_browsers_tree(pieces: list[str]) -> None:
     source = "<!doctype html><title>t</title>" + "".join(pieces)

@@ -56,13 +56,13 @@ HEADERS = st.lists(
 ).map(tuple)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(body=st.binary(max_size=400), label=LABELS, kind=KINDS)
 def test_no_bytes_break_the_reader(body: bytes, label: str | None, kind: Kind) -> None:
     assert_sound(parsed(body, label, kind=kind))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(body=SOUP, label=LABELS, kind=KINDS, headers=HEADERS)
 @example(b"<urlset><url><loc>x</loc>", "application/xml", "sitemap", ())
 def test_no_tag_soup_breaks_the_reader(

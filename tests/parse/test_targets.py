@@ -35,7 +35,7 @@ def places(read: Targets, hrefs: list[str]) -> tuple[list[int], list[str | None]
     return read.places(survey.texts, survey.fragments, plain=survey.plain)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     st.lists(
         st.tuples(st.sampled_from(BASES), st.lists(st.lists(st.sampled_from(PARTS)).map("".join))),

@@ -311,7 +311,7 @@ def test_no_text_in_place_of_a_url_raises(url: str) -> None:
     rules("User-agent: *", "Disallow: /*a$", "Disallow: /b*c").allows(url)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(), st.text(), st.text())
 def test_no_octets_raise(body: bytes, agent: str, path: str) -> None:
     for octets in (body, b"User-agent: *\nDisallow: /" + body):

@@ -328,7 +328,7 @@ TEXTS = st.one_of(
 BASES = st.one_of(st.none(), st.just(BASE), st.just("mailto:x"), TEXTS)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(TEXTS, BASES)
 def test_no_text_raises_and_what_comes_out_can_be_stored(text: str, base: str | None) -> None:
     target, fragment = resolve(text, base)
@@ -339,7 +339,7 @@ def test_no_text_raises_and_what_comes_out_can_be_stored(text: str, base: str | 
     (target.url + (fragment or "")).encode()
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(TEXTS, BASES)
 def test_an_address_that_can_be_fetched_resolves_to_itself(text: str, base: str | None) -> None:
     target, _ = resolve(text, base)
@@ -353,7 +353,7 @@ def test_an_address_that_can_be_fetched_resolves_to_itself(text: str, base: str 
         assert target.origin.partition("://")[2].startswith(urls.host_of(target.url))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(TEXTS)
 def test_the_parts_of_any_text_are_read_without_an_error(text: str) -> None:
     host = urls.host_of(text)

@@ -39,7 +39,7 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(ROWS, st.text("ab/", max_size=12))
 def test_the_best_pattern_is_the_highest_of_all_that_fit(rows: list[Pattern], path: str) -> None:
     assert PathPatterns(rows).best(path) == best(rows, path)

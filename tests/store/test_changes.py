@@ -153,7 +153,7 @@ ANSWERS = (
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(history=some.lists(some.sampled_from(ANSWERS), min_size=2, max_size=6))
 def test_any_two_runs_compare_as_the_model_does(
     shared: Connection, history: list[Seen | None]

@@ -162,9 +162,7 @@ LINKED = """
 """
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow], database=None)
 @given(st.lists(steps, min_size=1, max_size=7))
 @example([Step(), Step("503"), Step()])
 @example([Step("cut"), Step()])

@@ -129,9 +129,7 @@ def in_words(run: Run, before: State | None) -> Seen | None:
 DIFFERENCES = "SELECT from_run, to_run, change, what, before FROM differences WHERE id = ?"
 
 
-@settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
-)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow], database=None)
 @given(history=some.lists(some_runs, min_size=2, max_size=6))
 @example([Run(), Run(), Run("B")])
 @example([Run(), Run("503", tries=2), Run()])
