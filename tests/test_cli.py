@@ -34,7 +34,7 @@ from tests.terminal import ENVIRONMENT, Ran, Terminal
 CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 IMAGES = "".join(f'<img src="/image/{number}.png">' for number in range(3000))
 PATIENT = ("--set", "run.drain_s=600")
-AT_ONCE = ("--set", "pace.tries=1", "--workers", "0")
+AT_ONCE = ("--set", "pace.tries=1", "--workers", "0", "--no-analyse")
 
 
 @pytest.fixture
@@ -291,7 +291,7 @@ FLAGS = (
 
 def test_every_flag_is_its_setting(crawler: Terminal, story: Web) -> None:
     words = [word for flag, *_ in FLAGS for word in flag]
-    assert crawler("crawl", crawler.seeds(story.url("/a")), *words).code == 0
+    assert crawler("crawl", crawler.seeds(story.url("/a")), *words, *AT_ONCE).code == 0
     config = json.loads(crawler.ask("SELECT config FROM runs")[0][0])
     assert [config[section][key] for _, section, key, _ in FLAGS] == [one for *_, one in FLAGS]
     assert "/robots.txt" not in story.paths
@@ -301,7 +301,8 @@ def test_a_flag_that_is_not_given_leaves_the_setting_of_the_file(
     crawler: Terminal, story: Web
 ) -> None:
     (crawler.folder / "site.toml").write_text("[robots]\nobey = false\n[run]\nmax_pages = 3\n")
-    assert crawler("crawl", crawler.seeds(story.url("/")), "--config", "site.toml").code == 0
+    words = ("crawl", crawler.seeds(story.url("/")), "--config", "site.toml")
+    assert crawler(*words, *AT_ONCE).code == 0
     config = json.loads(crawler.ask("SELECT config FROM runs")[0][0])
     assert (config["robots"]["obey"], config["run"]["max_pages"]) == (False, 3)
 
@@ -309,10 +310,10 @@ def test_a_flag_that_is_not_given_leaves_the_setting_of_the_file(
 def test_retry_failed_fetches_only_what_failed(crawler: Terminal, story: Web) -> None:
     story.raw("/b", status=503)
     seeds = crawler.seeds(story.url("/"))
-    crawler("crawl", seeds, "--set", "pace.tries=1")
+    crawler("crawl", seeds, *AT_ONCE)
     story.page("/b", title="Healed")
     before = len(story.log)
-    assert crawler("crawl", seeds, "--retry-failed").code == 0
+    assert crawler("crawl", seeds, "--retry-failed", *AT_ONCE).code == 0
     assert {hit.path for hit in story.log[before:]} <= {"/b", "/robots.txt"}
     assert ("Healed",) in crawler.ask("SELECT title FROM pages")
 
@@ -583,7 +584,7 @@ def test_the_second_signal_stops_at_once_and_nothing_is_lost(crawler: Terminal, 
 def test_a_hangup_that_is_ignored_stays_ignored(crawler: Terminal, story: Web) -> None:
     front = story.held("/", title="Front")
     ignore = {"preexec_fn": lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)}
-    with crawler.start("crawl", crawler.seeds(story.url("/")), **ignore) as process:
+    with crawler.start("crawl", crawler.seeds(story.url("/")), *AT_ONCE, **ignore) as process:
         assert front.asked.wait(PATIENT_S)
         process.send_signal(signal.SIGHUP)
         front.let_go()
@@ -978,7 +979,7 @@ def test_changes_are_told_by_run_or_date(crawler: Terminal, story: Web) -> None:
 
 
 def test_the_schema_is_told(crawler: Terminal, story: Web) -> None:
-    crawler("crawl", crawler.seeds(story.url("/")))
+    crawler("crawl", crawler.seeds(story.url("/")), *AT_ONCE)
     told = crawler("schema")
     assert told.code == 0
     assert "zlib.decompress(packed)" in told.out
@@ -988,7 +989,7 @@ def test_the_schema_is_told(crawler: Terminal, story: Web) -> None:
 def test_a_query_that_does_not_end_is_ended_by_ctrl_c(
     crawler: Terminal, story: Web, view: str
 ) -> None:
-    crawler("crawl", crawler.seeds(story.url("/")))
+    crawler("crawl", crawler.seeds(story.url("/")), *AT_ONCE)
     numbers = "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT n FROM t"
     with closing(database.sqlite3.connect(crawler.folder / "data" / "seeds.db")) as connection:
         connection.execute(f"CREATE VIEW endless AS SELECT max(n) FROM ({numbers})")
