@@ -99,9 +99,9 @@ def test_what_is_out_takes_room_until_it_comes_back(web: Web, channel: Channel) 
 def test_what_nobody_takes_stops_the_fetching_and_nothing_is_lost(
     web: Web, channel: Channel
 ) -> None:
-    """A worker holds 8 MiB, the channel four frames of 1 MiB, an engine 8 MiB; the rest waits at
-    its greenlets."""
-    count = min(channel.free, 100)
+    """A worker holds 8 MiB, the channel four frames of 1 MiB, an engine 8 MiB, which is less than
+    29 MiB for two workers; the rest waits at its greenlets."""
+    count = min(channel.free, 76)
     noise = os.urandom(400_000)
     for number in range(count):
         web.raw(f"/{number}", body=noise + number.to_bytes(2, "big"))

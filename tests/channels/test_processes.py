@@ -14,7 +14,7 @@ import psutil
 import pytest
 from gevent import subprocess
 
-from crawler.channels import Returned, child, open_channel
+from crawler.channels import Returned, child, open_channel, processes
 from crawler.channels.forkserver import SERVER_NAME, WORKER_NAME
 from crawler.channels.frames import Cell, Frames
 from crawler.channels.processes import ProcessChannel
@@ -235,6 +235,7 @@ def test_workers_that_end_as_soon_as_they_start_end_the_crawl(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("PYTHONHOME", "/nowhere")  # no interpreter starts like this
+    monkeypatch.setattr(processes, "DEATHS_WITHIN_S", PATIENT_S)  # starts take long on a busy one
     channel = open_channel(config(), 1)
     channel.start()
     with gevent.Timeout(PATIENT_S), pytest.raises(CrawlError, match="end as soon as they start"):

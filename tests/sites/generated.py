@@ -27,6 +27,7 @@ from typing import NamedTuple
 import gevent
 from gevent import subprocess
 
+from tests.patience import PATIENT_S
 from tests.sites.server import NOT_FOUND, Answer, Hit, Request, Server, html
 from tests.sites.skip import ROOT
 
@@ -36,7 +37,7 @@ WORDS = (
     *("engine", "river", "morning", "station", "violet", "granite", "feather", "market", "candle"),
     *("island", "thunder", "orchard", "ribbon", "marble", "compass"),
 )
-START_S = 20
+START_S = PATIENT_S
 
 
 class KnownLink(NamedTuple):
