@@ -12,10 +12,10 @@ from collections.abc import Sequence
 import msgspec
 
 from crawler.config import Config
+from crawler.frontier.host_rows import HostRows
 from crawler.frontier.schedule import (
     LONG_REST_S,
     NO_LIMIT,
-    HostState,
     Lease,
     OriginState,
     Prerequisite,
@@ -24,9 +24,8 @@ from crawler.frontier.schedule import (
     robots_entry,
 )
 from crawler.model import Job, LoginStep, Reply
-from crawler.policy import logins, pace
+from crawler.policy import logins
 from crawler.policy.sites import Sites
-from crawler.store.clock import iso
 from crawler.store.contract import (
     Entry,
     HostPace,
@@ -66,12 +65,10 @@ class Frontier:
         self, config: Config, *, nonce: int = 0, hosts_kept: int = HOSTS_KEPT,
         windows: Windows | None = None,
     ) -> None:  # fmt: skip
-        self._config = config
         self._hosts_kept = hosts_kept
-        self._sites = Sites(config)
-        self._schedule = Schedule(
-            config.pace, windows=windows, nonce=nonce, sites=self._sites or None
-        )
+        sites = Sites(config)
+        self._rows = HostRows(config, sites)
+        self._schedule = Schedule(config.pace, windows=windows, nonce=nonce, sites=sites or None)
         self._wanted: set[int] = set()
         self._prerequisites: dict[int, list[Prerequisite]] = {}
         self._after_host: int | None = 0
@@ -201,7 +198,7 @@ class Frontier:
             return
         _, origin = schedule.origins[outcome.origin_id]
         if outcome.known_until:
-            until = self._monotonic(outcome.known_until, now, wall)
+            until = self._rows.monotonic(outcome.known_until, now, wall)
             if outcome.open:
                 schedule.open_origin(origin.id, until, outcome.crawl_delay_s, now)
             else:
@@ -316,7 +313,7 @@ class Frontier:
         self, hosts: Sequence[WaitingHost], read_up_to: int, now: float, wall: float
     ) -> None:
         for waiting in hosts:
-            rest = self._rest(waiting, wall)
+            rest = self._rows.rest(waiting, wall)
             if rest > LONG_REST_S and self._crowded and waiting.id not in self._schedule.hosts:
                 self._leave_outside(now + rest)
             else:
@@ -333,14 +330,15 @@ class Frontier:
     def _take_up(self, waiting: WaitingHost, now: float, wall: float) -> None:
         """A host from the database, or origins of it that are new here."""
         host = self._schedule.hosts.get(waiting.id)
-        origins = [self._origin_state(origin, now, wall) for origin in waiting.origins]
+        origins = [self._origin(origin, now, wall) for origin in waiting.origins]
         if host is not None:
             host.own = host.own or waiting.own
             for origin in origins:
                 if origin.id not in host.origins:
                     self._schedule.add_origin(host, origin, now)
             return
-        host = self._host_state(waiting, origins, now, wall)
+        # A run that was killed could not write down whom it had asked last.
+        host = self._rows.host(waiting, origins, now, wall, all_rest=self._first_sweep)
         prerequisites = self._prerequisites.pop(host.id, [])
         for prerequisite in prerequisites:
             if prerequisite.for_origin in host.origins:
@@ -349,67 +347,11 @@ class Frontier:
         for prerequisite in prerequisites:
             self._schedule.add_prerequisite(host, prerequisite)
 
-    def _host_state(
-        self, waiting: WaitingHost, origins: list[OriginState], now: float, wall: float
-    ) -> HostState:
-        delay_s = max((origin.crawl_delay_s for origin in origins), default=0.0)
-        rest = self._rest(waiting, wall)
-        if self._first_sweep:
-            # A run that was killed could not write down whom it had asked last.
-            rest = max(rest, delay_s)
-        blocked = waiting.blocked_until > wall
-        return HostState(
-            waiting.id,
-            waiting.name,
-            waiting.domain,
-            waiting.own,
-            now + rest,
-            waiting.ip,
-            response_s=self._response_s(waiting, origins, delay_s),
-            penalty_s=waiting.penalty_s,
-            errors_in_row=waiting.errors_in_row,
-            outcomes=pace.outcomes_of(self._config.pace, waiting.errors_in_row),
-            blocked_until=now + rest if blocked else 0.0,
-            block_reason=waiting.block_reason if blocked else None,
-            origins={origin.id: origin for origin in origins},
-        )
-
-    def _rest(self, waiting: WaitingHost, wall: float) -> float:
-        """Seconds that a host has still to rest, never more than any rest can be.
-
-        So a wall clock that was set back keeps nobody waiting.
-        """
-        longest = waiting.delay_s
-        if waiting.blocked_until > wall:
-            longest = pace.longest_rest_s(self._config.pace)
-        return min(max(waiting.next_fetch_at - wall, 0.0), longest)
-
-    def _response_s(
-        self, waiting: WaitingHost, origins: Sequence[OriginState], crawl_delay_s: float
-    ) -> float:
-        """How slow a host was, where that made its gap."""
-        config = self._config.pace
-        if self._sites and origins:
-            config = self._sites.config(f"{origins[0].name}/").pace
-        others = max(crawl_delay_s, waiting.penalty_s, config.gap_s, config.own_gap_s)
-        slow = waiting.delay_s > others and config.response_factor > 0
-        return waiting.delay_s / config.response_factor if slow else 0.0
-
-    def _origin_state(self, waiting: WaitingOrigin, now: float, wall: float) -> OriginState:
-        until = self._monotonic(waiting.known_until, now, wall)
-        closed = waiting.closed and until > now
+    def _origin(self, waiting: WaitingOrigin, now: float, wall: float) -> OriginState:
+        """An origin from the database, as far as it has come in this run."""
         stopped = waiting.id in self._stopped
-        return OriginState(
-            waiting.id, waiting.name, until, waiting.crawl_delay_s, self._sites.obeys(waiting.name),
-            closed=closed, complete=stopped or not waiting.waiting,
-            guarded=bool(self._sites) and logins.of_site(self._sites, waiting.name) is not None,
-            entered=waiting.id in self._entered, stopped=stopped,
-        )  # fmt: skip
-
-    def _monotonic(self, epoch_s: float, now: float, wall: float) -> float:
-        """A stored moment on the clock that never goes back, however the wall clock was set."""
-        ahead = min(epoch_s - wall, self._config.robots.max_age_s)
-        return now + ahead if epoch_s else now - 1.0
+        entered = waiting.id in self._entered
+        return self._rows.origin(waiting, now, wall, entered=entered, stopped=stopped)
 
     # What a person commands
 
@@ -440,24 +382,9 @@ class Frontier:
     def paces(self, now: float, wall: float) -> list[HostPace]:
         """The hosts whose pace changed since the last call, for the database."""
         touched = self._schedule.touched
-        rows = [self._pace(host, now, wall) for host in touched.values()]
+        rows = [self._rows.row(host, now, wall) for host in touched.values()]
         touched.clear()
         return rows
-
-    def _pace(self, host: HostState, now: float, wall: float) -> HostPace:
-        rest = max(0.0, host.due - now)
-        blocked = host.blocked_until > now
-        return HostPace(
-            host.id,
-            host.own,
-            host.ip,
-            round(1000 * host.gap_s),
-            iso(wall + rest) if rest > 0 else None,
-            iso(wall + host.blocked_until - now) if blocked else None,
-            host.block_reason if blocked else None,
-            host.errors_in_row,
-            round(1000 * host.penalty_s),
-        )
 
     @property
     def starving(self) -> bool:
