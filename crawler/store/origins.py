@@ -398,3 +398,16 @@ DOMAIN = """
     FROM hosts
     WHERE registered_domain = ? AND queued + pages > 0
 """
+
+COUNT_HOSTS = """
+    UPDATE hosts
+    SET queued = counted.queued, pages = counted.pages
+    FROM (
+        SELECT host_id, sum(state = 'queued') AS queued,
+            sum(state IN ('done', 'failed') AND kind = 'page') AS pages
+        FROM urls
+        GROUP BY host_id
+    ) AS counted
+    WHERE counted.host_id = hosts.id
+"""
+"""Brings the counters of hosts that have URLs in line with these."""

@@ -19,6 +19,7 @@ from crawler.policy.scope import judging
 from crawler.store import plan
 from crawler.store.clock import iso
 from crawler.store.database import Connection
+from crawler.store.origins import COUNT_HOSTS
 from crawler.store.recorder import Recorder
 from crawler.store.scopes import fetch_kind_again
 
@@ -241,19 +242,7 @@ def _recount(connection: Connection) -> None:
             block_reason = NULL
         """
     )
-    connection.execute(
-        """
-        UPDATE hosts
-        SET queued = counted.queued, pages = counted.pages
-        FROM (
-            SELECT host_id, sum(state = 'queued') AS queued,
-                sum(state IN ('done', 'failed') AND kind = 'page') AS pages
-            FROM urls
-            GROUP BY host_id
-        ) AS counted
-        WHERE counted.host_id = hosts.id
-        """
-    )
+    connection.execute(COUNT_HOSTS)
 
 
 def judge_again(
