@@ -31,10 +31,10 @@ from crawler.store.database import (
     is_stop,
     open_for_writing,
     storage_errors,
-    writable_place,
 )
 from crawler.store.lock import WriterLock
 from crawler.store.packing import unpacked
+from crawler.store.place import writable_place
 from crawler.store.recorder import Recorder
 from crawler.store.ruling import Before, Facts, Ruling
 from crawler.store.scopes import NoKeys
@@ -71,7 +71,9 @@ class ArchiveRecorder(Recorder):
     def __init__(self, connection: Connection, config: Config, run_id: int, agent: str) -> None:
         super().__init__(connection, config, run_id, agent)
         self._settings = None  # its server is not asked whether this is what it holds
-        self._kept_assets = True  # the same style sheet may come again, whatever is fetched
+        self._outlinks.any_may_have_some = (
+            True  # the same style sheet may come again, whatever is fetched
+        )
         connection.execute(DIGESTS)
 
     def remember(self, digest: str, sha256: str) -> None:

@@ -11,8 +11,6 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from crawler import failpoints
 from crawler.config import Config
 from crawler.policy import logins, urls
@@ -21,10 +19,11 @@ from crawler.policy.seeds import Seed
 from crawler.store import analysis, news, redirects, rows, space
 from crawler.store.batch import Batch
 from crawler.store.clock import iso
-from crawler.store.contract import Arrival, Entry, HostPace, Settled
+from crawler.store.contract import Arrival, HostPace, Settled
 from crawler.store.database import UNFIT, Connection, DatabaseError
 from crawler.store.logins import Logins
 from crawler.store.origins import Origins
+from crawler.store.outlinks import Outlinks
 from crawler.store.robots_txt import RobotsFiles
 from crawler.store.ruling import (
     Before,
@@ -34,18 +33,15 @@ from crawler.store.ruling import (
     may_try_http,
     rule,
     settings_of,
-    within_nesting,
     without_document,
 )
 from crawler.store.scopes import Keys, Scopes
-from crawler.store.url_table import UrlTable, is_settled
+from crawler.store.url_table import UrlTable
 
 if TYPE_CHECKING:
     from crawler.store.mail import Mail, Message
     from crawler.store.shards import Which
 
-MAX_SITEMAP_DEPTH = 3
-"""Sitemap indexes within indexes."""
 LOOK_UP = 200
 NEEDED = "request"
 """The kind of what a page asked for while it was shown."""
@@ -84,9 +80,8 @@ class Recorder:
             connection, config, self.origins, self.url_table, self._scopes, judge, self._batch
         )
         self._logins = Logins(connection, config, self.origins, self._robots, self._batch)
+        self._outlinks = Outlinks(connection, config, self.url_table, self._batch)
         self._settings: int | None = settings_of(config)
-        # What is a page now may have been a style sheet, with links of its own.
-        self._kept_assets = bool(connection.execute(KEPT_ASSETS).fetchone()[0])
         self._chance = random.Random(run_id)
         if not config.store.bodies:
             analysis.complete(connection)
@@ -246,7 +241,7 @@ class Recorder:
             self._logins.doubt(arrival, now)
         redirect_to = self._admit_redirect(arrival, ruling, facts)
         if ruling.ends_links:
-            self._forget_links(entry)
+            self._outlinks.forget(entry)
         body_id, taken = self._batch.body(visit, texts=self._config.store.texts)
         is_news = before.seen is None or news.is_news(
             before.seen,
@@ -264,13 +259,13 @@ class Recorder:
             page_body, more = self._record_rendering(arrival, facts, body_id)
             taken += more
         if ruling.entries:
-            self._record_sitemap(arrival)
+            self._outlinks.replace_sitemap(arrival)
         if ruling.change is not None:
             if ruling.is_good and facts.depth == 0 and visit.document.leads_on is not None:
                 self._lead_on(arrival, facts)
             self._write_page(arrival, ruling, facts, page_body)
         elif ruling.styles:
-            self._record_styles(arrival, facts)
+            self._outlinks.replace_styles(arrival, facts)
         if ruling.change is not None and not before.is_page:
             taken += space.of_page(visit.document) + space.of_links(visit.document.columns)
         taken += self.url_table.taken_since()
@@ -368,7 +363,7 @@ class Recorder:
                 ),
             )
             return
-        outlinks = self._record_links(arrival, facts) if ruling.is_good else 0
+        outlinks = self._outlinks.replace(arrival, facts) if ruling.is_good else 0
         is_rendered = visit.rendering is not None and visit.rendering.error is None
         # what scripts make may differ where nobody sees it
         same = before.text_hash == document.text_hash and (is_rendered or before.body_id == body_id)
@@ -381,53 +376,6 @@ class Recorder:
             )
         )  # fmt: skip
 
-    def _record_links(self, arrival: Arrival, facts: Facts) -> int:
-        """Replace the links of a page; returns how many there are."""
-        entry, document = arrival.entry, arrival.visit.document
-        if facts.before.is_page or self._kept_assets:
-            self._connection.execute("DELETE FROM links WHERE source_id = ?", (entry.id,))
-        ids = self.url_table.admit_links(
-            document, facts.depth + 1, source_id=entry.id, of_echo=facts.is_echo
-        )
-        return self._batch.links(entry.id, ids, document.columns)
-
-    def _record_styles(self, arrival: Arrival, facts: Facts) -> None:
-        """Replace what a style sheet names, unless too many name each other already."""
-        entry, document = arrival.entry, arrival.visit.document
-        if not document.columns:
-            self._connection.execute("DELETE FROM links WHERE source_id = ?", (entry.id,))
-            return
-        deep = self._connection.execute(NESTING, (entry.id,)).fetchone()[0]
-        bounded = within_nesting(document, deep, self._config.assets.max_nesting)
-        visit = msgspec.structs.replace(arrival.visit, document=bounded)
-        self._record_links(msgspec.structs.replace(arrival, visit=visit), facts)
-
-    def _forget_links(self, entry: Entry) -> None:
-        """A page that is gone or has moved links to nothing, and a sitemap names nothing."""
-        self._connection.execute("DELETE FROM links WHERE source_id = ?", (entry.id,))
-        self._connection.execute("DELETE FROM sitemap_entries WHERE sitemap_id = ?", (entry.id,))
-
-    def _record_sitemap(self, arrival: Arrival) -> None:
-        """Entries of a sitemap or feed: they are links like others, one click from a seed."""
-        entry, document = arrival.entry, arrival.visit.document
-        self._connection.execute("DELETE FROM sitemap_entries WHERE sitemap_id = ?", (entry.id,))
-        within = 0 if entry.kind == "page" else entry.depth
-        known, hashes = self.url_table.known, document.targets.hashes
-        for item in document.entries:
-            depth = within + 1 if item.is_sitemap else 1
-            seen = known(hashes[item.target])
-            if seen is not None and is_settled(seen, depth):
-                self._batch.sitemap_entry(rows.SITEMAP_ENTRIES.row(entry.id, seen.id, item))
-                continue
-            target = document.targets[item.target]
-            kind = "sitemap" if item.is_sitemap else "page"
-            if item.is_sitemap and depth >= MAX_SITEMAP_DEPTH:
-                target = msgspec.structs.replace(target, refusal="depth")
-            url_id = self.url_table.admit(
-                target, "sitemap", depth, source_id=entry.id, fetch_kind=kind
-            )
-            self._batch.sitemap_entry(rows.SITEMAP_ENTRIES.row(entry.id, url_id, item))
-
     def _settle_redirects(self) -> None:
         """What redirects mean beyond their own hop, once the batch is written.
 
@@ -435,7 +383,7 @@ class Recorder:
         """
         redirected = set(self._batch.redirected)
         self._batch.redirected.clear()
-        while nearer := self.url_table.carry_depths():
+        while nearer := self.url_table.shorter_ways.carry_on():
             redirected |= nearer
             for url_id in nearer:
                 target = redirects.target_of_seed(self._connection, url_id)
@@ -473,25 +421,6 @@ def _sum(parts: Iterable[Settled]) -> Settled:
             whole.retry(host, at)
     return whole
 
-
-KEPT_ASSETS = """
-    SELECT EXISTS (SELECT 1 FROM runs WHERE json_extract(config, '$.assets.mode') = 'fetch')
-"""
-
-NESTING = """
-    WITH RECURSIVE sheets(id, found_on_id, deep) AS (
-        SELECT id, found_on_id, 1
-        FROM urls
-        WHERE id = ?
-        UNION ALL
-        SELECT urls.id, urls.found_on_id, sheets.deep + 1
-        FROM sheets
-        JOIN urls ON urls.id = sheets.found_on_id
-        WHERE urls.kind = 'asset' AND sheets.deep < 1000
-    )
-    SELECT max(deep)
-    FROM sheets
-"""
 
 UPDATE_FATE = """
     UPDATE urls

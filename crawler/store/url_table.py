@@ -7,7 +7,6 @@ look-up and no SQL.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Container, Iterable
 from typing import NamedTuple
 
@@ -21,7 +20,8 @@ from crawler.store.contract import Entry
 from crawler.store.database import Connection
 from crawler.store.origins import Origins
 from crawler.store.query_paths import QueryPaths
-from crawler.store.ruling import UNFOLLOWED, best_links, settings_of
+from crawler.store.ruling import best_links
+from crawler.store.shorter_ways import ShorterWays
 
 GENERATION = 50_000
 LOOK_UP = 200
@@ -77,16 +77,12 @@ class UrlTable:
         self._judge = judge
         self._run_id = run_id
         self.query_paths = QueryPaths(connection, config.scope.max_queries_per_path)
-        self._max_hops = config.fetch.max_redirects
-        self._settings = settings_of(config)
+        self.shorter_ways = ShorterWays(self, connection, config, origins)
         self._nofollow_counts = config.scope.follow_nofollow
         self._young: dict[int, Known] = {}
         self._old: dict[int, Known] = {}
         self._next_id = self._last_id()
         self._rows: list[tuple[object, ...]] = []
-        self._nearer: list[tuple[int, int, int]] = []
-        self._redirecting: set[int] = set()
-        self._promoted: set[int] = set()
         self._taken_bytes = 0
         self.fresh: list[Entry] = []
         self.now = ""
@@ -108,9 +104,7 @@ class UrlTable:
         self._young.clear()
         self._old.clear()
         self._rows.clear()
-        self._nearer.clear()
-        self._redirecting.clear()
-        self._promoted.clear()
+        self.shorter_ways.forget()
         self.query_paths.forget()
         self.fresh = []
         self._next_id = self._last_id()
@@ -141,6 +135,14 @@ class UrlTable:
     def known(self) -> Callable[[int], Known | None]:
         """Tells what is known of a URL that `recall` was asked for or that this batch found."""
         return self._young.get
+
+    def remembered(self, number: int) -> Known:
+        """What is known of a URL, by its hash, that is in memory."""
+        return self._young[number]
+
+    def remember(self, number: int, known: Known) -> None:
+        """This is known of a URL, by its hash, from now on."""
+        self._young[number] = known
 
     def admit(
         self,
@@ -196,9 +198,9 @@ class UrlTable:
             self.write()
             self._connection.execute(PROMOTE, (found.kind, found.source_id, known.id))
             self._young[found.target.hash] = known._replace(standing=Standing.ACCEPTED)
-            self._promoted.add(known.id)
+            self.shorter_ways.promote(known.id)
         if promotes or depth < known.depth or hops < known.hops:
-            heapq.heappush(self._nearer, (depth, hops, known.id))
+            self.shorter_ways.note(known.id, depth, hops)
 
     def admit_links(
         self, document: Document, depth: int, *, source_id: int, of_echo: bool = False
@@ -282,19 +284,6 @@ class UrlTable:
         self._young[target.hash] = Known(self._next_id, Standing.RECORDED, 0, 0)
         return self._next_id
 
-    def carry_depths(self) -> set[int]:
-        """Carry smaller depths on to what lies behind, once all else of the batch is written.
-
-        Returns the ids of redirecting URLs that came nearer.
-        """
-        self.write()
-        while self._nearer:
-            depth, hops, url_id = heapq.heappop(self._nearer)
-            self._bring_nearer(url_id, depth, hops)
-            self.write()
-        redirecting, self._redirecting = self._redirecting, set()
-        return redirecting
-
     def age(self) -> None:
         """Forget what was not asked for lately, when there is much of it."""
         if len(self._young) > GENERATION:
@@ -344,7 +333,7 @@ class UrlTable:
             return
         if old_kind == "asset" and known.standing == verdict.standing == Standing.ASSET:
             self._young[target.hash] = known
-            heapq.heappush(self._nearer, (depth, known.hops, known.id))
+            self.shorter_ways.note(known.id, depth, known.hops)
             return
         if old_state == "queued" and target.origin:
             self._origins.count(self._origins.origin(target.origin).host, queued=-1)
@@ -396,63 +385,6 @@ class UrlTable:
         """``trap`` for one query too many of the same path, as in a calendar without end."""
         return None if self.query_paths.take(origin_id, url) else "trap"
 
-    def _bring_nearer(self, url_id: int, depth: int, hops: int) -> None:
-        """A shorter way to an accepted URL was found: it and all behind it lie nearer."""
-        row = self._connection.execute(
-            """
-            SELECT urls.url, urls.hash, urls.depth, urls.hops, urls.state, urls.reason,
-                origins.origin, urls.kind, urls.priority
-            FROM urls
-            JOIN origins ON origins.id = urls.origin_id
-            WHERE urls.id = ?
-            """,
-            (url_id,),
-        ).fetchone()
-        url, number, old_depth, old_hops, state, reason, origin_name, kind, priority = row
-        new_depth, new_hops = min(depth, old_depth), min(hops, old_hops)
-        if (new_depth, new_hops) == (old_depth, old_hops) and url_id not in self._promoted:
-            return
-        self._promoted.discard(url_id)
-        self._connection.execute(
-            "UPDATE urls SET depth = ?, hops = ? WHERE id = ?", (new_depth, new_hops, url_id)
-        )
-        self._connection.execute("UPDATE pages SET depth = ? WHERE id = ?", (new_depth, url_id))
-        known = self._young[number]._replace(depth=new_depth, hops=new_hops)
-        self._young[number] = known
-        if reason == "too_many_redirects" and new_hops < old_hops:
-            self._requeue(url_id, url, number, kind, priority, new_depth, new_hops, origin_name)
-        if state != "queued":
-            self._bring_children_nearer(known)
-        else:
-            self._move_forward(url_id)
-
-    def _move_forward(self, url_id: int) -> None:
-        """A URL that waits stands nearer in its queue, perhaps where the frontier has read on."""
-        row = self._connection.execute(WAITING_ENTRY, (self._settings, url_id)).fetchone()
-        if row is not None:
-            self.fresh.append(Entry._make(row))
-
-    def _requeue(
-        self,
-        url_id: int,
-        url: str,
-        number: int,
-        kind: str,
-        priority: int,
-        depth: int,
-        hops: int,
-        origin_name: str,
-    ) -> None:
-        """A chain that ended in an error has a shorter way now: try again."""
-        origin = self._origins.origin(origin_name)
-        self._origins.count(origin.host, queued=1, pages=-1)
-        self._connection.execute(
-            "UPDATE urls SET state = 'queued', reason = NULL, attempts = 0 WHERE id = ?", (url_id,)
-        )
-        self.fresh.append(
-            Entry(priority, depth, url_id, url, number, kind, 0, hops, origin.host.id, origin.id)
-        )
-
     def ask_again(self, url_id: int, *, most: int) -> None:
         """A page that has only redirected so far waits once more, now that it is sent cookies, but
         is not asked for more than so many times."""
@@ -468,31 +400,6 @@ class UrlTable:
         self.fresh.append(
             Entry(priority, depth, url_id, url, number, kind, attempts, hops, host_id, origin_id)
         )
-
-    def _bring_children_nearer(self, known: Known) -> None:
-        url_id, standing, depth, hops = known
-        is_echo = standing == Standing.ECHO
-        links = self._connection.execute(LINKS_OF, (url_id,)).fetchall()
-        self.recall([link[1] for link in links])
-        for url, number, origin, reason, kind, nofollow in links:
-            refusal = reason if words.of(reason).of_url else None
-            target = Target(url, number, origin or "", refusal)
-            shy = bool(nofollow) and not self._nofollow_counts
-            if is_echo and kind in ECHOES:
-                kind = UNFOLLOWED
-            self.admit(target, kind, depth + 1, source_id=url_id, nofollow=shy)
-        redirect = self._connection.execute(LAST_REDIRECT, (url_id,)).fetchone()
-        if redirect is None:
-            return
-        self._redirecting.add(url_id)
-        if hops < self._max_hops:
-            url, number, origin, reason = redirect
-            self.recall((number,))
-            refusal = reason if words.of(reason).of_url else None
-            target = Target(url, number, origin or "", refusal)
-            kind = "canonical" if is_echo else "redirect"
-            what = "asset" if standing == Standing.ASSET else "page"
-            self.admit(target, kind, depth, hops=hops + 1, source_id=url_id, fetch_kind=what)
 
 
 def _priority(what: str, kind: str) -> int:
@@ -535,32 +442,6 @@ PROMOTE = """
     UPDATE urls
     SET via = ?, found_on_id = ?
     WHERE id = ?
-"""
-
-WAITING_ENTRY = """
-    SELECT urls.priority, urls.depth, urls.id, urls.url, urls.hash, urls.kind, urls.attempts,
-        urls.hops, urls.host_id, urls.origin_id, pages.etag, pages.last_modified
-    FROM urls
-    LEFT JOIN pages ON pages.id = urls.id AND pages.made_under = ?
-    WHERE urls.id = ? AND urls.not_before IS NULL
-"""
-
-LINKS_OF = """
-    SELECT urls.url, urls.hash, origins.origin, urls.reason, links.kind, links.nofollow
-    FROM links
-    JOIN urls ON urls.id = links.target_id
-    LEFT JOIN origins ON origins.id = urls.origin_id
-    WHERE links.source_id = ?
-"""
-
-LAST_REDIRECT = """
-    SELECT urls.url, urls.hash, origins.origin, urls.reason
-    FROM visits
-    JOIN urls ON urls.id = visits.redirect_to_id
-    LEFT JOIN origins ON origins.id = urls.origin_id
-    WHERE visits.id = (
-        SELECT max(id) FROM visits WHERE url_id = ? AND kind NOT IN ('robots', 'login')
-    )
 """
 
 ONLY_REDIRECTED = """

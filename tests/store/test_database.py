@@ -19,7 +19,7 @@ from crawler.conductor import Conductor
 from crawler.errors import StorageError
 from crawler.model import Distinct, Document, Job, Link, LinkColumns, Reply, Target, Visit
 from crawler.policy import urls
-from crawler.store import queue, recorder, redirects, scopes, url_table
+from crawler.store import queue, recorder, redirects, scopes, shorter_ways, url_table
 from crawler.store.contract import Arrival
 from crawler.store.database import (
     SQLiteError,
@@ -175,8 +175,8 @@ HOT = {
     "next entries": (queue.NEXT_ENTRIES, 8, "urls_queue"),
     "due entries": (queue.DUE_ENTRIES, 4, "urls_deferred"),
     "next due": (queue.NEXT_DUE, 1, "urls_deferred"),
-    "links of a page": (url_table.LINKS_OF, 1, "PRIMARY KEY"),
-    "last redirect": (url_table.LAST_REDIRECT, 1, "visits_url_id"),
+    "links of a page": (shorter_ways.LINKS_OF, 1, "PRIMARY KEY"),
+    "last redirect": (shorter_ways.LAST_REDIRECT, 1, "visits_url_id"),
     "bare seeds": (scopes.BARE_SEEDS, 2, "urls_queue"),
     "named seeds": (scopes.NAMED, 2, "seeds_url_id"),
     "keys below": (scopes.BEGINNING_SO, 2, "PRIMARY KEY"),
