@@ -21,7 +21,8 @@ from crawler.conductor import Conductor
 from crawler.crawl import Crawl
 from crawler.errors import StorageError
 from crawler.store.clock import iso
-from crawler.store.database import SQLiteError, open_for_reading, wal_of
+from crawler.store.database import SQLiteError, open_for_reading
+from crawler.store.place import wal_of
 
 IDLE_S = 20.0
 """So long a crawl in this process may do nothing, though something is due."""

@@ -20,7 +20,7 @@ from crawler.faces import progress, wording
 from crawler.faces.progress import Face
 from crawler.faces.screen import Screen, Stream
 from crawler.plain import log_plainly
-from crawler.store import database, queries
+from crawler.store import database, place, queries
 
 DASHBOARD_PORT = 8100
 
@@ -43,7 +43,7 @@ class Port(click.ParamType[int]):
 
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-DATA = database.DATA
+DATA = place.DATA
 EPILOG = """\b
 A first look, without internet:
   crawler demo

@@ -27,9 +27,10 @@ from crawler.errors import StorageError, UsageError
 from crawler.exports import formats
 from crawler.exports.format import Export, Format, Into, Progress, Written
 from crawler.plain import printable
-from crawler.store.database import MAGIC, is_export, refusing_older
+from crawler.store.database import is_export, refusing_older
 from crawler.store.moment import Choice, moment, sql_of
 from crawler.store.packing import Damaged
+from crawler.store.place import MAGIC
 
 STDOUT: Final = Path("-")
 MARK: Final = "crawler-export.json"

@@ -20,8 +20,9 @@ from typing import Any
 import pysqlite3.dbapi2 as sqlite3
 from gevent import monkey
 
-from crawler.errors import StorageError, UsageError
-from crawler.store import columns, foreign, lock, new_file, views
+from crawler.errors import StorageError
+from crawler.store import columns, foreign, lock, new_file, place, views
+from crawler.store.place import beside, in_uri, wal_of
 from crawler.store.schema import APPLICATION_ID, migrations
 
 Connection = Any
@@ -33,7 +34,6 @@ SQLiteError: type[Exception] = sqlite3.Error
 SQLiteWarning: type[Exception] = sqlite3.Warning
 UNFIT: tuple[type[Exception], ...] = (sqlite3.IntegrityError, sqlite3.DataError)
 """Errors of a value that the tables do not take, which no disk or lock is to blame for."""
-MAGIC = b"SQLite format 3\x00"
 BUSY_S = 60.0
 BUSY_TOLD_S = 2.0
 """So long a lock of another program is waited for, and so long in silence."""
@@ -83,10 +83,10 @@ def open_for_writing(path: Path) -> Connection:
     Raises StorageError: not a database, another program's, of a newer crawler, or not writable.
     """
     _refuse_second_library(path)
-    _refuse_no_place(path)
+    place.refuse_unfit(path)
     existing = path.exists() and path.stat().st_size > 0
     if existing:
-        _refuse_foreign(path)
+        place.refuse_foreign(path)
     log_is_gone = existing and not wal_of(path).exists()
     # SQLite removes its index with the log; a person who removes one forgets the other.
     was_removed = log_is_gone and beside(path, "-shm").exists()
@@ -119,7 +119,7 @@ def scratch() -> Connection:
     descriptor, name = tempfile.mkstemp(prefix="crawler-")
     os.close(descriptor)
     try:
-        connection = sqlite3.connect(f"file:{_quoted(Path(name))}", uri=True, isolation_level=None)
+        connection = sqlite3.connect(f"file:{in_uri(Path(name))}", uri=True, isolation_level=None)
         for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -20480"):
             connection.execute(f"PRAGMA {pragma}")
         connection.execute("CREATE TABLE begun (begun INTEGER)")
@@ -133,17 +133,17 @@ def open_for_reading(path: Path) -> Connection:
 
     Raises StorageError when there is no such file or it is not a crawl's.
     """
-    refuse_no_name(path)
+    place.refuse_no_name(path)
     _refuse_second_library(path)
-    _refuse_no_place(path)
+    place.refuse_unfit(path)
     if not path.exists():
         raise StorageError(f"{path}: no such database; make one with: crawler crawl SEEDS --db ...")
-    _refuse_foreign(path)
+    place.refuse_foreign(path)
     with storage_errors(path):
         # Not mode=ro where it can be helped: such a reader leaves the -wal and -shm files behind
         # that it had to make, since it may not remove them.
         writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
-        uri = f"file:{_quoted(path)}?mode={'rw' if writable else 'ro'}"
+        uri = f"file:{in_uri(path)}?mode={'rw' if writable else 'ro'}"
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA busy_timeout = 5000")
         connection.execute("PRAGMA query_only = ON")
@@ -295,10 +295,10 @@ def make_beside(path: Path, source: Path) -> Connection:
 
     Nothing is kept up for a crash: until the file is whole, it has another name.
     """
-    made = sqlite3.connect(f"file:{_quoted(path)}", uri=True, isolation_level=None)
+    made = sqlite3.connect(f"file:{in_uri(path)}", uri=True, isolation_level=None)
     for pragma in ("journal_mode = OFF", "synchronous = OFF", "trusted_schema = OFF"):
         made.execute(f"PRAGMA {pragma}")
-    made.execute("ATTACH ? AS src", (f"file:{_quoted(source)}?mode=ro",))
+    made.execute("ATTACH ? AS src", (f"file:{in_uri(source)}?mode=ro",))
     [version] = made.execute("PRAGMA src.user_version").fetchone()
     made.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     made.execute(f"PRAGMA user_version = {version}")
@@ -309,7 +309,7 @@ def make_beside(path: Path, source: Path) -> Connection:
 def make_empty(path: Path) -> Connection:
     """A new database without rows in an empty file, for which nothing is kept up for a crash: until
     it is whole, it has another name."""
-    made = sqlite3.connect(f"file:{_quoted(path)}", uri=True, isolation_level=None)
+    made = sqlite3.connect(f"file:{in_uri(path)}", uri=True, isolation_level=None)
     for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -200000"):
         made.execute(f"PRAGMA {pragma}")
     made.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -324,7 +324,7 @@ def make_empty(path: Path) -> Connection:
 @contextlib.contextmanager
 def attached(connection: Connection, source: Path) -> Iterator[None]:
     """As ``src``, a database that is only read, and that somebody else holds open."""
-    connection.execute("ATTACH ? AS src", (f"file:{_quoted(source)}?mode=ro",))
+    connection.execute("ATTACH ? AS src", (f"file:{in_uri(source)}?mode=ro",))
     try:
         yield
     finally:
@@ -341,23 +341,12 @@ def is_up_to_date(connection: Connection) -> bool:
 def is_export(path: Path) -> bool:
     """Is it a database that an export made, so that another may replace it?"""
     try:
-        with contextlib.closing(sqlite3.connect(f"file:{_quoted(path)}?mode=ro", uri=True)) as made:
+        with contextlib.closing(sqlite3.connect(f"file:{in_uri(path)}?mode=ro", uri=True)) as made:
             [ours] = made.execute("PRAGMA application_id").fetchone()
             told = made.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (EXPORT,)).fetchone()
     except sqlite3.Error:
         return False
     return ours == APPLICATION_ID and told is not None
-
-
-def wal_of(path: Path) -> Path:
-    """The write-ahead log of a database."""
-    return beside(path, "-wal")
-
-
-def beside(path: Path, suffix: str) -> Path:
-    """A file that belongs to a database: it stands beside the file that all links lead to."""
-    place = lock.place_of(path)
-    return place.with_name(f"{place.name}{suffix}")
 
 
 def _refuse_second_library(path: Path) -> None:
@@ -401,26 +390,6 @@ def _refuse_torn(connection: Connection, path: Path, *, was_removed: bool) -> No
         _log.warning("%s: its -wal file is gone; what was stored last will be fetched again", path)
 
 
-def _refuse_no_place(path: Path) -> None:
-    """Refuse what is no regular file, and links where SQLite would write beside it."""
-    lock.refuse_no_file(path)
-    lock.refuse_links_beside(path)
-
-
-def _refuse_foreign(path: Path) -> None:
-    """Refuse what is not an SQLite file before SQLite touches it."""
-    try:
-        head = lock.head_of(path, 72)
-    except OSError as error:
-        raise StorageError(f"{path}: cannot be read: {error.strerror}") from None
-    if not head:
-        raise StorageError(f"{path}: is empty; no crawl has been stored in it yet")
-    if not head.startswith(MAGIC):
-        raise StorageError(f"{path}: is not an SQLite database; name another file with --db")
-    if int.from_bytes(head[68:72], "big") not in (0, APPLICATION_ID):
-        raise StorageError(f"{path}: is another program's database; name another file with --db")
-
-
 def _refuse_unknown(connection: Connection, path: Path) -> None:
     """Refuse a database that is not a crawl's, or one of a newer crawler."""
     tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
@@ -433,10 +402,6 @@ def _refuse_unknown(connection: Connection, path: Path) -> None:
     newer = sorted(migrations.applied(connection) - migrations.names)
     if newer:
         raise StorageError(f"{path}: was written by a newer crawler ({newer[0]}); update crawler")
-
-
-def _quoted(path: Path) -> str:
-    return str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
 
 
 @contextlib.contextmanager
@@ -487,34 +452,3 @@ def _remedy(error: Exception) -> str:
         if name.startswith(prefix):
             return f"{remedy} ({error})"
     return str(error)
-
-
-DATA = Path("data")
-"""Where databases land whose place nobody named; it is made where there is none."""
-
-
-def refuse_no_name(path: Path) -> None:
-    """Raises UsageError for what SQLite takes for a name of something else than a file."""
-    if str(path) == ":memory:" or str(path).lower().startswith("file:"):
-        raise UsageError(f"--db {path}: is no name of a file; a crawl is kept in a file")
-
-
-def writable_place(path: Path) -> None:
-    """Raises StorageError when no file can be made there."""
-    refuse_no_name(path)
-    lock.refuse_no_file(path)
-    try:
-        if path.parent == DATA:
-            path.parent.mkdir(exist_ok=True)
-        is_folder = path.parent.is_dir()
-    except OSError as error:
-        raise StorageError(
-            f"{path}: its folder cannot be made ({error.strerror}); name another place with --db"
-        ) from None
-    if not is_folder:
-        raise StorageError(
-            f"{path}: there is no folder {path.parent}; make it with mkdir -p, or name another "
-            "place with --db"
-        )
-    if not os.access(lock.place_of(path).parent, os.W_OK):
-        raise StorageError(f"{path}: its folder is read-only for you; name another place with --db")

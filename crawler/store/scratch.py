@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from crawler.store import lock
-from crawler.store.database import Connection, SQLiteError, beside
+from crawler.store.database import Connection, SQLiteError
+from crawler.store.place import beside
 
 NAME: Final = "scratch"
 """Of the schema that tables are made in."""

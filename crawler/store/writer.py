@@ -30,11 +30,10 @@ from crawler.store.database import (
     is_stop,
     open_for_writing,
     storage_errors,
-    wal_of,
-    writable_place,
 )
 from crawler.store.lock import WriterLock
 from crawler.store.mail import Counts, Message
+from crawler.store.place import wal_of, writable_place
 from crawler.store.queue import Queue, supply
 from crawler.store.recorder import Recorder
 from crawler.store.runs import Start

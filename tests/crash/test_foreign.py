@@ -12,7 +12,7 @@ import pytest
 
 from crawler.errors import StorageError
 from crawler.failpoints import VARIABLE
-from crawler.store.database import wal_of
+from crawler.store.place import wal_of
 from tests.crash.trial import UNSETTLED, Calm, Count, Trial
 from tests.sites.skip import ROOT
 

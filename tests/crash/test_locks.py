@@ -17,7 +17,8 @@ from crawler.conductor import Conductor
 from crawler.config import load
 from crawler.errors import StorageError
 from crawler.store import writer
-from crawler.store.database import WAL_LIMIT_BYTES, wal_of
+from crawler.store.database import WAL_LIMIT_BYTES
+from crawler.store.place import wal_of
 from tests.crash.trial import IN_FLIGHT, SETTINGS, Calm, Count, Trial, check_untorn, wait, whole_end
 from tests.crawls import AGENT, read_seeds
 from tests.patience import PATIENT_S, until

@@ -12,10 +12,10 @@ import pytest
 from gevent import subprocess
 
 from crawler.errors import StorageError, UsageError
-from crawler.store import database as databases
-from crawler.store import lock
-from crawler.store.database import open_for_reading, open_for_writing, sqlite3, writable_place
+from crawler.store import lock, place
+from crawler.store.database import open_for_reading, open_for_writing, sqlite3
 from crawler.store.lock import WriterLock
+from crawler.store.place import writable_place
 from tests.crawls import crawl, rows
 from tests.sites.skip import require_program
 from tests.sites.web import Web
@@ -211,7 +211,7 @@ def test_reading_in_the_same_process_takes_no_lock_from_the_writer(
     writing = open_for_writing(database)
     writing.execute("PRAGMA journal_mode = DELETE")
     writing.execute("BEGIN EXCLUSIVE")
-    assert lock.head_of(database, 16) == databases.MAGIC
+    assert lock.head_of(database, 16) == place.MAGIC
     asked = [program, "-readonly", str(database), "SELECT count(*) FROM runs"]
     answer = subprocess.run(asked, capture_output=True, text=True)
     assert "database is locked" in answer.stderr
