@@ -22,9 +22,9 @@ from gevent.pool import Group
 
 from crawler import __version__, failpoints
 from crawler.channels import Channel, Returned, open_channel
+from crawler.conductor.course import Course
 from crawler.conductor.ending import TICK_S, Facts, decide
 from crawler.conductor.flow import Flow, Moment
-from crawler.conductor.others import Exchange, Others
 from crawler.conductor.seeds import SeedFeed
 from crawler.config import Config
 from crawler.errors import CrawlError, StorageError, UsageError
@@ -39,6 +39,7 @@ from crawler.store.shards import Which
 from crawler.store.writer import Writer
 
 if TYPE_CHECKING:
+    from crawler.conductor.others import Exchange, Others
     from crawler.conductor.permits import Permits
 
 REST_S = 10.0
@@ -100,25 +101,18 @@ class Conductor:
             fleet=self._channel.fleet,
         )
         self._permits = self._permits_of(config)
-        self._others: Others | None = None
-        if exchange is not None:
-            self._others = Others(exchange, self._writer, self._flow, self._rests, self._wake)
+        self._others = self._others_of(exchange)
         self._wake_dispatcher = Event()
         self._wake_writer = Event()
         self._ended = Event()
         self._feed = SeedFeed(seeds, self._wake_writer.set)
         self._writing = False
-        self._stop_reason: str | None = None
-        self._paused = False
         self._left_behind = False
-        self._drain_until = inf
-        self._error: BaseException | None = None
-        self._phase = "loading"
-        self._started = self._clock().now
+        self._course = Course(self._clock().now)
         self.start: AsyncResult[Start] = AsyncResult()
 
     def __repr__(self) -> str:
-        return f"<Conductor {self._phase}, {self._flow.account!r}, {self._flow.frontier!r}>"
+        return f"<Conductor {self._course.phase}, {self._flow.account!r}, {self._flow.frontier!r}>"
 
     def _permits_of(self, config: Config) -> Permits | None:
         """What pages that are shown may ask for, where any are."""
@@ -127,6 +121,14 @@ class Conductor:
         from crawler.conductor.permits import Permits  # few crawls ask for it
 
         return Permits(config, self._flow.frontier, self._writer.rules_of, time.monotonic)
+
+    def _others_of(self, exchange: Exchange | None) -> Others | None:
+        """What goes between this shard and the others, where there are any."""
+        if exchange is None:
+            return None
+        from crawler.conductor.others import Others  # few crawls have shards
+
+        return Others(exchange, self._writer, self._flow, self._rests, self._wake)
 
     def _clock(self) -> Moment:
         """The one place where a run reads the time."""
@@ -147,8 +149,7 @@ class Conductor:
                 self._flow.visitor.remember(self._writer.cookies(), self._clock().wall)
             self._writer.judge_again()
             self._flow.account.queued = self._writer.queued()
-            self._started = self._clock().now
-            self._phase = "crawling" if self._stop_reason is None else "draining"
+            self._course.begin(self._clock().now)
             error = workers.get()
             if error is not None:
                 raise error
@@ -158,7 +159,7 @@ class Conductor:
                 greenlets.start(gevent.Greenlet(self._guarded, part))
             writing = gevent.spawn(self._guarded, self._write)
             self._ended.wait()
-            self._phase = "finishing"
+            self._course.phase = "finishing"
             self._channel.close()
             greenlets.kill()
             # Never killed: what it commits now must not be stored a second time.
@@ -206,24 +207,20 @@ class Conductor:
         Called again, stop at once.
         """
         now = self._clock().now
-        if self._stop_reason is None:
-            self._stop_reason = reason
-            self._phase = "draining"
+        if self._course.stop(reason, now, self._config.run.drain_s):
             self._feed.stop()
-            self._drain_until = now + self._config.run.drain_s
         else:
-            self._drain_until = now
             self._writer.hurry()
             self._ended.set()
         self._wake_dispatcher.set()
 
     def pause(self) -> None:
         """Lease nothing more until `resume`; what is in flight finishes and is stored."""
-        self._paused = True
+        self._course.is_paused = True
 
     def resume(self) -> None:
         """Go on after `pause`."""
-        self._paused = False
+        self._course.is_paused = False
         self._wake_dispatcher.set()
 
     def block(self, host: str, seconds: float) -> bool:
@@ -243,22 +240,23 @@ class Conductor:
         """What is going on, now."""
         now, wall = self._clock()
         flow, frontier, account = self._flow, self._flow.frontier, self._flow.account
-        elapsed = max(now - self._started, 1e-6)
-        resting = frontier.resting(now, wall, 5) if self._phase == "crawling" else []
+        course = self._course
+        elapsed = max(now - course.started, 1e-6)
+        resting = frontier.resting(now, wall, 5) if course.phase == "crawling" else []
         notice = flow.outage_notice(now)
         if notice is not None:
             resting.insert(0, notice)
         if self._room.low:
             resting.insert(0, ("the disk", TICK_S, self._room.notice()))
         fleet = self._channel.fleet
-        if fleet is not None and (told := fleet.notice()) and self._phase != "finishing":
+        if fleet is not None and (told := fleet.notice()) and course.phase != "finishing":
             resting.insert(0, ("the machines", TICK_S, told))
         if self._others is not None and (waits := self._others.exchange.notice()):
             resting.insert(0, ("the other shards", TICK_S, waits))
         due = frontier.next_due(now, wall)
         sizes = disk.sizes(self._database)
         return Stats(
-            phase="paused" if self._paused and self._phase == "crawling" else self._phase,
+            phase=course.shown,
             elapsed_s=elapsed,
             pages=account.pages,
             pages_per_s=account.rate(now),
@@ -288,7 +286,7 @@ class Conductor:
         try:
             part()
         except Exception as error:
-            self._error = self._error or error
+            self._course.fail(error)
             self._ended.set()
 
     def _dispatch(self) -> None:
@@ -306,15 +304,15 @@ class Conductor:
             elif decision.act == "parts":
                 self._flow.frontier.leave_pages(self._clock().now)
             elif decision.act == "end":
-                self._stop_reason = decision.reason
+                self._course.stopped_by = decision.reason
                 self._ended.set()
             else:
                 self._wake_dispatcher.wait(decision.wait_s)
 
     def _send_due(self) -> None:
-        if self._room.low or self._paused:
+        if self._room.low or self._course.is_paused:
             return
-        while self._stop_reason is None and (free := self._channel.free) > 0:
+        while self._course.stopped_by is None and (free := self._channel.free) > 0:
             lease = self._flow.lease(free)
             if lease is None:
                 return
@@ -326,9 +324,9 @@ class Conductor:
         others = self._others.exchange if self._others is not None else None
         return Facts(
             now,
-            elapsed_s=now - self._started,
-            stopping=self._stop_reason,
-            drain_until=self._drain_until,
+            elapsed_s=now - self._course.started,
+            stopping=self._course.stopped_by,
+            drain_until=self._course.drain_until,
             stored=not (flow.waiting or self._writing or frontier.leased),
             loaded=self._feed.done and frontier.idle,
             pages_left=flow.pages_left,
@@ -438,8 +436,8 @@ class Conductor:
 
     def _finish(self) -> Outcome:
         """Store what has arrived, close the run's row, and say how it ended."""
-        reason = self._stop_reason or "failed"
-        error = self._error
+        reason = self._course.stopped_by or "failed"
+        error = self._course.error
         if not isinstance(error, StorageError):
             self._store_rest()
             self._keep_machines()
@@ -465,8 +463,8 @@ class Conductor:
         self._feed.pass_on()
         while self._feed.batches:
             self._flow.load(self._feed.batches.popleft())
-        stopped = self._drain_until < inf
-        until = max(self._clock().now, self._drain_until) + REST_S if stopped else inf
+        course = self._course
+        until = max(self._clock().now, course.drain_until) + REST_S if course.was_stopped else inf
         while self._flow.waiting and self._clock().now < until:
             self._flow.record()
         if self._flow.waiting:
