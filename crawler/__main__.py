@@ -60,6 +60,8 @@ def main() -> None:
         prepare()
     from crawler.cli import cli
 
+    for word in sys.argv[1:2]:
+        cli.load(word)  # before what is loaded is frozen
     gc.freeze()
     gc.enable()
     signal.signal(signal.SIGINT, INTERRUPTED)

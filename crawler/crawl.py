@@ -11,14 +11,13 @@ import shlex
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gevent
 import msgspec
 
 from crawler.channels import Channel
 from crawler.conductor import Conductor, Outcome
-from crawler.conductor.others import Exchange
 from crawler.config import Config
 from crawler.errors import ConditionMet, CrawlError, Interrupted, NoSeedFetched, UsageError
 from crawler.faces import progress, summary, wording
@@ -34,6 +33,9 @@ from crawler.store.audit import Audit
 from crawler.store.runs import Start
 from crawler.store.seed_ends import SeedCount, SeedEnd
 from crawler.store.shards import Which
+
+if TYPE_CHECKING:
+    from crawler.conductor.others import Exchange
 
 BEGUN = {
     "new": "a new crawl",

@@ -24,6 +24,7 @@ from click.testing import CliRunner
 
 from crawler import __version__
 from crawler.cli import Front, cli
+from crawler.cli.group import PLACES
 from crawler.store import database
 from tests.fetch.nameserver import Nameserver
 from tests.patience import PATIENT_S
@@ -956,10 +957,20 @@ def test_the_demo_keeps_off_other_crawls(crawler: Terminal, story: Web) -> None:
     assert "is a crawl of your own" in ran.err
 
 
+def test_every_command_is_where_it_is_looked_for() -> None:
+    """A file has no command of which the table does not know."""
+    for name in PLACES:
+        cli.load(name)
+    assert set(cli.commands) == set(PLACES)
+    sources = (ROOT / "crawler" / "cli").glob("*.py")
+    having = {path.stem for path in sources if "\n@cli.command" in path.read_text()}
+    assert having == set(PLACES.values())
+
+
 def test_version_and_help(crawler: Terminal) -> None:
     assert crawler("--version").out == f"crawler {__version__}\n"
     run = CliRunner().invoke
-    help_of = {name: run(cli, [name, "--help"]).output for name in cli.commands}
+    help_of = {name: run(cli, [name, "--help"]).output for name in PLACES}
     assert "Examples:\n    crawler crawl seeds.txt\n" in help_of["crawl"]
     assert all(text.startswith(f"Usage: crawler {name} ") for name, text in help_of.items())
 

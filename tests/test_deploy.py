@@ -271,6 +271,7 @@ def manifests() -> list[Manifest]:
 def takes(words: list[str]) -> click.Context:
     """The crawler takes this command. Raises click.UsageError otherwise."""
     name, *more = words
+    cli.load(name)
     return cli.commands[name].make_context(name, list(more))
 
 

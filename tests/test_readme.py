@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import click
 import msgspec
 import pytest
 
@@ -87,7 +88,12 @@ def test_every_reason_of_a_skipped_url_is_explained(reason: str) -> None:
     assert f"`{reason}`" in README
 
 
-COMMANDS = {name: command.params for name, command in cli.commands.items()}
+NOWHERE = click.Context(cli)
+COMMANDS = {
+    name: command.params
+    for name in cli.list_commands(NOWHERE)
+    if (command := cli.get_command(NOWHERE, name))
+}
 FLAGS = {flag for params in COMMANDS.values() for option in params for flag in option.opts}
 
 

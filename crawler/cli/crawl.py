@@ -1,28 +1,18 @@
-"""How is a crawl asked for, shown and stopped?
+"""How is a crawl asked for?
 
 A parameter with two underscores in its name is a setting: ``run__max_pages`` is ``run.max_pages``.
 """
 
 from __future__ import annotations
 
-import errno
-import itertools
 import os
-import signal
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from typing import Any
 
 import click
-import gevent
 
-from crawler.channels import Channel, open_fleet
-from crawler.channels.redis.address import VARIABLE, address_of, has_password
-from crawler.channels.redis.wire import NAME
-from crawler.cli import sharding
+from crawler.channels.redis import NAME, VARIABLE
 from crawler.cli.checking import check_what_is_named
 from crawler.cli.group import (
     DASHBOARD_PORT,
@@ -36,39 +26,19 @@ from crawler.cli.group import (
     json_option,
     netrc_option,
     quiet_option,
-    standard_output,
 )
-from crawler.conductor.others import Exchange
+from crawler.cli.running import NO_WAYS, run
 from crawler.config import Config, Setting, load
-from crawler.crawl import Crawl, Ended, Plan, analyse_crawl, complaint, conditions, worker_processes
-from crawler.errors import Interrupted, UsageError
-from crawler.faces import summary
-from crawler.faces.log import told_by
+from crawler.crawl import Plan, conditions
+from crawler.errors import UsageError
 from crawler.faces.progress import Face
 from crawler.loader import STDIN, default_database, read_seeds, refuse_to_mix
 from crawler.policy import rendering, urls
 from crawler.policy.agent import PRODUCT, robots_token
 from crawler.policy.conditions import need_checks
-from crawler.policy.seeds import Seed, read_line, without_password
+from crawler.policy.seeds import Seed, without_password
 from crawler.policy.urls import UrlRules
-from crawler.store import audit as store_audit
-from crawler.store import queries
-from crawler.store.audit import Audit
-from crawler.store.shards import Which
 
-
-class Ways(NamedTuple):
-    """How other machines and other shards are reached; None where nobody asks for them."""
-
-    channel: Channel | None = None
-    exchange: Exchange | None = None
-
-
-NO_WAYS = Ways()
-MOST_SIGNALS = 2
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-DEMO = "demo"
-"""Stands for the seeds file in the runs of a demo."""
 EXAMPLES = """\b
 Examples:
   crawler crawl seeds.txt
@@ -280,6 +250,8 @@ def crawl(
     stopped, or to visit a finished one again. Ctrl-C stops at any time; nothing is lost.
     """
     if shards is not None:
+        from crawler.cli import sharding  # few crawls have shards
+
         path = db or default_database(sources, DATA)
         return sharding.crawl_here(context, path, shards, redis=redis, quiet=quiet)
     config = load(config_file, overrides, given_settings(context, flags), netrc=netrc)
@@ -288,10 +260,7 @@ def crawl(
         from crawler.render import program  # few crawls show pages
 
         program.check(config.render)
-    asked = conditions(fail_on)
-    if not config.audit.analyse and (without := need_checks(asked)):
-        why = "needs the analysis; leave out --no-analyse (audit.analyse = false)"
-        raise UsageError(f"--fail-on: {without[0]} {why}")
+    asked = _conditions(fail_on, config)
     face = face_for(quiet=quiet, as_json=as_json)
     if STDIN in sources and os.isatty(0):
         face.say("Reading addresses from standard input, one a line; Ctrl-D ends them")
@@ -301,8 +270,11 @@ def crawl(
     for notice in found.notices:
         face.say(notice)
     path = db or default_database(sources, DATA)
-    which = sharding.read_shard(shard) if shard else None
-    if which is not None:
+    which = None
+    if shard:
+        from crawler.cli import sharding
+
+        which = sharding.read_shard(shard)
         path = db or sharding.place_of(path, which)
     if db is None:
         refuse_to_mix(path, sources, found)
@@ -311,43 +283,22 @@ def crawl(
         seeds = _with_warning(seeds, config.scope.allow_private, face)
     if (token := robots_token(config.fetch)) != PRODUCT:
         face.say(f"Sites' wishes for robots are kept that are addressed to {token} or to all")
-    ways = _ways(config, which, redis, name, face)
-    if which is not None:
-        config = sharding.divided(config, which)
+    ways = NO_WAYS
+    if which is not None or redis or os.environ.get(VARIABLE):
+        from crawler.cli.reaching import reached  # few crawls have others
+
+        ways, config = reached(config, which, redis, name, face)
     plan = Plan(config, path, seeds, " ".join(map(without_password, sources)), which)
-    return _crawl(plan, face, fail_on=asked, dashboard=dashboard, ways=ways)
+    return run(plan, face, fail_on=asked, dashboard=dashboard, ways=ways)
 
 
-def _ways(config: Config, which: Which | None, redis: str, name: str, face: Face) -> Ways:
-    """How machines and other shards are reached. Machines fetch for a shard, under the crawl's name
-    and its number, where it has no workers of its own."""
-    if which is None:
-        return Ways(_channel(config, redis, name, face))
-    exchange = sharding.exchange_of(config, address_of(redis, os.environ), name)
-    if worker_processes(config):
-        return Ways(None, exchange)
-    return Ways(_channel(config, redis, f"{name}.{which.number}", face), exchange)
-
-
-def _channel(config: Config, redis: str, name: str, face: Face) -> Channel | None:
-    """The channel to other machines; None where nobody asks for them."""
-    if not (redis or os.environ.get(VARIABLE)):
-        return None
-    address = address_of(redis, os.environ)
-    warn_of_password(redis, face.say)
-    if rendering.is_asked(config):
-        if not worker_processes(config):
-            raise UsageError(
-                "--render: pages are shown here alone; leave out --workers 0, or --redis"
-            )
-        face.say("Warning: what other machines fetch is not looked at as a browser shows it")
-    return open_fleet(config, address, name, worker_processes(config))
-
-
-def warn_of_password(redis: str, say: Callable[[str], None]) -> None:
-    """Others can read a command line."""
-    if has_password(redis):
-        say(f"Warning: others see the password in --redis; put it into {VARIABLE} or a file")
+def _conditions(fail_on: Sequence[str], config: Config) -> Sequence[str]:
+    """What is to end it with a failure. Raises UsageError where nobody will be able to tell."""
+    asked = conditions(fail_on)
+    if not config.audit.analyse and (without := need_checks(asked)):
+        why = "needs the analysis; leave out --no-analyse (audit.analyse = false)"
+        raise UsageError(f"--fail-on: {without[0]} {why}")
+    return asked
 
 
 def _with_warning(seeds: Iterator[Seed], own: Collection[str], face: Face) -> Iterator[Seed]:
@@ -359,45 +310,6 @@ def _with_warning(seeds: Iterator[Seed], own: Collection[str], face: Face) -> It
             face.say("Warning: sites cannot reach you: set fetch.contact (--set fetch.contact=...)")
             told = True
         yield seed
-
-
-@cli.command(name=DEMO)
-@db_option("The database; a second demo visits the same site again.  [default: data/demo.db]")
-@quiet_option
-@json_option
-def show_demo(db: Path | None, quiet: bool, as_json: bool) -> int:
-    """Crawl a small web made up on this machine, without internet.
-
-    It has the faults that real sites have: broken links, redirect chains, a loop, pages that
-    robots.txt forbids. Afterwards try: crawler query broken_links
-    """
-    from crawler import demo  # with a web server that nobody else needs
-
-    path = db or DATA / "demo.db"
-    try:
-        with demo.serve(port=_demo_port(path)) as address:
-            seed = read_line(1, address)
-            seeds = iter([] if seed is None else [seed])
-            plan = Plan(load(None), path, seeds, DEMO)
-            return _crawl(plan, face_for(quiet=quiet, as_json=as_json))
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-    raise UsageError(f"{path}: the port of that demo is taken; name another file with --db")
-
-
-def _demo_port(path: Path) -> int:
-    """The port on which a database's demo was served before; 0, for any, where there is none."""
-    if not path.exists():
-        return 0
-    with queries.reading(path) as connection:
-        run, seed = queries.last_run(connection), queries.first_seed(connection)
-    if run is not None and run.seeds_file != DEMO:
-        raise UsageError(f"{path}: is a crawl of your own; name another file with --db")
-    return 0 if seed is None else urlsplit(seed).port or 0
-
-
-# How a crawl is shown and stopped
 
 
 def given_settings(context: click.Context, flags: dict[str, Any]) -> list[Setting]:
@@ -412,94 +324,3 @@ def given_settings(context: click.Context, flags: dict[str, Any]) -> list[Settin
         for name, value in flags.items()
         if value is not None and value != ()
     ]
-
-
-def _crawl(
-    plan: Plan,
-    face: Face,
-    *,
-    fail_on: Sequence[str] = (),
-    dashboard: int | None = None,
-    ways: Ways = NO_WAYS,
-) -> int:
-    """Crawl, show it, tell what came of it; gives the exit code. Raises what there is to mend."""
-    with _looked_at(plan, face, dashboard, ways) as run:
-        with _stopped_by_signals(run, face), told_by(face):
-            ended = run.run()
-        return _tell(plan, face, ended, fail_on=fail_on)
-
-
-@contextmanager
-def _looked_at(plan: Plan, face: Face, port: int | None, ways: Ways) -> Iterator[Crawl]:
-    """The crawl of a plan, with a dashboard beside its face where somebody wants one."""
-    if port is None:
-        yield Crawl(plan, face=face, channel=ways.channel, exchange=ways.exchange)
-        return
-    from crawler.faces.dashboard.feed import Dashboard  # few crawls are watched so
-
-    wanted = None if port == DASHBOARD_PORT else port
-    shown = Dashboard(face, plan.path, wanted, control=lambda asked: run.command(asked))
-    run = Crawl(plan, face=shown, channel=ways.channel, exchange=ways.exchange)
-    try:
-        yield run
-    finally:
-        shown.leave()
-
-
-def _tell(plan: Plan, face: Face, ended: Ended, *, fail_on: Sequence[str]) -> int:
-    """Analyse what was crawled, and tell what it came to; gives the exit code."""
-    stopped: Interrupted | None = None
-    if plan.config.audit.analyse and ended.outcome.state != "interrupted":
-        try:
-            analyse_crawl(plan.path, plan.config, face)
-        except Interrupted as error:  # the crawl itself has come to its end, which is told first
-            stopped = error
-    with queries.reading(plan.path) as connection, standard_output():
-        face.end(partial(summary.of_run, connection, plan.path))
-    if stopped is not None:
-        raise stopped
-    if ended.outcome.state == "interrupted":
-        return Interrupted.exit_code
-    wrong = complaint(ended, fail_on=fail_on, audit=_audit(plan.path, fail_on))
-    if wrong is not None:
-        raise wrong
-    return 0
-
-
-def _audit(path: Path, fail_on: Sequence[str]) -> Audit | None:
-    """The audit, where a condition asks for it."""
-    if not need_checks(fail_on):
-        return None
-    with queries.reading(path) as connection:
-        return store_audit.audit(connection)
-
-
-@contextmanager
-def _stopped_by_signals(crawl: Crawl, face: Face) -> Iterator[None]:
-    """The first signal lets finish what is in flight, the second ends it, the third kills."""
-
-    received = itertools.count(1)
-
-    def stop() -> None:
-        now = crawl.stats()
-        crawl.stop()
-        if next(received) > MOST_SIGNALS:
-            face.close()
-            os._exit(Interrupted.exit_code)
-        if now.phase == "draining":
-            face.say("Stopping at once: what is not stored yet will be fetched again")
-        else:
-            face.say(
-                f"Stopping: finishing {now.in_flight:,} in flight (Ctrl-C again to stop at once)"
-            )
-
-    before = {number: signal.getsignal(number) for number in STOPPING}
-    caught = [number for number in STOPPING if before[number] is not signal.SIG_IGN]
-    watchers = [gevent.signal_handler(number, stop) for number in caught]
-    try:
-        yield
-    finally:
-        for watcher in watchers:
-            watcher.cancel()
-        for number in caught:  # the loop leaves the system's default, which ends a process at once
-            signal.signal(number, before[number])

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
+from importlib import import_module
 from pathlib import Path
-from typing import Any, TextIO, TypeVar, cast
+from typing import Any, Final, TextIO, TypeVar, cast
 
 import click
 import gevent
@@ -54,8 +55,58 @@ Exit codes:
 """
 
 
+PLACES: Final = {
+    "analyse": "auditing",
+    "audit": "auditing",
+    "browse": "showing",
+    "changes": "history",
+    "crawl": "crawl",
+    "dashboard": "showing",
+    "demo": "demo",
+    "diff": "history",
+    "explain": "asking",
+    "export": "exporting",
+    "import": "importing",
+    "log": "history",
+    "merge": "merging",
+    "plan": "history",
+    "query": "asking",
+    "redis-acl": "machines",
+    "report": "showing",
+    "schema": "asking",
+    "search": "searching",
+    "settings": "settings",
+    "status": "asking",
+    "work": "machines",
+}
+"""In which file of `crawler.cli` each command is."""
+
+
 class Front(click.Group):
-    """All commands; the one place where an error becomes a line and an exit code."""
+    """All commands; the one place where an error becomes a line and an exit code.
+
+    places: in which file of `crawler.cli` each is that is imported only when it is asked for.
+    """
+
+    def __init__(self, *given: Any, places: Mapping[str, str] | None = None, **more: Any) -> None:
+        super().__init__(*given, **more)
+        self._places = places or {}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All of them, imported or not."""
+        return sorted({*self._places, *self.commands})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """One of them, or None."""
+        is_known = cmd_name in self._places
+        for name in [cmd_name] if is_known else self._places:  # or whichever is spelt like it
+            self.load(name)
+        return super().get_command(ctx, cmd_name)
+
+    def load(self, name: str) -> None:
+        """Import the file of a command, if there is one."""
+        if name in self._places:
+            import_module(f"crawler.cli.{self._places[name]}")
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run under one name, however it was called."""
@@ -112,7 +163,12 @@ def silence(stream: TextIO) -> None:
     os.close(nowhere)
 
 
-@click.group(cls=Front, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Front,
+    places=PLACES,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, prog_name="crawler", message="%(prog)s %(version)s")
 def cli() -> None:
     """A web crawler whose whole crawl is one SQLite file."""

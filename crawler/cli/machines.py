@@ -11,17 +11,17 @@ import click
 import gevent
 import msgspec
 
-from crawler.channels.redis import acl
-from crawler.channels.redis.address import VARIABLE, address_of
-from crawler.channels.redis.wire import NAME, checked_name
+from crawler.channels.redis import NAME, VARIABLE, acl
+from crawler.channels.redis.address import address_of
+from crawler.channels.redis.wire import checked_name
 from crawler.cli.checking import check_certificates, check_http2
 from crawler.cli.crawl import (
-    STOPPING,
     given_settings,
     setting_option,
-    warn_of_password,
 )
 from crawler.cli.group import cli, complain, quiet_option, standard_output
+from crawler.cli.reaching import warn_of_password
+from crawler.cli.running import STOPPING
 from crawler.config import Config
 from crawler.config.machines import Adaptation
 from crawler.crawl import worker_processes

@@ -17,7 +17,8 @@ import click
 import msgspec
 from click.core import ParameterSource
 
-from crawler.channels.redis.address import VARIABLE, address_of
+from crawler.channels.redis import VARIABLE
+from crawler.channels.redis.address import address_of
 from crawler.channels.redis.wire import checked_name
 from crawler.cli.group import complain
 from crawler.config import Config

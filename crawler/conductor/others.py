@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from crawler.conductor.flow import Flow
+from crawler.store import mail
 from crawler.store.mail import Counts, Message
 from crawler.store.shards import Which
 from crawler.store.writer import Writer
@@ -76,28 +77,29 @@ class Others:
                 inbox.popleft()
         if self.exchange.acks:
             acks, self.exchange.acks = self.exchange.acks, {}
-            self._writer.delivered(acks)
+            self._writer.with_file(lambda file: mail.delivered(file, acks))
         return bool(batch)
 
     def part(self) -> None:
         """All is over: what was found for others is in their files, whether they have said so here
         yet or not. Wait until they know it, too."""
-        self._writer.delivered(self._writer.counts().sent)
+        sent = self.counts().sent
+        self._writer.with_file(lambda file: mail.delivered(file, sent))
         self.exchange.farewell()
 
     # What the exchange asks for
 
     def counts(self) -> Counts:
         """How far all is in the file."""
-        return self._writer.counts()
+        return self._writer.with_file(mail.counts)
 
     def meet(self, nonces: Mapping[int, int]) -> None:
-        """These are the other shards' files."""
-        self._writer.meet(nonces)
+        """These are the other shards' files. Raises StorageError for one that is not as before."""
+        self._writer.with_file(lambda file: mail.meet(file, nonces))
 
     def mail_after(self, peer: int, number: int, most_bytes: int) -> list[Message]:
         """Messages for a shard, behind this one."""
-        return self._writer.mail_after(peer, number, most_bytes)
+        return self._writer.with_file(lambda file: mail.after(file, peer, number, most_bytes))
 
     def is_at_rest(self) -> bool:
         """There is nothing to do, unless others send something."""

@@ -12,7 +12,6 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from crawler.config.login import read_login
 from crawler.config.place import EXAMPLES, Place, place_of
 from crawler.config.secrets import Reader
 from crawler.config.sections import PLACES, SENT, SITE, Config, SiteConfig
@@ -124,6 +123,8 @@ def _all() -> str:
 def _value(one: Said, environ: Mapping[str, str], exposed: str) -> Any:
     reader = Reader(one.where, environ, exposed=one.source == exposed)
     if one.key == "login":
+        from crawler.config.login import read_login  # few sites have one
+
         return read_login(reader, Setting(one.source, one.path, one.value), one.name)
     if one.key in READ:
         return getattr(reader, one.key)(one.value)

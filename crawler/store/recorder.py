@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from crawler import failpoints
@@ -21,7 +22,6 @@ from crawler.store.batch import Batch
 from crawler.store.clock import iso
 from crawler.store.contract import Arrival, HostPace, Settled
 from crawler.store.database import UNFIT, Connection, DatabaseError
-from crawler.store.logins import Logins
 from crawler.store.origins import Origins
 from crawler.store.outlinks import Outlinks
 from crawler.store.robots_txt import RobotsFiles
@@ -39,6 +39,7 @@ from crawler.store.scopes import Keys, Scopes
 from crawler.store.url_table import UrlTable
 
 if TYPE_CHECKING:
+    from crawler.store.logins import Logins
     from crawler.store.mail import Mail, Message
     from crawler.store.shards import Which
 
@@ -79,7 +80,6 @@ class Recorder:
         self._robots = RobotsFiles(
             connection, config, self.origins, self.url_table, self._scopes, judge, self._batch
         )
-        self._logins = Logins(connection, config, self.origins, self._robots, self._batch)
         self._outlinks = Outlinks(connection, config, self.url_table, self._batch)
         self._settings: int | None = settings_of(config)
         self._chance = random.Random(run_id)
@@ -88,6 +88,12 @@ class Recorder:
 
     def __repr__(self) -> str:
         return f"<Recorder {self._batch!r}, {self.url_table!r}>"
+
+    @cached_property
+    def _logins(self) -> Logins:
+        from crawler.store.logins import Logins  # few crawls log in anywhere
+
+        return Logins(self._connection, self._config, self.origins, self._robots, self._batch)
 
     # What a transaction changes
 

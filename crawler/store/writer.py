@@ -6,9 +6,9 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 from gevent.threadpool import ThreadPool
@@ -20,7 +20,7 @@ from crawler.model import MachineState
 from crawler.policy import logins
 from crawler.policy.cookies import Cookie
 from crawler.policy.seeds import Seed
-from crawler.store import cookies, machines, mail, runs, shards
+from crawler.store import cookies, machines, runs, shards
 from crawler.store.clock import Clock
 from crawler.store.contract import Arrival, HostPace, KnownRules, Needs, Settled, Supplies
 from crawler.store.database import (
@@ -32,13 +32,15 @@ from crawler.store.database import (
     storage_errors,
 )
 from crawler.store.lock import WriterLock
-from crawler.store.mail import Counts, Message
 from crawler.store.place import wal_of, writable_place
 from crawler.store.queue import Queue, supply
 from crawler.store.recorder import Recorder
 from crawler.store.runs import Start
 from crawler.store.schema import LINKS_BY_TARGET
 from crawler.store.shards import Which
+
+if TYPE_CHECKING:
+    from crawler.store.mail import Message
 
 Result = TypeVar("Result")
 HURRY_S = 5.0
@@ -180,27 +182,13 @@ class Writer:
             lambda: machines.keep(self._connection, self.run_id, states, self.clock.now())
         )
 
-    # Of a shard
-
     def take(self, messages: Sequence[Message]) -> Settled:
         """Take what other shards have found for this one, and move their marks."""
         return self._on_thread(lambda: self._recorder.take(messages, self.clock.now()))
 
-    def delivered(self, acks: Mapping[int, int]) -> None:
-        """Other shards have what was found for them, up to these messages."""
-        self._on_thread(lambda: mail.delivered(self._connection, acks))
-
-    def counts(self) -> Counts:
-        """How far the exchange with each other shard has come."""
-        return self._on_thread(lambda: mail.counts(self._connection))
-
-    def meet(self, nonces: Mapping[int, int]) -> None:
-        """Which files other shards have. Raises StorageError when one has another than before."""
-        self._on_thread(lambda: mail.meet(self._connection, nonces))
-
-    def mail_after(self, peer: int, number: int, most_bytes: int) -> list[Message]:
-        """What was found for another shard, behind this message."""
-        return self._on_thread(lambda: mail.after(self._connection, peer, number, most_bytes))
+    def with_file(self, work: Callable[[Connection], Result]) -> Result:
+        """What only some crawls ask of their files, or change in them."""
+        return self._on_thread(lambda: work(self._connection))
 
     def supply(self, needs: Needs) -> Supplies:
         """Read what the frontier needs; what may not be fetched is settled on the way."""

@@ -308,9 +308,20 @@ def test_an_older_schema_is_brought_up_to_date_after_a_backup(database: Path) ->
 
 
 def test_nothing_heavy_is_loaded_on_the_way_to_the_first_request() -> None:
-    """What analyses, exports and fetches is loaded by those that do."""
-    loaded = "import crawler._patch, crawler.cli, crawler.crawl, sys; print(*sys.modules)"
-    modules = subprocess.run([sys.executable, "-c", loaded], capture_output=True, check=True)
+    """What analyses, exports and fetches is loaded by those that do, and so is what asks for other
+    machines, shards, files and logins."""
+    loaded = "import crawler._patch, crawler.cli, sys; crawler.cli.cli.load('crawl')"
+    conducts = "import crawler.conductor.conductor; print(*sys.modules)"
+    modules = subprocess.run(
+        [sys.executable, "-c", f"{loaded}; {conducts}"], capture_output=True, check=True
+    )
     heavy = {b"numpy", b"pandas", b"rensa", b"re2", b"py3langid", b"sqlite_utils", b"rich.console"}
     heavy |= {b"requests", b"lxml", b"zipfile", b"redis", b"pyarrow", b"xlsxwriter", b"fastwarc"}
-    assert heavy & set(modules.stdout.split()) == set()
+    found = modules.stdout.split()
+    assert heavy & set(found) == set()
+    rare = ("channels.redis.", "cli.sharding", "cli.reaching", "cli.machines", "cli.merging")
+    rare += ("cli.exporting", "exports", "analyse", "imports", "render.", "conductor.others")
+    rare += ("conductor.permits", "store.mail", "store.sharded", "store.merging", "store.logins")
+    rare += ("policy.placement", "config.login")
+    begins = tuple(f"crawler.{name}".encode() for name in rare)
+    assert [name for name in found if name.startswith(begins)] == []

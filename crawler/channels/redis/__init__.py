@@ -6,3 +6,10 @@ what whom it should let do. The library `redis` is loaded when the first connect
 """
 
 from __future__ import annotations
+
+from typing import Final
+
+VARIABLE: Final = "CRAWLER_REDIS"
+"""Of the environment: the address of an engine, where no option gives one."""
+NAME: Final = "default"
+"""Of a crawl to which nobody has given one."""

@@ -13,9 +13,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import msgspec
 
+from crawler.channels.redis import VARIABLE
 from crawler.errors import UsageError
 
-VARIABLE: Final = "CRAWLER_REDIS"
 PORT: Final = 6379
 EXPECTED: Final = (
     "expected redis://HOST:PORT, rediss://HOST:PORT, unix:///SOCKET, or a file that holds one"

@@ -20,6 +20,7 @@ from gevent.queue import Queue
 
 from crawler.channels.contract import Channel, Returned
 from crawler.channels.processes import WAITS
+from crawler.channels.redis import NAME
 from crawler.channels.redis.address import Address
 from crawler.channels.redis.connection import (
     Away,
@@ -41,7 +42,6 @@ from crawler.channels.redis.wire import (
     KEY,
     LONGEST_NAME,
     LOST_S,
-    NAME,
     Beat,
     checked_name,
 )

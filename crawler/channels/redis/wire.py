@@ -21,7 +21,6 @@ from crawler.errors import UsageError
 from crawler.model import Job, Visit
 
 PREFIX: Final = "crawler"
-NAME: Final = "default"
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 FIELD: Final = b"f"
 """Of a stream's entry: it has one."""
