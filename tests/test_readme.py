@@ -32,8 +32,10 @@ from tests.sites.skip import ROOT
 from tests.sites.web import Web
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-ANSWERS = re.findall(r"^\| .+\? \| `(SELECT .+)` \|$", README, re.MULTILINE)
-"""The right column of the table of questions."""
+QUESTIONS = (ROOT / "QUESTIONS.md").read_text(encoding="utf-8")
+TOLD = README + QUESTIONS
+ANSWERS = sorted(set(re.findall(r"^\| .+\? \| `(SELECT .+)` \|$", TOLD, re.MULTILINE)))
+"""The right column of the tables of questions."""
 SILENT = (
     *(
         "changes",
@@ -85,7 +87,7 @@ SKIPPING = words.which(stands="reason") - words.which(stands="error") - {"head_r
 
 @pytest.mark.parametrize("reason", sorted(SKIPPING | words.which(fault="settings")))
 def test_every_reason_of_a_skipped_url_is_explained(reason: str) -> None:
-    assert f"`{reason}`" in README
+    assert f"`{reason}`" in QUESTIONS
 
 
 NOWHERE = click.Context(cli)
@@ -98,11 +100,11 @@ FLAGS = {flag for params in COMMANDS.values() for option in params for flag in o
 
 
 def test_every_flag_and_command_that_readme_names_is_there() -> None:
-    ours = re.sub(r"^redis-server .*$", "", README, flags=re.MULTILINE)
+    ours = re.sub(r"^redis-server .*$", "", TOLD, flags=re.MULTILINE)
     flags = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", ours)) - {"--help"}
     assert len(flags) > 10
     assert flags - FLAGS == set()
-    commands = set(re.findall(r"crawler (\w+)", " ".join(re.findall(r"`[^`]+`", README))))
+    commands = set(re.findall(r"crawler (\w+)", " ".join(re.findall(r"`[^`]+`", TOLD))))
     assert commands - set(COMMANDS) == set()
 
 
