@@ -16,17 +16,13 @@ import msgspec
 from gevent.event import Event
 
 from crawler.channels.frames import Cell, Frames, is_list
+from crawler.channels.outbox import GATHER_S, Outbox
 from crawler.config import Config
 from crawler.model import Answer, Document, Job, Question, Reply, Visit
 from crawler.plain import log_plainly
 from crawler.worker import Worker
 
 BEAT_S = 0.1
-GATHER_S = 0.002
-"""Visits that come within this time share a frame."""
-FRAME_VISITS = 64
-FRAME_BYTES = 256 * 1024
-"""A frame is closed when it weighs so much; one visit may weigh more."""
 OUTBOX_BYTES = 8 * 1024 * 1024
 
 
@@ -47,8 +43,7 @@ class Child:
     def __init__(self, frames: Frames, cell: Cell, config: Config) -> None:
         self._frames = frames
         self._cell = cell
-        self._outbox: deque[Visit] = deque()
-        self._outbox_bytes = 0
+        self._outbox = Outbox()
         self._questions: deque[Question] = deque()
         self._filled = Event()
         self._room = Event()
@@ -78,11 +73,10 @@ class Child:
         os._exit(0)
 
     def _deliver(self, visit: Visit) -> None:
-        while self._outbox_bytes > OUTBOX_BYTES:  # all who wait wake at once
+        while self._outbox.bytes > OUTBOX_BYTES:  # all who wait wake at once
             self._room.wait()
         self._outbox.append(visit)
-        self._outbox_bytes += weight_of(visit)
-        if self._outbox_bytes > OUTBOX_BYTES:
+        if self._outbox.bytes > OUTBOX_BYTES:
             self._room.clear()
         self._filled.set()
 
@@ -98,7 +92,7 @@ class Child:
             self._send_questions()
             while self._outbox:
                 self._send_frame()
-                if self._outbox_bytes <= OUTBOX_BYTES:
+                if self._outbox.bytes <= OUTBOX_BYTES:
                     self._room.set()
 
     def _send_questions(self) -> None:
@@ -109,19 +103,14 @@ class Child:
             os._exit(0)
 
     def _send_frame(self) -> None:
-        frame: list[Visit] = []
-        weight = 0
-        while self._outbox and len(frame) < FRAME_VISITS and weight < FRAME_BYTES:
-            visit = self._outbox.popleft()
-            frame.append(visit)
-            weight += weight_of(visit)
+        frame, weight = self._outbox.next_frame()
         try:
             self._frames.write(frame)
         except OSError:
             os._exit(0)
         except (ValueError, OverflowError):
             self._frames.write([_presentable(visit) for visit in frame])
-        self._outbox_bytes -= weight
+        self._outbox.sent(weight)
 
     def _beat(self) -> None:
         while True:
@@ -147,16 +136,3 @@ def _presentable(visit: Visit) -> Visit:
         )
         return Visit(visit.job, reply, Document(), visit.started_at)
     return visit
-
-
-def weight_of(visit: Visit) -> int:
-    """Roughly how many bytes a visit takes on its way."""
-    return (
-        len(visit.body or b"")
-        + len(visit.robots_body or b"")
-        + len(visit.robots_rules or b"")
-        + len(visit.document.text or "")
-        + len(visit.document.facts or b"")
-        + 200 * len(visit.document.columns)
-        + (visit.rendering.weight if visit.rendering is not None else 0)
-    )

@@ -11,14 +11,14 @@ import contextlib
 import socket
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from zlib import crc32
 
 import gevent
 import msgspec
 from gevent.event import Event
-from gevent.queue import Queue
 
+from crawler.channels.arrivals import Arrivals
 from crawler.channels.contract import Returned
 from crawler.channels.forks import ForkServer
 from crawler.channels.frames import Cell, Frames, is_list
@@ -92,9 +92,7 @@ class ProcessChannel:
         self.workers = workers
         self._forks = ForkServer()
         self._children: list[_Child] = []
-        self._arrivals: Queue[Sequence[Visit | Returned | Question] | CrawlError] = Queue(
-            maxsize=FRAMES_KEPT
-        )
+        self._arrivals = Arrivals(FRAMES_KEPT)
         self._deaths: deque[float] = deque()
         self._closed = False
         self._until = 0.0
@@ -149,13 +147,7 @@ class ProcessChannel:
     def arrivals(self) -> Iterator[Visit | Returned | Question]:
         """What comes back, until the channel is closed. Raises CrawlError when workers keep
         dying as soon as they start."""
-        while True:
-            batch = self._arrivals.get()
-            if isinstance(batch, CrawlError):
-                raise batch
-            if not batch:
-                return
-            yield from batch
+        return iter(self._arrivals)
 
     def close(self) -> None:
         """End all workers; what is in flight is lost."""
@@ -165,7 +157,7 @@ class ProcessChannel:
         gevent.killall(self._greenlets, block=False)
         gevent.joinall([gevent.spawn(child.end) for child in self._children])
         self._forks.end()
-        gevent.spawn(self._arrivals.put, [])
+        self._arrivals.close()
 
     def _choose(self, job: Job) -> _Child:
         lively = self._lively()
@@ -238,7 +230,7 @@ class ProcessChannel:
             self._deaths.popleft()
         if len(self._deaths) >= DEATHS:
             status = child.process.returncode
-            self._arrivals.put(
+            self._arrivals.fail(
                 CrawlError(f"workers end as soon as they start (exit status {status})")
             )
 

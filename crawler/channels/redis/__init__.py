@@ -13,3 +13,8 @@ VARIABLE: Final = "CRAWLER_REDIS"
 """Of the environment: the address of an engine, where no option gives one."""
 NAME: Final = "default"
 """Of a crawl to which nobody has given one."""
+
+
+def as_option(name: str) -> str:
+    """What stands behind a command that is to join a crawl of this name."""
+    return "" if name == NAME else f" --name {name}"

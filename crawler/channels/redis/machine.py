@@ -17,7 +17,8 @@ from typing import Final
 
 import msgspec
 
-from crawler.channels.redis.wire import FRAME_BYTES, FRAME_ITEMS, Beat
+from crawler.channels.outbox import FRAME_BYTES, FRAME_ITEMS
+from crawler.channels.redis.wire import Beat
 from crawler.model import Job
 from crawler.policy.outage import Outage
 

@@ -14,23 +14,22 @@ import secrets
 import socket
 from collections import deque
 from collections.abc import Callable
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import gevent
 import msgspec
 from gevent.event import AsyncResult, Event
 
-from crawler.channels.child import weight_of
 from crawler.channels.contract import Returned
 from crawler.channels.frames import boot_time
+from crawler.channels.outbox import FRAME_BYTES, FRAME_ITEMS, GATHER_S, Outbox
 from crawler.channels.processes import ProcessChannel
+from crawler.channels.redis import as_option
 from crawler.channels.redis.address import Address
 from crawler.channels.redis.connection import Away, Link, Refused, advised
 from crawler.channels.redis.wire import (
     BEAT_S,
     FIELD,
-    FRAME_BYTES,
-    FRAME_ITEMS,
     About,
     Beat,
     Keys,
@@ -42,8 +41,6 @@ from crawler.config import Config
 from crawler.errors import UsageError
 from crawler.model import Job, Visit
 
-GATHER_S: Final = 0.002
-"""Visits that come within this time share a frame."""
 BLOCK_MS: Final = 1000
 AGAIN_S: Final = 0.2
 OUTBOX_BYTES: Final = 4 * FRAME_BYTES
@@ -112,13 +109,9 @@ class Agent:
                 "this is another; install the same on both"
             )
         if session is None or not session.is_open:
-            line = f"Waiting for a crawl: crawler crawl SEEDS --redis URL{self._named}"
+            line = f"Waiting for a crawl: crawler crawl SEEDS --redis URL{as_option(self._name)}"
             return None, self._tell(waiting, line)
         return session, ""
-
-    @property
-    def _named(self) -> str:
-        return "" if self._name == "default" else f" --name {self._name}"
 
     def _tell(self, said: str, line: str) -> str:
         if line != said:
@@ -147,6 +140,14 @@ class Agent:
         return end
 
 
+class Links(NamedTuple):
+    """Connections of a machine: none waits for what another one does."""
+
+    beating: Link
+    reading: Link
+    writing: Link
+
+
 class Shift:
     """One machine's part of one run, under one key.
 
@@ -160,7 +161,7 @@ class Shift:
         self._config = config
         self._session = session
         self._pulse = session.pulse
-        self._beating, self._reading, self._writing = (Link(address) for _ in range(3))
+        self._links = Links(*(Link(address) for _ in Links._fields))
         self._channel = ProcessChannel(config, config.run.workers)
         self._hand: dict[int, Job] = {}
         self._cursor = 0
@@ -168,8 +169,7 @@ class Shift:
         self._written = 0
         self._unread: deque[tuple[int, int]] = deque()
         self._until = boot_time() + session.fence_s
-        self._outbox: deque[Visit] = deque()
-        self._outbox_bytes = 0
+        self._outbox = Outbox()
         self._filled = Event()
         self._taken = Event()
         self._draining = False
@@ -208,7 +208,7 @@ class Shift:
 
     def close(self) -> None:
         """Let the connections go."""
-        for link in (self._beating, self._reading, self._writing):
+        for link in self._links:
             link.close()
 
     def _guarded(self, part: Callable[[], None]) -> None:
@@ -244,13 +244,13 @@ class Shift:
         key = session_key(self._keys.name)
         try:
             beat = msgspec.msgpack.encode(self._sign())
-            _, raw = self._beating.together(
+            _, raw = self._links.beating.together(
                 ("HSET", self._keys.beats, self.key, beat), ("GET", key)
             )
         except Refused as error:
             if error.code not in ("OOM", "EXECABORT"):
                 raise
-            raw = self._beating.ask("GET", key)
+            raw = self._links.beating.ask("GET", key)
         session = None if raw is None else _session(raw)
         if session is None:  # the engine was emptied, and the conductor will say it again
             return
@@ -281,7 +281,7 @@ class Shift:
         """Say that nothing of this machine goes on. Where that cannot be said, silence does."""
         beat = msgspec.msgpack.encode(self._sign(left=True, clean=clean))
         try:
-            self._beating.ask("HSET", self._keys.beats, self.key, beat)
+            self._links.beating.ask("HSET", self._keys.beats, self.key, beat)
         except (Away, Refused):
             return
 
@@ -293,7 +293,7 @@ class Shift:
         decode = msgspec.msgpack.Decoder(list[Job]).decode
         command = ("XREAD", "COUNT", FRAME_ITEMS, "BLOCK", BLOCK_MS, "STREAMS", key)
         while not self._draining:
-            found = self._reading.ask(*command, f"{self._cursor}-0", wait_s=BLOCK_MS / 1000)
+            found = self._links.reading.ask(*command, f"{self._cursor}-0", wait_s=BLOCK_MS / 1000)
             if self._draining:
                 return
             for entry, fields in found[0][1] if found else ():
@@ -315,8 +315,7 @@ class Shift:
                 continue  # nobody here shows pages, so nobody asks
             self._outbox.append(arrival)
             self._filled.set()
-            self._outbox_bytes += weight_of(arrival)
-            while self._outbox_bytes >= OUTBOX_BYTES:
+            while self._outbox.bytes >= OUTBOX_BYTES:
                 self._taken.clear()
                 self._taken.wait()
 
@@ -327,7 +326,9 @@ class Shift:
             gevent.sleep(GATHER_S)
             self._filled.clear()
             while self._outbox:
-                frame, packed = self._frame()
+                frame, weight = self._outbox.next_frame()
+                self._outbox.sent(weight)
+                packed = msgspec.msgpack.encode(frame)
                 self._written += 1
                 self._wait_for_room(len(packed))
                 self._send(packed)
@@ -337,22 +338,12 @@ class Shift:
                 self.done += len(frame)
                 self._taken.set()
 
-    def _frame(self) -> tuple[list[Visit], bytes]:
-        frame: list[Visit] = []
-        weight = 0
-        while self._outbox and len(frame) < FRAME_ITEMS and weight < FRAME_BYTES:
-            visit = self._outbox.popleft()
-            frame.append(visit)
-            weight += weight_of(visit)
-        self._outbox_bytes -= weight
-        return frame, msgspec.msgpack.encode(frame)
-
     def _send(self, packed: bytes) -> None:
         key = self._keys.visits(self.key)
         command = ("XADD", key, f"{self._written}-0", FIELD, packed)
         while True:
             try:
-                self._writing.ask(*command)
+                self._links.writing.ask(*command)
                 return
             except Refused as error:
                 if error.code == "ERR":  # it was taken the last time
@@ -365,7 +356,7 @@ class Shift:
         """The conductor must have taken enough of what was sent before."""
         while self._unread and self._on_the_way() + size > self._session.window_bytes:
             try:
-                left = self._writing.ask("XLEN", self._keys.visits(self.key))
+                left = self._links.writing.ask("XLEN", self._keys.visits(self.key))
                 while len(self._unread) > left:
                     self._unread.popleft()
                 if self._on_the_way() + size <= self._session.window_bytes:

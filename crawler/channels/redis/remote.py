@@ -16,11 +16,11 @@ from typing import Final
 import gevent
 import msgspec
 from gevent.event import Event
-from gevent.queue import Queue
 
+from crawler.channels.arrivals import Arrivals
 from crawler.channels.contract import Channel, Returned
 from crawler.channels.processes import WAITS
-from crawler.channels.redis import NAME
+from crawler.channels.redis import as_option
 from crawler.channels.redis.address import Address
 from crawler.channels.redis.connection import (
     Away,
@@ -89,9 +89,7 @@ class RedisChannel:
         self._own = own
         self._inspector = Inspector(config)
         self._taken: Seat | None = None
-        self._arrivals: Queue[Sequence[Visit | Returned | Question] | Exception] = Queue(
-            maxsize=FRAMES_KEPT
-        )
+        self._arrivals = Arrivals(FRAMES_KEPT)
         self._filled = Event()
         self._closed = False
         self._begun = False
@@ -172,13 +170,7 @@ class RedisChannel:
     def arrivals(self) -> Iterator[Visit | Returned | Question]:
         """What comes back, until the channel is closed. Raises CrawlError when another conductor
         has taken over."""
-        while True:
-            batch = self._arrivals.get()
-            if isinstance(batch, Exception):
-                raise batch
-            if not batch:
-                return
-            yield from batch
+        return iter(self._arrivals)
 
     def close(self) -> None:
         """End all work at once; what is in flight is lost."""
@@ -193,7 +185,7 @@ class RedisChannel:
                 self._take_leave()
         for link in (self._keeping, self._reading, self._writing):
             link.close()
-        gevent.spawn(self._arrivals.put, [])
+        self._arrivals.close()
 
     # What only a fleet has
 
@@ -243,8 +235,8 @@ class RedisChannel:
         if self._begun and self._quiet:
             return "machines of an earlier run may still be at work: waiting until they are not"
         if self._own is None and not any(machine.id for machine in self._machines):
-            more = "" if self._name == NAME else f" --name {self._name}"
-            return f"waiting for workers: on any machine, crawler work --redis URL{more}"
+            named = as_option(self._name)
+            return f"waiting for workers: on any machine, crawler work --redis URL{named}"
         return None
 
     # The pulse
@@ -315,7 +307,7 @@ class RedisChannel:
     def _hand_back(self, tokens: Sequence[int]) -> None:
         """These are undone. Never waits, for who takes them may be held up."""
         if tokens:
-            gevent.spawn(self._arrivals.put, [Returned(token) for token in tokens])
+            self._arrivals.put_later([Returned(token) for token in tokens])
 
     # Visits
 
@@ -396,7 +388,7 @@ class RedisChannel:
                     self._machines.own.arrived(arrival.token)
                 self._arrivals.put([arrival])
         except CrawlError as error:
-            self._arrivals.put(error)
+            self._arrivals.fail(error)
 
     # Jobs
 
@@ -442,7 +434,7 @@ class RedisChannel:
             self._trouble[name] = f"redis {full}; going on when it is not"
             return False
         except Exception as error:  # a part that ended unheard would leave all others waiting
-            self._arrivals.put(error)
+            self._arrivals.fail(error)
             gevent.sleep(KEPT_S)
             return False
         self._trouble.pop(name, None)

@@ -19,7 +19,7 @@ from typing import Any, Final
 import msgspec
 from isal import isal_zlib
 
-from crawler.channels.redis.wire import FRAME_ITEMS
+from crawler.channels.outbox import FRAME_ITEMS
 from crawler.config import Config
 from crawler.model import Document, Job, LoginPage, Reply, Target, Visit
 from crawler.policy import link_kinds, robots, urls, words

@@ -32,9 +32,6 @@ LOST_S: Final = 20.0
 """After so much silence its jobs are given to others: it has dropped them by then."""
 WINDOW_BYTES: Final = 8 * 1024 * 1024
 """What a machine has sent, and nobody has taken; then it sends no more. One frame may go beyond."""
-FRAME_ITEMS: Final = 64
-FRAME_BYTES: Final = 256 * 1024
-"""A frame is closed when it weighs so much; one visit may weigh more."""
 KEY: Final = re.compile(r"[0-9a-f]{16}")
 """By which a machine is known in one run."""
 LONGEST_NAME: Final = 120

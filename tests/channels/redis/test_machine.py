@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import pytest
 
+from crawler.channels.outbox import FRAME_ITEMS
 from crawler.channels.redis.fleet import SLACK, Machines
 from crawler.channels.redis.machine import HOARD_S, MOST_LOSSES, NUDGE_BEATS, Machine
-from crawler.channels.redis.wire import FRAME_ITEMS, About, Beat
+from crawler.channels.redis.wire import About, Beat
 from crawler.model import NOTHING_ELSE, Job, Reply
 from crawler.policy.outage import LASTING_S, PROBE_S
 from tests.crawls import config

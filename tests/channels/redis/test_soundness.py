@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from crawler.channels.outbox import FRAME_ITEMS
 from crawler.channels.redis.soundness import Inspector, Unsound
-from crawler.channels.redis.wire import FRAME_ITEMS
 from crawler.config import Config
 from crawler.model import (
     Distinct,
