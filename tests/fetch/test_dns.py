@@ -18,7 +18,7 @@ from gevent.monkey import get_original
 from crawler.fetch.dns import Names, asker, by_ares, by_threads, is_name
 from crawler.fetch.failures import Failure
 from tests.fetch.nameserver import LOOP, SILENT, Found, Nameserver
-from tests.fetch.stage import fetcher, job, ok, serving, stage
+from tests.fetch.stage import PATIENT, QUICK, fetcher, job, ok, serving, stage
 from tests.patience import PATIENT_S
 
 ZONE: dict[str, Found] = {
@@ -58,7 +58,7 @@ def resolver(server: Nameserver) -> object:
     ],
 )
 def test_a_name_that_leads_nowhere_is_told(nameserver: Nameserver, host: str, error: str) -> None:
-    one = fetcher(ask=resolver(nameserver))
+    one = fetcher(QUICK if error == "dns_timeout" else PATIENT, ask=resolver(nameserver))
     reply = one.fetch(job(f"http://{host}:8080/"))
     assert (reply.status, reply.error) == (None, error), reply.error_detail
     if host in ("a..b", "a" * 300) or host.startswith("xxx"):

@@ -10,10 +10,10 @@ from tests.crawls import check_whole, config, crawl_apart, rows
 from tests.patience import PATIENT_S
 from tests.sites.web import Web
 
-HOSTS = 60
+HOSTS = 40
 RULES = "User-agent: *\n" + "\n".join(f"Disallow: /%{n:x}*%{n:x}" for n in range(27_000))
 PEAK_KB = 200_000
-"""Of the conductor; the files themselves are 30 MB, and made ready at once they took 1 GB."""
+"""Of the conductor; the files themselves are 20 MB, and made ready at once they took 700 MB."""
 
 
 @pytest.mark.timeout(600)
