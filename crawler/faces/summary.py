@@ -48,6 +48,7 @@ REASONS = {
     "login_failed": "a login failed, and nothing was asked for without it; mend it, and "
     "run the same command again",
     "logged_out": f"a site logged us out; {AGAIN}, logged in anew",
+    "deserted": f"other shards were away for too long; start them, and {AGAIN}",
     "killed": f"it was killed, and nothing that was stored is lost; {AGAIN}",
 }
 """A run's finish_reason, in words."""
@@ -159,6 +160,8 @@ def remains(summary: Summary) -> str:
     if run is None or (run.state == "running" and is_alive(run.pid)):
         return ""
     reason = "killed" if run.state == "running" else run.reason or ""
+    if not queued and summary.left.messages:
+        return f"What was found for other shards waits in this file: start them, and {AGAIN}"
     if not queued:
         in_vain = reason in LEFT_ALONE
         told = wording.plain(REASONS[reason]) if in_vain else "nothing is left to fetch"

@@ -95,11 +95,15 @@ class BrokenLogin(msgspec.Struct, frozen=True):
 
 
 class Left(msgspec.Struct, frozen=True):
-    """URLs that wait: all, those that rest beyond now, and seconds until the first of these."""
+    """URLs that wait: all, those that rest beyond now, and seconds until the first of these.
+
+    messages: of a shard, to others that have not taken them.
+    """
 
     queued: int
     resting: int
     next_s: float | None
+    messages: int = 0
 
 
 class RestingHost(msgspec.Struct, frozen=True):
@@ -334,7 +338,16 @@ def left(connection: Connection) -> Left:
         """,
         {"now": iso(now)},
     ).fetchone()
-    return Left(queued, resting, None if next_at is None else epoch(next_at) - now)
+    next_s = None if next_at is None else epoch(next_at) - now
+    return Left(queued, resting, next_s, _messages(connection))
+
+
+def _messages(connection: Connection) -> int:
+    """None in the file of an older crawler."""
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'outbox'").fetchone():
+        return 0
+    [count] = connection.execute("SELECT count(*) FROM outbox").fetchone()
+    return int(count)
 
 
 def waiting_hosts(connection: Connection, limit: int) -> First[RestingHost]:

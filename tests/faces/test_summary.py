@@ -53,8 +53,23 @@ def test_every_end_of_a_run_has_its_words() -> None:
         assert ended("finished", reason).endswith(again)
     assert ended("interrupted", "signal") == f"Run 3 interrupted: {again}"
     assert "only be fetched later" in ended("finished", "deferred")
+    assert ended("interrupted", "deserted").endswith(f"start them, and {again}")
     assert ended("failed", "StorageError") == "Run 3 failed: StorageError"
     assert summary.ending(None) == "No run yet"
+
+
+def test_a_shard_tells_that_others_have_not_taken_what_it_found(empty: Path) -> None:
+    with closing(database.open_for_writing(empty)) as connection:
+        connection.execute(
+            "INSERT INTO runs (id, started_at, state, finish_reason, config, judging, version) "
+            "VALUES (1, ?, 'finished', 'max_time', '{}', '', '')",
+            (RUN.started_at,),
+        )
+        connection.execute("INSERT INTO outbox (peer, number, message) VALUES (2, 1, x'90')")
+        told = summary.remains(summary.of_run(connection, empty))
+        assert told.startswith("What was found for other shards waits in this file")
+        connection.execute("DELETE FROM outbox")
+        assert summary.remains(summary.of_run(connection, empty)) == "Nothing is left to fetch"
 
 
 def test_a_run_whose_process_is_gone_was_killed() -> None:
