@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import click
 
 from crawler.cli.group import Command, cli, complain, db_option, newest, standard_output
-from crawler.errors import Interrupted
+from crawler.errors import Interrupted, UsageError
 from crawler.exports import formats, run
 from crawler.exports.format import Option, Written
 from crawler.faces import wording
@@ -27,6 +27,7 @@ Examples:
   crawler export csv > pages.csv
   crawler export csv --query broken_links --out broken.csv
   crawler export jsonl --where "status = 404" --out missing.jsonl
+  crawler export parquet data/seeds.shard*.db --out pages
 """
 
 NUMBER = click.IntRange(0, 10**15)
@@ -50,6 +51,7 @@ def _option(one: Option, help: str) -> Callable[[Command], Command]:
 
 @cli.command(name="export", epilog=EXPORT_EXAMPLES)
 @click.argument("format", required=False)
+@click.argument("files", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path))
 @db_option("The database.  [default: the one in data/ that was written last]")
 @click.option(
     "--out",
@@ -58,11 +60,17 @@ def _option(one: Option, help: str) -> Callable[[Command], Command]:
     "terminal and the format is a stream, else beside the database]",
 )
 @format_options
-def export_crawl(format: str | None, db: Path | None, out: Path | None, **options: Any) -> None:
+def export_crawl(
+    format: str | None, files: tuple[Path, ...], db: Path | None, out: Path | None, **options: Any
+) -> None:
     """Write a crawl, or rows of it, in a FORMAT that other tools open; without one, list them.
 
     A crawl that still runs is exported as it was when the export began. What is written is there
     whole or not at all.
+
+    A FILE says the same as --db. To parquet several may be given, such as all shards of a crawl:
+    their rows become one folder of Hive's kind, shard=2/part-0.parquet (crawl=NAME for whole
+    crawls), which DuckDB reads as one table that has this column.
     """
     if format is None:
         with standard_output():
@@ -73,15 +81,25 @@ def export_crawl(format: str | None, db: Path | None, out: Path | None, **option
 
     chosen = run.find(format)
     run.refuse_untaken(chosen, options)
-    path = db or newest()
+    paths = _databases(files, db)
+    path = paths[0]
+    if len(paths) > 1 and out is None:
+        raise UsageError("several databases become a folder; name it with --out")
     target = out or run.destination(chosen, path, options)
     with ended_by_signals(path, "export"), standard_output():
         with Bar(Screen(Stream(2)), chosen.name) as bar:
             made = run.export(
-                chosen, path, target, options=options, now=datetime.now(UTC), progress=bar
+                chosen, paths, target, options=options, now=datetime.now(UTC), progress=bar
             )
         for line in _told(made, target):
             complain(wording.plain(line))
+
+
+def _databases(files: Sequence[Path], db: Path | None) -> Sequence[Path]:
+    """Those that were named, or the newest one. Raises UsageError."""
+    if files and db is not None:
+        raise UsageError(f"--db {db}: databases are named behind the format, too; do one of both")
+    return files or [db or newest()]
 
 
 def _told(made: Written, target: Path) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from crawler.exports.several import Source
 from crawler.store.moment import Choice, Moment, Selection
 
 TOLD_EVERY: Final = 1000
@@ -55,6 +56,7 @@ class Format(msgspec.Struct, frozen=True):
     help: one sentence. module: of this room, imported when it is asked for; it has `write`.
     suffix: of the file that is made where nobody names one. takes: names of options.
     extra, needs: what `pip install crawler[extra]` brings, as modules. text: a terminal shows it.
+    several: it takes several crawls at once, into a folder with a part for each.
     knows: its module has `is_export`, which knows a folder of its own: who reads one takes every
         file in it for data, so that no mark may lie there.
     """
@@ -68,6 +70,7 @@ class Format(msgspec.Struct, frozen=True):
     extra: str = ""
     needs: tuple[str, ...] = ()
     text: bool = False
+    several: bool = False
     knows: bool = False
 
 
@@ -82,6 +85,7 @@ class Written(msgspec.Struct, frozen=True):
 class Export(msgspec.Struct, frozen=True):
     """What a format is given: a moment of a crawl, what was asked for, and the time.
 
+    sources: several crawls that were asked for at once, of which `moment` is one; else none.
     format: its name: a module may have several. out: what people call the place. options: by
     `Option.key`; those that were not given are None, False or ().
     """
@@ -93,6 +97,7 @@ class Export(msgspec.Struct, frozen=True):
     options: Mapping[str, Any]
     now: datetime
     progress: Progress
+    sources: Sequence[Source] = ()
 
     def select(self) -> Selection:
         """The rows that were asked for. Raises UsageError."""

@@ -88,6 +88,7 @@ FORMATS: Final = {
             takes=(*ROWS, "by-run"),
             extra="parquet",
             needs=("pyarrow",),
+            several=True,
             knows=True,
         ),
         Format(

@@ -14,13 +14,12 @@ from pathlib import Path
 from crawler import whole
 from crawler.errors import StorageError, UsageError
 from crawler.exports.format import Progress
-from crawler.store import shards
+from crawler.exports.several import refuse_shards, refuse_twice
 from crawler.store.database import Connection, is_up_to_date
 from crawler.store.lock import WriterLock
 from crawler.store.merging import Merged
 from crawler.store.merging import merge as fill
 from crawler.store.queries import reading
-from crawler.store.shards import Which
 
 
 def merge(out: Path, paths: Sequence[Path], progress: Progress) -> Merged:
@@ -33,8 +32,7 @@ def merge(out: Path, paths: Sequence[Path], progress: Progress) -> Merged:
             _hold(path, held)
         for path, connection in opened:
             _refuse_version(path, connection)
-        _refuse_shards([(path, shards.which(connection)) for path, connection in opened])
-        _refuse_strangers(opened)
+        refuse_shards(opened)
         with whole.file(out) as place:
             return fill(place, paths, progress)
 
@@ -46,17 +44,7 @@ def _refuse_names(out: Path, paths: Sequence[Path]) -> None:
         raise UsageError(f"{out}: is there; name a file that is not, or remove it")
     if not out.parent.is_dir():
         raise UsageError(f"{out}: there is no folder {out.parent}; make it with mkdir -p")
-    seen: dict[tuple[int, int], Path] = {}
-    for path in paths:
-        try:
-            found = path.stat()
-        except OSError:
-            continue  # whoever opens it says what is wrong
-        other = seen.get((found.st_dev, found.st_ino))
-        if other is not None:
-            also = "" if other == path else f", also as {other}"
-            raise UsageError(f"{path}: is named twice{also}; name each crawl once")
-        seen[found.st_dev, found.st_ino] = path
+    refuse_twice(paths)
 
 
 def _hold(path: Path, held: ExitStack) -> None:
@@ -77,30 +65,3 @@ def _refuse_version(path: Path, connection: Connection) -> None:
         raise StorageError(
             f"{path}: is an older crawler's; crawler analyse --db {path} brings it up to date"
         )
-
-
-def _refuse_shards(found: Sequence[tuple[Path, Which | None]]) -> None:
-    """Of one crawl each shard is there once."""
-    by_number: dict[int, Path] = {}
-    of = 0
-    for path, which in found:
-        if which is None:
-            continue
-        other = by_number.setdefault(which.number, path)
-        if other is not path:
-            raise UsageError(f"{path}: is shard {which.number}, as {other} is; name one of them")
-        if of not in (0, which.shards):
-            raise UsageError(f"{path}: is {which}, and others are shards of {of}; merge one crawl")
-        of = which.shards
-
-
-def _refuse_strangers(opened: Sequence[tuple[Path, Connection]]) -> None:
-    """What shards found for each other is in the files that they have met, and in no others."""
-    there = {which.number: (path, which) for path, file in opened if (which := shards.which(file))}
-    for path, file in opened:
-        for number, nonce in shards.met(file).items():
-            other, which = there.get(number, (path, None))
-            if which is not None and which.nonce != nonce:
-                raise UsageError(
-                    f"{other}: is {which} of another crawl than {path}; merge those of one crawl"
-                )

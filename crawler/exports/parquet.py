@@ -2,13 +2,15 @@
 
 Whole numbers are int64, others doubles, times (ISO-8601 text here) timestamps in UTC, bytes binary.
 Columns of our own tables are what they were declared to be; others what all of their values are,
-and text where these differ. With --by-run a folder of Hive's kind, ``run_id=1/part-0.parquet``.
+and text where these differ. With --by-run a folder of Hive's kind, ``run_id=1/part-0.parquet``; so
+are several crawls, ``shard=2/part-0.parquet``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path, PurePath
 from typing import Any, BinaryIO, Final
 
 import msgspec
@@ -16,10 +18,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from crawler import __version__
-from crawler.exports.format import Export, Written
+from crawler.errors import UsageError
+from crawler.exports.format import Export, Item, Written
+from crawler.exports.several import Source
 from crawler.store import columns
-from crawler.store.moment import PAGES, PAGES_OF_RUNS, RUN_COLUMN, Moment, Selection, quoted
+from crawler.store.moment import (
+    PAGES,
+    PAGES_OF_RUNS,
+    RUN_COLUMN,
+    Choice,
+    Moment,
+    Selection,
+    asking,
+    quoted,
+)
 
+NAME: Final = "part-0.parquet"
 ROWS: Final = 20_000
 BYTES: Final = 16 * 1024 * 1024
 """Of one group of rows, whichever is reached first: so much is held in memory."""
@@ -48,6 +62,9 @@ SEEN: Final = {
 """The type of a column by what its values are; all else is text."""
 
 
+Row = tuple[Any, ...]
+
+
 class Column(msgspec.Struct, frozen=True):
     """A column. type: Arrow's; a timestamp is written from text."""
 
@@ -55,58 +72,107 @@ class Column(msgspec.Struct, frozen=True):
     type: Any
 
 
+class Part(msgspec.Struct, frozen=True):
+    """Rows that become one file.
+
+    folder: its place in the export, as Hive has it. told: columns that the folder tells of.
+    """
+
+    moment: Moment
+    choice: Choice
+    folder: str = ""
+    told: tuple[str, ...] = ()
+
+    def select(self) -> Selection:
+        """Its rows. Raises UsageError."""
+        return self.moment.select(self.choice)
+
+
 def write(export: Export, out: Any) -> Written:
-    """Write all rows to a stream, or run by run to a folder."""
-    if not export.options["by_run"]:
-        selection = export.select()
-        typed = _columns(export.moment, selection)
-        return Written(_write(export, selection, typed, out), "row")
-    choice = export.choice
-    if choice.query is None and choice.sql is None and choice.table in (None, PAGES):
-        choice = msgspec.structs.replace(choice, table=PAGES_OF_RUNS)
-    typed = _columns(export.moment, export.moment.select(choice))  # the same in every part
+    """Write all rows to a stream, or part by part to a folder."""
+    parts = list(_parts(export))
+    typed = _columns(export)
+    if not (export.sources or export.options["by_run"]):
+        return Written(_write(export.counted, parts[0], typed, out), "row")
     written = 0
-    for (run,) in export.moment.connection.execute("SELECT id FROM runs ORDER BY id").fetchall():
-        if choice.run in (None, run):
-            selection = export.moment.select(msgspec.structs.replace(choice, run=run))
-            with _part(out, run).open("wb") as stream:
-                written += _write(export, selection, typed, stream, without=RUN_COLUMN)
-    return Written(written, "row")
+    for part in parts:
+        place = out / part.folder
+        place.mkdir(parents=True)
+        done = partial(_counted_on, export, written)
+        with asking(part.moment, part.choice), (place / NAME).open("wb") as stream:
+            written += _write(done, part, typed, stream)
+            part.moment.forget()
+    return Written(written, "row", tuple(_lacking(export.sources)))
 
 
 def is_export(folder: Path) -> bool:
     """Is it a folder of parts that were written here?"""
-    return all(_is_part(one) for one in folder.iterdir())
+    return all(one.is_dir() and _is_part(one) for one in folder.iterdir())
 
 
-def _is_part(folder: Path) -> bool:
+def _is_part(place: Path) -> bool:
+    """A file that was written here, or a folder that holds one, or folders of them."""
     try:
-        [part] = folder.iterdir()
-        return MADE_BY in (pq.read_schema(part).metadata or {})
-    except (OSError, ValueError):  # no folder, more files than one, another kind of file
+        if place.is_dir():
+            inside = list(place.iterdir())
+            return bool(inside) and all(map(_is_part, inside))
+        return place.name == NAME and MADE_BY in (pq.read_schema(place).metadata or {})
+    except (OSError, ValueError):  # another kind of file
         return False
 
 
-def _part(folder: Path, run: int) -> Path:
-    place = folder / f"{RUN_COLUMN}={run}"
-    place.mkdir()
-    return place / "part-0.parquet"
+def _parts(export: Export) -> Iterator[Part]:
+    """By crawls where several were asked for, and by runs where those were."""
+    choice = _choice(export)
+    for source in export.sources or (None,):
+        moment = source.moment if source else export.moment
+        above, told = (source.folder, (source.column,)) if source else ("", ())
+        if not export.options["by_run"]:
+            yield Part(moment, choice, above, told)
+            continue
+        with asking(moment, choice):
+            listed = moment.connection.execute("SELECT id FROM runs ORDER BY id").fetchall()
+        for (run,) in listed:
+            if choice.run in (None, run):
+                folder = str(PurePath(above, f"{RUN_COLUMN}={run}"))
+                of_run = msgspec.structs.replace(choice, run=run)
+                yield Part(moment, of_run, folder, (*told, RUN_COLUMN))
+
+
+def _choice(export: Export) -> Choice:
+    choice = export.choice
+    pages = choice.query is None and choice.sql is None and choice.table in (None, PAGES)
+    if export.options["by_run"] and pages:
+        return msgspec.structs.replace(choice, table=PAGES_OF_RUNS)
+    return choice
+
+
+def _lacking(sources: Sequence[Source]) -> Iterator[str]:
+    if sources and len(sources) < sources[0].of:
+        yield f"{len(sources)} of {sources[0].of} shards are in it"
+
+
+def _counted_on(export: Export, before: int, rows: Iterable[Item]) -> Iterator[Item]:
+    """Count rows on from those of other parts."""
+    told = msgspec.structs.replace(
+        export, progress=lambda done, whole: export.progress(before + done, whole)
+    )
+    return told.counted(rows)
 
 
 def _write(
-    export: Export,
-    selection: Selection,
+    counted: Callable[[Iterable[Row]], Iterable[Row]],
+    part: Part,
     typed: Sequence[Column],
     out: BinaryIO,
-    without: str | None = None,
 ) -> int:
-    """Write rows without a column that is elsewhere, and give how many there were."""
-    kept = [at for at, column in enumerate(typed) if column.name != without]
+    """Write rows without what their folder tells, and give how many there were."""
+    kept = [at for at, column in enumerate(typed) if column.name not in part.told]
     schema = pa.schema([(typed[at].name, typed[at].type) for at in kept])
     schema = schema.with_metadata({MADE_BY: __version__})
     count = 0
     with pq.ParquetWriter(out, schema, compression=COMPRESSION) as writer:
-        for group in _groups(export.counted(export.moment.rows(selection).rows)):
+        for group in _groups(counted(part.moment.rows(part.select()).rows)):
             count += len(group)
             values = list(zip(*group, strict=True))
             arrays = [_array(typed[at].type, values[at]) for at in kept]
@@ -114,24 +180,54 @@ def _write(
     return count
 
 
-def _columns(moment: Moment, selection: Selection) -> list[Column]:
-    """The columns with their types; values are looked at where nothing is declared."""
+def _columns(export: Export) -> list[Column]:
+    """The columns with their types, the same in every part; values are looked at where nothing is
+    declared."""
+    choice = _choice(export)
+    moments = [one.moment for one in export.sources] or [export.moment]
+    asked = [(one, _selected(one, choice)) for one in moments]
+    _, selection = asked[0]
+    for moment, other in asked:
+        _refuse_others(moment, other, selection, export.sources)
     ours = selection.name in columns.HELP
     types: dict[str, Any] = {}
     for name, declared in zip(selection.columns, selection.types, strict=True):
         if ours and declared in DECLARED and not name.endswith(TIMES):
             types[name] = DECLARED[declared]
     unknown = [name for name in selection.columns if name not in types]
-    types |= zip(unknown, _looked_at(moment, selection, unknown), strict=True)
+    types |= zip(unknown, _looked_at(asked, choice, unknown), strict=True)
     return [Column(name, types[name]) for name in selection.columns]
 
 
-def _looked_at(moment: Moment, selection: Selection, names: Sequence[str]) -> Iterator[Any]:
+def _selected(moment: Moment, choice: Choice) -> Selection:
+    with asking(moment, choice):
+        return moment.select(choice)
+
+
+def _refuse_others(
+    moment: Moment, selection: Selection, first: Selection, sources: Sequence[Source]
+) -> None:
+    """Raises UsageError where parts have other columns, or one that tells them apart."""
+    if selection.columns != first.columns:
+        named = ", ".join(sorted({*selection.columns} ^ {*first.columns})) or "their order"
+        raise UsageError(
+            f"{moment.path}: has other columns than {sources[0].moment.path} ({named})"
+        )
+    for source in sources[:1]:
+        if source.column in selection.columns:
+            raise UsageError(
+                f'"{source.column}" tells the files apart; give that column another name'
+            )
+
+
+def _looked_at(
+    asked: Sequence[tuple[Moment, Selection]], choice: Choice, names: Sequence[str]
+) -> Iterator[Any]:
     """The types of columns by all of their values."""
     if not names:
         return
     kinds = ("integer", "real", "text", "blob")
-    asked = ",\n".join(
+    counted = ",\n".join(
         ", ".join(
             [
                 *(f"total(typeof({quoted(name)}) = '{kind}')" for kind in kinds),
@@ -140,7 +236,12 @@ def _looked_at(moment: Moment, selection: Selection, names: Sequence[str]) -> It
         )
         for name in names
     )
-    [found] = moment.over(selection, asked)
+    found = [0.0] * (len(kinds) + 1) * len(names)
+    for moment, selection in asked:
+        with asking(moment, choice):
+            [more] = moment.over(selection, counted)
+            moment.forget()
+        found = [one + other for one, other in zip(found, more, strict=True)]
     for at in range(0, len(found), 5):
         *counts, no_times = found[at : at + 5]
         seen = frozenset(kind for kind, count in zip(kinds, counts, strict=True) if count)

@@ -12,8 +12,8 @@ import json
 import os
 import stat
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from importlib import import_module
 from importlib.util import find_spec
@@ -26,9 +26,10 @@ from crawler import __version__, whole
 from crawler.errors import StorageError, UsageError
 from crawler.exports import formats
 from crawler.exports.format import Export, Format, Into, Progress, Written
+from crawler.exports.several import refuse_twice, sources
 from crawler.plain import printable
-from crawler.store.database import is_export, refusing_older
-from crawler.store.moment import Choice, moment, sql_of
+from crawler.store.database import is_export
+from crawler.store.moment import Choice, asking, moment
 from crawler.store.packing import Damaged
 from crawler.store.place import MAGIC
 
@@ -82,29 +83,33 @@ def destination(format: Format, path: Path, options: Mapping[str, Any]) -> Path:
 
 def export(
     format: Format,
-    path: Path,
+    paths: Sequence[Path],
     out: Path,
     *,
     options: Mapping[str, Any],
     now: datetime,
     progress: Progress,
 ) -> Written:
-    """Write a moment of the database at `path` to `out`, which is `STDOUT` for that.
+    """Write a moment of these databases, mostly of one, to `out`, which is `STDOUT` for that.
 
     Raises UsageError, StorageError, and KeyboardInterrupt after a signal; then nothing is there.
     """
     refuse_untaken(format, options)
-    kind = formats.into(format, options)
-    _refuse_to_replace(path, out, kind, format)
+    _refuse_several(format, paths)
+    kind = formats.into(format, options) if len(paths) == 1 else Into.FOLDER
+    _refuse_to_replace(paths, out, kind, format)
     write = import_module(format.module).write
-    with moment(path) as asked:
-        choice = Choice(**{name: options.get(name) for name in CHOICE})
-        asked.refuse_unknown_run(choice.run)
-        given = Export(asked, format.name, out, choice, options, now, progress)
+    choice = Choice(**{name: options.get(name) for name in CHOICE})
+    with ExitStack() as held:
+        moments = [held.enter_context(moment(path)) for path in paths]
+        for one in moments:
+            with asking(one, choice):
+                one.refuse_unknown_run(choice.run)
+        told = sources(moments) if len(moments) > 1 else ()
+        given = Export(moments[0], format.name, out, choice, options, now, progress, told)
         with (
-            sql_of(choice),
-            refusing_older(asked.connection, path),
-            _damage_told(path),
+            asking(moments[0], choice),
+            _damage_told(paths[0]),
             _opened(out, kind, format) as place,
         ):
             written: Written = write(given, place)
@@ -113,20 +118,31 @@ def export(
         return written
 
 
-def _refuse_to_replace(path: Path, out: Path, kind: Into, format: Format) -> None:
+def _refuse_several(format: Format, paths: Sequence[Path]) -> None:
+    if len(paths) > 1 and not format.several:
+        takers = ", ".join(name for name, one in formats.FORMATS.items() if one.several)
+        raise UsageError(
+            f"{format.name} takes one database ({takers} takes several); crawler merge makes one"
+        )
+    refuse_twice(paths)
+
+
+def _refuse_to_replace(paths: Sequence[Path], out: Path, kind: Into, format: Format) -> None:
     """Raises UsageError where `out` is something that no export may replace."""
     if out == STDOUT:
         if kind is not Into.STREAM:
             raise UsageError(f"--out -: a {kind.value} is written; name one with --out")
         return
     with _told(out):
-        _refuse_place(path, out, Path(os.path.realpath(out)), kind, format)
+        _refuse_place(paths, out, Path(os.path.realpath(out)), kind, format)
 
 
-def _refuse_place(path: Path, out: Path, place: Path, kind: Into, format: Format) -> None:
+def _refuse_place(
+    paths: Sequence[Path], out: Path, place: Path, kind: Into, format: Format
+) -> None:
     if not place.parent.is_dir():
         raise UsageError(f"--out {out}: there is no folder {out.parent}; make it with mkdir -p")
-    if str(place).removeprefix(os.path.realpath(path)) in ITS_FILES:
+    if any(str(place).removeprefix(os.path.realpath(path)) in ITS_FILES for path in paths):
         raise UsageError(f"--out {out}: is the database itself")
     if place.is_dir():
         _refuse_folder(out, place, kind, format)

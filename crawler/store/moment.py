@@ -25,8 +25,9 @@ from crawler.store.database import (
     is_stop,
     only_reading,
     refuse_older,
+    refusing_older,
 )
-from crawler.store.queries import Rows, reading
+from crawler.store.queries import Rows, blaming, reading
 from crawler.store.views import VIEWS
 
 RUN_COLUMN: Final = "run_id"
@@ -112,6 +113,10 @@ class Moment:
         with only_reading(self.connection):
             return list(self.connection.execute(sql, selection.values))
 
+    def forget(self) -> None:
+        """Give back the memory that pages of the file are kept in, where many files are open."""
+        self.connection.execute("PRAGMA shrink_memory")
+
     def refuse_unknown_run(self, run: int | None) -> None:
         """Raises UsageError for a run that there is not."""
         known = self.connection.execute("SELECT 1 FROM runs WHERE id = ?", (run,))
@@ -119,7 +124,7 @@ class Moment:
             return
         [last] = self.connection.execute("SELECT max(id) FROM runs").fetchone()
         there = f"there are 1 to {last}" if last else "there is none yet"
-        raise UsageError(f"no run {run} ({there})")
+        raise UsageError(f"{self.path}: no run {run} ({there})")
 
     def names(self) -> list[str]:
         """Every table and view that has rows for people."""
@@ -246,6 +251,20 @@ def sql_of(choice: Choice) -> Iterator[None]:
         if not of_statement or not given:
             raise
         raise UsageError(f"{' or '.join(f'--{name}' for name in given)}: {error}") from None
+
+
+@contextmanager
+def asking(asked: Moment, choice: Choice) -> Iterator[None]:
+    """What goes wrong with these rows is told of this file, or of a person's SQL.
+
+    Raises StorageError, UsageError and KeyboardInterrupt.
+    """
+    with (
+        blaming(asked.connection, asked.path),
+        sql_of(choice),
+        refusing_older(asked.connection, asked.path),
+    ):
+        yield
 
 
 @contextmanager

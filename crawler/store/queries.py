@@ -156,15 +156,26 @@ def reading(path: Path) -> Iterator[Connection]:
     # A signal that came while SQLite worked is raised in here, and ends that work.
     interruptible(connection, lambda: False)
     try:
-        with refusing_older(connection, path):
+        with blaming(connection, path):
             yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
+def blaming(connection: Connection, path: Path) -> Iterator[None]:
+    """Whatever SQLite cannot do is told of this file, also where others are held open, too.
+
+    Raises StorageError, and KeyboardInterrupt for a signal that came while SQLite was at work.
+    """
+    try:
+        with refusing_older(connection, path):
+            yield
     except SQLiteError as error:
         if is_stop(error):
             raise KeyboardInterrupt from None
         with storage_errors(path):
             raise error
-    finally:
-        connection.close()
 
 
 def newest(folder: Path) -> Path:

@@ -23,7 +23,7 @@ def remarks(database: Path, out: Path, name: str, **options: Any) -> tuple[str, 
     assert options.keys() <= unset.keys()
     made = run.export(
         run.find(name),
-        database,
+        [database],
         out,
         options=unset | options,
         now=NOW,
