@@ -8,15 +8,20 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
-from tests.bench import flame, loads, race, table, versions, watched
+from tests.bench import flame, loads, machines, many_shards, race, table, versions, watched
 from tests.bench.contestants import CONTESTANTS, OURS
 from tests.bench.loads import Failed
 from tests.bench.workshop import Absent
 
-LOADS = loads.LOADS | {"dashboard": watched.dashboard, "http2": versions.http2}
+LOADS = loads.LOADS | {
+    "dashboard": watched.dashboard,
+    "http2": versions.http2,
+    "machines": machines.machines,
+    "shards": many_shards.shards,
+}
 WORKS = (*race.COURSES, *LOADS)
-LONG = ("million",)
-"""Done only when it is named."""
+LONG = ("million", "machines", "shards")
+"""Done only when they are named."""
 USUAL = tuple(name for name in WORKS if name not in LONG)
 BIG = (10_000, 1_000_000, 10_000_000)
 
@@ -24,7 +29,9 @@ BIG = (10_000, 1_000_000, 10_000_000)
 def arguments(given: Sequence[str]) -> argparse.Namespace:
     """What was asked for."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("work", nargs="*", help=f"of {', '.join(WORKS)}; all but million if none")
+    parser.add_argument(
+        "work", nargs="*", help=f"of {', '.join(WORKS)}; all but {', '.join(LONG)} if none"
+    )
     parser.add_argument("--runs", type=int, default=3, help="of each contestant (default 3)")
     parser.add_argument("--only", default="", help="contestants whose names begin so: wget2,scrapy")
     parser.add_argument("--limit-s", type=float, default=600, help="for one run (default 600)")
