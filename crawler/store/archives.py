@@ -77,7 +77,8 @@ class ArchiveRecorder(Recorder):
         connection.execute(DIGESTS)
 
     def remember(self, digest: str, sha256: str) -> None:
-        """A digest that an archive gives of a body, and its SHA-256; on the disk, as there may be
+        """A digest that an archive gives of a body, and its SHA-256. What was said last counts: an
+        archive that came before may have claimed anything. On the disk, as there may be
         many."""
         self._connection.execute(REMEMBER, (digest, sha256))
 
@@ -253,7 +254,7 @@ DIGESTS = """
 REMEMBER = """
     INSERT INTO archived (digest, sha256)
     VALUES (?, ?)
-    ON CONFLICT DO NOTHING
+    ON CONFLICT DO UPDATE SET sha256 = excluded.sha256
 """
 
 RECALL = """

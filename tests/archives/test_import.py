@@ -381,6 +381,25 @@ def test_a_revisit_has_the_body_of_what_it_repeats(how: str, bring: Any) -> None
     assert headers[0][0]["x-second"] == "yes"
 
 
+def test_a_revisit_has_the_body_that_its_own_archive_holds_whatever_others_claim(
+    bring: Any,
+) -> None:
+    """An archive that came before may say of its own that it has the digest of another's."""
+    body = page("Ours")
+    digest = {"WARC-Payload-Digest": digests(body)["sha1, Base32"]}
+    profile = {"WARC-Profile": "http://netpreserve.org/warc/1.0/revisit/identical-payload-digest"}
+    claimed = record("response", "http://b.example/", answer(page("Theirs")), more=digest)
+    first = record("response", "http://a.example/", answer(body), more=digest)
+    again = record(
+        *("revisit", "http://a.example/again", answer(b"")),
+        at="2020-01-01T00:00:00Z",
+        more=digest | profile,
+    )
+    database = bring(packed(claimed, first, again))
+    asked = "SELECT title FROM pages WHERE url = 'http://a.example/again'"
+    assert rows(database, asked) == [("Ours",)]
+
+
 def test_a_revisit_is_found_by_when_its_original_was_kept(bring: Any) -> None:
     """In an archive that came before, of which no digest is known any more."""
     bring(packed(response("http://a.example/", "Twice")))
