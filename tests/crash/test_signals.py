@@ -116,9 +116,12 @@ def test_a_crawl_that_is_stopped_and_continued_blames_nobody(
 
 
 def test_a_signal_during_the_start_is_no_bug(calm: Calm, tmp_path: Path) -> None:
-    for moment in (0.2, 0.3, 0.4, 0.5, 0.7, 1.0):
+    """From when the first library is loaded, before which Python alone answers signals."""
+    for moment in (0.0, 0.1, 0.2, 0.3, 0.5, 0.8):
         trial = Trial(tmp_path / str(moment), [calm.maze.seed])
         process = trial.start()
+        maps = Path(f"/proc/{process.pid}/maps")
+        until(lambda maps=maps: "/gevent/" in maps.read_text())
         gevent.sleep(moment)
         if process.poll() is None:
             os.kill(process.pid, signal.SIGINT)
