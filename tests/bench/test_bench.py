@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import contestants, flame, loads, race, stopwatch, table, versions
+from tests.bench import contestants, flame, loads, machines, race, stopwatch, table, versions
 from tests.bench.contestants import OURS
 from tests.bench.race import Course, Lap
 from tests.bench.server import Counts
@@ -50,6 +50,17 @@ def test_a_load_counts_at_the_server_what_the_crawler_asks() -> None:
     figures = {one.what: one for one in loads.waiting(4, 2, 50.0, 1, 60, quiet)}
     pages = next(one for what, one in figures.items() if what.endswith(": pages"))
     assert (pages.value, pages.against) == ("8", "8")
+
+
+@pytest.mark.parametrize("way", machines.WAYS)
+def test_who_works_for_a_crawl_is_watched_for_a_while(way: str) -> None:
+    work = machines.Work(way=way, hosts=20, latency_ms=20, concurrency=2)
+    found = machines.watch(work, 120, window_s=3)
+    assert found.wall_s >= 3
+    assert found.rate > 0
+    expected = {"conductor"} if way == "processes" else {"conductor", "engine", "workers"}
+    assert found.cpu_s.keys() == expected
+    assert found.cost("conductor") > 0
 
 
 def test_versions_of_http_are_held_against_each_other_on_the_same_site(tmp_path: Path) -> None:
