@@ -202,6 +202,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "angularjs": lambda: shell("/npm/angularjs.js", root=ANGULARJS_ROOT, inline=ANGULARJS),
     "lit": lambda: LIT,
     "plain": lambda: shell(inline=PLAIN),
+    "svelte": lambda: shell("/svelte.js"),  # by `built`
 }
 TITLES: Final = {
     name: {"htmx": "htmx", "angularjs": "AngularJS"}.get(name, name.capitalize()) for name in PAGES

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.crawls import check_whole, config, crawl, rows
-from tests.render import samples
+from tests.render import built, samples
 from tests.sites.web import Web
 
 SEEN = "SELECT title, h1, word_count, rendered FROM pages WHERE url = ?"
@@ -27,6 +27,7 @@ def test_pages_of_every_framework_are_seen_as_visitors_see_them(
     web: Web, tmp_path: Path, tabs: int
 ) -> None:
     samples.serve(web)
+    built.publish(web, "svelte")
     web.page("/", links=[f"/{name}" for name in samples.PAGES])
     database = tmp_path / "crawl.db"
     settings = config(render={"mode": "shells", "tabs": tabs, "wall_s": 250, "cpu_s": 60})
