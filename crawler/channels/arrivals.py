@@ -20,6 +20,10 @@ class Arrivals:
     def __init__(self, most: int) -> None:
         self._batches: Queue[Sequence[Visit | Returned | Question] | Exception] = Queue(most)
 
+    def __len__(self) -> int:
+        """Batches that wait."""
+        return self._batches.qsize()
+
     def __iter__(self) -> Iterator[Visit | Returned | Question]:
         """One by one, until the channel is closed. Raises the error that ended it."""
         while True:

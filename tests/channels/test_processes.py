@@ -212,7 +212,7 @@ before = psutil.Process().memory_info().rss
 for number in range(256):
     channel.send(Job(number + 1, 1, f"{sys.argv[1]}{number}", private_ok=True))
 gevent.sleep(2)
-print(channel._arrivals.qsize(), psutil.Process().memory_info().rss - before)
+print(len(channel._arrivals), psutil.Process().memory_info().rss - before)
 channel.close()
 """
 """A conductor that sends 256 jobs and takes none of their visits: how many of these it holds, and
