@@ -32,7 +32,7 @@ from tests.sites.skip import ROOT
 from tests.sites.web import Web
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-QUESTIONS = (ROOT / "QUESTIONS.md").read_text(encoding="utf-8")
+QUESTIONS = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
 TOLD = README + QUESTIONS
 ANSWERS = sorted(set(re.findall(r"^\| .+\? \| `(SELECT .+)` \|$", TOLD, re.MULTILINE)))
 """The right column of the tables of questions."""
