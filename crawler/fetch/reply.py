@@ -1,37 +1,30 @@
 """What has come of a job so far, and how does it become a Reply?
 
-The body within its cap and its share of memory, decoded; the first failure; what the body was cut
-by. It works on the response of any requests adapter.
+Its body (`bounded_body`), the first failure, and what the body was cut by. It works on the response
+of any requests adapter.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from time import perf_counter
 from typing import Any, Final
 
-import gevent
 from requests import Response
 
 from crawler.fetch import decode
+from crawler.fetch.bounded_body import WIRE_SLACK, BoundedBody
 from crawler.fetch.connect import Facts
 from crawler.fetch.deadlines import Times
-from crawler.fetch.decode import Cut, Garbled
 from crawler.fetch.failures import Failure, failure_of, printable, shown
 from crawler.fetch.memory_budget import Share
 from crawler.fetch.requests_internals import SlimRequest
 from crawler.fetch.shortage import Shortage
-from crawler.fetch.transport import BREATH, Incoming
+from crawler.fetch.transport import Incoming
 from crawler.model import Job, Reply, Target
 from crawler.policy import words
-
-WIRE_SLACK: Final = 64 * 1024
-"""A body that is compressed may be this much longer on the wire than what it may decode to."""
-
-_WINDOWED: Final = frozenset({"br", "zstd"})
-"""Codings whose decoder holds up to 16 MiB of what it has said."""
 
 _INDIVISIBLE: Final = (
     r"(?:audio|font|image|video)/(?![^;]*\+xml)"
@@ -57,17 +50,13 @@ class Attempt:
 
     def __init__(self, job: Job, cap: int, share: Share, media_cap: int | None = None) -> None:
         self._job = job
-        self._cap = cap
         self._media_cap = media_cap
         self._share = share
-        self._weight = 1
+        self._body = BoundedBody(cap, share)
         self._began = perf_counter()
         self._answer: Response | None = None
         self._headers: list[tuple[str, str]] = []
         self._last: dict[str, str] = {}
-        self._body: list[bytes] = []
-        self._size = 0
-        self._wire = 0
         self._failure: Failure | None = None
         self._truncated: str | None = None
         self._note: str | None = None
@@ -100,15 +89,15 @@ class Attempt:
     def read_body(self) -> None:
         """Reads what is wanted, at most the cap, decoded."""
         if self._media_cap is not None and _MEDIA.match((self.values("content-type") or [""])[-1]):
-            self._cap = self._media_cap
+            self._body.cap = self._media_cap
         codings = decode.codings_of(self.values("content-encoding"))
         if codings.unknown:
             self._note = shown(f"unknown content coding {', '.join(codings.unknown)}")
         self._refuse_needless()
         if codings.known:
-            self._read_coded(codings.known)
-        elif not self._keep_whole():
-            self._keep(self._wire_pieces(self._cap + 1))
+            self._body.read_coded(self._answer, codings.known, self.fail)
+        else:
+            self._body.read(self._answer)
         if codings.unknown:
             self._doubt_body(codings)
 
@@ -116,7 +105,7 @@ class Attempt:
         """Fails where a coding is still on the body."""
         kind = (self.values("content-type") or [""])[-1]
         is_text = _TEXT.match(kind) is not None
-        if codings.still_on(b"".join(self._body), is_text=is_text):
+        if codings.still_on(b"".join(self._body.pieces), is_text=is_text):
             self.fail(Failure("decode_error", f"unknown content coding {codings.unknown[0]!r}"))
 
     def _refuse_needless(self) -> None:
@@ -132,77 +121,15 @@ class Attempt:
         digits = announced[-1]
         if not (digits.isdecimal() and digits.isascii()):
             return
-        if len(digits) <= 18 and int(digits) <= self._cap + WIRE_SLACK:
+        if len(digits) <= 18 and int(digits) <= self._body.cap + WIRE_SLACK:
             return
         if self._is_indivisible:
-            raise self._too_large()
+            raise self._body.too_large()
 
     @property
     def _is_indivisible(self) -> bool:
         kind = (self.values("content-type") or [""])[-1]
         return re.match(_INDIVISIBLE, kind, re.IGNORECASE) is not None
-
-    def _keep_whole(self) -> bool:
-        """Keeps a body that came with its head, as small ones do; False where it must be read."""
-        raw = getattr(self._answer, "raw", None)
-        if not isinstance(raw, Incoming) or not raw.exchange.complete:
-            return False
-        size = raw.wire_bytes
-        if size > self._cap:
-            return False
-        self._share.reach(size)
-        self._body = raw.exchange.take()
-        self._size = size
-        return True
-
-    def _read_coded(self, codings: Sequence[str]) -> None:
-        """Where nothing at all could be decoded, the bytes are kept as they came."""
-        held: list[bytes] = []
-        self._weight += sum(coding in _WINDOWED for coding in codings)
-        source = self._wire_pieces(self._cap + WIRE_SLACK)
-        try:
-            self._keep(decode.decoded(self._remembering(source, held), codings))
-        except Cut as cut:
-            raise Failure("conn_closed", str(cut)) from None
-        except Garbled as garbled:
-            self.fail(Failure("decode_error", str(garbled)))
-            if not self._size:
-                self._keep(iter(held))
-                self._keep(source)
-
-    def _remembering(self, source: Iterator[bytes], held: list[bytes]) -> Iterator[bytes]:
-        for piece in source:
-            if not self._size:
-                self._share.reach(self._wire)
-                held.append(piece)
-            elif held:
-                held.clear()
-            yield piece
-
-    def _wire_pieces(self, limit: int) -> Iterator[bytes]:
-        for piece in _pieces(self._answer):
-            self._wire += len(piece)
-            yield piece
-            if self._wire > limit:
-                raise self._too_large()
-
-    def _keep(self, pieces: Iterator[bytes]) -> None:
-        breath = self._size + BREATH
-        for piece in pieces:
-            if self._size >= breath:
-                gevent.sleep(0)
-                breath += BREATH
-            room = self._cap - self._size
-            if len(piece) > room:
-                self._body.append(piece[:room])
-                self._size += room
-                raise self._too_large()
-            self._share.reach((self._size + len(piece)) * self._weight)
-            self._body.append(piece)
-            self._size += len(piece)
-
-    def _too_large(self) -> Failure:
-        return Failure("too_large", f"more than {self._cap:,} bytes")
 
     def fail(self, failure: Failure) -> None:
         """Notes the failure; the first one stands."""
@@ -212,7 +139,7 @@ class Attempt:
             if self._job.kind == "robots" and self.status is not None:
                 return
             if self._job.kind == "asset" and self._is_indivisible:
-                self._body.clear()
+                self._body.pieces.clear()
         elif self.status is not None and self.wants_body:
             self._truncated = self._truncated or words.of(failure.word).cuts
         self._failure = self._failure or failure
@@ -254,13 +181,13 @@ class Attempt:
             tls_ms=facts.tls_ms,
             ttfb_ms=facts.ttfb_ms,
             total_ms=(perf_counter() - self._began) * 1000,
-            wire_bytes=raw.wire_bytes if isinstance(raw, Incoming) else self._wire,
+            wire_bytes=raw.wire_bytes if isinstance(raw, Incoming) else self._body.wire,
             truncated=self._truncated,
             headers=_shown(self._headers),
             redirect=self.redirect,
             redirect_fragment=self.redirect_fragment,
             retry_after_s=self.retry_after_s,
-            body=b"".join(self._body),
+            body=b"".join(self._body.pieces),
             note=self._note,
             addresses=self.addresses,
             doubt=failure.doubt if failure else None,
@@ -291,14 +218,3 @@ def _shown(headers: list[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
 
 def _latin(text: str | bytes) -> bytes:
     return text if isinstance(text, bytes) else text.encode("latin-1", "replace")
-
-
-def _pieces(answer: Response | None) -> Iterator[bytes]:
-    """The undecoded body, whatever adapter it comes from."""
-    raw: Any = None if answer is None else answer.raw
-    if raw is None:
-        return iter(())
-    if hasattr(raw, "stream"):
-        found: Iterator[bytes] = raw.stream(decode.PIECE, decode_content=False)
-        return found
-    return iter(lambda: raw.read(decode.PIECE), b"")
