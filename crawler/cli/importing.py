@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from crawler.imports.run import Counts
 
 TOLD_AT_MOST = 1000
-"""Lines on records that could not be read; more are only counted."""
+"""Lines on records that are damaged, or say what is not so; more are only counted."""
 SUFFIXES = (".warc.gz", ".warc.zst", ".warc", ".wacz")
 IMPORT_EXAMPLES = """\b
 Examples:
@@ -102,12 +102,12 @@ class _Telling:
         self._told = 0
 
     def damage(self, line: str) -> None:
-        """On a record that could not be read."""
+        """On a record that could not be read, or says what is not so."""
         self._told += 1
         if self._told <= TOLD_AT_MOST:
             self._face.warn(wording.plain(line))
         elif self._told == TOLD_AT_MOST + 1:
-            self._face.warn("More records could not be read; they are counted")
+            self._face.warn("More records are damaged; they are counted")
 
     def progress(self, records: int) -> None:
         """How many records were read."""
@@ -119,6 +119,7 @@ def _came_of(counts: Counts, path: Path) -> Iterator[str]:
     more = (
         (counts.known, "there already"),
         (counts.damaged, "not readable"),
+        (counts.untrue, "with a digest that is not theirs"),
         (counts.unresolved, "without the answer that they say is the same"),
         (counts.passed, "that hold no answer to a GET"),
     )

@@ -191,14 +191,18 @@ class Body:
             return b""
 
 
-def _is_chunked(head: Head, first: bytes) -> bool:
-    """Is the body in chunks, as its head says? Some archives put them together and leave the head
-    as it was."""
-    said = any(
+def says_chunks(head: Head) -> bool:
+    """Does the head say that the body is in chunks?"""
+    return any(
         name.lower() == b"transfer-encoding" and b"chunked" in value.lower()
         for name, value in head.headers
     )
-    line = _LINE.match(first) if said else None
+
+
+def _is_chunked(head: Head, first: bytes) -> bool:
+    """Is the body in chunks, as its head says? Some archives put them together and leave the head
+    as it was."""
+    line = _LINE.match(first) if says_chunks(head) else None
     return line is not None and size_of(line[0][:-1]) >= 0
 
 

@@ -14,14 +14,15 @@ from typing import Final, get_args
 from urllib.parse import urlsplit
 
 import msgspec
+from isal import isal_zlib
 
 from crawler.config import Config
 from crawler.errors import UsageError
 from crawler.fetch.failures import Failure
 from crawler.fetch.lenient_head import Head
-from crawler.imports.digests import hex_of
+from crawler.imports.digests import Claim, digest_of
 from crawler.imports.records import Archive, Damage, Record, refuse_other
-from crawler.imports.replay import Held, Read, Replay, head_of
+from crawler.imports.replay import Held, Read, Replay, head_of, says_chunks
 from crawler.model import Document, Job, Kind, Target, Visit
 from crawler.policy import urls
 from crawler.policy.urls import UrlRules
@@ -49,14 +50,15 @@ class Counts(msgspec.Struct):
     """What came of an import.
 
     brought: answers that are new; known: that were there already. damaged: records that could not
-    be read. unresolved: answers whose bodies are in an archive that is not here. passed: records
-    that hold no answer to a GET.
+    be read. untrue: answers whose digest is not that of what they hold. unresolved: answers whose
+    bodies are in an archive that is not here. passed: records that hold no answer to a GET.
     """
 
     files: int = 0
     brought: int = 0
     known: int = 0
     damaged: int = 0
+    untrue: int = 0
     unresolved: int = 0
     passed: int = 0
 
@@ -93,7 +95,8 @@ def bring(
 ) -> Counts:
     """Bring archives into a database. Raises UsageError, StorageError and KeyboardInterrupt.
 
-    tell: takes a line on each record that could not be read. progress: takes how many were.
+    tell: takes a line on each record that could not be read, or says what is not so. progress:
+    takes how many were read.
     """
     refuse_unready(files)
     named = " ".join(map(str, files))
@@ -222,6 +225,7 @@ class Import:
             if held is None:
                 self.counts.unresolved += 1
                 return
+            claim = count.claim = _claim_of(record, held)
             job = self._job(record, target, method, held)
             visit = self._replay.visit(job, held)
             count.read_on()
@@ -234,7 +238,8 @@ class Import:
         if count.size != record.length:
             self._damaged(Damage(record.place, f"ends after {count.size:,} bytes"))
             return
-        self._remember(record, visit)
+        if claim is not None and visit.body is not None:
+            self._remember(record, claim, visit, visit.body)
         self._pending = Pending(record.id, record.concurrent_to, Brought(target, visit))
 
     def _held(self, record: Record, method: str, read: Read) -> Held | None:
@@ -275,8 +280,9 @@ class Import:
 
     def _find(self, record: Record) -> bytes | None:
         """By its digest, ours or the one that an archive gave it; or by when it came first."""
-        recorder = self._recorder
-        for sha256 in (hex_of(record.payload_digest), recorder.recall(record.payload_digest)):
+        recorder, digest = self._recorder, digest_of(record.payload_digest)
+        known = () if digest is None else (digest.sha256, recorder.recall(str(digest)))
+        for sha256 in known:
             if sha256 is not None and (body := recorder.body(sha256)) is not None:
                 return body
         if record.refers_to_at is None:
@@ -285,11 +291,17 @@ class Import:
         sha256 = recorder.sha256_at(target.hash, record.refers_to_at)
         return None if sha256 is None else recorder.body(sha256)
 
-    def _remember(self, record: Record, visit: Visit) -> None:
-        """The digest of a body as it was sent is known by that of what it says."""
-        digest, sha256 = record.payload_digest, visit.body_sha256
-        if record.type == "response" and digest and sha256 and hex_of(digest) != sha256.hex():
-            self._recorder.remember(digest, sha256.hex())
+    def _remember(self, record: Record, claim: Claim, visit: Visit, packed: bytes) -> None:
+        """The digest that an archive gives of a body is known by ours, if it is that of the body:
+        anybody may claim that of another's."""
+        sha256 = (visit.body_sha256 or b"").hex()
+        if claim.digest.sha256 == sha256:
+            return  # bodies are known by it anyway
+        if claim.holds(lambda: isal_zlib.decompress(packed)):
+            self._recorder.remember(str(claim.digest), sha256)
+        elif visit.reply.truncated is None and visit.reply.error is None:
+            self.counts.untrue += 1
+            self._tell(f"{record.place}: its digest is not that of what it holds; kept without it")
 
     def _job(self, record: Record, target: Target, method: str, held: Held) -> Job:
         """What would have been asked for."""
@@ -315,22 +327,36 @@ class Import:
 
 
 class _Counted:
-    """The block of a record, of which it is known how much was read."""
+    """The block of a record, of which it is known how much was read. claim: hears of what is read
+    from now on."""
 
     def __init__(self, record: Record) -> None:
         self._record = record
         self.size = 0
+        self.claim: Claim | None = None
 
     def read(self, size: int) -> bytes:
         """More of it."""
         data = self._record.read(size)
         self.size += len(data)
+        if self.claim is not None:
+            self.claim.feed(data)
         return data
 
     def read_on(self) -> None:
         """Up to its end: whether it is whole shows only there."""
         while self.read(1 << 20):
             pass
+
+
+def _claim_of(record: Record, held: Held) -> Claim | None:
+    """The digest that a record gives of an answer that it holds itself, None for no such."""
+    digest = digest_of(record.payload_digest) if record.type == "response" else None
+    if digest is None:
+        return None
+    claim = Claim(digest, is_chunked=says_chunks(held.head))
+    claim.feed(held.rest)
+    return claim
 
 
 def _nothing(_size: int) -> bytes:

@@ -77,13 +77,12 @@ class ArchiveRecorder(Recorder):
         connection.execute(DIGESTS)
 
     def remember(self, digest: str, sha256: str) -> None:
-        """A digest that an archive gives of a body, and its SHA-256. What was said last counts: an
-        archive that came before may have claimed anything. On the disk, as there may be
-        many."""
+        """A digest that a body has, and its SHA-256. Of bodies that are the same but for what their
+        archives say of codings, the last counts. On the disk, as there may be many."""
         self._connection.execute(REMEMBER, (digest, sha256))
 
-    def recall(self, digest: str | None) -> str | None:
-        """The SHA-256 of the body of which an archive gave this digest."""
+    def recall(self, digest: str) -> str | None:
+        """The SHA-256 of the body that has this digest."""
         row = self._connection.execute(RECALL, (digest,)).fetchone()
         return None if row is None else str(row[0])
 

@@ -286,14 +286,15 @@ def test_texts_of_common_crawl_are_no_pages(bring: Any) -> None:
     assert "1 that hold no answer to a GET" in bring.err
 
 
+def in_chunks(body: bytes) -> bytes:
+    """As RFC 9112, section 7.1 has it."""
+    return b"5\r\n" + body[:5] + b"\r\n%x\r\n" % len(body[5:]) + body[5:] + b"\r\n0\r\n\r\n"
+
+
 CODINGS = {
     "as it was sent": (gzip.compress(page("Coded")), {"Content-Encoding": "gzip"}),
     "unpacked, and the head left": (page("Coded"), {"Content-Encoding": "gzip"}),
-    "in chunks": (
-        b"5\r\n" + page("Coded")[:5] + b"\r\n%x\r\n" % len(page("Coded")[5:])
-        + page("Coded")[5:] + b"\r\n0\r\n\r\n",
-        {"Transfer-Encoding": "chunked"},
-    ),
+    "in chunks": (in_chunks(page("Coded")), {"Transfer-Encoding": "chunked"}),
     "put together, and the head left": (page("Coded"), {"Transfer-Encoding": "chunked"}),
     "unpacked, with the length of what was sent": (
         page("Coded"), {"Content-Encoding": "gzip", "Content-Length": "12"},
@@ -354,6 +355,7 @@ def digests(body: bytes) -> dict[str, str]:
     sha1, sha256 = hashlib.sha1(body).digest(), hashlib.sha256(body).digest()
     return {
         "sha1, Base32": "sha1:" + base64.b32encode(sha1).decode(),
+        "sha1, digits": "sha1:" + sha1.hex(),
         "sha256, Base32": "sha256:" + base64.b32encode(sha256).decode(),
         "sha256, digits": "sha256:" + sha256.hex(),
         "md5": "md5:" + hashlib.md5(body).hexdigest(),
@@ -381,23 +383,72 @@ def test_a_revisit_has_the_body_of_what_it_repeats(how: str, bring: Any) -> None
     assert headers[0][0]["x-second"] == "yes"
 
 
-def test_a_revisit_has_the_body_that_its_own_archive_holds_whatever_others_claim(
-    bring: Any,
-) -> None:
-    """An archive that came before may say of its own that it has the digest of another's."""
-    body = page("Ours")
-    digest = {"WARC-Payload-Digest": digests(body)["sha1, Base32"]}
-    profile = {"WARC-Profile": "http://netpreserve.org/warc/1.0/revisit/identical-payload-digest"}
-    claimed = record("response", "http://b.example/", answer(page("Theirs")), more=digest)
-    first = record("response", "http://a.example/", answer(body), more=digest)
-    again = record(
-        *("revisit", "http://a.example/again", answer(b"")),
-        at="2020-01-01T00:00:00Z",
-        more=digest | profile,
+def revisit(digest: str) -> bytes:
+    """A record of http://a.example/again, which answered the same as another address."""
+    more = {
+        "WARC-Payload-Digest": digest,
+        "WARC-Profile": "http://netpreserve.org/warc/1.0/revisit/identical-payload-digest",
+    }
+    return record(
+        "revisit", "http://a.example/again", answer(b""), at="2020-01-01T00:00:00Z", more=more
     )
-    database = bring(packed(claimed, first, again))
-    asked = "SELECT title FROM pages WHERE url = 'http://a.example/again'"
-    assert rows(database, asked) == [("Ours",)]
+
+
+AGAIN = "SELECT title FROM pages WHERE url = 'http://a.example/again'"
+
+
+@pytest.mark.parametrize("place", ["before", "between", "alone"])
+def test_a_digest_that_is_not_that_of_its_body_is_told_and_gives_no_revisit_its_body(
+    place: str, bring: Any
+) -> None:
+    """Whoever writes an archive may say that its page has the digest of another's."""
+    body = page("Ours")
+    digest = digests(body)["sha1, Base32"]
+    said = {"WARC-Payload-Digest": digest}
+    claimed = packed(record("response", "http://b.example/", answer(page("Theirs")), more=said))
+    first = packed(record("response", "http://a.example/", answer(body), more=said))
+    again = packed(revisit(digest))
+    order = {"before": [claimed, first + again], "between": [first, claimed, again]}
+    database = bring(*order.get(place, [claimed, again]))
+    assert rows(database, AGAIN) == ([] if place == "alone" else [("Ours",)])
+    theirs = "SELECT title FROM pages WHERE url = 'http://b.example/'"
+    assert rows(database, theirs) == [("Theirs",)]
+    assert bring.err.count("its digest is not that of what it holds") == 1
+    assert "1 with a digest that is not theirs" in bring.err
+    assert "not readable" not in bring.err
+
+
+@pytest.mark.parametrize("taken_for_payload", ["in chunks", "packed", "plain"])
+def test_a_digest_is_of_whatever_its_writer_takes_for_the_payload(
+    taken_for_payload: str, bring: Any
+) -> None:
+    plain = page("Twice")
+    coded = gzip.compress(plain)
+    forms = {"in chunks": in_chunks(coded), "packed": coded, "plain": plain}
+    digest = digests(forms[taken_for_payload])["sha1, Base32"]
+    headers = {"Content-Encoding": "gzip", "Transfer-Encoding": "chunked"}
+    sent = answer(in_chunks(coded), headers=headers)
+    first = record(
+        "response", "http://a.example/", sent, more={"WARC-Payload-Digest": digest.lower()}
+    )
+    database = bring(packed(first, revisit(digest)))
+    assert rows(database, AGAIN) == [("Twice",)]
+    assert "digest" not in bring.err
+
+
+def test_a_digest_of_more_than_is_kept_is_not_called_false(bring: Any) -> None:
+    """Where a body was cut, by us or by who archived it, nobody knows what it is the digest of."""
+    large = bytes(11 << 20)
+    coded = answer(gzip.compress(large), headers={"Content-Encoding": "gzip"})
+    cut = {"WARC-Truncated": "length"}
+    said = {"WARC-Payload-Digest": digests(large)["sha1, Base32"]}
+    bring(
+        packed(
+            record("response", "http://a.example/", coded, more=said),
+            record("response", "http://a.example/cut", answer(page("Cut")), more=said | cut),
+        )
+    )
+    assert "digest" not in bring.err
 
 
 def test_a_revisit_is_found_by_when_its_original_was_kept(bring: Any) -> None:
