@@ -20,7 +20,8 @@ WORKER: Final = (
     f" (%W~{KEYS}*:beats +hset +hdel)"
     f" (%RW~{KEYS}*:visits:* +xadd +expire +xinfo|stream)"
 )
-CONDUCTOR: Final = f"{_OFF} ~{KEYS}* {_COMMON} +info {_READS} {_WRITES}"
+_LISTENS: Final = "+memory|usage +hscan +hstrlen"
+CONDUCTOR: Final = f"{_OFF} ~{KEYS}* {_COMMON} +info {_READS} {_LISTENS} {_WRITES}"
 
 
 def lines(password: str) -> tuple[str, ...]:

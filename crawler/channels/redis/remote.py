@@ -22,6 +22,7 @@ from crawler.channels.contract import Channel, Returned
 from crawler.channels.processes import WAITS
 from crawler.channels.redis import as_option
 from crawler.channels.redis.address import Address
+from crawler.channels.redis.beats import Beats
 from crawler.channels.redis.connection import (
     Away,
     Command,
@@ -33,7 +34,7 @@ from crawler.channels.redis.connection import (
 )
 from crawler.channels.redis.fleet import Machines
 from crawler.channels.redis.machine import MOST_LOSSES, MOST_ROOM, Machine
-from crawler.channels.redis.seat import KEPT_S, Seat, beats_in
+from crawler.channels.redis.seat import KEPT_S, Seat
 from crawler.channels.redis.soundness import Inspector, Unsound
 from crawler.channels.redis.wire import (
     BEAT_S,
@@ -94,7 +95,7 @@ class RedisChannel:
         self._closed = False
         self._begun = False
         self._quiet = True
-        self._heard: dict[str, Beat | None] = {}
+        self._beats = Beats(self._keeping)
         self._trouble: dict[str, str] = {}
         self._unneeded: list[Command] = []
         self._greenlets: list[gevent.Greenlet[..., object]] = []
@@ -147,6 +148,7 @@ class RedisChannel:
             fence_s=self._fence_s,
         )  # fmt: skip
         try:
+            self._beats.hear(seat.keys.beats, ())  # may it? there are none yet
             seat.claim()
         except (Away, Refused) as error:
             raise UsageError(advised(error)) from None
@@ -263,17 +265,15 @@ class RedisChannel:
             tidy.append(("XTRIM", jobs, "MINID", machine.beat.cursor + 1))
             tidy += [("EXPIRE", key, KEPT_S) for key in (jobs, visits)]
         tidy += self._unneeded
-        heard = self._keeping.ask_all([*tidy, ("HGETALL", keys.beats)])[-1]
-        if isinstance(heard, Refused):
-            raise heard
+        self._keeping.ask_all(tidy)
+        self._beats.hear(keys.beats, self._machines.by_key)
         self._unneeded.clear()
-        self._heard = beats_in(heard)
         if self._begun:
             self._quiet = self._seat.must_wait()
 
     def _hear(self, step_s: float) -> None:
         """Take notice of what the engine has of each machine."""
-        now, heard = time.monotonic(), self._heard
+        now, heard = time.monotonic(), self._beats.heard
         for machine in list(self._machines):
             if machine.key not in heard:
                 machine.missed(step_s)
@@ -445,9 +445,9 @@ class RedisChannel:
         self._seat.let_go()
         keys, until = self._seat.keys, time.monotonic() + LEAVE_S
         while any(machine.out for machine in self._machines):
-            heard = beats_in(self._keeping.ask("HGETALL", keys.beats))
+            self._beats.hear(keys.beats, self._machines.by_key)
             for machine in list(self._machines):
-                beat = heard.get(machine.key)
+                beat = self._beats.heard.get(machine.key)
                 if beat is not None and beat.left:
                     self._machines.leaves(machine, ENDED, clean=True)
             if time.monotonic() > until:

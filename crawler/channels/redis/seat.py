@@ -20,12 +20,12 @@ import gevent
 import msgspec
 
 from crawler import __version__
+from crawler.channels.redis.beats import hear
 from crawler.channels.redis.connection import Away, Link, Refused
 from crawler.channels.redis.wire import (
     BEAT_S,
     FENCE_S,
     WINDOW_BYTES,
-    Beat,
     Keys,
     Session,
     session_key,
@@ -191,42 +191,20 @@ class Seat:
         if old is None:
             return
         self._old = Keys(self._name, old.run)
-        self._left |= {
-            key.decode("ascii", "replace")
-            for key, beat in self._beats(self._old).items()
-            if not beat.left
-        }
-        if self._left or old.is_open:
+        beats, is_flooded = hear(self._link, self._old.beats, self._left)
+        self._left |= {key for key, beat in beats.items() if beat is not None and not beat.left}
+        if self._left or old.is_open or is_flooded:
             self._wait_from_now()
-
-    def _beats(self, keys: Keys) -> dict[bytes, Beat]:
-        raw = self._link.ask("HGETALL", keys.beats)
-        return {key: beat for key, text in _pairs(raw) if (beat := beat_of(text)) is not None}
 
     def _wait_from_now(self) -> None:
         self._quiet_until = time.monotonic() + self.session.fence_s + MARGIN_S
 
     def _all_left(self, old: Keys) -> bool:
-        """Has each that is known said so?"""
-        beats = self._beats(old)
-        known = self._left | {key.decode("ascii", "replace") for key in beats}
-        return bool(known) and all(
-            (beat := beats.get(key.encode())) is not None and beat.left for key in known
+        """Has each that is known said so? Among too many there may be some that are not known."""
+        beats, is_flooded = hear(self._link, old.beats, self._left)
+        known = self._left | {key for key, beat in beats.items() if beat is not None}
+        return (
+            bool(known)
+            and not is_flooded
+            and all((beat := beats.get(key)) is not None and beat.left for key in known)
         )
-
-
-def _pairs(raw: list[bytes]) -> Iterable[tuple[bytes, bytes]]:
-    return zip(raw[::2], raw[1::2], strict=True)
-
-
-def beats_in(raw: list[bytes]) -> dict[str, Beat | None]:
-    """The answer to HGETALL: beats by machines, None for what is none."""
-    return {key.decode("ascii", "replace"): beat_of(text) for key, text in _pairs(raw)}
-
-
-def beat_of(raw: bytes) -> Beat | None:
-    """A beat; None for what is none."""
-    try:
-        return msgspec.msgpack.decode(raw, type=Beat)
-    except (msgspec.DecodeError, ValueError):
-        return None

@@ -221,6 +221,9 @@ def test_the_acl_lets_conductors_look_at_the_engine_and_at_no_others_keys(engine
     with closing(Link(address)) as link:
         look_at(link)
         link.ask("SET", "crawler:n:session", "x", "NX", "EX", 20)
+        link.ask("MEMORY", "USAGE", "crawler:n:1:beats", "SAMPLES", 0)
+        link.ask("HSCAN", "crawler:n:1:beats", 0, "COUNT", 10)
+        link.ask("HSTRLEN", "crawler:n:1:beats", "w")
         for command in (("GET", "others"), ("FLUSHALL",), ("KEYS", "*")):
             with pytest.raises(Refused):
                 link.ask(*command)

@@ -10,7 +10,9 @@ import gevent
 import msgspec
 import pytest
 
+from crawler.channels.redis.beats import hear
 from crawler.channels.redis.connection import Link
+from crawler.channels.redis.fleet import MOST_MACHINES
 from crawler.channels.redis.relay import Agent
 from crawler.channels.redis.remote import RedisChannel
 from crawler.channels.redis.wire import FIELD, About, Beat
@@ -106,6 +108,62 @@ def test_garbage_is_refused_and_the_crawl_goes_on(
     assert caplog.text.count("expelled") == len(GARBAGE)
     for one in impostors:
         one.link.close()
+
+
+FLOODS = {
+    "fields without end": [
+        [f"{part}-{number}" for number in range(5_000)] + ["x"] for part in range(20)
+    ],
+    "long values": [[f"{part}", "x" * (4 << 20)] for part in range(20)],
+}
+
+
+def flood(impostor: Impostor, how: str) -> None:
+    """Fill the hash of the beats."""
+    for words in FLOODS[how]:
+        value = words[-1]
+        fields = [word for name in words[:-1] for word in (name, value)]
+        impostor.link.ask("HSET", impostor.keys.beats, *fields)
+
+
+@pytest.mark.parametrize("how", FLOODS)
+def test_signs_of_life_without_end_are_thrown_away_and_who_lives_works_on(
+    how: str, engine: Engine, web: Web, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Redis itself does not forbid it to who may beat at all."""
+    web.page("/")
+    with manned(engine, config()) as channel:
+        [before] = channel.states()
+        impostor = Impostor(engine, channel)
+        for token in (1, 2):
+            flood(impostor, how)
+            until(lambda: impostor.link.ask("HLEN", impostor.keys.beats) < 20)
+            channel.send(Job(token, token, web.url(), private_ok=True))
+            with gevent.Timeout(PATIENT_S):
+                visit = next(iter(channel.arrivals()))
+            assert isinstance(visit, Visit)
+            assert visit.job.token == token
+        [after] = channel.states()
+        assert after.key == before.key
+        impostor.link.close()
+    assert caplog.text.count("more gives signs of life than machines can") == 1
+
+
+def test_of_too_many_only_those_that_are_known_are_heard(engine: Engine) -> None:
+    """One of them tells more than any machine has to."""
+    beat = Beat(1, About("known", 1), 0, [], 10)
+    with closing(Link(engine.address())) as link:
+        for part in range(20):
+            link.ask("HSET", "beats", *[f"{part}-{n // 2}" for n in range(10_000)])
+        link.ask("HSET", "beats", "known", msgspec.msgpack.encode(beat), "long", b"x" * (2 << 20))
+        heard = hear(link, "beats", ["known", "long", "absent"])
+        assert heard == ({"known": beat, "long": None}, True)
+        link.ask("DEL", "beats")
+        for machine in range(MOST_MACHINES):
+            link.ask("HSET", "beats", f"{machine:016x}", msgspec.msgpack.encode(beat))
+        heard = hear(link, "beats", [])
+        assert not heard.is_flooded
+        assert len(heard.beats) == MOST_MACHINES
 
 
 def test_a_visit_that_comes_twice_or_for_nothing_is_dropped(engine: Engine, web: Web) -> None:
