@@ -13,9 +13,9 @@ import zlib
 from array import array
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import Final, NamedTuple
 
 import msgspec
@@ -36,6 +36,10 @@ Each takes 1 KB of memory and 10 us to make ready: 500 KiB of them were 17 MB an
 
 FEW: Final = 500
 """Texts of which a dict is kept, which is faster and takes fifteen times the memory."""
+
+RANKED: Final = 4
+"""Sets of lines that are kept in order while a file is read for several agents."""
+_Lines = list[tuple[bool, str]]
 
 RECORDS: Final = {
     "user-agent": "agent",
@@ -166,40 +170,66 @@ def read(body: bytes, agent: str, *, max_bytes: int = MAX_BYTES) -> Asked:
     Never raises. What lies beyond max_bytes is not read, nor is a line that this cuts through: a
     piece of a path would forbid more than its whole. 0.1 s of CPU for 500 KiB at the most.
     """
-    token = _token(agent)
-    groups: dict[str, _Group] = {}
-    sitemaps: list[str] = []
-    heads: dict[str, _Group] = {}
-    owners: dict[str, _Group] = {}
-    before = ""
-    complete = False
-    for record, value in _records(decoded(body, max_bytes)):
-        if record == "sitemap":
-            if value and len(sitemaps) < MAX_SITEMAPS:
-                sitemaps.append(value)
-            continue
-        if record == "agent":
-            if complete:
-                heads, complete = {}, False
-            if before != "agent":
-                owners = {}
-            name = "*" if value == "*" or value.startswith("* ") else _token(value)
-            if name and name in (token, "*"):
-                heads[name] = owners[name] = groups.setdefault(name, _Group())
-        elif record == "delay":
-            # Rules are shared with the agents before, a delay belongs to those right before it.
-            for group in owners.values():
-                group.delays.extend(_seconds(value))
-        else:
-            complete = True
-            # A pattern that begins otherwise fits no path, and an empty one says nothing.
-            if value.startswith(("/", "*")):
-                for group in heads.values():
-                    group.lines.append((record == "allow", value))
-        before = record
-    ours = groups.get(token) or groups.get("*") or _Group()
-    lines, widened = _by_rank(ours.lines)
-    return Asked(max(ours.delays, default=None), tuple(sitemaps), lines, widened)
+    return Groups(body, (agent,), max_bytes=max_bytes).asked(agent)
+
+
+class Groups:
+    """What a file asks of several agents, read once; of all that it names where none are told.
+
+    sitemaps: as `Asked` has them. Never raises. Lines that are for many agents are kept once.
+    """
+
+    __slots__ = ("_by_name", "_ranked", "sitemaps")
+
+    def __init__(
+        self, body: bytes, agents: Iterable[str] | None = None, *, max_bytes: int = MAX_BYTES
+    ) -> None:
+        wanted = None if agents is None else {"*", *map(_token, agents)}
+        self._by_name: dict[str, _Group] = {}
+        self._ranked: dict[tuple[int, ...], tuple[tuple[str, ...], int]] = {}
+        sitemaps: list[str] = []
+        lines: _Lines = []
+        delays: list[float] = []
+        before = ""
+        complete = False
+        for record, value in _records(decoded(body, max_bytes)):
+            if record == "sitemap":
+                if value and len(sitemaps) < MAX_SITEMAPS:
+                    sitemaps.append(value)
+                continue
+            if record == "agent":
+                if complete:
+                    lines, complete = [], False
+                if before != "agent":
+                    delays = []
+                name = "*" if value == "*" or value.startswith("* ") else _token(value)
+                if name and (wanted is None or name in wanted):
+                    self._by_name.setdefault(name, _Group()).add(lines, delays)
+            elif record == "delay":
+                # Rules are shared with the agents before, a delay belongs to those right before it.
+                delays += _seconds(value)
+            else:
+                complete = True
+                # A pattern that begins otherwise fits no path, and an empty one says nothing.
+                if value.startswith(("/", "*")):
+                    lines.append((record == "allow", value))
+            before = record
+        self.sitemaps = tuple(sitemaps)
+
+    def __repr__(self) -> str:
+        return f"<Groups of {len(self._by_name)} agents>"
+
+    def asked(self, agent: str) -> Asked:
+        """What is asked of this one."""
+        ours = self._by_name.get(_token(agent)) or self._by_name.get("*") or _Group()
+        key = tuple(map(id, ours.parts))
+        if key not in self._ranked:
+            if len(self._ranked) == RANKED:
+                self._ranked.clear()
+            self._ranked[key] = _by_rank(chain.from_iterable(ours.parts))
+        lines, widened = self._ranked[key]
+        delay = max(chain.from_iterable(ours.delays), default=None)
+        return Asked(delay, self.sitemaps, lines, widened)
 
 
 def packed(asked: Asked) -> bytes:
@@ -221,13 +251,20 @@ def unpacked(data: bytes) -> Asked:
 
 
 class _Group:
-    """Lines for one agent, gathered from all groups that name it."""
+    """What is said of one agent. parts: lines of each group that names it. delays: likewise."""
 
-    __slots__ = ("delays", "lines")
+    __slots__ = ("delays", "parts")
 
     def __init__(self) -> None:
-        self.lines: list[tuple[bool, str]] = []
-        self.delays: list[float] = []
+        self.parts: list[_Lines] = []
+        self.delays: list[list[float]] = []
+
+    def add(self, lines: _Lines, delays: list[float]) -> None:
+        """It is named before these, perhaps once more."""
+        if not self.parts or self.parts[-1] is not lines:
+            self.parts.append(lines)
+        if not self.delays or self.delays[-1] is not delays:
+            self.delays.append(delays)
 
 
 def _by_kind(asked: Asked) -> tuple[dict[str, int], dict[str, int], list[Pattern]]:
@@ -270,7 +307,7 @@ def _rank_of(known: dict[str, int], text: str) -> int:
     return known.get(text, 0)
 
 
-def _by_rank(written: list[tuple[bool, str]]) -> tuple[tuple[str, ...], int]:
+def _by_rank(written: Iterable[tuple[bool, str]]) -> tuple[tuple[str, ...], int]:
     """Lines in normal form, each once, the shortest first and Allow behind Disallow; and how many
     were widened.
 

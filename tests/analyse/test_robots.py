@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from crawler.analyse.checks.robots import CHECKS
 from crawler.analyse.run import analyse
 from crawler.config import Config
-from crawler.store.database import open_for_writing
+from crawler.policy import robots
+from crawler.store.database import open_for_reading, open_for_writing
 from tests.analyse.test_checks import told
 from tests.crawls import config, crawl, rows
 from tests.sites.server import Answer
@@ -85,3 +87,27 @@ def test_no_file_takes_long_to_compare_or_to_read_for_all_whom_it_names(
     found = twice(web, tmp_path / "a.db", *map(says, files))
     assert time.process_time() - began < 60  # 8 s, measured
     assert len(json.loads(found[0][1])["diff"]) == 50
+
+
+def test_what_is_asked_of_a_file_costs_as_much_as_reading_it(web: Web, tmp_path: Path) -> None:
+    """A dozen checks ask, three of them for 20 agents each, and it is as large as is read."""
+    body = "User-agent: *\nDisallow: /a\n" + "a\n" * (robots.MAX_BYTES // 2 - 100)
+    database = tmp_path / "a.db"
+    web.page("/")
+    web.answer("/robots.txt", says(body))
+    crawl(database, web.url("/"), settings=config())
+    began = time.process_time()
+    for _ in range(3):
+        robots.read(body.encode(), "crawler")
+    once = (time.process_time() - began) / 3
+    began = time.process_time()
+    with closing(open_for_reading(database)) as connection:
+        found = {
+            check.name: list(check.find(connection, check.limits)) for check in CHECKS if check.find
+        }
+    assert time.process_time() - began < 20 * once  # 5, measured; 70 where each reads for itself
+    [(_, _, evidence)] = found["robots_syntax"]
+    assert evidence == {
+        "lines": robots.MAX_BYTES // 2 - 100,
+        "such_as": [f"{number}: a" for number in range(3, 13)],
+    }

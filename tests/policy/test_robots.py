@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crawler.policy import robots
-from crawler.policy.robots import ALLOW_ALL, Rules, parse
+from crawler.policy.robots import ALLOW_ALL, Asked, Groups, Rules, parse, read
 from tests.sites.skip import require_corpus
 
 
@@ -493,3 +493,22 @@ def test_rules_that_somebody_else_packed_take_no_more_memory_than_ours() -> None
         assert tracemalloc.get_traced_memory()[1] < 16 << 20
     finally:
         tracemalloc.stop()
+
+
+def test_what_is_read_for_all_agents_is_what_is_read_for_each() -> None:
+    """RFC 9309, section 2.2.1: groups that name the same agent are one, and a group may be for
+    several. A delay is for those right before it."""
+    body = (
+        b"Sitemap: /s\n"
+        b"User-agent: a\nCrawl-delay: 1\nUser-agent: b\nUser-agent: b\nDisallow: /ab\n"
+        b"User-agent: *\nDisallow: /all\n"
+        b"User-agent: a\nAllow: /again\nCrawl-delay: 2\n"
+    )
+    groups = Groups(body)
+    asked = {agent: groups.asked(agent) for agent in ("a/1.0", "b", "c")}
+    assert asked == {
+        "a/1.0": Asked(2.0, ("/s",), ("-/ab", "+/again")),
+        "b": Asked(None, ("/s",), ("-/ab",)),
+        "c": Asked(None, ("/s",), ("-/all",)),
+    }
+    assert asked == {agent: read(body, agent) for agent in asked}

@@ -11,10 +11,10 @@ from itertools import islice
 from typing import Final
 
 from crawler.analyse.check import Check, Found, Limits
-from crawler.analyse.checks.robots_files import ELSEWHERE, FILES, RobotsFile, robots_files
+from crawler.analyse.checks.robots_files import FILES, SHOWN, robots_files
 from crawler.parse.text import clean
 from crawler.policy import robots, word_diff
-from crawler.policy.robots import RECORDS, Asked
+from crawler.policy.robots import Asked
 from crawler.policy.urls import resolve
 from crawler.store.database import Connection
 from crawler.store.packing import unpacked
@@ -32,7 +32,6 @@ READERS: Final = (
 )
 """Agents that gather for language models, or are one's."""
 _ALL: Final = frozenset({"-/", "-/*", "-*"})
-_SHOWN: Final = 10
 _READ_BYTES: Final = 4_000_000
 """A file is read for one agent after the other until it comes to so much, a second: people's files
 name up to a hundred, a file of 500 KiB may name 30,000."""
@@ -66,10 +65,6 @@ _TEXTS: Final = f"""
 """
 
 
-def _asked(file: RobotsFile, agent: str) -> Asked:
-    return robots.read(file.body, agent)
-
-
 def _is_shut(asked: Asked) -> bool:
     """Is everything forbidden?"""
     return not _ALL.isdisjoint(asked.lines) and not any(line[0] == "+" for line in asked.lines)
@@ -78,40 +73,38 @@ def _is_shut(asked: Asked) -> bool:
 def _forbids_all(connection: Connection, _limits: Limits) -> Iterator[Found]:
     for file in robots_files(connection):
         named = {agent.lower() for agent in file.agents()}
-        shut = ["*"] if _is_shut(_asked(file, _NO_ONE)) else []
-        shut += [one for one in ENGINES if one.lower() in named and _is_shut(_asked(file, one))]
+        shut = ["*"] if _is_shut(file.groups.asked(_NO_ONE)) else []
+        shut += [
+            one for one in ENGINES if one.lower() in named and _is_shut(file.groups.asked(one))
+        ]
         if shut:
             yield file.url_id, "", {"shut_out": shut}
 
 
 def _syntax(connection: Connection, _limits: Limits) -> Iterator[Found]:
     for file in robots_files(connection):
-        odd = [
-            line for line in file.lines if line.field not in RECORDS and line.field not in ELSEWHERE
-        ]
-        if odd:
-            shown = [f"{line.number}: {line.text[:100]}" for line in odd[:_SHOWN]]
-            yield file.url_id, "", {"lines": len(odd), "such_as": shown}
+        if file.said.unknown:
+            yield file.url_id, "", {"lines": file.said.unknown, "such_as": list(file.said.such_as)}
 
 
 def _noindex(connection: Connection, _limits: Limits) -> Iterator[Found]:
     for file in robots_files(connection):
         values = file.values("noindex")
         if values:
-            yield file.url_id, "", {"noindex": values[:_SHOWN]}
+            yield file.url_id, "", {"noindex": values[:SHOWN]}
 
 
 def _shadowed(connection: Connection, _limits: Limits) -> Iterator[Found]:
     """Files with agents for which rules for all do not hold, since they have their own."""
     for file in robots_files(connection):
-        of_all = {line for line in _asked(file, _NO_ONE).lines if line[0] == "-"}
+        of_all = {line for line in file.groups.asked(_NO_ONE).lines if line[0] == "-"}
         free = {}
         most = max(1, _READ_BYTES // len(file.body))
         for agent in file.agents()[:most] if of_all else ():
-            own = set(_asked(file, agent).lines)
+            own = set(file.groups.asked(agent).lines)
             missing = sorted(of_all - own)
             if agent != "*" and missing and own.isdisjoint(_ALL):
-                free[agent] = [f"Disallow: {line[1:]}" for line in missing[:_SHOWN]]
+                free[agent] = [f"Disallow: {line[1:]}" for line in missing[:SHOWN]]
         if free:
             yield file.url_id, "", {"not_for": _clean(free)}
 
@@ -125,13 +118,13 @@ def _crawl_delay(connection: Connection, _limits: Limits) -> Iterator[Found]:
     for file in robots_files(connection):
         delays = file.values("crawl-delay")
         if delays:
-            yield file.url_id, "", {"crawl_delay": delays[:_SHOWN]}
+            yield file.url_id, "", {"crawl_delay": delays[:SHOWN]}
 
 
 def _without_sitemap(connection: Connection, _limits: Limits) -> Iterator[Found]:
     for file in robots_files(connection):
         if not file.sitemaps():
-            yield file.url_id, "", {"lines": len(file.lines)}
+            yield file.url_id, "", {"lines": file.said.lines}
 
 
 def _sitemap_broken(connection: Connection, _limits: Limits) -> Iterator[Found]:
@@ -152,10 +145,10 @@ def _sitemap_broken(connection: Connection, _limits: Limits) -> Iterator[Found]:
 
 def _ai_policy(connection: Connection, _limits: Limits) -> Iterator[Found]:
     for file in robots_files(connection):
-        refused = [agent for agent in READERS if _is_shut(_asked(file, agent))]
+        refused = [agent for agent in READERS if _is_shut(file.groups.asked(agent))]
         signals = file.values("content-signal")
         if refused or signals:
-            yield file.url_id, "", {"refused": refused, "content_signal": signals[:_SHOWN]}
+            yield file.url_id, "", {"refused": refused, "content_signal": signals[:SHOWN]}
 
 
 def _changed(connection: Connection, limits: Limits) -> Iterator[Found]:
