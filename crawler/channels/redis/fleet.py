@@ -28,6 +28,10 @@ WRITTEN_EVERY_S: Final = 5.0
 """How often what is known of a machine is written down."""
 MOST_MACHINES: Final = 1_000
 """At once; more are not listened to."""
+MOST_EXPELLED: Final = 1_000
+MOST_JOINED: Final = 100_000
+"""In a run; then those that are there go on, and no other one is let in. Each machine has a row in
+the file, and each that is expelled a word in the session, which all read at each beat."""
 OWN: Final = "own"
 
 
@@ -96,8 +100,18 @@ class Machines:
         """A machine that was not known; None for one that may not come."""
         if beat.left or key in self.gone or len(self.by_key) >= MOST_MACHINES or key == OWN:
             return None
+        if self.shut:
+            return None
         machine = self.by_key[key] = Machine(key, beat, time.monotonic())
         return machine
+
+    @property
+    def shut(self) -> str:
+        """Why no other machine may come any more; empty while one may."""
+        if len(self.expelled) >= MOST_EXPELLED:
+            return f"{len(self.expelled):,} machines were expelled"
+        joined = len(self.gone) + len(self.by_key)
+        return f"{joined:,} machines have come" if joined >= MOST_JOINED else ""
 
     def admit(self, ids: Mapping[str, int]) -> None:
         """These have their rows in the file by now, and may be given jobs."""

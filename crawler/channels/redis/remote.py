@@ -236,6 +236,11 @@ class RedisChannel:
             return why
         if self._begun and self._quiet:
             return "machines of an earlier run may still be at work: waiting until they are not"
+        if self._machines.shut:
+            return (
+                f"{self._machines.shut}, and no other is let in; stop, give workers another "
+                "password, and go on"
+            )
         if self._own is None and not any(machine.id for machine in self._machines):
             named = as_option(self._name)
             return f"waiting for workers: on any machine, crawler work --redis URL{named}"

@@ -166,6 +166,33 @@ def test_of_too_many_only_those_that_are_known_are_heard(engine: Engine) -> None
         assert len(heard.beats) == MOST_MACHINES
 
 
+def test_who_comes_back_under_new_keys_for_ever_is_not_let_in_for_ever(
+    engine: Engine, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crawler.channels.redis.fleet.MOST_EXPELLED", 3)
+    web.page("/")
+    with manned(engine, config()) as channel:
+        for _ in range(3):
+            one = Impostor(engine, channel)
+            one.joins(channel)
+            one.tell(b"no beat")
+            until(lambda: len(channel.states()) == 1)
+            one.link.close()
+        last = Impostor(engine, channel)
+        last.beat()
+        channel.send(Job(1, 1, web.url(), private_ok=True))
+        with gevent.Timeout(PATIENT_S):
+            assert isinstance(next(iter(channel.arrivals())), Visit)
+        assert channel.notice() == (
+            "3 machines were expelled, and no other is let in; stop, give workers another "
+            "password, and go on"
+        )
+        pulse = channel._seat.session.pulse
+        until(lambda: channel._seat.session.pulse > pulse + 1)
+        assert last.key not in {state.key for state in channel.states()}
+        last.link.close()
+
+
 def test_a_visit_that_comes_twice_or_for_nothing_is_dropped(engine: Engine, web: Web) -> None:
     """What an honest machine has sent is sent again by somebody else under its name."""
     web.page("/")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from crawler.channels.outbox import FRAME_ITEMS
-from crawler.channels.redis.fleet import SLACK, Machines
+from crawler.channels.redis.fleet import MOST_EXPELLED, SLACK, Machines
 from crawler.channels.redis.machine import HOARD_S, MOST_LOSSES, NUDGE_BEATS, Machine
 from crawler.channels.redis.wire import About, Beat
 from crawler.model import NOTHING_ELSE, Job, Reply
@@ -186,3 +186,27 @@ def test_no_more_machines_are_listened_to_than_can_be_meant(
     monkeypatch.setattr("crawler.channels.redis.fleet.MOST_MACHINES", 2)
     machines = fleet("a", "b", "c")
     assert set(machines.by_key) == {"a", "b"}
+
+
+def test_of_a_run_that_has_expelled_very_many_no_other_machine_becomes_a_part() -> None:
+    """One that comes back under new keys would fill the session, which all read each second."""
+    machines = fleet("honest")
+    for number in range(MOST_EXPELLED):
+        one = machines.joins(f"{number:016x}", beat(1))
+        assert one is not None
+        machines.expelled[one.key] = "rubbish"
+        machines.leaves(one, "expelled", clean=False)
+    assert machines.joins("f" * 16, beat(1)) is None
+    assert machines.shut == "1,000 machines were expelled"
+    assert list(machines.by_key) == ["honest"]
+
+
+def test_machines_that_come_and_go_without_end_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("crawler.channels.redis.fleet.MOST_JOINED", 3)
+    machines = fleet("a", "b")
+    for machine in list(machines):
+        machines.leaves(machine, "it said so", clean=True)
+    assert not machines.shut
+    machines.joins("c", beat(1))
+    assert machines.shut == "3 machines have come"
+    assert machines.joins("d", beat(1)) is None
