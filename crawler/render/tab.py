@@ -235,8 +235,8 @@ class Tab:
                 "Target.attachToTarget", "", left_s, targetId=self.target, flatten=True
             )["sessionId"]
             browser.enter(self)
-            self.pid = min(browser.renderers() - before, default=0)
-            self.cpu_before_s = worked_s(self.pid) if self.pid else 0.0
+            self.pid = self._new_process(before)
+            self.cpu_before_s = worked_s(self.pid)
         # Each is waited for: what is sent in one go is lost from the second tab on.
         for domain in ("Page", "Runtime", "Log", "Inspector"):
             self._call(f"{domain}.enable")
@@ -244,6 +244,17 @@ class Tab:
         self._call("Emulation.setUserAgentOverride", userAgent=agent)
         self._call("Page.addScriptToEvaluateOnNewDocument", source=_ONLINE)
         self._call("Emulation.setVirtualTimePolicy", policy="pause")
+
+    def _new_process(self, before: set[int]) -> int:
+        """The one that shows this page, and nothing else; it may start later than its page is
+        there. Were it not waited for, the next page would take it for its own, and each be ended
+        for what the other does."""
+        with gevent.Timeout(self._left_s()):
+            while not (new := self._browser.renderers() - before):
+                if self._error:
+                    raise Over(self._error)
+                gevent.sleep(0.01)
+        return min(new)
 
     def close(self) -> None:
         """Let go of all of it."""

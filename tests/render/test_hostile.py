@@ -70,11 +70,16 @@ class Always:
 
 def show(browser: Browser, script: str, settings: RenderConfig) -> Shown:
     """What one page comes to that is nothing but a script."""
+    return tab(browser, script, settings).show()
+
+
+def tab(browser: Browser, script: str, settings: RenderConfig) -> Tab:
+    """It, about to be shown."""
     job = Job(1, 1, "http://hostile.example/")
     page = Reply(status=200, headers=tuple(HTML.items()), body=shell(inline=script).encode())
     whole = Config(render=settings)
     needs = Needs(job, whole, lambda *_: Reply(status=404), Always(), Cache())
-    return Tab(browser, job, page, needs, settings).show()
+    return Tab(browser, job, page, needs, settings)
 
 
 @pytest.fixture
@@ -82,6 +87,15 @@ def browser() -> Iterator[Browser]:
     running = Browser(RenderConfig())
     yield running
     running.close()
+
+
+def test_a_page_is_judged_by_the_process_that_shows_it(browser: Browser) -> None:
+    """Which of them that is cannot be asked: each is the one that is there when one more is."""
+    scripts = ["for (;;) {}", FILL, FILL] * 8
+    tabs = [tab(browser, one, RenderConfig(wall_s=250, cpu_s=0.5)) for one in scripts]
+    gevent.joinall([gevent.spawn(one.show) for one in tabs], raise_error=True)
+    assert len({one.pid for one in tabs}) == len(tabs)
+    assert 0 not in {one.pid for one in tabs}
 
 
 def test_hostile_pages_are_given_up_and_good_ones_beside_them_are_not_held_up(
