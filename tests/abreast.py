@@ -28,11 +28,11 @@ LONGEST_FIRST: Final = (
     HERE.name,
     "store",
     "analyse",
+    "shards",
     "faces",
     "hostile",
     "fetch",
     "exports",
-    "shards",
     "render",
     "archives",
 )

@@ -11,18 +11,22 @@ import itertools
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import gevent
+import msgspec
 from gevent import subprocess
 
-from crawler.errors import UsageError
+from crawler.channels.redis.peers import Report
+from crawler.errors import CrawlError, UsageError
 from crawler.exports.merge import merge
 from crawler.policy.placement import shard_of
+from crawler.store.database import SQLiteError
 from tests.crash.trial import check_untorn, kill_all, whole_end
-from tests.crawls import config, crawl
+from tests.crawls import config, crawl, rows
 from tests.engines import Engine
 from tests.patience import PATIENT_S
 from tests.sites.server import Answer
@@ -201,15 +205,35 @@ class Shards:
             del self.running[number]
             away = code == UsageError.exit_code and AWAY in self.said(number).splitlines()[-1]
             assert code in (0, -signal.SIGKILL) or away, (number, code, self.said(number))
-            if code == 0:
+            if code == 0 or self._has_finished(number):
                 self.ended.add(number)
         self.start_all()
         return len(self.ended) == self.number
 
+    def _has_finished(self, number: int) -> bool:
+        """Does its file say so? The same command would begin another crawl, though this one was
+        killed before it had said the last of it."""
+        last = "SELECT state FROM runs ORDER BY id DESC LIMIT 1"
+        with suppress(CrawlError, SQLiteError):
+            return rows(self.database(number), last) == [("finished",)]
+        return False
+
+    def _is_over(self) -> bool:
+        """Has the first said that all is done? One that is killed from then on, and before its own
+        file says so, would wait for others that have gone (crawler/README.md)."""
+        packed = self.engine.ask("HGET", "crawler:default:shards", "1")
+        if packed is None:
+            return False
+        report = msgspec.msgpack.decode(packed, type=Report)
+        with suppress(CrawlError, SQLiteError):
+            nonces = rows(self.database(1), "SELECT nonce FROM shard")
+            return report.end is not None and nonces == [(report.nonce,)]
+        return False
+
     def kill(self, number: int) -> bool:
         """SIGKILL for one that runs; it is started again by `look`."""
         process = self.running.get(number)
-        if process is None or process.poll() is not None:
+        if process is None or process.poll() is not None or self._is_over():
             return False
         kill_all(process)
         return True
