@@ -218,22 +218,27 @@ class Shards:
             return rows(self.database(number), last) == [("finished",)]
         return False
 
-    def _is_over(self) -> bool:
-        """Has the first said that all is done? One that is killed from then on, and before its own
-        file says so, would wait for others that have gone (crawler/README.md)."""
-        packed = self.engine.ask("HGET", "crawler:default:shards", "1")
-        if packed is None:
-            return False
-        report = msgspec.msgpack.decode(packed, type=Report)
-        with suppress(CrawlError, SQLiteError):
-            nonces = rows(self.database(1), "SELECT nonce FROM shard")
-            return report.end is not None and nonces == [(report.nonce,)]
-        return False
+    def _told(self, number: int) -> Report | None:
+        """What a shard has said last."""
+        packed = self.engine.ask("HGET", "crawler:default:shards", str(number))
+        return None if packed is None else msgspec.msgpack.decode(packed, type=Report)
+
+    def _may_be_over(self, number: int) -> bool:
+        """Has this shard said that it has nothing to do, when it was asked last? If all have, the
+        end is near, and one that is killed before its own file says so would wait for others that
+        have gone (crawler/README.md)."""
+        own, first = self._told(number), self._told(1)
+        return own is not None and first is not None and own.answered == first.wave != ""
 
     def kill(self, number: int) -> bool:
-        """SIGKILL for one that runs; it is started again by `look`."""
+        """SIGKILL for one that has something to do; it is started again by `look`."""
         process = self.running.get(number)
-        if process is None or process.poll() is not None or self._is_over():
+        if process is None or process.poll() is not None:
+            return False
+        process.send_signal(signal.SIGSTOP)  # so that it says nothing more
+        gevent.sleep(0.02)
+        if self._may_be_over(number):
+            process.send_signal(signal.SIGCONT)
             return False
         kill_all(process)
         return True
