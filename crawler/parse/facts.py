@@ -136,6 +136,7 @@ class _Look:
                         self._end(tag, element)
                     if not self._main.leave_light():
                         self._main.end(tag)
+                        self._links.in_main = self._main.in_main > 0
                     if tail := element.tail:
                         self._say(tail)
                     continue

@@ -99,6 +99,20 @@ def test_a_link_is_named_by_the_text_within_it(source: str, unnamed: int) -> Non
 
 
 @pytest.mark.parametrize(
+    ("source", "first"),
+    [
+        ("<main><p>a</p><img src=/1></main><img src=/2>", [0]),
+        ("<main><p>a</p></main><img src=/1>", []),
+        ("<div role=main>a</div><p><img src=/1></p>", []),
+        ("<main>a<span style='color: red'>b</span><img src=/1></main>", [0]),
+    ],
+)
+def test_the_first_image_of_the_main_region_stands_in_it(source: str, first: list[int]) -> None:
+    rows = read_facts(source.encode(), "utf-8").link_facts
+    assert [row[0] for row in rows if "first_image" in str(row[-1])] == first
+
+
+@pytest.mark.parametrize(
     ("source", "tags"),
     [
         ("<html><head></head><body></body></html>", (1, 1, False)),
