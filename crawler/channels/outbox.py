@@ -34,7 +34,7 @@ class Outbox:
     """
 
     def __init__(self) -> None:
-        self._waiting: deque[Visit] = deque()
+        self._waiting: deque[tuple[Visit, int]] = deque()
         self.bytes = 0
 
     def __len__(self) -> int:
@@ -42,17 +42,18 @@ class Outbox:
 
     def append(self, visit: Visit) -> None:
         """One more waits."""
-        self._waiting.append(visit)
-        self.bytes += weight_of(visit)
+        weight = weight_of(visit)
+        self._waiting.append((visit, weight))
+        self.bytes += weight
 
     def next_frame(self) -> tuple[list[Visit], int]:
         """Take the visits of one frame; they, and what they weigh until they are `sent`."""
         frame: list[Visit] = []
         weight = 0
         while self._waiting and len(frame) < FRAME_ITEMS and weight < FRAME_BYTES:
-            visit = self._waiting.popleft()
+            visit, its_weight = self._waiting.popleft()
             frame.append(visit)
-            weight += weight_of(visit)
+            weight += its_weight
         return frame, weight
 
     def sent(self, weight: int) -> None:
