@@ -31,13 +31,12 @@ from crawler.plain import printable
 from crawler.store.database import is_export
 from crawler.store.moment import Choice, asking, moment
 from crawler.store.packing import Damaged
-from crawler.store.place import MAGIC
 
 STDOUT: Final = Path("-")
 MARK: Final = "crawler-export.json"
 """Stands in a folder that an export made."""
 BUFFER_BYTES: Final = 1 << 20
-ITS_FILES: Final = ("", "-wal", "-shm", "-journal", ".lock")
+ITS_FILES: Final = ("", *whole.BESIDE, ".lock")
 """How the names of a database's files end."""
 CHOICE: Final = ("table", "query", "sql", "where", "run")
 
@@ -164,7 +163,7 @@ def _refuse_folder(out: Path, place: Path, kind: Into, format: Format) -> None:
 def _is_database(place: Path) -> bool:
     try:
         with place.open("rb") as there:
-            return there.read(len(MAGIC)) == MAGIC
+            return there.read(len(whole.MAGIC)) == whole.MAGIC
     except OSError:
         return False
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from crawler.errors import StorageError, UsageError
 from crawler.store import lock
 from crawler.store.schema import APPLICATION_ID
+from crawler.whole import MAGIC
 
 DATA = Path("data")
 """Where databases land whose place nobody named; it is made where there is none."""
-MAGIC = b"SQLite format 3\x00"
 
 
 def wal_of(path: Path) -> Path:
