@@ -24,6 +24,7 @@ POINTS: Final = {
     "before-commit": "a transaction is written, but not committed",
     "after-commit": "a transaction is committed, nobody was told",
     "checkpoint": "a part of the write-ahead log was copied into the file",
+    "ending": "all is done and stored, the run's row does not say so",
     "finished": "the run's row says that it ended, the file is not closed",
 }
 PAGE_BYTES: Final = 4096

@@ -446,6 +446,7 @@ class Conductor:
             state, reason = "failed", type(error).__name__
         elif reason in ("signal", "deserted"):
             state = "interrupted"
+        failpoints.reached("ending")
         try:
             self._writer.finish(state=state, reason=reason)
             failpoints.reached("finished")

@@ -140,7 +140,7 @@ class Resolver:
         if self._folder and _PLAIN.fullmatch(href):
             url = (self._site.origin if href[0] == "/" else self._folder) + href
             if len(url) <= self._max:
-                return Target(url, _number(url), self._site.origin), None
+                return Target(url, number_of(url.encode()), self._site.origin), None
         whole = self._whole(href)
         if whole is None:
             return _invalid(href), None
@@ -166,7 +166,7 @@ class Resolver:
             return _refused(url, origin, "url_too_long")
         if site.port in self._blocked:
             return _refused(url, origin, "blocked_port")
-        return Target(url, _number(url), origin)
+        return Target(url, number_of(url.encode()), origin)
 
     def _stripped(self, url: str) -> str:
         page = self._strip(url)
@@ -217,14 +217,13 @@ def _resolver(base: str | None, rules: UrlRules) -> Resolver:
     return Resolver(base, rules)
 
 
-def _number(url: str) -> int:
-    """`identity` of text that is known to be sound."""
-    return int.from_bytes(blake2b(url.encode(), digest_size=8).digest(), "big") >> 1
-
-
 def identity(url: str) -> int:
     """The 63-bit number by which a URL is known: the upper bits of its BLAKE2b."""
-    data = url.encode("utf-8", "replace")
+    return number_of(url.encode("utf-8", "replace"))
+
+
+def number_of(data: bytes) -> int:
+    """63 bits that tell it from other data."""
     return int.from_bytes(blake2b(data, digest_size=8).digest(), "big") >> 1
 
 

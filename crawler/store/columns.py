@@ -310,8 +310,10 @@ HELP |= {
     for name, columns in rendering.TABLES.items()
 }
 HELP |= {
-    name: Table(shards.ROWS[name], _meanings(columns)) for name, columns in shards.TABLES.items()
+    name: Table(shards.ROWS[name], _meanings(columns))
+    for name, columns in (shards.TABLES | shards.LATER_TABLES).items()
 }
+HELP["shard"].columns.update(_meanings(shards.CRAWL))
 HELP |= {
     name: Table(machines.ROWS[name], _meanings(columns))
     for name, columns in machines.TABLES.items()

@@ -93,6 +93,12 @@ class Mail:
         """To be written with the transaction that goes on."""
         self._items.setdefault(peer, []).append(item)
 
+    def post_once(self, peer: int, item: Item) -> None:
+        """The same, unless it was posted since this crawl began."""
+        passed = urls.number_of(_encode([peer, item]))
+        if self._connection.execute(PASS_ONCE, (passed,)).rowcount:
+            self.post(peer, item)
+
     # A transaction
 
     def begin(self) -> None:
@@ -208,6 +214,7 @@ def delivered(connection: Connection, acks: Mapping[int, int]) -> None:
     connection.execute("COMMIT")
 
 
+PASS_ONCE = "INSERT OR IGNORE INTO shard_passed (hash) VALUES (?)"
 PLACES = {
     "hosts": "INSERT INTO hosts (id, host, registered_domain) VALUES (?, '', '')",
     "origins": "INSERT INTO origins (id, origin, host_id) VALUES (?, '', 0)",

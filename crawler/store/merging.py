@@ -51,7 +51,7 @@ READ: Final = ("runs", "outbox")
 NOT_TAKEN: Final = frozenset(
     {
         *("_sqlite_migrations", "_crawler_views", "columns_help", "runs", *SAME),
-        *("shard", "peers", "outbox", "shard_chains"),
+        *("shard", "peers", "outbox", "shard_chains", "shard_passed"),
         # what an analysis makes anew
         *("near_duplicates", "missing_fragments", "checks", "findings", "runs_checks"),
         *("extracts", "extract_pages", "extract_rules", "run_pages", "indexed_texts"),

@@ -732,7 +732,7 @@ CREATE TABLE shard (
     number INTEGER PRIMARY KEY,  -- which of them this file is, from 1
     shards INTEGER NOT NULL,  -- how many there are
     nonce INTEGER NOT NULL  -- tells this file from another that is the same shard
-) STRICT;
+, crawl INTEGER NOT NULL DEFAULT 0) STRICT;
 
 CREATE TABLE peers (
     number INTEGER PRIMARY KEY,  -- another shard, from 1
@@ -769,6 +769,10 @@ CREATE TABLE workers (
     network TEXT NOT NULL  -- up, or since when its network was down
 ) STRICT;
 
+CREATE TABLE shard_passed (
+    hash INTEGER PRIMARY KEY  -- of a seed, or of where one redirects to, and of its shard
+) STRICT;
+
 INSERT INTO _sqlite_migrations (migration_set, name, applied_at)
 SELECT 'crawler', column1, strftime('%Y-%m-%d %H:%M:%f+00:00', 'now')
 FROM (VALUES 
@@ -800,5 +804,6 @@ FROM (VALUES
     ('crawls_have_shards'),
     ('visits_tell_which_machine_fetched'),
     ('origins_tell_how_far_their_logins_are'),
-    ('rules_of_extraction_are_for_some_sites')
+    ('rules_of_extraction_are_for_some_sites'),
+    ('shards_know_what_they_have_passed_on')
 )

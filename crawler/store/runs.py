@@ -16,7 +16,7 @@ from crawler.config.secrets import without_secrets
 from crawler.model import Target
 from crawler.policy import pace, words
 from crawler.policy.scope import judging
-from crawler.store import plan
+from crawler.store import plan, shards
 from crawler.store.clock import iso
 from crawler.store.database import Connection
 from crawler.store.origins import COUNT_HOSTS
@@ -57,6 +57,8 @@ def start(
     run_id = _begun(connection, config, "crawl", (iso(now), judged, seeds_file, version, pid))
     _forget_logins(connection)
     mode, queued = _mode(connection, config, previous, now)
+    if mode != "resumed":
+        shards.begin_crawl(connection)
     _cut_rests(connection, config.pace, now)
     connection.execute("COMMIT")
     return Start(run_id, mode, queued)

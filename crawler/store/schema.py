@@ -348,3 +348,10 @@ def rules_of_extraction_are_for_some_sites(db: Database) -> None:
     """Those that a person names; until then a rule was for all."""
     for statement in extracts.later_statements():
         db.execute(statement)
+
+
+@migrations()
+def shards_know_what_they_have_passed_on(db: Database) -> None:
+    """Of a crawl that is under way it is not known: its seeds are passed on once more."""
+    for statement in shards.later_statements():
+        db.execute(statement)

@@ -146,7 +146,7 @@ class ShardedScopes(Scopes):
             if (peer := self._peer_of(seed)) is None:
                 own.append(seed)
             else:
-                self._mail.post(peer, PassedSeed(seed))
+                self._mail.post_once(peer, PassedSeed(seed))
         self._load_new(own)
 
     def _peer_of(self, seed: Seed) -> int | None:
@@ -218,7 +218,7 @@ class ShardedScopes(Scopes):
         """A chain that began at a seed comes to `url`."""
         peer = self._mail.peer_of(urls.resolve(url)[0].origin)
         if peer is not None:
-            self._mail.post(peer, Chained(url, seed))
+            self._mail.post_once(peer, Chained(url, seed))
         elif moves_with(seed, url):
             self._join(url)
 
@@ -227,7 +227,7 @@ class ShardedScopes(Scopes):
         if peer is None:
             super()._join(url)
         else:
-            self._mail.post(peer, Chained(url, self._loading))
+            self._mail.post_once(peer, Chained(url, self._loading))
 
     def _is_named(self, url_id: int) -> bool:
         """In any run: seeds of others come when they come."""

@@ -95,11 +95,12 @@ class Writer:
             self._connection = open_for_writing(self.path)
             interruptible(self._connection, lambda: time.monotonic() > self._stop_at)
             failpoints.reached("opened")
-            self.which = shards.settle(self._connection, self.which, self.path)
+            shards.settle(self._connection, self.which, self.path)
             start = runs.start(
                 self._connection, self._config, seeds_file=seeds_file, version=version,
                 pid=os.getpid(), now=self.clock.now(),
             )  # fmt: skip
+            self.which = shards.which(self._connection)
         except BaseException:
             self._lock.release()
             self._lock = None

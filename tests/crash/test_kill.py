@@ -138,6 +138,7 @@ FAILPOINTS = [
     ("hop-stored", 2),
     ("checkpoint", 2),
     ("checkpoint", 5),
+    ("ending", 1),
 ]
 
 

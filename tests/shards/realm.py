@@ -8,6 +8,7 @@ recorded, sitemaps, and what robots.txt forbids.
 from __future__ import annotations
 
 import itertools
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -17,12 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import gevent
-import msgspec
 from gevent import subprocess
 
-from crawler.channels.redis.peers import Report
 from crawler.errors import CrawlError, UsageError
 from crawler.exports.merge import merge
+from crawler.failpoints import VARIABLE
 from crawler.policy.placement import shard_of
 from crawler.store.database import SQLiteError
 from tests.crash.trial import check_untorn, kill_all, whole_end
@@ -174,12 +174,13 @@ class Shards:
         words += [part for one in SETTINGS for part in ("--set", one)]
         return [*words, *self.more]
 
-    def start(self, number: int) -> subprocess.Popen[bytes]:
-        """Start one, or start it again."""
+    def start(self, number: int, failpoint: str = "") -> subprocess.Popen[bytes]:
+        """Start one, or start it again. failpoint: where it kills itself."""
         with self._errors(number).open("ab") as errors:
             self.running[number] = subprocess.Popen(
                 self.command(number), cwd=ROOT, stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True,
+                env=os.environ | {VARIABLE: failpoint},
             )  # fmt: skip
         return self.running[number]
 
@@ -205,12 +206,12 @@ class Shards:
             del self.running[number]
             away = code == UsageError.exit_code and AWAY in self.said(number).splitlines()[-1]
             assert code in (0, -signal.SIGKILL) or away, (number, code, self.said(number))
-            if code == 0 or self._has_finished(number):
+            if code == 0 or self.has_finished(number):
                 self.ended.add(number)
         self.start_all()
         return len(self.ended) == self.number
 
-    def _has_finished(self, number: int) -> bool:
+    def has_finished(self, number: int) -> bool:
         """Does its file say so? The same command would begin another crawl, though this one was
         killed before it had said the last of it."""
         last = "SELECT state FROM runs ORDER BY id DESC LIMIT 1"
@@ -218,27 +219,10 @@ class Shards:
             return rows(self.database(number), last) == [("finished",)]
         return False
 
-    def _told(self, number: int) -> Report | None:
-        """What a shard has said last."""
-        packed = self.engine.ask("HGET", "crawler:default:shards", str(number))
-        return None if packed is None else msgspec.msgpack.decode(packed, type=Report)
-
-    def _may_be_over(self, number: int) -> bool:
-        """Has this shard said that it has nothing to do, when it was asked last? If all have, the
-        end is near, and one that is killed before its own file says so would wait for others that
-        have gone (crawler/README.md)."""
-        own, first = self._told(number), self._told(1)
-        return own is not None and first is not None and own.answered == first.wave != ""
-
     def kill(self, number: int) -> bool:
-        """SIGKILL for one that has something to do; it is started again by `look`."""
+        """SIGKILL, whatever it is at; it is started again by `look`."""
         process = self.running.get(number)
         if process is None or process.poll() is not None:
-            return False
-        process.send_signal(signal.SIGSTOP)  # so that it says nothing more
-        gevent.sleep(0.02)
-        if self._may_be_over(number):
-            process.send_signal(signal.SIGCONT)
             return False
         kill_all(process)
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
@@ -120,6 +121,26 @@ def test_whatever_is_killed_they_come_to_the_same_end(
         same(end, calm)
         if this.rounds < rounds:
             crawl = shards(redis)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_one_killed_at_the_end_needs_no_other_to_come_to_it(
+    calm: End, redis: Engine, shards: Callable[..., Shards], number: int
+) -> None:
+    """Its file did not say so yet; all others have gone when it is started again."""
+    crawl = shards(redis)
+    killed = crawl.start(number, "ending")
+    crawl.start_all()
+    others = [one for one in crawl.running if one != number]
+    until(lambda: killed.poll() is not None and all(map(crawl.has_finished, others)))
+    assert killed.poll() == -signal.SIGKILL
+    assert not crawl.has_finished(number)
+    for one in others:
+        crawl.kill(one)
+    again = crawl.start(number)
+    until(lambda: again.poll() is not None)
+    assert again.poll() == 0, crawl.said(number)
+    same(crawl.merged(), calm)
 
 
 def test_what_the_engine_had_forgotten_is_sent_again(

@@ -26,7 +26,7 @@ from crawler import __version__
 from crawler.channels.redis.acl import KEYS
 from crawler.channels.redis.address import Address
 from crawler.channels.redis.connection import Away, Link, Refused, look_at
-from crawler.channels.redis.peers import Peer, Report, by_number, is_new
+from crawler.channels.redis.peers import Answer, Peer, Report, by_number, is_new
 from crawler.errors import UsageError
 from crawler.policy import waves
 from crawler.store.mail import Counts, Message
@@ -97,6 +97,7 @@ class Exchange:
         self._desk: Desk
         self._own = Report(0, 0, 0, "", 0.0, 0, "")
         self._seen: dict[int, tuple[str, int]] = {}
+        self._last: dict[int, Report] = {}
         self._rival = "", 0
         self._strangers: set[str] = set()
         self._beaten = self._since = 0.0
@@ -118,8 +119,9 @@ class Exchange:
         self._which, self._desk = which, desk
         now = self._since = time.monotonic()
         self._own = Report(
-            which.number, which.shards, which.nonce, self._session, self._started, 0, self._rules
-        )
+            which.number, which.shards, which.nonce, self._session, self._started, 0, self._rules,
+            crawl=which.crawl,
+        )  # fmt: skip
         counts = desk.counts()
         for number in which.others:
             first = desk.mail_after(number, 0, 1)
@@ -150,7 +152,14 @@ class Exchange:
         self._link.close()
 
     def _all_ended(self) -> bool:
-        return all(peer.report is not None and peer.report.ended for peer in self._peers.values())
+        return all(self._has_ended(number) for number in self._peers)
+
+    def _has_ended(self, number: int) -> bool:
+        """Has a shard said, whenever it was, that its file has the end of this crawl?"""
+        last, answer = self._last.get(number), self._end.get(number)
+        if last is None or answer is None:
+            return False
+        return last.ended and (last.nonce, last.crawl) == (answer.nonce, answer.crawl)
 
     # What there is to tell
 
@@ -263,8 +272,11 @@ class Exchange:
                 report = msgspec.msgpack.decode(packed, type=Report)
             except msgspec.MsgspecError:
                 continue  # of another version; it says so itself, or is none of ours
+            self._last[number] = report
             if number == self._which.number:
                 self._look_at_rival(report)
+                if self._own.end is None:  # what this one has found before it was killed
+                    self._own = msgspec.structs.replace(self._own, end=report.end)
                 continue
             if peer is None or (peer.report is None and self._is_stale(report)):
                 continue
@@ -430,10 +442,19 @@ class Exchange:
         self._answer(counts)
         if self._which.number == 1:
             self._ask(counts)
-        first = self._own if self._which.number == 1 else self._live(1)
-        if first is not None and first.end and first.end.get(self._which.number) == counts:
+        if self._end.get(self._which.number) == self._own.answer(counts):
             self.is_over = True
             self._desk.wake()
+
+    @property
+    def _end(self) -> dict[int, Answer]:
+        """The answers of all, as the first has found that nothing was under way.
+
+        Whoever said it, and however long ago: it is over for a shard that has said and taken
+        nothing since its own answer. So one that was killed then ends though all others have gone.
+        """
+        first = self._own if self._which.number == 1 else self._last.get(1)
+        return (first.end if first is not None else None) or {}
 
     def _answer(self, counts: Counts) -> None:
         first = self._own if self._which.number == 1 else self._live(1)
@@ -445,13 +466,13 @@ class Exchange:
         """The first shard begins a wave when the one before it has been answered by all."""
         own = self._own
         if own.wave:
-            answers = {1: own.counts or counts}
+            answers = {1: own.answer(own.counts or counts)}
             for number in self._which.others:
                 report = self._live(number)
                 if report is None or report.answered != own.wave or report.counts is None:
                     return
-                answers[number] = report.counts
-            if waves.is_over(answers):
+                answers[number] = report.answer(report.counts)
+            if waves.is_over({number: answer.counts for number, answer in answers.items()}):
                 self._own = msgspec.structs.replace(own, end=answers)
                 return
         wave = f"{self._session}:{secrets.token_hex(4)}"

@@ -10,12 +10,22 @@ import msgspec
 from crawler.store.mail import Counts
 
 
+class Answer(msgspec.Struct, frozen=True, array_like=True):
+    """What a shard had sent and taken when it answered a wave: in which file, in which of its
+    crawls."""
+
+    nonce: int
+    crawl: int
+    counts: Counts
+
+
 class Report(msgspec.Struct, frozen=True, array_like=True):
     """What a shard says of itself.
 
     nonce: of its file. session: of its conductor. beat: grows. rules: a digest of what all must
     agree in. wave: what the first one asks; answered: what this one has answered, with `counts`.
-    end: counts of all, when the first has found that all is done. ended: this one's file says so.
+    end: the answers of all, when the first has found by them that all is done. ended: this one's
+    file says so. crawl: which of that file's crawls it is.
     """
 
     number: int
@@ -28,8 +38,13 @@ class Report(msgspec.Struct, frozen=True, array_like=True):
     wave: str = ""
     answered: str = ""
     counts: Counts | None = None
-    end: dict[int, Counts] | None = None
+    end: dict[int, Answer] | None = None
     ended: bool = False
+    crawl: int = 0
+
+    def answer(self, counts: Counts) -> Answer:
+        """With these counts."""
+        return Answer(self.nonce, self.crawl, counts)
 
 
 class Peer(msgspec.Struct):
