@@ -406,6 +406,19 @@ def test_checked_parts_are_asked_for_with_head_and_not_kept(
     assert kept(database) == set()
 
 
+def test_what_only_names_an_origin_or_a_protocol_is_neither_checked_nor_broken(
+    web: Web, database: Path
+) -> None:
+    """Nobody asks a server for what preconnect, pingback and the like name."""
+    hints = ("preconnect", "dns-prefetch", "pingback", "EditURI", "profile")
+    head = "".join(f'<link rel="{rel}" href="{web.url(f"/hint/{rel}")}">' for rel in hints)
+    web.raw("/", body=f"<head>{head}</head><img src='/gone.png' alt=''>".encode())
+    crawl(database, web.url(), settings=config(scope={"check": ["assets", "external"]}))
+    assert sorted(set(web.paths)) == ["/", "/gone.png", "/robots.txt"]
+    broken = rows(database, "SELECT link FROM broken_links")
+    assert broken == [(web.url("/gone.png"),)]
+
+
 def test_by_default_parts_are_only_recorded(web: Web, database: Path) -> None:
     web.page("/", head='<link rel="stylesheet" href="/a.css">', body='<img src="/b.png">')
     crawl(database, web.url("/"), settings=config(scope=OWN))

@@ -499,6 +499,26 @@ def test_what_was_visited_adds_up_without_robots_and_sitemaps(
     assert told.splitlines()[1:] == ["done,,200,3", "done,,404,2", "skipped,robots,,1"]
 
 
+def test_who_visits_a_finished_crawl_again_is_told_how_to_visit_only_what_is_new(
+    crawler: Terminal, story: Web
+) -> None:
+    seeds = crawler.seeds(story.url("/"))
+    first = crawler("crawl", seeds, *AT_ONCE)
+    assert "visited again" not in first.err
+    again = crawler("crawl", seeds, *AT_ONCE)
+    assert "everything in scope is visited again (--new-only visits nothing twice)" in again.err
+
+
+def test_the_name_by_which_sites_address_this_crawler_is_told(
+    crawler: Terminal, story: Web
+) -> None:
+    seeds = crawler.seeds(story.url("/"))
+    assert "addressed to" not in crawler("crawl", seeds, *AT_ONCE).err
+    named = ("--set", "fetch.user_agent=Mozilla/5.0 (compatible; NewsBot/1.0)")
+    told = crawler("crawl", seeds, *AT_ONCE, *named).err
+    assert "Sites' wishes for robots are kept that are addressed to newsbot or to all" in told
+
+
 def test_when_no_seed_can_be_fetched_the_exit_code_says_so(crawler: Terminal, story: Web) -> None:
     story.robots("User-agent: *\nDisallow: /\n")
     with socket.socket() as deaf:

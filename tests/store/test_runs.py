@@ -210,6 +210,27 @@ def test_the_same_bytes_are_another_body_in_another_charset(web: Web, database: 
     assert rows(database, "SELECT count(DISTINCT sha256) FROM bodies") == [(2,)]
 
 
+def test_the_same_bytes_are_another_body_as_another_type(web: Web, database: Path) -> None:
+    """Of a page tags and character references are markup, of a text they are what is written."""
+    for kind in ("html", "plain"):
+        web.raw(f"/{kind}", headers={"Content-Type": f"text/{kind}"}, body=b"<p>one &amp; two</p>")
+    web.page("/", links=["/html", "/plain"])
+    crawl(database, web.url())
+    found = rows(
+        database,
+        """
+        SELECT pages.url, texts.text, bodies.sha256
+        FROM pages
+        JOIN bodies ON bodies.id = pages.body_id
+        JOIN texts ON texts.body_id = bodies.id
+        WHERE pages.depth = 1
+        ORDER BY pages.id
+        """,
+    )
+    assert [text for _, text, _ in found] == ["one & two", "<p>one &amp; two</p>"]
+    assert len({digest for *_, digest in found}) == 1
+
+
 def test_only_failures_are_fetched_when_asked(web: Web, database: Path) -> None:
     web.page("/", links=["/a", "/bad", "/gone"])
     web.page("/a")
