@@ -272,13 +272,15 @@ class Exchange:
                 report = msgspec.msgpack.decode(packed, type=Report)
             except msgspec.MsgspecError:
                 continue  # of another version; it says so itself, or is none of ours
-            self._last[number] = report
             if number == self._which.number:
                 self._look_at_rival(report)
                 if self._own.end is None:  # what this one has found before it was killed
                     self._own = msgspec.structs.replace(self._own, end=report.end)
                 continue
-            if peer is None or (peer.report is None and self._is_stale(report)):
+            if peer is None:
+                continue
+            self._last[number] = report
+            if peer.report is None and self._is_stale(report):
                 continue
             if peer.report is None or is_new(report, peer.report):
                 if self._is_strange(report):
