@@ -96,7 +96,8 @@ def _begun(connection: Connection, config: Config, via: str, values: tuple[objec
 
 
 def _cut_rests(connection: Connection, config: PaceConfig, now: float) -> None:
-    """No rest lasts longer than any can: the clock that set it may have been wrong.
+    """No rest lasts longer than any can, and no rules were asked for in the future: the clock that
+    said so may have been wrong.
 
     What is no moment (a person may write into the file) is no rest.
     """
@@ -121,6 +122,9 @@ def _cut_rests(connection: Connection, config: PaceConfig, now: float) -> None:
     )
     connection.execute(
         "UPDATE hosts SET blocked_until = ? WHERE blocked_until > ?", (latest, latest)
+    )
+    connection.execute(
+        "UPDATE origins SET robots_fetched_at = NULL WHERE robots_fetched_at > ?", (iso(now),)
     )
 
 

@@ -617,6 +617,21 @@ ODD_MOMENTS = [
 ]
 
 
+def test_rules_that_a_clock_ahead_has_dated_are_asked_for_anew(web: Web, database: Path) -> None:
+    """Or they would hold until that moment comes, however old they are then."""
+    web.robots("User-agent: *\nAllow: /\n")
+    web.page("/", links=["/private"])
+    web.page("/private")
+    crawl(database, web.url())
+    web.robots("User-agent: *\nDisallow: /private\n")
+    with closing(sqlite3.connect(str(database), isolation_level=None)) as connection:
+        connection.execute("UPDATE origins SET robots_fetched_at = '2126-11-30T00:00:00.000Z'")
+    crawl(database, web.url())
+    assert web.paths.count("/robots.txt") == 2
+    assert web.paths.count("/private") == 1
+    assert fates(database, web.url(""))["/private"] == ("skipped", "robots")
+
+
 @pytest.mark.parametrize("moment", ODD_MOMENTS)
 @pytest.mark.parametrize(
     ("table", "column"),
