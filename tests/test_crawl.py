@@ -10,7 +10,7 @@ from socket import socket
 
 import pytest
 
-from tests.crawls import check_whole, config, crawl, ends, fates, rows
+from tests.crawls import check_whole, config, crawl, ends, fates, let_a_day_pass, rows
 from tests.sites import nginx, walk
 from tests.sites.server import Answer, Request
 from tests.sites.skip import require_folder
@@ -282,6 +282,26 @@ def test_a_server_error_for_robots_forbids_everything(web: Web, database: Path) 
     visits = rows(database, "SELECT kind, attempt, status, error FROM visits ORDER BY id")
     assert visits == [("robots", 1, 503, None), ("robots", 2, 503, None), ("robots", 3, 503, None)]
     check_whole(database)
+
+
+@pytest.mark.parametrize("status", [206, 304])
+def test_a_robots_that_does_not_say_all_opens_nothing(
+    web: Web, database: Path, status: int
+) -> None:
+    """Nobody asked for a part of it, or whether it was modified."""
+    web.page("/", links=["/private"])
+    web.page("/private")
+    web.robots("User-agent: *\nDisallow: /private\n")
+    crawl(database, web.url())
+    let_a_day_pass(database)
+    web.raw("/robots.txt", status=status, body="User-agent: *\n")
+    crawl(database, web.url())
+    assert web.paths == ["/robots.txt", "/", "/robots.txt"]
+    assert fates(database, web.url(""))["/"] == ("skipped", "robots_unreachable")
+    assert rows(database, "SELECT robots_error FROM origins") == [(f"http_{status}",)]
+    web.robots("User-agent: *\nDisallow: /private\n")
+    crawl(database, web.url())
+    assert web.paths[3:] == ["/robots.txt", "/"]
 
 
 def test_a_host_that_cannot_be_reached_fails_with_that_error(database: Path) -> None:

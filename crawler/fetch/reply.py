@@ -42,6 +42,9 @@ _SOMETIMES_WHOLE: Final = frozenset({"page", "asset"})
 """Jobs whose bodies may be of such types."""
 _MEDIA: Final = re.compile(r"audio/|video/", re.IGNORECASE)
 _BODILESS: Final = frozenset({204, 304})
+PART: Final = 206
+_ALL_OF_IT: Final = re.compile(r"bytes 0-(\d{1,18})/(\d{1,18})", re.ASCII | re.IGNORECASE)
+"""What a Content-Range says of a part that may be the whole."""
 _NOTHING: Final = Facts()
 
 
@@ -90,6 +93,8 @@ class Attempt:
         """Reads what is wanted, at most the cap, decoded."""
         if self._media_cap is not None and _MEDIA.match((self.values("content-type") or [""])[-1]):
             self._body.cap = self._media_cap
+        if self.status == PART:
+            self._note_part()
         codings = decode.codings_of(self.values("content-encoding"))
         if codings.unknown:
             self._note = shown(f"unknown content coding {', '.join(codings.unknown)}")
@@ -100,6 +105,15 @@ class Attempt:
             self._body.read(self._answer)
         if codings.unknown:
             self._doubt_body(codings)
+
+    def _note_part(self) -> None:
+        """Notes which part has come, where it is not all (RFC 9110, section 14.4). Nobody has asked
+        for one."""
+        sent = (self.values("content-range") or [""])[-1]
+        ends = _ALL_OF_IT.fullmatch(sent)
+        if ends is None or int(ends[1]) + 1 != int(ends[2]):
+            self._truncated = "disconnect"
+            self._note = shown(f"a part that nobody asked for: {sent or 'which, is not said'}")
 
     def _doubt_body(self, codings: decode.Codings) -> None:
         """Fails where a coding is still on the body."""

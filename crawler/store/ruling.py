@@ -368,6 +368,8 @@ def rule_robots(
     if fate.state == "queued" and not over_http:
         return RobotsRuling(retry_in_s=fate.retry_in_s)
     failed = fate.reason if fate.state != "done" and not _has_none(reply, error) else None
+    if error is None and _says_not_all(reply):
+        failed = f"http_{reply.status}"
     good = failed is None and reply.status is not None and 200 <= reply.status < 300
     return RobotsRuling(over_http=over_http, failed=failed, has_rules=good)
 
@@ -376,6 +378,12 @@ def _has_none(reply: Reply, error: str | None) -> bool:
     """Does the site say that it has no robots.txt? 408 and 425, too, when they stay (RFC 9309,
     section 2.3.1.3); 429 says that it has no time."""
     return error is None and 400 <= (reply.status or 0) <= 499 and reply.status != 429
+
+
+def _says_not_all(reply: Reply) -> bool:
+    """Is it no file, or a part of one? Nobody asked for a part, or whether it was modified, so that
+    nothing follows from what is not there."""
+    return reply.status == 304 or (reply.status == 206 and reply.truncated is not None)
 
 
 # What is kept of a document

@@ -327,6 +327,32 @@ def test_neither_cookies_nor_passwords_travel(
     assert "secret" not in text
 
 
+@pytest.mark.parametrize(
+    ("sent", "truncated"),
+    [
+        ("bytes 0-1/2", None),
+        ("Bytes 0-1/2", None),
+        ("bytes 0-1/5000", "disconnect"),
+        ("bytes 1-2/3", "disconnect"),
+        ("bytes 0-1/*", "disconnect"),
+        ("bytes 0-1/\xb2", "disconnect"),
+        (f"bytes 0-1/{'9' * 5000}", "disconnect"),
+        ("rubbish", "disconnect"),
+        (None, "disconnect"),
+    ],
+)
+def test_a_part_that_nobody_asked_for_is_not_the_whole(
+    sent: str | None, truncated: str | None
+) -> None:
+    line = "" if sent is None else f"Content-Range: {sent}\r\n"
+    head = f"HTTP/1.1 206 Part\r\n{line}Content-Length: 2\r\n\r\n".encode("latin-1")
+    with stage(whole(head + b"hi")) as server:
+        reply = fetch(server.url())
+    assert (reply.status, reply.error, reply.body) == (206, None, b"hi")
+    assert reply.truncated == truncated
+    assert (reply.note is None) == (truncated is None)
+
+
 def test_conditions_reach_any_adapter() -> None:
     from requests.adapters import HTTPAdapter
 

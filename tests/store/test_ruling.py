@@ -54,11 +54,11 @@ def arrival(
     *, status: int | None = 200, error: str | None = None, kind: str = "page", attempts: int = 0,
     hops: int = 0, etag: str | None = None, method: str = "GET", redirect: Target | None = None,
     document: Document | None = None, blameless: bool = False, priority: int = 1,
-    for_origin: int = 0,
+    for_origin: int = 0, truncated: str | None = None,
 ) -> Arrival:  # fmt: skip
     entry = Entry(priority, 1, 1, URL, ITSELF.hash, kind, attempts, hops, 1, 1, etag)
     job = Job(1, 1, URL, kind=kind, method=method, attempt=attempts + 1, etag=etag)  # type: ignore[arg-type]
-    reply = Reply(status, error, redirect=redirect)
+    reply = Reply(status, error, redirect=redirect, truncated=truncated)
     return Arrival(Visit(job, reply, document or Document(), "now"), entry, for_origin, blameless)
 
 
@@ -223,6 +223,12 @@ ROBOTS = {
     "a server error that stays closes": (
         robots(status=500, attempts=2), False, RobotsRuling(failed="http_500"),
     ),
+    # not told there: what comes is not the file, or not all of it, and nobody asked for that
+    "not modified closes": (robots(status=304), False, RobotsRuling(failed="http_304")),
+    "a part closes": (
+        robots(status=206, truncated="disconnect"), False, RobotsRuling(failed="http_206"),
+    ),
+    "all of it in one part is obeyed": (robots(status=206), False, RobotsRuling(has_rules=True)),
     # 2.3.1.2
     "a redirect is followed": (
         robots(status=302, redirect=ELSEWHERE), False, RobotsRuling(follows=True),
