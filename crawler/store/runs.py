@@ -230,13 +230,16 @@ DUE = """
         kind NOT IN ('page', 'check', 'asset')
         OR (kind = 'page' AND id NOT IN (SELECT url_id FROM revisits))
         OR (kind = 'asset' AND NOT EXISTS (
-            SELECT 1 FROM visits WHERE visits.url_id = urls.id AND visits.started_at > ?
+            SELECT 1
+            FROM visits
+            WHERE visits.url_id = urls.id AND visits.started_at > ?1 AND visits.started_at <= ?2
         ))
-        OR id IN (SELECT url_id FROM revisits WHERE due_at <= ?)
+        OR id IN (SELECT url_id FROM revisits WHERE due_at <= ?2 OR visited_at > ?2)
     )
 """
 """Of it, what the plan says; lists of pages always, since they tell what is new. What pages are
-made of is no part of the plan: it is due as often as a page can be."""
+made of is no part of the plan: it is due as often as a page can be. A visit in the future, by a
+clock that was wrong, tells of no interval."""
 
 
 def _recount(connection: Connection) -> None:

@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from crawler.analyse.run import analyse
@@ -165,6 +166,31 @@ def test_what_is_due_is_visited_and_what_it_brings(web: Web, three: Path) -> Non
     assert visited(three, 2) == [web.url("/a"), web.url("/new")]
     crawl(three, web.url(), settings=DUE)
     assert visited(three, 3) == []
+
+
+def test_what_was_visited_by_a_clock_ahead_is_due(web: Web, three: Path) -> None:
+    """Or it would not be visited before that moment has come, and an interval has passed."""
+    wind_back(three, "/a", -365)
+    crawl(three, web.url(), settings=DUE)
+    assert visited(three, 2) == [web.url("/a")]
+    crawl(three, web.url(), settings=DUE)
+    assert visited(three, 3) == []
+
+
+@pytest.mark.parametrize(("days", "times"), [(0, 1), (2, 2), (-365, 2)])
+def test_what_pages_are_made_of_is_due_as_often_as_a_page_can_be(
+    web: Web, tmp_path: Path, days: float, times: int
+) -> None:
+    web.page("/", body='<img src="/i.png">')
+    web.raw("/i.png", headers={"Content-Type": "image/png"}, body=b"\x89PNG")
+    file, fetched = tmp_path / "crawl.db", config(assets={"mode": "fetch"}, robots={"obey": False})
+    crawl(file, web.url(), settings=fetched)
+    with closing(open_for_writing(file)) as connection:
+        [(at,)] = connection.execute("SELECT started_at FROM visits WHERE kind = 'asset'")
+        then = iso(epoch(at) - days * DAY_S)
+        connection.execute("UPDATE visits SET started_at = ? WHERE kind = 'asset'", (then,))
+    crawl(file, web.url(), settings=msgspec.structs.replace(fetched, run=DUE.run))
+    assert web.paths.count("/i.png") == times
 
 
 def test_a_new_seed_is_due(web: Web, three: Path) -> None:
