@@ -46,6 +46,10 @@ REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 MAX_LOGIN_BYTES: Final = 1024 * 1024
 """Of a page on the way of a login."""
+MAX_VALIDATOR: Final = 1024
+"""Characters of an ETag, or a date, that are sent back."""
+AHEAD_S: Final = 86_400.0
+"""So far a server's clock may be ahead of ours."""
 RETRY_AFTER_MAX_S: Final = 366 * 86_400.0
 """More than any setting lets a host ask for."""
 NONE: Final[Mapping[str, str]] = {}
@@ -285,7 +289,7 @@ class Fetcher:
     def _request(self, job: Job, manner: Manner) -> SlimRequest:
         headers, block = manner.of_part if job.kind == "asset" else manner.of_page
         if job.etag or job.last_modified:
-            conditions = _conditions(job)
+            conditions = _conditions(job, self._now())
             headers = headers.copy()
             headers.update(conditions)
             block += header_block(conditions)
@@ -395,9 +399,22 @@ def _trust(config: FetchConfig, said: SiteConfig, sent: tuple[str, ...]) -> Trus
     return Trust(verify, cert, (said.client_key or "") if cert else "")
 
 
-def _conditions(job: Job) -> dict[str, str]:
-    asked = {"If-None-Match": job.etag, "If-Modified-Since": job.last_modified}
-    return {name: value for name, value in asked.items() if value and value.isprintable()}
+def _conditions(job: Job, now: float) -> dict[str, str]:
+    """The validators that can tell what is held from what is there by now.
+
+    An ETag of ``*`` stands for anything, and nothing was modified since a date that is still to
+    come. Servers refuse long headers.
+    """
+    etag = job.etag if job.etag != "*" else None
+    date = job.last_modified
+    if date and (_date(date[:MAX_VALIDATOR]) or 0.0) > now + AHEAD_S:
+        date = None
+    asked = {"If-None-Match": etag, "If-Modified-Since": date}
+    return {
+        name: value
+        for name, value in asked.items()
+        if value and len(value) <= MAX_VALIDATOR and value.isprintable()
+    }
 
 
 def href_of(location: str) -> str:

@@ -364,6 +364,33 @@ def test_conditions_reach_any_adapter() -> None:
     assert 'If-None-Match: "v1"' in server.requests[0]
 
 
+LATELY, TO_COME = "Mon, 02 Nov 2026 00:00:00 GMT", "Fri, 01 Jan 2100 00:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("etag", "last_modified", "sent"),
+    [
+        ('"1"', LATELY, {"If-None-Match": '"1"', "If-Modified-Since": LATELY}),
+        ('W/"1"', None, {"If-None-Match": 'W/"1"'}),
+        ("unquoted", "yesterday", {"If-None-Match": "unquoted", "If-Modified-Since": "yesterday"}),
+        ("*", None, {}),
+        (f'"{"1" * 9000}"', LATELY, {"If-Modified-Since": LATELY}),
+        (None, TO_COME, {}),
+        ('"1"', TO_COME, {"If-None-Match": '"1"'}),
+        (None, "x" * 9000, {}),
+    ],
+)
+def test_what_would_be_confirmed_whatever_is_there_by_then_is_no_condition(
+    etag: str | None, last_modified: str | None, sent: dict[str, str]
+) -> None:
+    """Nor is what a server may refuse for its length."""
+    with stage(whole(ok(b""))) as server:
+        one = fetcher(now=lambda: 1_795_996_800.0)  # the end of November 2026
+        one.fetch(job(server.url(), etag=etag, last_modified=last_modified))
+    lines = [line.partition(": ") for line in server.requests[0].splitlines()]
+    assert {name: value for name, _, value in lines if name.startswith("If-")} == sent
+
+
 def test_a_validator_cannot_smuggle_a_header() -> None:
     with stage(whole(ok(b""))) as server:
         fetch(server.url(), etag='"a"\r\nX-Evil: 1')
