@@ -41,6 +41,8 @@ RESET_CONTENT: Final = 205
 _NOT_HERE: Final = frozenset({0xC, 0xD})
 """INADEQUATE_SECURITY, HTTP_1_1_REQUIRED: no other connection would do, but HTTP/1.1 may."""
 _REFUSED: Final = 0x7
+_TOO_MUCH: Final = 0xB
+"""ENHANCE_YOUR_CALM: who is told that asks again later, as any other that failed."""
 _CODES: Final = (
     *("NO_ERROR", "PROTOCOL_ERROR", "INTERNAL_ERROR", "FLOW_CONTROL_ERROR", "SETTINGS_TIMEOUT"),
     *("STREAM_CLOSED", "FRAME_SIZE_ERROR", "REFUSED_STREAM", "CANCEL", "COMPRESSION_ERROR"),
@@ -258,7 +260,7 @@ class Session:
         answer = self._answer
         if last < self._stream and answer is not None and not answer.ended:
             told = f"the server closes, and has not begun: {_named(code)}"
-            if answer.head is None:
+            if answer.head is None and code != _TOO_MUCH:
                 answer.on_end(Unprocessed("conn_closed", told, plainly=code in _NOT_HERE))
             else:
                 answer.on_end(Failure("conn_closed", told))

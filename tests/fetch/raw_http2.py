@@ -437,7 +437,7 @@ ENDED = [
     *(bad(f"reset with code {code}", reset(code), "conn_reset") for code in (0, 1, 2, 8, 11, 99)),
     bad("refused twice", reset(7), "conn_reset", connections=2),
     bad("goodbye twice", goaway(0), "conn_closed", connections=2),
-    bad("goodbye, calm down", goaway(0, 11), "conn_closed", connections=2),
+    bad("goodbye, calm down", goaway(0, 11), "conn_closed"),
     bad("goodbye with the last stream past ours", goaway(2**31 - 1), "conn_closed"),
     bad("goodbye inside the headers", HeadersFrame(1, packed()[:1]).serialize() + goaway(0)),
     cut("reset", reset(8), "conn_reset"),
