@@ -16,6 +16,15 @@ from crawler.store.clock import iso  # noqa: F401  # stands in the expressions o
 
 Row = tuple[object, ...]
 
+MAX_VALIDATOR = 2000
+"""Characters of an ETag or a date that are kept: more than is ever sent back, and not so much that
+confirming pages fills the disk, which no limit of a host counts."""
+
+
+def cut(validator: str | None) -> str | None:
+    """What is kept of an ETag or a date."""
+    return validator if validator is None else validator[:MAX_VALIDATOR]
+
 
 class Table(msgspec.Struct, frozen=True):
     """The rows that are written of a table.
@@ -87,8 +96,8 @@ VISITS = table(
         "challenge": "document.challenge",
         "content_type": "document.content_type",
         "charset": "document.charset",
-        "etag": "reply.header('etag')",
-        "last_modified": "reply.header('last-modified')",
+        "etag": "cut(reply.header('etag'))",
+        "last_modified": "cut(reply.header('last-modified'))",
         "headers": "headers",
         "redirect_to_id": "redirect_to_id",
         "not_modified": "not_modified",
@@ -123,8 +132,8 @@ _PAGE = {
     "document_at": "document_at",
     "first_seen_at": "visit.started_at",
     "changed_at": "changed_at",
-    "etag": "reply.header('etag')",
-    "last_modified": "reply.header('last-modified')",
+    "etag": "cut(reply.header('etag'))",
+    "last_modified": "cut(reply.header('last-modified'))",
     "body_id": "body_id",
     "outlinks": "outlinks",
     "document_status": "reply.status if ruling.is_good else None",

@@ -92,3 +92,21 @@ def test_nothing_is_said_to_have_changed(crawled: Crawled) -> None:
             assert list(history.changes(connection, history.Pair(older, newer)).rows) == []
     assert rows(file, "SELECT count(*) FROM touched") == [(0,)]
     assert rows(file, "SELECT count(*) FROM findings WHERE since_run_id > 1") == [(0,)]
+
+
+def test_what_confirms_a_page_at_length_does_not_fill_the_disk(web: Web, tmp_path: Path) -> None:
+    """Its headers are not kept, and what is kept of them no limit of a host counts."""
+
+    def answer(request: Request) -> Answer:
+        if "if-none-match" in request.headers:
+            return Answer(304, {"ETag": f'"{"1" * 60_000}"', "Last-Modified": "x" * 60_000})
+        return Answer(200, {"ETag": '"1"'}, b"<title>Page</title>")
+
+    web.decide("/", answer)
+    for _ in range(2):
+        crawl(tmp_path / "crawl.db", web.url())
+    [(tag, date)] = rows(
+        tmp_path / "crawl.db",
+        "SELECT length(etag), length(last_modified) FROM visits WHERE not_modified = 1",
+    )
+    assert max(tag, date) <= 2000
