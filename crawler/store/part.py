@@ -44,6 +44,8 @@ CLEARED: Final = frozenset(
 """Columns that are emptied where what they point to stays behind; else the row stays, too."""
 OF_LATER: Final = frozenset({"findings", "runs_checks", "compared_runs", "run_differences"})
 """What an analysis knows of the last run, and of no other."""
+PRIVATE: Final = "cookies"
+"""A table that stays behind: whoever has its rows may be let in where the crawl was."""
 OF_WRITING: Final = ("SQLITE_FULL", "SQLITE_IOERR")
 """How errors are named that are of the file that is made; others are of the one that is read."""
 INDEXES_LATER: Final = ("index", "view", "trigger")
@@ -258,7 +260,7 @@ def _copy(connection: Connection, part: Part, told: Callable[[int, int], object]
         connection.execute(sql)
     for done, (name, _) in enumerate(tables):
         told(done, len(tables))
-        if part.run is None or name not in OF_LATER:
+        if name != PRIVATE and (part.run is None or name not in OF_LATER):
             _fill(connection, name, part)
     later = _mend(connection, part)
     for wanted in INDEXES_LATER:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from crawler.analyse.run import analyse
-from crawler.config import Config
+from crawler.config import Config, load
 from crawler.errors import UsageError
 from crawler.exports.run import UsageError as Refused
 from crawler.store.database import open_for_writing
@@ -63,6 +64,20 @@ def test_without_a_wish_all_is_taken(crawled: Path, tmp_path: Path) -> None:
         row for row in rows(crawled, named) if row[2]
     }
     assert holding(made, "keeper") == holding(crawled, "keeper") != []
+
+
+def test_cookies_stay_behind(tmp_path: Path, web: Web) -> None:
+    database = tmp_path / "crawl.db"
+    web.raw("/", headers={"Set-Cookie": "session=lets-its-bearer-in"})
+    said = ['scope.allow_private=["127.0.0.0/8"]', f'site."{web.address}".cookies=true']
+    crawl(database, web.url(), settings=load(None, said))
+    assert rows(database, "SELECT value FROM cookies") == [("lets-its-bearer-in",)]
+    asked: tuple[dict[str, Any], ...] = ({}, {"host": (web.address,)}, {"run": 1})
+    for number, options in enumerate(asked):
+        made = take(database, tmp_path / f"{number}.sqlite", "sqlite", **options)
+        assert rows(made, "SELECT count(*) FROM cookies") == [(0,)]
+        assert b"lets-its-bearer-in" not in made.read_bytes()
+        check_whole(made)
 
 
 def test_without_bodies_the_texts_and_facts_stay(crawled: Path, tmp_path: Path) -> None:
