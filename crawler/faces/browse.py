@@ -32,6 +32,7 @@ LABELS: Final = {"urls": "url", "pages": "url", "hosts": "host", "origins": "ori
 SEARCHED: Final = {"pages": {"fts_table": "search", "fts_pk": "body_id"}}
 """Where a box for words is shown: the index of texts is known by the body."""
 SORTED: Final = {"runs": "id", "visits": "id", "pages": "fetched_at"}
+PLUGINS: Final = Path(__file__).parent / "datasette"
 SETTINGS: Final = {"sql_time_limit_ms": 5000, "facet_time_limit_ms": 1000, "allow_download": False}
 
 
@@ -93,13 +94,13 @@ def _meaning(column: queries.Column) -> str:
 
 
 def command(folder: Path, port: int) -> list[str]:
-    """What starts Datasette on a folder; nobody else's machine reaches it. Raises UsageError where
-    there is none."""
+    """What starts Datasette on a folder; nobody else's machine reaches it, nor a page of theirs.
+    Raises UsageError where there is none."""
     if find_spec("datasette") is None:
         raise UsageError("needs Datasette: make browse brings it, or pip install 'crawler[browse]'")
     return [
         *(sys.executable, "-m", "datasette", "serve", str(folder)),
-        *("--host", "127.0.0.1", "--port", str(port)),
+        *("--host", "127.0.0.1", "--port", str(port), "--plugins-dir", str(PLUGINS)),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import sys
 from collections.abc import Iterator
@@ -66,6 +67,32 @@ def read(url: str) -> str:
     with urlopen(url, timeout=PATIENT_S) as answer:
         text: str = answer.read().decode()
         return text
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Host": "evil.example"}, 421),
+        ({"Host": "evil.example:{port}"}, 421),
+        ({"Host": "localhost:{port}"}, 200),
+        ({"Sec-Fetch-Site": "same-origin"}, 200),
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "image"}, 403),
+        ({"Sec-Fetch-Site": "same-site", "Sec-Fetch-Dest": "document"}, 403),
+    ],
+)
+def test_no_page_of_the_web_reads_it_or_makes_it_work(
+    address: str, headers: dict[str, str], status: int
+) -> None:
+    """Under a name of its own, or by a question whose answer it does not see."""
+    place = address.removeprefix("http://")
+    link = http.client.HTTPConnection(place, timeout=PATIENT_S)
+    told = {name: value.format(port=place.partition(":")[2]) for name, value in headers.items()}
+    link.request("GET", "/shop.json?sql=SELECT+url+FROM+pages", headers=told)
+    answer = link.getresponse()
+    assert answer.status == status
+    assert (b"127.0.0.1" in answer.read()) == (status == 200)
+    link.close()
 
 
 def test_tables_tell_what_their_columns_mean(address: str) -> None:

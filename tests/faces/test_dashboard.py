@@ -134,6 +134,22 @@ def test_only_our_own_names_are_answered(
         assert ask(address, "/", **headers)[0] == status
 
 
+@pytest.mark.parametrize(
+    "path", ["/sql/?q=SELECT+1", "/%2573ql?q=SELECT+1", "/pages?q=a", "/events"]
+)
+def test_nothing_is_asked_by_pages_of_others(crawled: Path, path: str) -> None:
+    with served(crawled) as address:
+        assert ask(address, path, Sec_Fetch_Site="cross-site", Sec_Fetch_Dest="image")[0] == 403
+        assert ask(address, path, Sec_Fetch_Site="same-origin", Sec_Fetch_Dest="empty")[0] == 200
+
+
+def test_a_link_of_others_leads_to_pages(crawled: Path) -> None:
+    of_others = {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Dest": "document"}
+    with served(crawled) as address:
+        assert ask(address, "/pages", **of_others)[0] == 200
+        assert ask(address, "/pages?q=a", **of_others)[0] == 403
+
+
 def test_odd_requests_are_refused_and_the_server_lives_on(crawled: Path) -> None:
     with served(crawled) as address:
         assert ask(address, "//evil.example/")[0] == 404

@@ -63,12 +63,20 @@ class Guard(msgspec.Struct, frozen=True):
             return Refusal("414 URI Too Long", "the address is too long")
         if environ.get("QUERY_STRING", "").count("&") >= MAX_FIELDS:
             return Refusal("400 Bad Request", f"the address has more than {MAX_FIELDS} fields")
-        if not self._is_ours(environ.get("HTTP_HOST", "")):
-            return Refusal("421 Misdirected Request", "no such host here")
+        if (refusal := self.refuse_stranger(environ)) is not None:
+            return refusal
         if self.password and not self._knows(environ.get("HTTP_AUTHORIZATION", "")):
             return Refusal("401 Unauthorized", "a password is needed", (BASIC,))
-        if target == "/sql" and environ.get("QUERY_STRING") and self._is_foreign(environ):
-            return Refusal("403 Forbidden", "SQL comes from the dashboard's own pages")
+        return None
+
+    def refuse_stranger(self, environ: Mapping[str, str]) -> Refusal | None:
+        """Why nothing is answered that somebody else's page may have asked. Of those a link may
+        lead to a page of ours, whole and with nothing asked in its address: what is asked costs
+        time and memory, whether or not they see the answer."""
+        if not self._is_ours(environ.get("HTTP_HOST", "")):
+            return Refusal("421 Misdirected Request", "no such host here")
+        if self._is_foreign(environ) and not _is_visit(environ):
+            return Refusal("403 Forbidden", "what is asked comes from pages of ours")
         return None
 
     @staticmethod
@@ -108,6 +116,12 @@ class Guard(msgspec.Struct, frozen=True):
             return False
         _, _, password = told.partition(b":")
         return hmac.compare_digest(password, self.password.encode("utf-8", "surrogateescape"))
+
+
+def _is_visit(environ: Mapping[str, str]) -> bool:
+    """Does a person go to a page? (Fetch Metadata, Sec-Fetch-Dest)"""
+    is_page = environ.get("HTTP_SEC_FETCH_DEST") == "document"
+    return is_page and environ.get("REQUEST_METHOD") == "GET" and not environ.get("QUERY_STRING")
 
 
 def _parted(host: str) -> tuple[str, int]:
