@@ -16,7 +16,7 @@ import pytest
 from gevent import monkey, socket
 
 from crawler.faces.dashboard import connections
-from crawler.faces.dashboard.counts import THREADS, Counts
+from crawler.faces.dashboard.counts import MOST_JOBS, THREADS, Counts
 from crawler.faces.dashboard.guard import Guard
 from crawler.faces.dashboard.live import Live
 from crawler.faces.dashboard.server import Application, listen
@@ -259,6 +259,24 @@ def test_a_page_waits_for_no_count_however_many_are_being_made(crawled: Path) ->
     with gevent.Timeout(PATIENT_S):
         assert counts.known(asks) == dict.fromkeys(asks)
         assert counts.known({"1": asks["1"]}) == {"1": None}
+        goes_on.set()
+        while counts.known(asks) != dict.fromkeys(asks, "counted"):
+            gevent.sleep(0.01)
+
+
+def test_counts_without_end_are_not_all_begun_and_come_in_the_end(crawled: Path) -> None:
+    goes_on = Gate()
+
+    def slow(_connection: Any) -> str:
+        goes_on.wait(PATIENT_S)
+        return "counted"
+
+    asks = {str(number): partial(slow) for number in range(4 * MOST_JOBS)}
+    counts = Counts(crawled)
+    with gevent.Timeout(PATIENT_S):
+        for name, ask in asks.items():
+            assert counts.known({name: ask}) == {name: None}
+        assert repr(counts) == f"<Counts 0 known, {MOST_JOBS} being made>"
         goes_on.set()
         while counts.known(asks) != dict.fromkeys(asks, "counted"):
             gevent.sleep(0.01)

@@ -26,6 +26,8 @@ SHARE: Final = 20
 THREADS: Final = 3
 MOST: Final = 200
 """Counts that are kept."""
+MOST_JOBS: Final = 30
+"""Counts that are being made, or wait for it; what is asked beyond them is not begun yet."""
 
 Ask = Callable[[Connection], Any]
 """How something is counted; two that are equal count the same."""
@@ -54,7 +56,8 @@ class Counts:
         now = time.monotonic()
         for ask in asks.values():
             kept = self._kept.get(ask)
-            if ask not in self._jobs and (kept is None or kept.until < now):
+            is_due = ask not in self._jobs and (kept is None or kept.until < now)
+            if is_due and len(self._jobs) < MOST_JOBS:
                 # A greenlet, since a pool whose threads are all at work makes its caller wait.
                 self._jobs[ask] = gevent.spawn(self._threads.apply, self._make, (ask,))
         new = [
