@@ -91,6 +91,19 @@ def test_a_request_that_does_not_come_ends_at_its_deadline(
         assert ends(waiting)
 
 
+@pytest.mark.parametrize(
+    "said", [HALF + b"X: y\r\n" * 101 + b"\r\n", HALF + b"X" * 70_000 + b"\r\n\r\n"]
+)
+def test_a_head_that_is_too_long_is_refused_and_nothing_is_printed(
+    said: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with listening() as port, connected(port, said) as asking:
+        with suppress(ConnectionResetError):
+            assert asking.recv(1000).startswith(b"HTTP/1.1 400")
+        assert answered(port)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_head_that_drips_ends_at_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "HEAD_S", 0.3)
     with listening() as port, connected(port, HALF) as dripping:

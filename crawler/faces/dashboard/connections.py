@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from http.client import HTTPException
 from typing import Any, Final
 
 import gevent
@@ -104,6 +105,8 @@ class Handler(WSGIHandler):
         """gevent's hook for a request that is none; a connection that is gone is not answered."""
         if isinstance(ex, OSError):
             return None
+        if isinstance(ex, HTTPException):  # it would print how this came about
+            ex = ValueError(str(ex))
         return super()._handle_client_error(ex)  # type: ignore[misc]  # it has no types
 
     def log_error(self, msg: str, *args: object) -> None:
