@@ -28,7 +28,7 @@ Taken = tuple[list[tuple[str, int, str | float | int]], bool]
 """Rows of a page, and whether there are more than are kept."""
 RULE_S: Final = 0.02
 """What a rule may take of a page before that counts for its site."""
-_VERSION: Final = 1
+_VERSION: Final = 2
 """Of how values are taken; what an older one took is taken again."""
 _IS_GONE: Final = """(
     pages.error IS NULL

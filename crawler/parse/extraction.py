@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from math import isfinite
 from typing import Any, Final, NamedTuple
 
 from dateutil import parser as dates
@@ -31,6 +32,9 @@ MAX_VALUE: Final = 32 * 1024
 MAX_OF_PAGE: Final = 512 * 1024
 """Characters of all values of a page: a nest of elements would give each of its texts again."""
 _MAX_DATE: Final = 100
+_FAILURES: Final = (etree.XPathError, re.error, ValueError)
+"""Of a rule on a page: an expression that stands there and is none, a text with a control character
+that EXSLT's functions cannot give back (lxml)."""
 _SPACES: Final = r"[\s\u00a0\u2009\u202f'\u2019]"
 _NUMBER: Final = re.compile(
     rf"(?<![\w.,])([-+\u2212]?)\s?((?:\d{{1,3}}(?:{_SPACES}\d{{3}})+(?!\d)|\d+)(?:[.,]\d+)*)"
@@ -80,27 +84,34 @@ def of_page(rules: Iterable[Rule], url: str) -> list[Rule]:
 def extract(
     body: bytes, charset: str | None, url: str, rules: Iterable[Rule], most: int = MAX_OF_PAGE
 ) -> tuple[list[Row], bool]:
-    """What the rules take out of a page as it was sent, and whether that is cut.
+    """What the rules take out of a page as it was sent, and whether something is missing: it was
+    too much, or a rule fails on this page, which keeps no other from what it takes.
 
     charset: what it was read as. most: characters of all values.
     """
     root = read_tree(body, charset)
     base = base_of(root, url)
     taken: list[Row] = []
+    fails = False
     for rule in rules:
-        for row in _rows(rule, root, base):
+        try:
+            found = _rows(rule, root, base)
+        except _FAILURES:
+            fails = True
+            continue
+        for row in found:
             most -= len(str(row[2]))
             if most < 0:
                 return taken, True
             taken.append(row)
-    return taken, False
+    return taken, fails
 
 
 def _rows(rule: Rule, root: etree._Element, base: str) -> Iterable[Row]:
     found = rule.selector.select(root)
     if rule.said.type == "count":
         counted = found[0] if len(found) == 1 and isinstance(found[0], float) else len(found)
-        return [(rule.name, 0, int(counted))]
+        return [(rule.name, 0, int(counted))] if isfinite(counted) else []
     read = _READ[rule.said.type]
     most = MAX_VALUES if rule.said.many else 1
     values: list[Value] = []

@@ -172,3 +172,20 @@ def test_pages_are_read_in_their_charset() -> None:
         [("it", 0, "Żółw")],
         False,
     )
+
+
+@pytest.mark.parametrize(
+    "xpath",
+    ["re:replace(string(//p), 'a', 'g', 'b')", "re:match(string(//p), //i/text())"],
+)
+def test_a_rule_that_fails_on_a_page_keeps_no_other_from_its_values(xpath: str) -> None:
+    page = b"<title>told</title><p>a&#1;</p><i>(</i>"
+    rules = ready({"fails": ExtractRule(xpath=xpath), "title": ExtractRule(css="title")})
+    assert extract(page, "utf-8", URL, rules) == ([("title", 0, "told")], True)
+
+
+@pytest.mark.parametrize("xpath", ["sum(//b)", "1 div count(//u)"])
+def test_what_is_no_number_is_not_counted(xpath: str) -> None:
+    rules = ready({"sum": ExtractRule(xpath=xpath, type="count"), "p": ExtractRule(css="p")})
+    page = b"<p>told</p><b>none</b>"
+    assert extract(page, "utf-8", URL, rules) == ([("p", 0, "told")], False)
