@@ -78,6 +78,15 @@ def scratch(part: Path) -> Iterator[Path]:
         _remove(place)
 
 
+def is_database(path: Path) -> bool:
+    """Is a database of SQLite's there?"""
+    try:
+        with path.open("rb") as there:
+            return there.read(len(MAGIC)) == MAGIC
+    except OSError:
+        return False
+
+
 @contextmanager
 def _made(path: Path) -> Iterator[tuple[Path, Path]]:
     """Where it will be (behind all links), and where it is made."""
@@ -107,13 +116,10 @@ def _refuse_what_is_no_file(path: Path, place: Path) -> None:
 def _refuse_what_is_beside_a_database(path: Path, place: Path) -> None:
     for suffix in BESIDE:
         base = place.with_name(place.name.removesuffix(suffix) or place.name)
-        if base != place and base.is_file():
-            with base.open("rb") as file:
-                is_one = file.read(len(MAGIC)) == MAGIC
-            if is_one:
-                raise StorageError(
-                    f"{path}: SQLite would take it for its own, of {base.name}; name another file"
-                )
+        if base != place and base.is_file() and is_database(base):
+            raise StorageError(
+                f"{path}: SQLite would take it for its own, of {base.name}; name another file"
+            )
 
 
 def _take_the_place(part: Path, place: Path) -> None:

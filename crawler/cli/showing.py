@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from crawler import whole
 from crawler.cli.group import DASHBOARD_PORT, cli, complain, db_option, newest
 from crawler.errors import UsageError
 from crawler.faces import wording
@@ -46,15 +47,18 @@ def write_report(db: Path | None, out: Path | None, pdf: bool) -> None:
     target = out or path.with_suffix(".html")
     if target.resolve() == path.resolve():
         raise UsageError(f"--out {target}: is the database itself")
-    if out is None and not report.is_ours(target):
-        raise UsageError(f"{target}: is there, and no report of ours; name one with --out")
+    if whole.is_database(target):
+        raise UsageError(f"--out {target}: is a database; name another file")
+    printed = target.with_suffix(".pdf")
+    for made in ([target] if out is None else []) + ([printed] if pdf else []):
+        if not report.is_ours(made):
+            raise UsageError(f"{made}: is there, and no report of ours; name one with --out")
     if pdf:
         paper.browser()
     with queries.reading(path) as connection:
         report.write(connection, target, name=path.stem, now=datetime.now(UTC))
     complain(f"Written: {wording.plain(str(target))}, {wording.size(target.stat().st_size)}")
     if pdf:
-        printed = target.with_suffix(".pdf")
         paper.print_pdf(target, printed)
         complain(f"Written: {wording.plain(str(printed))}, {wording.size(printed.stat().st_size)}")
 

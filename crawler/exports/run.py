@@ -147,7 +147,7 @@ def _refuse_place(
         _refuse_folder(out, place, kind, format)
     elif place.exists() and kind is Into.FOLDER:
         raise UsageError(f"--out {out}: is a file, and a folder is written; name another")
-    elif _is_database(place) and not is_export(place):
+    elif whole.is_database(place) and not is_export(place):
         raise UsageError(f"--out {out}: is a database; an export replaces none, name another file")
 
 
@@ -158,14 +158,6 @@ def _refuse_folder(out: Path, place: Path, kind: Into, format: Format) -> None:
         return
     if not (format.knows and import_module(format.module).is_export(place)):
         raise UsageError(f"--out {out}: is a folder of something else; name another")
-
-
-def _is_database(place: Path) -> bool:
-    try:
-        with place.open("rb") as there:
-            return there.read(len(whole.MAGIC)) == whole.MAGIC
-    except OSError:
-        return False
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Final
 
 from gevent import subprocess
 
+from crawler import whole
 from crawler.errors import StorageError, UsageError
 
 BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -25,8 +26,8 @@ def browser() -> str:
 
 
 def print_pdf(page: Path, out: Path) -> None:
-    """Print a page of ours as a PDF. Raises UsageError without Chromium, StorageError where it
-    fails."""
+    """Print a page of ours as a PDF, which is there whole or not at all. Raises UsageError without
+    Chromium, StorageError where it fails."""
     program = browser()
     with tempfile.TemporaryDirectory(prefix="crawler-") as profile:
         made = Path(profile) / "page.pdf"
@@ -43,7 +44,5 @@ def print_pdf(page: Path, out: Path) -> None:
         if ended.returncode or not made.exists():
             said = ended.stderr.decode("utf-8", "replace").strip().splitlines()
             raise StorageError(f"{out}: {program} failed: {said[-1] if said else 'nothing said'}")
-        try:
-            shutil.copyfile(made, out)
-        except OSError as error:
-            raise StorageError(f"{out}: cannot be written: {error.strerror}") from None
+        with whole.file(out) as part:
+            shutil.copyfile(made, part)

@@ -31,6 +31,13 @@ FINDINGS: Final = 20
 PICTURES: Final = 6
 PICTURE_BYTES: Final = 1_200_000
 """Pictures of pages, and the bytes of all of them."""
+_TITLE: Final = "Report on "
+_MARKS: Final = (
+    f"<title>{_TITLE}".encode(),
+    f"/Title ({_TITLE}".encode(),
+    f"/Title <FEFF{_TITLE.encode('utf-16-be').hex().upper()}".encode(),
+)
+"""How a report of ours begins, and what Chromium prints of it (ISO 32000-1, 7.9.2.2)."""
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -51,9 +58,10 @@ def is_ours(path: Path) -> bool:
     """May a file be written over: is none there, or a report of ours?"""
     try:
         with path.open("rb") as there:
-            return b"<title>Report on " in there.read(2000)
+            beginning = there.read(2000)
     except OSError:
         return not path.exists()
+    return any(mark in beginning for mark in _MARKS)
 
 
 def render(connection: Connection, *, name: str, now: datetime) -> str:

@@ -14,8 +14,10 @@ from crawler.faces import paper, report
 from crawler.store import figures, queries
 from crawler.store.database import open_for_writing
 from tests.browser import chromium
+from tests.crash.disk import small_disk
 from tests.crawls import crawl, rows
 from tests.sites.web import Web
+from tests.terminal import Terminal
 
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
 
@@ -101,3 +103,39 @@ def test_a_pdf_is_printed_where_there_is_a_chromium(
     monkeypatch.setenv("PATH", str(crawled.parent))
     with pytest.raises(UsageError, match="apt install chromium"):
         paper.browser()
+
+
+def test_a_pdf_for_which_there_is_no_room_leaves_the_one_before(
+    crawled: Path, tmp_path: Path
+) -> None:
+    written(crawled)
+    with small_disk(tmp_path / "small", "64k") as place:
+        (place / "a.pdf").write_text("as it was")
+        with pytest.raises(StorageError, match="No space left"):
+            paper.print_pdf(crawled.with_suffix(".html"), place / "a.pdf")
+        assert [one.read_text() for one in place.iterdir()] == ["as it was"]
+
+
+def test_a_pdf_of_ours_is_known_by_its_title(crawled: Path, tmp_path: Path) -> None:
+    for name in ("site", "na\u00efve (1)"):
+        out = tmp_path / f"{name}.html"
+        with queries.reading(crawled) as connection:
+            report.write(connection, out, name=name, now=NOW)
+        paper.print_pdf(out, out.with_suffix(".pdf"))
+        assert report.is_ours(out.with_suffix(".pdf"))
+
+
+def test_what_is_no_report_stays(crawled: Path, tmp_path: Path) -> None:
+    run = Terminal(tmp_path)
+    other, pdf = tmp_path / "other.db", tmp_path / "a.pdf"
+    other.write_bytes(crawled.read_bytes())
+    pdf.write_text("of somebody")
+    for words, why in (
+        (("--out", "other.db"), "other.db: is a database"),
+        (("--out", "a.html", "--pdf"), "a.pdf: is there, and no report of ours"),
+    ):
+        ran = run("report", "--db", str(crawled), *words)
+        assert (ran.code, why in ran.err) == (2, True), ran.err
+    assert other.read_bytes() == crawled.read_bytes()
+    assert pdf.read_text() == "of somebody"
+    assert not (tmp_path / "a.html").exists()
