@@ -243,12 +243,14 @@ clock that was wrong, tells of no interval."""
 
 
 def _recount(connection: Connection) -> None:
-    """Bring the hosts' counters in line with their URLs."""
+    """Bring the hosts' counters in line with their URLs. Of their rests those stay that a host has
+    asked for itself (Retry-After); what we have thought of it does not."""
+    connection.execute("UPDATE hosts SET queued = 0, pages = 0, errors_in_row = 0")
     connection.execute(
         """
         UPDATE hosts
-        SET queued = 0, pages = 0, errors_in_row = 0, next_fetch_at = NULL, blocked_until = NULL,
-            block_reason = NULL
+        SET next_fetch_at = NULL, blocked_until = NULL, block_reason = NULL
+        WHERE block_reason IS NULL OR block_reason NOT LIKE 'retry_after:%'
         """
     )
     connection.execute(COUNT_HOSTS)

@@ -247,6 +247,24 @@ def test_only_failures_are_fetched_when_asked(web: Web, database: Path) -> None:
 # Limits of a run
 
 
+@pytest.mark.parametrize("how", [{}, {"retry_failed": True}, {"due": True}])
+def test_a_host_that_asked_for_rest_has_it_from_the_next_run_too(
+    web: Web, database: Path, how: dict[str, bool]
+) -> None:
+    web.page("/", links=["/a"])
+    web.raw("/a", status=503, headers={"Retry-After": "3000"})
+    once = {"tries": 1}
+    crawl(database, web.url(), settings=config(pace=once))
+    with closing(sqlite3.connect(str(database), isolation_level=None)) as connection:
+        connection.execute("UPDATE visits SET started_at = '2026-01-01T00:00:00.000Z'")
+        connection.execute("UPDATE pages SET fetched_at = '2026-01-01T00:00:00.000Z'")
+    asked = len(web.log)
+    outcome = crawl(database, web.url(), settings=config(pace=once, run=how | {"max_wait_s": 1}))
+    assert (outcome.reason, len(web.log)) == ("deferred", asked)
+    assert fates(database, web.url(""))["/a"][0] == "queued"
+    check_whole(database)
+
+
 def test_the_limit_on_pages_is_exact_and_the_next_run_goes_on(web: Web, database: Path) -> None:
     web.page("/", links=[f"/{number}" for number in range(50)])
     for number in range(50):
