@@ -22,6 +22,7 @@ from crawler.cli.group import (
 )
 from crawler.config import load
 from crawler.crawl import analyse_crawl, audit_complaint, conditions
+from crawler.errors import UsageError
 from crawler.faces import audit as audit_told
 from crawler.faces import wording
 from crawler.faces.screen import Screen, Stream
@@ -87,6 +88,9 @@ def show_audit(
     """
     asked = conditions(fail_on)
     path = db or newest()
+    for option, target in (("--junit", junit), ("--sarif", sarif)):
+        if target is not None and whole.is_database(target):
+            raise UsageError(f"{option} {target}: is a database; name another file")
     with queries.reading(path) as connection:
         audit = store_audit.audit(connection, since=since)
         with standard_output():

@@ -327,6 +327,16 @@ def test_a_report_replaces_an_older_one_only_when_it_is_whole(twice: Path, tmp_p
     assert [*tmp_path.iterdir()] == [folder]
 
 
+def test_a_report_replaces_no_database(twice: Path, tmp_path: Path) -> None:
+    database = tmp_path / "mine.db"
+    database.write_bytes(twice.read_bytes())
+    for option in ("--junit", "--sarif"):
+        ran = ask(database, option, str(database))
+        assert (ran.exit_code, ran.stdout) == (2, "")
+        assert ran.stderr == f"crawler: {option} {database}: is a database; name another file\n"
+        assert database.read_bytes() == twice.read_bytes()
+
+
 HOSTILE = ["]]>", "<b a='&'>", "\x00\x1b[31m", "\ufffe", "a\nb", "\U0001f600", "\x85"]
 
 
