@@ -287,6 +287,8 @@ def is_stop(error: BaseException) -> bool:
 
 EXPORT = "export"
 """The table that tells of a file which is a part of another what was left out."""
+LAST_RUN = "last_run"
+"""What it calls the last run that came along."""
 
 
 def make_beside(path: Path, source: Path) -> Connection:
@@ -339,11 +341,16 @@ def is_up_to_date(connection: Connection) -> bool:
 
 
 def is_export(path: Path) -> bool:
-    """Is it a database that an export made, so that another may replace it?"""
+    """Is it a database as an export made it, so that another may replace it? One that a crawl has
+    gone on with is not."""
     try:
         with contextlib.closing(sqlite3.connect(f"file:{in_uri(path)}?mode=ro", uri=True)) as made:
             [ours] = made.execute("PRAGMA application_id").fetchone()
-            told = made.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (EXPORT,)).fetchone()
+            told = made.execute(
+                f"SELECT 1 FROM {EXPORT} "
+                "WHERE what = ? AND value = (SELECT coalesce(max(id), 0) FROM runs)",
+                (LAST_RUN,),
+            ).fetchone()
     except sqlite3.Error:
         return False
     return ours == APPLICATION_ID and told is not None

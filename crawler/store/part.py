@@ -18,6 +18,7 @@ from crawler.errors import UsageError
 from crawler.store import search_index
 from crawler.store.database import (
     EXPORT,
+    LAST_RUN,
     Connection,
     SQLiteError,
     interruptible,
@@ -369,11 +370,17 @@ def _mend(connection: Connection, part: Part) -> int:
 
 
 def _tell(connection: Connection, part: Part) -> None:
-    """What this file is a part of, for whoever opens it."""
-    connection.execute(f"CREATE TABLE {EXPORT} (what TEXT NOT NULL, value TEXT NOT NULL) STRICT")
+    """What this file is a part of, for whoever opens it, and up to which run."""
+    connection.execute(
+        f"CREATE TABLE IF NOT EXISTS main.{EXPORT} (what TEXT NOT NULL, value TEXT NOT NULL) STRICT"
+    )
+    connection.execute(f"DELETE FROM main.{EXPORT} WHERE what = ?", (LAST_RUN,))
+    [last] = connection.execute("SELECT coalesce(max(id), 0) FROM main.runs").fetchone()
     rows = [
+        (LAST_RUN, str(last)),
         *(("host", host) for host in part.hosts),
         *([("run", str(part.run))] if part.run is not None else []),
         *([("bodies", "left out")] if not part.bodies else []),
     ]
-    connection.executemany(f"INSERT INTO {EXPORT} VALUES (?, ?)", rows)
+    connection.executemany(f"DELETE FROM main.{EXPORT} WHERE (what, value) = (?, ?)", rows)
+    connection.executemany(f"INSERT INTO main.{EXPORT} VALUES (?, ?)", rows)

@@ -87,7 +87,7 @@ def test_without_bodies_the_texts_and_facts_stay(crawled: Path, tmp_path: Path) 
     assert [one[:3] for one in after.pop("bodies")] == [one[:3] for one in before.pop("bodies")]
     assert after == before
     assert made.stat().st_size < take(crawled, tmp_path / "whole", "sqlite").stat().st_size
-    assert rows(made, "SELECT * FROM export") == [("bodies", "left out")]
+    assert rows(made, "SELECT * FROM export") == [("last_run", "2"), ("bodies", "left out")]
 
 
 def test_of_one_host_come_its_pages_and_what_they_link_to(two_hosts: Path, tmp_path: Path) -> None:
@@ -148,11 +148,35 @@ def test_our_own_commands_open_it(crawler: Terminal, crawled: Path) -> None:
 def test_an_export_replaces_an_export_and_no_crawl(crawled: Path, tmp_path: Path) -> None:
     made = take(crawled, tmp_path / "x.sqlite", "sqlite")
     take(crawled, made, "sqlite", without_bodies=True)
-    assert rows(made, "SELECT count(*) FROM export") == [(1,)]
+    assert rows(made, "SELECT count(*) FROM export") == [(2,)]
     crawl_of_mine = tmp_path / "mine.db"
     crawl_of_mine.write_bytes(crawled.read_bytes())
     with pytest.raises(Refused, match="is a database"):
         take(crawled, crawl_of_mine, "sqlite")
+
+
+def test_an_export_replaces_no_export_that_a_crawl_went_on_with(
+    two_hosts: Path, tmp_path: Path
+) -> None:
+    made = take(two_hosts, tmp_path / "x.sqlite", "sqlite")
+    web = Web()
+    web.page("/", title="Found since")
+    crawl(made, web.url())
+    web.close()
+    with pytest.raises(Refused, match="is a database"):
+        take(two_hosts, made, "sqlite")
+    assert rows(made, "SELECT title FROM pages WHERE title = 'Found since'") == [("Found since",)]
+
+
+def test_of_a_smaller_file_a_smaller_one_is_made(crawled: Path, tmp_path: Path) -> None:
+    first = take(crawled, tmp_path / "x.sqlite", "sqlite", without_bodies=True)
+    second = take(first, tmp_path / "y.sqlite", "sqlite", run=1, without_bodies=True)
+    assert rows(second, "SELECT * FROM export ORDER BY what") == [
+        ("bodies", "left out"),
+        ("last_run", "1"),
+        ("run", "1"),
+    ]
+    assert take(crawled, second, "sqlite") == second
 
 
 def test_what_a_person_keeps_beside_our_tables_comes_along(crawled: Path, tmp_path: Path) -> None:
