@@ -2,11 +2,13 @@
 
 To a pipe or a file for what is a stream, to a file or a folder for the rest. A file that nobody
 named is never replaced; one that was named is, as by a shell, but no database. Of folders only
-those are replaced that an export made: they hold `MARK`, or their format knows them.
+those are replaced that an export made and nobody put anything into: they hold `MARK`, or their
+format knows them.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -154,9 +156,15 @@ def _refuse_place(
 def _refuse_folder(out: Path, place: Path, kind: Into, format: Format) -> None:
     if kind is not Into.FOLDER:
         raise UsageError(f"--out {out}: is a folder; name a file")
-    if not any(place.iterdir()) or (place / MARK).is_file():
+    if not any(place.iterdir()):
         return
-    if not (format.knows and import_module(format.module).is_export(place)):
+    if (place / MARK).is_file():
+        if _marked(place) != _names_in(place):
+            raise UsageError(
+                f"--out {out}: holds other files than the export that made it; "
+                "name another folder, or remove this one"
+            )
+    elif not (format.knows and import_module(format.module).is_export(place)):
         raise UsageError(f"--out {out}: is a folder of something else; name another")
 
 
@@ -246,5 +254,27 @@ def _mark(folder: Path, export: Export) -> None:
         "database": export.moment.path.name,
         "made_at": export.now.isoformat(timespec="seconds"),
         "by": f"crawler {__version__}",
+        "names_sha256": _names_in(folder),
     }
     (folder / MARK).write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+
+
+def _marked(folder: Path) -> str | None:
+    """The digest of all names that a mark tells; None where it tells none."""
+    try:
+        told = json.loads((folder / MARK).read_bytes())
+    except ValueError:
+        return None
+    return told.get("names_sha256") if isinstance(told, dict) else None
+
+
+def _names_in(folder: Path) -> str:
+    """A digest of the names of all that is in a folder, but for the mark: a file that a person has
+    put there, such as the database itself, would go with the folder."""
+    names = sorted(
+        os.path.relpath(os.path.join(place, name), folder)
+        for place, folders, files in os.walk(folder)
+        for name in (*folders, *files)
+    )
+    told = "\0".join(name for name in names if name != MARK)
+    return hashlib.sha256(os.fsencode(told)).hexdigest()

@@ -148,6 +148,22 @@ def test_a_database_is_never_replaced(crawler: Terminal, crawled: Path) -> None:
     assert other.read_bytes() == crawled.read_bytes()
 
 
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_folder_into_which_somebody_put_a_file_is_never_replaced(
+    crawler: Terminal, crawled: Path, deep: bool
+) -> None:
+    words = ["export", "markdown", "--out", "pages", "--db"]
+    assert crawler(*words, str(crawled)).code == 0
+    assert crawler(*words, str(crawled)).code == 0, "as it was made, it is replaced"
+    [beneath] = [one for one in (crawler.folder / "pages").iterdir() if one.is_dir()]
+    mine = (beneath if deep else beneath.parent) / "mine.db"
+    mine.write_bytes(crawled.read_bytes())
+    ran = crawler(*words, str(mine))
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    assert "--out pages: holds other files than the export that made it" in ran.err
+    assert mine.read_bytes() == crawled.read_bytes()
+
+
 def test_a_file_that_is_named_is_replaced_and_keeps_its_permissions(
     crawler: Terminal, crawled: Path
 ) -> None:
