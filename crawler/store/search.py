@@ -42,6 +42,7 @@ _MOST_COMPLETIONS: Final = 12
 _PIECES: Final = re.compile(r'"[^"]*"\*?|[()]|[^\s()"]+')
 _PREFIX: Final = re.compile(r"(\w+)\*")
 _WORD: Final = re.compile(r"\w+")
+_TERM: Final = re.compile(rf'"[^"]*"|[\w{GAP}]+')
 _BEYOND_WORDS: Final = re.compile(r"[+^{]|\b(?:NOT|NEAR)\b")
 _OPERATORS: Final = frozenset({"AND", "OR", "NOT", "(", ")"})
 _NO_END: Final = frozenset({"", "AND", "OR", "(", ":"})
@@ -105,7 +106,18 @@ _OF_SITE: Final = """
         )
     )
 """
-_SNIPPET: Final = "search.rowid, snippet(search, 1, char(2), char(3), :cut, {shown})"
+_SNIPPET: Final = """
+    search.rowid,
+    CASE
+        WHEN length(search.text) * :terms <= :short
+            THEN snippet(search, 1, char(2), char(3), :cut, {shown})
+    END,
+    CASE
+        WHEN length(search.text) * :terms > :short
+            THEN highlight(search, 1, char(2), char(3))
+    END
+"""
+"""FTS5 compares each place of a word with each other; where they may be many, all are marked."""
 _PROBE: Final = """
     SELECT 1
     FROM search
@@ -258,6 +270,8 @@ class _Understood(msgspec.Struct, frozen=True):
 def _understood(connection: Connection, words: str) -> _Understood:
     """The first reading that FTS5 understands."""
     for number, query in enumerate(readings(words)):
+        if _terms(query) > _MOST_WORDS:  # to rank a text takes their number times its places
+            continue
         usual = _with_usual_words(connection, query)
         # All words of a short beginning are read before the first text is told: 1.6 us a text.
         if usual is not None and _is_crowded(connection, usual):
@@ -266,6 +280,11 @@ def _understood(connection: Connection, words: str) -> _Understood:
         if crowded is not None:
             return _Understood(query, crowded, query if number == _AS_WORDS else None)
     return _Understood()
+
+
+def _terms(query: str) -> int:
+    """Words and phrases of a query, or a few more."""
+    return len(_TERM.findall(query))
 
 
 def _is_crowded(connection: Connection, query: str) -> bool | None:
@@ -364,6 +383,7 @@ def _hits(
     for query, texts in _queries(connection, asked, values, understood):
         statement = _statement(asked, texts, GAP in query, crowded=understood.crowded)
         limits = msgspec.structs.asdict(texts) | {"query": query, "limit": asked.limit + len(rows)}
+        limits |= {"terms": _terms(query), "short": snippets.SHORT}
         for row in connection.execute(statement, values | limits):
             rows.setdefault(row[0], (query, row))
         if len(rows) >= asked.limit:
@@ -428,8 +448,11 @@ def _statement(asked: Asked, texts: _Texts, in_signs: bool, *, crowded: bool) ->
 
 
 def _hit(connection: Connection, query: str, row: tuple[Any, ...]) -> Hit:
-    _, url, title, status, content_type, found_at, score, body_id, snippet = row
-    snippet = snippets.telling(connection, query, body_id, snippet)
+    _, url, title, status, content_type, found_at, score, body_id, snippet, marked = row
+    if marked is None:
+        snippet = snippets.telling(connection, query, body_id, snippet)
+    else:
+        snippet = snippets.chosen(connection, query, body_id, marked)
     written = connection.execute(_WRITTEN, (body_id,)).fetchone()
     told = snippet if written is None else snippets.as_written(snippet, written[0])
     ranked = None if score is None else round(score, 4)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, Final
 
 from crawler.policy.spelling import GAP, Respelt
@@ -20,8 +21,9 @@ CUT: Final = "\u2026"
 WORDS_SHOWN: Final = 32
 SIGNS_SHOWN: Final = 64
 """Of a snippet, in words, and where every character is one; FTS5 gives no more than 64."""
-_MOST_SIGNS: Final = 200_000
-"""Of a text that is looked through, 10 ms; in longer ones FTS5's choice stands."""
+SHORT: Final = 4_000
+"""Characters of a text in which FTS5 chooses a snippet for one word, fewer for several: it compares
+each place with each other, which takes 25 ms here, and half an hour in a mebibyte of one word."""
 _MOST_PLACES: Final = 50
 _RUN_OF_WORDS: Final = 3
 _RUN_OF_SIGNS: Final = 6
@@ -30,6 +32,8 @@ _LOOKED_AT: Final = 10_000
 """Signs of another text, of its beginning and of its end."""
 _AHEAD: Final = 8
 """Words before the first that was found."""
+_BEHIND: Final = 2_000
+"""Characters behind the last place that is looked at."""
 _NEIGHBOURS: Final = 12
 _SHARED_WITH: Final = 2
 """Pages of the same site that a text is compared with, among those stored next to it."""
@@ -39,7 +43,7 @@ _NO_MARKS: Final = str.maketrans(dict.fromkeys(MARKS, ""))
 _MARKED: Final = """
     SELECT highlight(search, 1, char(2), char(3))
     FROM search
-    WHERE search MATCH ? AND rowid = ? AND length(text) <= ?
+    WHERE search MATCH ? AND rowid = ?
 """
 _TEXT: Final = "SELECT text FROM searchable WHERE body_id = ?"
 _HOST: Final = "SELECT host_id FROM pages WHERE body_id = ? LIMIT 1"
@@ -71,8 +75,19 @@ def telling(connection: Connection, query: str, body_id: int, snippet: str) -> s
     run = _RUN_OF_SIGNS if GAP in snippet else _RUN_OF_WORDS
     if not any(_is_shared(words, at, run, others) for at in range(len(words))):
         return snippet
-    marked = connection.execute(_MARKED, (query, body_id, _MOST_SIGNS)).fetchone()
+    marked = connection.execute(_MARKED, (query, body_id)).fetchone()
     return (marked and _elsewhere(marked[0], others, run)) or snippet
+
+
+def chosen(connection: Connection, query: str, body_id: int, marked: str) -> str:
+    """A snippet of a longer text, as `MARKS` stand in the whole of it; its beginning, where no word
+    was found there."""
+    begins = [found.end() for found in islice(re.finditer(MARKS[1], marked), _MOST_PLACES)]
+    looked_at = marked[: (begins[-1] if begins else 0) + _BEHIND]
+    others = [_joined(text) for text in _others(connection, body_id)] if begins else []
+    run = _RUN_OF_SIGNS if GAP in query else _RUN_OF_WORDS
+    told = _elsewhere(looked_at, others, run) or _elsewhere(looked_at, (), run)
+    return told or _told(looked_at, list(_PIECE.finditer(looked_at)), 0)
 
 
 def _others(connection: Connection, body_id: int) -> Iterator[str]:
@@ -113,6 +128,13 @@ def _elsewhere(marked: str, others: Sequence[str], run: int) -> str | None:
     first = max(places, key=lambda at: (_found(pieces[at : at + WORDS_SHOWN - _AHEAD]), -at))
     for _ in range(_AHEAD):
         first -= first > 0 and not _is_shared(words, first - 1, run, others)
+    return _told(marked, pieces, first)
+
+
+def _told(marked: str, pieces: Sequence[re.Match[str]], first: int) -> str:
+    """The words from this one on, as many as are shown."""
+    if not pieces:
+        return ""
     last = _last(marked, pieces, first)
     told = marked[pieces[first].start() : pieces[last].end()]
     closed = MARKS[1] if told.count(MARKS[0]) > told.count(MARKS[1]) else ""

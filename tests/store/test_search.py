@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -252,6 +253,43 @@ def test_a_query_is_read_as_its_language_has_it_or_as_words(
 @pytest.mark.parametrize("words", ["light " * 5000, "(" * 5000 + "light", "NOT " * 999 + "light"])
 def test_no_query_is_too_long(lights: Path, words: str) -> None:
     assert "/keeper" in paths(lights, words)
+
+
+@pytest.fixture(scope="module")
+def litany(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A long page that says one word without end, and another in its middle."""
+    path = tmp_path_factory.mktemp("litany") / "search.db"
+    web = Web()
+    said = "ora " * 20_000
+    web.page("/", title="Litany", body=f"<p>It begins so: {said} kyrie eleison {said}")
+    crawl(path, web.url())
+    web.close()
+    analysed(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("ora", "[ora] [ora] [ora]"),
+        ('"ora ora"', "[ora ora ora"),
+        ("or*", "[ora] [ora] [ora]"),
+        ("kyrie", "ora ora [kyrie] eleison ora"),
+        ("ora AND kyrie", "[ora] [ora]"),
+        ("title : litany", "Litany It begins so"),
+        (" ".join(["ora"] * 1000), "[ora] [ora] [ora]"),
+        (" OR ".join(f"w{number}" for number in range(1000)) + " OR ora", None),
+    ],
+)
+def test_a_word_that_a_page_says_without_end_takes_little_time(
+    litany: Path, words: str, told: str | None
+) -> None:
+    began = time.process_time()
+    hits = found(litany, words).hits
+    assert time.process_time() - began < 3.0
+    snippets = [hit.snippet.translate({2: "[", 3: "]"}) for hit in hits]
+    assert [told in snippet for snippet in snippets] == [True] if told else snippets == []
+    assert all(len(snippet) < 1000 for snippet in snippets)
 
 
 def test_a_reading_as_words_is_told(lights: Path) -> None:
