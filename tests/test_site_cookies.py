@@ -9,6 +9,7 @@ import pytest
 
 from crawler.config import load
 from crawler.errors import UsageError
+from crawler.exports.merge import merge
 from tests.crawls import crawl, fates, rows
 from tests.sites.server import Answer, Request
 from tests.sites.web import Host, Web
@@ -43,6 +44,24 @@ def test_what_stands_behind_a_cookie_is_reached(
     crawl(tmp_path / "a.db", web.url("/"), settings=said, workers=workers)
     assert fates(tmp_path / "a.db", web.url(""))["/"] == ("done", None)
     assert rows(tmp_path / "a.db", "SELECT title FROM pages WHERE status = 200") == [("inside",)]
+
+
+def test_a_file_that_is_to_keep_cookies_is_for_its_owner_alone(tmp_path: Path, web: Web) -> None:
+    behind_a_wall(web, "/", "/")
+    seen: set[int] = set()
+
+    def inside(_request: Request) -> Answer:
+        there = {"a.db", "a.db-wal", "a.db-shm"}
+        seen.update(one.stat().st_mode & 0o777 for one in tmp_path.iterdir() if one.name in there)
+        return PAGE
+
+    web.decide("/b", inside)
+    said = load(None, [*SHORT, f'site."{web.address}".cookies=true'])
+    crawl(tmp_path / "a.db", web.url("/"), web.url("/b"), settings=said)
+    assert seen == {(tmp_path / "a.db").stat().st_mode & 0o777} == {0o600}
+    crawl(tmp_path / "b.db", web.url("/b"), settings=load(None, SHORT))
+    merge(tmp_path / "c.db", [tmp_path / "b.db", tmp_path / "a.db"], lambda *_: None)
+    assert (tmp_path / "c.db").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("back", ["/", "/consent"])

@@ -34,7 +34,9 @@ def merge(out: Path, paths: Sequence[Path], progress: Progress) -> Merged:
             _refuse_version(path, connection)
         refuse_shards(opened)
         with whole.file(out) as place:
-            return fill(place, paths, progress)
+            made = fill(place, paths, progress)
+            _let_in_no_others(place, paths)
+            return made
 
 
 def _refuse_names(out: Path, paths: Sequence[Path]) -> None:
@@ -65,3 +67,11 @@ def _refuse_version(path: Path, connection: Connection) -> None:
         raise StorageError(
             f"{path}: is an older crawler's; crawler analyse --db {path} brings it up to date"
         )
+
+
+def _let_in_no_others(place: Path, paths: Sequence[Path]) -> None:
+    """Whoever may not read one of these may not read it there: cookies come along."""
+    mode = place.stat().st_mode
+    for path in paths:
+        mode &= path.stat().st_mode
+    place.chmod(mode & 0o777)

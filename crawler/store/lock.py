@@ -90,11 +90,14 @@ def head_of(path: Path, size: int) -> bytes:
 class WriterLock:
     """One crawler a file, whatever name leads to it; dies with the process.
 
+    private: a file that is made is for its owner alone, and so is what SQLite keeps beside it.
+
     Raises StorageError naming the process that holds it, or what stands in its place.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, private: bool = False) -> None:
         self._path = path
+        self._mode = 0o600 if private else 0o644
         self._place = place_of(path)
         self._named = self._place.with_name(f"{self._place.name}.lock")
         self._made = False
@@ -175,7 +178,7 @@ class WriterLock:
         try:
             return os.open(self._place, flags)
         except FileNotFoundError:
-            descriptor = os.open(self._place, flags | os.O_CREAT | os.O_EXCL, 0o644)
+            descriptor = os.open(self._place, flags | os.O_CREAT | os.O_EXCL, self._mode)
             self._made = True
             return descriptor
 

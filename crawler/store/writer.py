@@ -90,7 +90,8 @@ class Writer:
 
     def _open(self, seeds_file: str, version: str) -> Start:
         writable_place(self.path)
-        self._lock = WriterLock(self.path)
+        keeps_cookies = any(site.cookies for site in self._config.site.values())
+        self._lock = WriterLock(self.path, private=keeps_cookies)
         try:
             self._connection = open_for_writing(self.path)
             interruptible(self._connection, lambda: time.monotonic() > self._stop_at)
