@@ -22,7 +22,7 @@ from crawler.policy.seed_columns import (
     address_in,
     cells,
     is_address,
-    is_whole,
+    is_open,
     table,
 )
 from crawler.policy.seeds import Seed, read_line
@@ -170,7 +170,8 @@ class _Source:
         self._notices = notices
         self._number = 0
         self._table: Table | None = None
-        self._row = ""
+        self._row: list[str] = []
+        self._row_length = 0
         self._rows = 0
         self._width: int | None = None
 
@@ -225,13 +226,11 @@ class _Source:
         for at, lines in enumerate(chunks):
             if at == 0:
                 self._look(lines)
-            found = [seed for line in lines if (seed := self._seed(line)) is not None]
+            found = [seed for line in lines for seed in self._of_line(line)]
             if found:
                 yield found
         if self._row and self._table is not None:  # its last quote is never closed
-            last = self._read_row(self._row, self._table)
-            if last is not None:
-                yield [last]
+            yield from filter(None, [list(self._alone(self._table))])
 
     def _look(self, lines: list[str]) -> None:
         """Is it a table?"""
@@ -243,32 +242,48 @@ class _Source:
                 f"{self._name}: no column of it holds addresses; write one address a line"
             )
 
-    def _seed(self, line: str) -> Seed | None:
+    def _of_line(self, line: str) -> Iterator[Seed]:
+        """The seeds that are known now that this line is, none for most lines without one."""
         self._number += 1
-        if len(line) > MAX_LINE:
-            return _overlong(self._number, line, self._rules)
-        if self._table is None:
-            return read_line(self._number, line, rules=self._rules)
-        return self._of_row(line, self._table)
+        if self._table is not None and len(line) <= MAX_LINE:
+            yield from self._of_row(line, self._table)
+            return
+        read = _overlong if len(line) > MAX_LINE else read_line
+        seed = read(self._number, line, rules=self._rules)
+        if seed is not None:
+            yield seed
 
-    def _of_row(self, line: str, table: Table) -> Seed | None:
+    def _of_row(self, line: str, table: Table) -> Iterator[Seed]:
         """The address in a row; cells in quotes may go over several lines."""
         if not self._row and (not line.strip() or line.startswith("#")):
-            return None
-        row = f"{self._row}\n{line}" if self._row else line
-        if not is_whole(row) and len(row) < MAX_LINE:
-            self._row = row
-            return None
-        self._row = ""
-        return self._read_row(row, table)
+            return
+        self._row.append(line)
+        self._row_length += len(line) + 1
+        if is_open(line, table.delimiter, within=len(self._row) > 1):
+            if self._row_length >= MAX_LINE:  # nobody's cell is so long: the quote was no quote
+                yield from self._alone(table)
+            return
+        seed = self._read_row("\n".join(self._row), self._number, table)
+        self._row, self._row_length = [], 0
+        if seed is not None:
+            yield seed
 
-    def _read_row(self, row: str, table: Table) -> Seed | None:
+    def _alone(self, table: Table) -> Iterator[Seed]:
+        """What is held of a row that does not end, each line as a row of its own."""
+        first = self._number + 1 - len(self._row)
+        rows, self._row, self._row_length = self._row, [], 0
+        for number, line in enumerate(rows, first):
+            seed = self._read_row(line, number, table)
+            if seed is not None:
+                yield seed
+
+    def _read_row(self, row: str, number: int, table: Table) -> Seed | None:
         self._rows += 1
         if self._rows == 1 and table.title is not None:
             self._width = len(cells(row, table.delimiter))
             return None
         text = address_in(row, table, self._width)
-        return read_line(self._number, text, rules=self._rules)
+        return read_line(number, text, rules=self._rules)
 
 
 def _hint(source: str) -> str:
@@ -347,7 +362,7 @@ def _mended(line: str) -> str:
     return line.encode("utf-8", "surrogateescape").decode("windows-1252", "replace")
 
 
-def _overlong(number: int, line: str, rules: UrlRules) -> Seed | None:
+def _overlong(number: int, line: str, *, rules: UrlRules) -> Seed | None:
     text = line.strip()
     if text.startswith("#"):
         return None

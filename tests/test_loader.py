@@ -216,6 +216,22 @@ def test_a_quote_that_is_never_closed_loses_no_row_before_it(tmp_path: Path) -> 
     ]
 
 
+@pytest.mark.parametrize("name", ["places.csv", "places.txt"])
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+@pytest.mark.parametrize("note", ['5" disk', 'a "b', '"a"b', '"a ""b"" c"', '"a,;\t""', '"x\ny\t"'])
+def test_a_quote_within_a_cell_loses_no_row_behind_it(
+    tmp_path: Path, name: str, mark: str, note: str
+) -> None:
+    notes = ["x"] * 8 + [note] + ["y"] * 200 + [note, "z"]
+    if note.startswith('"a,'):  # it is open, and closed by the next
+        notes = ["x"] * 8 + [note] + ["y"] * 20_000
+    rows = [f"http://h.example/{number}{mark}{note}" for number, note in enumerate(notes)]
+    (tmp_path / name).write_text("\n".join([f"url{mark}note", *rows, ""]))
+    seeds = read_seeds(str(tmp_path / name))
+    found = [seed.target.url for seed in seeds]
+    assert found == [f"http://h.example/{number}" for number in range(len(notes))]
+
+
 def test_a_table_without_addresses_says_so(tmp_path: Path) -> None:
     (tmp_path / "people.csv").write_text("name,age\nAnn,12\n")
     assert refusal(str(tmp_path / "people.csv")) == (

@@ -10,6 +10,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import takewhile
 from pathlib import PurePath
 from typing import Final
@@ -71,35 +72,51 @@ class Table(msgspec.Struct, frozen=True):
 
 def table(name: str, lines: Sequence[str]) -> Table | None:
     """What the first lines of a file say; None for a plain list."""
-    shown = list(joined(lines))
     ending = PurePath(name).suffix.lower()
-    split = {mark: [cells(line, mark) for line in shown] for mark in TABLES.get(ending, DELIMITERS)}
+    marks = TABLES.get(ending, DELIMITERS)
+    shown = {mark: list(joined(lines, mark)) for mark in marks}
+    split = {mark: [cells(row, mark) for row in shown[mark]] for mark in marks}
     delimiter = max(
         split, key=lambda mark: (_column(split[mark]) is not None, _agreeing(split[mark]))
     )
     rows = split[delimiter]
     column = _column(rows)
-    if column is None or not (ending in TABLES or _is_table(shown, rows, delimiter)):
+    if column is None or not (ending in TABLES or _is_table(shown[delimiter], rows, delimiter)):
         return None
     title = _cell(rows[0], column)
     return Table(delimiter, column, None if is_address(title) else title)
 
 
-def joined(lines: Sequence[str]) -> Iterator[str]:
+def joined(lines: Sequence[str], delimiter: str) -> Iterator[str]:
     """The rows that these lines make: a cell in quotes may go over several."""
-    row = ""
+    row: list[str] = []
     for line in lines:
         if not row and (not line.strip() or line.startswith("#")):
             continue
-        row = f"{row}\n{line}" if row else line
-        if is_whole(row):
-            yield row
-            row = ""
+        if is_open(line, delimiter, within=bool(row)):
+            row.append(line)
+        else:
+            yield "\n".join([*row, line])
+            row = []
+    yield from row
 
 
-def is_whole(row: str) -> bool:
-    """Whether every quote that was opened is closed: inside, a quote stands twice."""
-    return row.count('"') % 2 == 0
+def is_open(line: str, delimiter: str, *, within: bool = False) -> bool:
+    """Whether a line ends in a quoted cell. within: it begins in one.
+
+    A quote opens a cell as its first sign; any other may be of inches (``5" disk``).
+    Within, it stands twice.
+    """
+    if '"' not in line:
+        return within
+    return not _whole(delimiter).fullmatch(f'"{line}' if within else line)
+
+
+@lru_cache
+def _whole(delimiter: str) -> re.Pattern[str]:
+    other = f"[^{re.escape(delimiter)}]*+"
+    cell = f'(?:"(?:[^"]|"")*+"{other}|(?!"){other})'
+    return re.compile(f"{cell}(?:{re.escape(delimiter)}{cell})*+")
 
 
 def cells(line: str, delimiter: str) -> list[str]:
