@@ -99,7 +99,9 @@ def test_a_long_crawl_of_shells_takes_no_more_at_its_end(web: Web, tmp_path: Pat
     for number in range(CRAWLED):
         web.raw(f"/{number}", headers=HTML, body=shell(inline=f"window.at = {number}; {FILL}"))
     web.page("/", links=[f"/{number}" for number in range(CRAWLED)])
-    settings = config(render={"mode": "always", "wall_s": 250, "cpu_s": 60})
+    settings = config(
+        render={"mode": "always", "wall_s": 250, "cpu_s": 60}, parse={"max_links": CRAWLED}
+    )
     database = tmp_path / "crawl.db"
     running = crawl_apart(database, web.url("/"), settings=settings, workers=1)
     samples: list[Taken] = []
@@ -115,6 +117,7 @@ def test_a_long_crawl_of_shells_takes_no_more_at_its_end(web: Web, tmp_path: Pat
     assert rows(database, "SELECT count(*) FROM pages WHERE h1 = 'Seen'") == [(CRAWLED,)]
     # The first tenth fills what a worker keeps.
     early, late = samples[6:16], samples[-10:]
+    print(f"after a tenth: {early}\nin the end: {late}")
     assert median(one.worker for one in late) < 1.2 * median(one.worker for one in early)
     assert median(one.browser for one in late) < 1.2 * median(one.browser for one in early)
     assert median(one.descriptors for one in late) <= median(one.descriptors for one in early) + 5
