@@ -128,6 +128,10 @@ def test_names_are_read_as_addresses_are(written_as: str, same: str) -> None:
         ('[site."a.b"]\ncrawl_delay_max_s = 1', "of a site of your own say own = true"),
         ('[site."a.b"]\nown=false\nobey_robots = false\n[site."*.b"]\nown=true', "own = true"),
         ('[site."*.b"]\nobey_robots = false\n[site."a.b"]\nown=true', "own = true"),
+        ('[site."*.co.uk"]\nbearer = "x"', "below co.uk anybody has sites"),
+        ('[site."*.com"]\nbasic = {user="u", password="p"}', "name yours one by one"),
+        ('[site."*.GitHub.io"]\nheaders = {X-Key="k"}', "below github.io anybody has sites"),
+        ('[site."*.xn--55qx5d.cn"]\nbearer = "x"', "anybody has sites"),
     ],
 )
 def test_a_wrong_site_or_key_is_refused_in_one_line(written: Written, text: str, told: str) -> None:
@@ -151,6 +155,23 @@ def test_a_wrong_site_or_key_is_refused_in_one_line(written: Written, text: str,
     ],
 )
 def test_robots_may_be_kept_more_strictly_or_left_aside_on_ones_own_sites(
+    written: Written, text: str
+) -> None:
+    assert load(written(text)).site
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[site."*.github.io"]\nown = true\nbearer = "x"',
+        '[site."*.github.io"]\nheaders = {Accept = "text/html"}\ncookies = true\ngap_s = 2',
+        '[site."*.me.github.io"]\nbearer = "x"',
+        '[site."*.example.co.uk"]\nbearer = "x"',
+        '[site."*.corp"]\nbearer = "x"',
+        '[site."github.io"]\nbearer = "x"',
+    ],
+)
+def test_secrets_are_for_ones_own_sites_and_all_else_for_whomever(
     written: Written, text: str
 ) -> None:
     assert load(written(text)).site

@@ -370,7 +370,8 @@ class SiteConfig(Section, frozen=True, omit_defaults=True):
     headers: sent besides the crawler's own, or in place of one. basic: the user and password that a
         site asks for; bearer: the token. A text, or ``{ env = "NAME" }`` for what a variable of the
         environment holds. Sent to one origin alone: that of the site's name, and where this is a
-        host, to its https and to those of its origins that are seeds.
+        host, to its https and to those of its origins that are seeds. Of all names below one where
+        anybody has sites (`*.co.uk`, `*.github.io`) no secret is taken, unless the site is own.
     proxy: as under fetch; ``direct`` for none.
     http2: as under fetch.
     verify_tls, ca_file: as under fetch.

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from crawler.config.place import EXAMPLES, Place, place_of
-from crawler.config.secrets import Reader
+from crawler.config.secrets import SHOWN_HEADERS, Reader
 from crawler.config.sections import PLACES, SENT, SITE, Config, SiteConfig
 from crawler.config.values import Setting, expected, shown
 from crawler.errors import UsageError
@@ -21,6 +21,8 @@ from crawler.errors import UsageError
 MAX_SITES: Final = 2000
 READ: Final = ("headers", "basic", "bearer", "proxy")
 """Keys that may hold secrets."""
+SECRET: Final = ("headers", "basic", "bearer", "client_cert")
+"""Keys by which one is sent to whatever site the name covers."""
 _FIELDS: Final = {field.name: field.type for field in msgspec.structs.fields(SiteConfig)}
 
 
@@ -69,6 +71,7 @@ def read_sites(
     sites = {name: SiteConfig(**values) for name, values in given.items()}
     for one in said.values():
         _refuse_laxer(one, sites, config)
+        _refuse_strangers(one, sites)
         _refuse_two(one, sites[one.name])
     return sites
 
@@ -151,6 +154,27 @@ def _refuse_laxer(one: Said, sites: dict[str, SiteConfig], config: Config) -> No
             f"{one.where}: others' robots.txt is kept as on all sites; of a site of your own say "
             "own = true besides"
         )
+
+
+def _refuse_strangers(one: Said, sites: dict[str, SiteConfig]) -> None:
+    """A secret is sent to the person's own sites: below ``co.uk`` or ``github.io`` are others', to
+    which any link may lead."""
+    is_plain = one.key == "headers" and all(name.lower() in SHOWN_HEADERS for name in one.value)
+    if one.key not in SECRET or is_plain:
+        return
+    place = place_of(one.name)
+    if place.kind == "wildcard" and _is_suffix(place.host) and not _is_own(one.name, sites):
+        raise UsageError(
+            f"{one.where}: below {place.host} anybody has sites, and it would be sent to all: name "
+            "yours one by one, or where all are your own, say own = true besides"
+        )
+
+
+def _is_suffix(name: str) -> bool:
+    """Does the public suffix list say that anybody may register below a name?"""
+    from publicsuffixlist import PublicSuffixList  # for those who say a secret so widely
+
+    return bool(PublicSuffixList(accept_unknown=False).publicsuffix(name) == name)
 
 
 def _refuse_two(one: Said, site: SiteConfig) -> None:
