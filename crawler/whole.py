@@ -24,6 +24,8 @@ NAME_BYTES: Final = 200
 PART: Final = ".crawler-part"
 BESIDE: Final = ("-wal", "-shm", "-journal")
 """What SQLite keeps beside a database, and takes away with it."""
+LOGS: Final = ("-wal", "-journal")
+"""Of these, what it brings a database up to date by."""
 MAGIC: Final = b"SQLite format 3\x00"
 
 
@@ -41,6 +43,7 @@ def file(path: Path) -> Iterator[Path]:
                 os.fchmod(descriptor, place.stat().st_mode & 0o777)
             yield part
             os.fsync(descriptor)
+            _refuse_what_a_database_left(path, place)
             part.replace(place)
         finally:
             os.close(descriptor)
@@ -96,6 +99,7 @@ def _made(path: Path) -> Iterator[tuple[Path, Path]]:
     try:
         _refuse_what_is_no_file(path, place)
         _refuse_what_is_beside_a_database(path, place)
+        _refuse_what_a_database_left(path, place)
         _remove_leftovers(place.parent, name)
         try:
             yield place, part
@@ -119,6 +123,17 @@ def _refuse_what_is_beside_a_database(path: Path, place: Path) -> None:
         if base != place and base.is_file() and is_database(base):
             raise StorageError(
                 f"{path}: SQLite would take it for its own, of {base.name}; name another file"
+            )
+
+
+def _refuse_what_a_database_left(path: Path, place: Path) -> None:
+    """The log of one that was removed, or that is written to: SQLite would write it into whatever
+    stands there next."""
+    for suffix in LOGS:
+        if os.path.lexists(f"{place}{suffix}"):
+            raise StorageError(
+                f"{path}: beside it stands {place.name}{suffix}, of a database that was there or "
+                "is in use; name another file, or remove that one"
             )
 
 

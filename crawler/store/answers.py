@@ -66,7 +66,7 @@ class Answered(NamedTuple):
         if self.headers is None:
             known = (("etag", self.etag), ("last-modified", self.last_modified))
             return [(name, value) for name, value in known if value]
-        held: dict[str, str | list[str]] = msgspec.json.decode(self.headers)
+        held = msgspec.json.decode(self.headers, type=dict[str, str | list[str]])
         return [
             (name, value)
             for name, values in held.items()

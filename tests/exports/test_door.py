@@ -148,6 +148,29 @@ def test_a_database_is_never_replaced(crawler: Terminal, crawled: Path) -> None:
     assert other.read_bytes() == crawled.read_bytes()
 
 
+def test_no_database_is_made_beside_the_log_of_another(crawler: Terminal, crawled: Path) -> None:
+    before, log = crawler.folder / "x.db", crawler.folder / "x.db-wal"
+    before.write_bytes(crawled.read_bytes())
+    with closing(open_for_writing(before)) as connection:
+        connection.execute("UPDATE pages SET title = 'of before'")
+        left = log.read_bytes()
+    before.unlink()
+    log.write_bytes(left)
+    of_two = crawler.folder / "other.db"
+    of_two.write_bytes(crawled.read_bytes())
+    for words in (
+        ["export", "sqlite", "--db", str(crawled), "--out", "x.db"],
+        ["merge", "x.db", str(crawled), "other.db"],
+    ):
+        ran = crawler(*words)
+        assert (ran.code, ran.err.count("\n")) == (3, 1)
+        assert "x.db: beside it stands x.db-wal, of a database that was there" in ran.err
+        assert not before.exists()
+    log.unlink()
+    assert crawler("export", "sqlite", "--db", str(crawled), "--out", "x.db").code == 0
+    assert rows(before, "SELECT count(*) FROM pages WHERE title = 'of before'") == [(0,)]
+
+
 @pytest.mark.parametrize("deep", [False, True])
 def test_a_folder_into_which_somebody_put_a_file_is_never_replaced(
     crawler: Terminal, crawled: Path, deep: bool
@@ -402,6 +425,7 @@ def test_a_killed_export_leaves_nothing_that_the_next_does_not_take_away(
         ("UPDATE bodies SET body = zeroblob(100)", "warc"),
         ("UPDATE bodies SET body = substr(body, 1, 40)", "wacz"),
         ("UPDATE visits SET headers = 'none'", "warc"),
+        ("UPDATE visits SET headers = '[]'", "wacz"),
         ("UPDATE bodies SET body_bytes = body_bytes - 1", "mirror"),
         ("UPDATE bodies SET body_bytes = 1 << 40", "warc"),
     ],
