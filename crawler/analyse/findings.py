@@ -216,6 +216,8 @@ def _judge(
             reason = patience.said() or f"its SQL failed: {error}"
             if is_stop(error) and not patience.is_spent():
                 raise
+        except Exception as error:  # of values that no crawl writes: another check takes them
+            reason = f"it failed: {type(error).__name__}: {error}"
     if is_judged:
         _replace(connection, check, run_id)
     judged = {"run": run_id, "check": check.name, "judged": is_judged, "reason": reason}

@@ -17,7 +17,7 @@ from crawler.channels import patience, readers
 from crawler.channels.patience import Usual
 from crawler.config import Config
 from crawler.store.audit import audit
-from crawler.store.database import open_for_reading
+from crawler.store.database import open_for_reading, open_for_writing
 from tests.analyse.site import Site
 from tests.crawls import config, crawl, rows
 from tests.patience import PATIENT_S
@@ -226,3 +226,19 @@ def test_a_check_that_a_site_makes_find_too_much_is_given_up_alone(
     assert "given up after 1 s" in told[0][2]
     [(judged, found, _, _)] = rows(database, JUDGED)
     assert (judged, found) == (1, 3)
+
+
+def test_a_check_that_fails_on_what_no_crawl_writes_is_given_up_alone(
+    web: Web, tmp_path: Path
+) -> None:
+    database = tmp_path / "a.db"
+    web.page("/", title="")
+    crawl(database, web.url(), settings=config())
+    with closing(open_for_writing(database)) as connection:
+        connection.execute("UPDATE visits SET started_at = '99999-01-01T00:00:00.000Z'")
+    analyse(database, Config(), lambda *_: None, processes=1)
+    failed = rows(database, "SELECT check_name FROM runs_checks WHERE reason LIKE 'it failed:%'")
+    assert failed == [("slow_under_load",)]
+    assert rows(database, "SELECT count(*) FROM findings WHERE check_name = 'title_missing'") == [
+        (1,)
+    ]
