@@ -11,10 +11,12 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Collection
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
+from crawler import plain
 from crawler.errors import StorageError, UsageError
 from crawler.store import queries
 from crawler.store.database import Connection
@@ -37,24 +39,40 @@ SETTINGS: Final = {"sql_time_limit_ms": 5000, "facet_time_limit_ms": 1000, "allo
 
 
 def make_folder(connection: Connection, path: Path, folder: Path) -> None:
-    """Make the folder that Datasette is started with. Raises StorageError."""
+    """Make the folder that Datasette is started with. Raises StorageError and UsageError."""
     name = path.stem
-    if folder.exists() and not (folder / f"{name}.db").is_symlink() and any(folder.iterdir()):
-        raise UsageError(f"{folder}: is a folder of something else; name another with --folder")
     told = metadata(connection, name)
+    files = {
+        "metadata.yml": told,
+        "datasette.yaml": told | {"settings": SETTINGS},
+        "settings.json": SETTINGS,
+    }
+    link = folder / f"{name}.db"
     try:
+        _refuse_of_others(folder, link, files)
         folder.mkdir(parents=True, exist_ok=True)
-        link = folder / f"{name}.db"
         link.unlink(missing_ok=True)
         link.symlink_to(path.resolve())
-        for file, content in (
-            ("metadata.yml", told),
-            ("datasette.yaml", told | {"settings": SETTINGS}),
-            ("settings.json", SETTINGS),
-        ):
-            (folder / file).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        for file, content in files.items():
+            (folder / file).unlink(missing_ok=True)  # it may be a link to somewhere else
+            with (folder / file).open("x", encoding="utf-8") as out:
+                out.write(json.dumps(content, indent=2) + "\n")
     except OSError as error:
         raise StorageError(f"{folder}: cannot be made: {error.strerror}") from None
+
+
+def _refuse_of_others(folder: Path, link: Path, files: Collection[str]) -> None:
+    """Raises UsageError for a folder that was not made here, or into which somebody else may put
+    something: what stands beside our files, such as templates, Datasette runs."""
+    if not folder.exists():
+        return
+    there = [one.name for one in folder.iterdir()]
+    others = sorted({*there} - {link.name, *files})
+    if others or (there and not link.is_symlink()) or folder.stat().st_uid != os.geteuid():
+        told = f" ({plain.printable(others[0])})" if others else ""
+        raise UsageError(
+            f"{folder}: is a folder of something else{told}; name another with --folder"
+        )
 
 
 def metadata(connection: Connection, name: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from gevent import socket, subprocess
 
 from crawler.analyse.run import analyse
 from crawler.config import Config
+from crawler.errors import UsageError
 from crawler.faces import browse
 from crawler.store import columns, queries, views
 from tests.crawls import crawl
@@ -133,6 +135,26 @@ def test_every_table_and_view_is_described(tmp_path: Path) -> None:
     assert columns.HELP.keys() | views.VIEWS.keys() <= told["tables"].keys()
     assert all(about["description"] for about in told["tables"].values())
     assert told["tables"]["pages"]["label_column"] == "url"
+
+
+def test_nothing_of_others_is_written_through_or_run(crawled: Path, tmp_path: Path) -> None:
+    folder, victim = tmp_path / "made", tmp_path / "victim"
+    victim.write_text("as it was")
+    with queries.reading(crawled) as connection:
+        browse.make_folder(connection, crawled, folder)
+        (folder / "metadata.yml").unlink()
+        (folder / "metadata.yml").symlink_to(victim)
+        browse.make_folder(connection, crawled, folder)
+        assert victim.read_text() == "as it was"
+        assert "databases" in json.loads((folder / "metadata.yml").read_text())
+        (folder / "templates").mkdir()
+        with pytest.raises(UsageError, match=r"something else \(templates\)"):
+            browse.make_folder(connection, crawled, folder)
+        (folder / "templates").rmdir()
+        if os.geteuid() == 0:
+            os.chown(folder, 65534, 65534)
+            with pytest.raises(UsageError, match="something else"):
+                browse.make_folder(connection, crawled, folder)
 
 
 def test_without_datasette_it_is_said_how_to_get_it(
