@@ -36,6 +36,7 @@ def merge(out: Path, paths: Sequence[Path], progress: Progress) -> Merged:
         with whole.file(out) as place:
             made = fill(place, paths, progress)
             _let_in_no_others(place, paths)
+            _refuse_names(out, paths)  # somebody may have made it meanwhile
             return made
 
 

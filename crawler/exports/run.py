@@ -114,6 +114,7 @@ def export(
             _opened(out, kind, format) as place,
         ):
             written: Written = write(given, place)
+            _refuse_to_replace(paths, out, kind, format)  # what came to be there meanwhile
             if kind is Into.FOLDER and not format.knows:
                 _mark(place, given)
         return written

@@ -13,10 +13,12 @@ from types import FrameType
 
 import pytest
 
+from crawler.errors import UsageError
 from crawler.exports import formats, run
 from crawler.store.database import open_for_writing
 from crawler.store.moment import Choice, moment
 from tests.crawls import config, crawl, rows
+from tests.exports.taking import NOW
 from tests.patience import PATIENT_S, until
 from tests.sites.web import Web
 from tests.terminal import Terminal
@@ -146,6 +148,26 @@ def test_a_database_is_never_replaced(crawler: Terminal, crawled: Path) -> None:
     assert (ran.code, ran.err.count("\n")) == (2, 1)
     assert "is a database" in ran.err
     assert other.read_bytes() == crawled.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["sqlite", "csv", "markdown"])
+def test_what_came_to_be_there_meanwhile_is_not_replaced(
+    crawled: Path, tmp_path: Path, name: str
+) -> None:
+    out = tmp_path / "out"
+    mine = out / "mine.db" if name == "markdown" else out
+
+    def somebody(_done: int, _whole: int) -> None:
+        mine.parent.mkdir(exist_ok=True)
+        mine.write_bytes(crawled.read_bytes())
+
+    with pytest.raises(UsageError, match=r"is a (database|folder of something else)"):
+        run.export(
+            run.find(name), [crawled], out,
+            options={one.key: () if one.many else None for one in formats.OPTIONS},
+            now=NOW, progress=somebody,
+        )  # fmt: skip
+    assert mine.read_bytes() == crawled.read_bytes()
 
 
 def test_no_database_is_made_beside_the_log_of_another(crawler: Terminal, crawled: Path) -> None:

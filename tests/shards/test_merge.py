@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.errors import CrawlError
+from crawler.errors import CrawlError, UsageError
 from crawler.exports.merge import merge
 from crawler.store.lock import WriterLock
 from crawler.store.merging import Merged
@@ -268,6 +268,17 @@ def test_what_cannot_be_merged_is_one_line_and_leaves_nothing(
         merged(out, *paths)
     assert "\n" not in str(refused.value)
     assert {path.name for path in tmp_path.iterdir()} == before
+
+
+def test_what_came_to_be_there_meanwhile_is_not_replaced(three: list[Path], tmp_path: Path) -> None:
+    out = tmp_path / "all.db"
+
+    def somebody(_done: int, _whole: int) -> None:
+        out.write_bytes(b"of somebody")
+
+    with pytest.raises(UsageError, match="is there"):
+        merge(out, three[:2], somebody)
+    assert [one.read_bytes() for one in tmp_path.iterdir()] == [b"of somebody"]
 
 
 def test_a_crawl_that_runs_is_refused(three: list[Path], tmp_path: Path) -> None:
