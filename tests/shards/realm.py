@@ -219,10 +219,13 @@ class Shards:
             return rows(self.database(number), last) == [("finished",)]
         return False
 
-    def kill(self, number: int) -> bool:
-        """SIGKILL, whatever it is at; it is started again by `look`."""
+    def kill(self, number: int, *, spare_ended: bool = False) -> bool:
+        """SIGKILL, whatever it is at; it is started again by `look`. spare_ended: not when its file
+        says that all is over, so that others hear of it."""
         process = self.running.get(number)
         if process is None or process.poll() is not None:
+            return False
+        if spare_ended and self.has_finished(number):
             return False
         kill_all(process)
         return True

@@ -103,7 +103,8 @@ def test_whatever_is_killed_they_come_to_the_same_end(
             return
         gevent.sleep(chance.uniform(0.1, 1.5))
         number = chance.randint(1, SHARDS)
-        if fault in ("a shard", "both") and not crawl.kill(number):
+        # Who knows the end: the engine, as long as nobody kills it, or those that have come to it.
+        if fault in ("a shard", "both") and not crawl.kill(number, spare_ended=fault == "both"):
             return
         if fault in ("the engine", "both"):
             redis.kill()
