@@ -183,9 +183,14 @@ def test_an_address_that_a_sitemap_does_not_take_is_told(
 
 def test_a_folder_is_replaced_only_where_an_export_made_it(crawled: Path, tmp_path: Path) -> None:
     made = take(crawled, tmp_path / "map", "sitemap")
-    (made / "sitemap-9.xml").write_text("of before")
+    (made / "sitemap.xml").write_text("of before")
     take(crawled, made, "sitemap")
-    assert not (made / "sitemap-9.xml").exists()
+    assert (made / "sitemap.xml").read_text() != "of before"
+    (made / "mine.txt").write_text("kept")
+    with pytest.raises(UsageError, match="holds other files"):
+        take(crawled, made, "sitemap")
+    assert (made / "mine.txt").read_text() == "kept"
+    (made / "mine.txt").unlink()
     (made / MARK).unlink()
     with pytest.raises(UsageError, match="a folder of something else"):
         take(crawled, made, "sitemap")
