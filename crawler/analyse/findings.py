@@ -19,6 +19,7 @@ from crawler.analyse import found
 from crawler.analyse.check import Check, Found, judge, limits_of
 from crawler.analyse.facts import Progress
 from crawler.analyse.needs import unmet
+from crawler.errors import CrawlError
 from crawler.store.database import Connection, SQLiteError, interruptible, is_stop
 
 CHECK_S: Final = 60.0
@@ -216,6 +217,8 @@ def _judge(
             reason = patience.said() or f"its SQL failed: {error}"
             if is_stop(error) and not patience.is_spent():
                 raise
+        except (CrawlError, MemoryError):  # a stop, the disk: no matter of one check
+            raise
         except Exception as error:  # of values that no crawl writes: another check takes them
             reason = f"it failed: {type(error).__name__}: {error}"
     if is_judged:
