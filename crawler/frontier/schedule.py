@@ -110,7 +110,7 @@ class HostState(msgspec.Struct, eq=False):
 
     own: a seed named this private host. near: it is paced as the person's own, by its address.
     addresses: where it is, as far as is known; all of them count. fresh: they were found out just
-    now, in dns_ms. moves: how often in a row they turned out to be others.
+    now, in dns_ms. moves: how often in a row they turned out to be others than any that were known.
     due: it may be asked from then on. freed_at: its last reply came. served: leases so far.
     response_s: recent response time. penalty_s: the gap that its 429 and 503 have brought about.
     gap_s: its present gap. limit: requests that may be in flight.
@@ -596,13 +596,15 @@ class Schedule:
         host.in_flight -= 1
         for name in lease.caps:
             self._release(name)
+        # Of many requests that are out, each may come back with what the first has told already.
+        has_moved = not host.addresses or not set(reply.addresses) <= set(host.addresses)
         host.addresses = _merged(reply.addresses, host.addresses)
         host.fresh, host.dns_ms = True, reply.dns_ms
         host.near = all(map(urls.is_private_literal, reply.addresses))
         self._set_pace(host)
-        if host.moves:
+        if has_moved:
             host.due = max(host.due, now + host.moves * MOVING_S)
-        host.moves += 1
+            host.moves += 1
         origin = host.origins.get(lease.entry.origin_id)
         as_before = origin is not None and origin.opened_at <= lease.given_at
         if lease.for_origin or origin is None or not as_before or self._is_closed(origin, now):

@@ -413,6 +413,26 @@ def test_after_a_failure_the_addresses_of_a_host_are_found_out_anew(tmp_path: Pa
     assert again.addresses[0] == "93.184.7.7"
 
 
+def test_many_questions_for_the_same_addresses_cost_a_host_no_rest(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, settings(pace={"own_in_flight": 8, "park_after": 100}))
+    stage.at["a.example"] = ("10.77.0.2",)
+    stage.open_hosts("http://a.example/")
+    home, _ = stage.next()
+    stage.answer(home, links=[f"http://a.example/{n}" for n in range(8)], ip="10.77.0.2")
+    stage.commit()
+    for lease in stage.lease_all():
+        stage.fail(lease, "conn_reset")
+    stage.commit()
+    stage.sleep(60)
+    stage.refill()
+    asked = [lease for lease in iter(lambda: stage.flow.lease(1 << 20), None) if lease]
+    assert [lease.addresses for lease in asked] == [()] * 8
+    for lease in asked:
+        reply = Reply(addresses=stage.at["a.example"])
+        stage.flow.located(Visit(job_of(lease), reply, document(()), iso(stage.wall)))
+    assert len(stage.lease_all()) == 8
+
+
 def test_own_hosts_are_connected_to_at_once(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     stage.seed("http://127.0.0.1/", "http://localhost/")
