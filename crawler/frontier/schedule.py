@@ -602,9 +602,9 @@ class Schedule:
         host.fresh, host.dns_ms = True, reply.dns_ms
         host.near = all(map(urls.is_private_literal, reply.addresses))
         self._set_pace(host)
-        if has_moved:
+        if has_moved and host.moves:
             host.due = max(host.due, now + host.moves * MOVING_S)
-            host.moves += 1
+        host.moves += has_moved
         origin = host.origins.get(lease.entry.origin_id)
         as_before = origin is not None and origin.opened_at <= lease.given_at
         if lease.for_origin or origin is None or not as_before or self._is_closed(origin, now):

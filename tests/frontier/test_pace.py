@@ -413,6 +413,22 @@ def test_after_a_failure_the_addresses_of_a_host_are_found_out_anew(tmp_path: Pa
     assert again.addresses[0] == "93.184.7.7"
 
 
+def test_a_host_whose_addresses_were_just_found_goes_before_those_still_unknown(
+    tmp_path: Path,
+) -> None:
+    stage = Stage(tmp_path)
+    stage.seed("http://a.example/", "http://b.example/", "http://c.example/")
+    asks = stage.flow.lease(1)
+    assert asks is not None
+    assert asks.addresses == ()
+    stage.sleep(0.1)
+    reply = Reply(addresses=("93.184.1.1",))
+    stage.flow.located(Visit(job_of(asks), reply, document(()), iso(stage.wall)))
+    again = stage.flow.lease(1)
+    assert again is not None
+    assert (again.entry.url, again.addresses) == (asks.entry.url, ("93.184.1.1",))
+
+
 def test_many_questions_for_the_same_addresses_cost_a_host_no_rest(tmp_path: Path) -> None:
     stage = Stage(tmp_path, settings(pace={"own_in_flight": 8, "park_after": 100}))
     stage.at["a.example"] = ("10.77.0.2",)
