@@ -29,7 +29,7 @@ class BoundedBody:
     """A body as far as it was read.
 
     cap: bytes of it that may be kept. size: that are. wire: as they came. pieces: what is kept,
-    decoded.
+    decoded. garbled: of what was decoded, some is missing or is not what was sent.
     """
 
     def __init__(self, cap: int, share: Share) -> None:
@@ -37,6 +37,7 @@ class BoundedBody:
         self.size = 0
         self.wire = 0
         self.pieces: list[bytes] = []
+        self.garbled = False
         self._share = share
         self._weight = 1
 
@@ -62,6 +63,7 @@ class BoundedBody:
             raise Failure("conn_closed", str(cut)) from None
         except Garbled as error:
             garbled(Failure("decode_error", str(error)))
+            self.garbled = bool(self.size)
             if not self.size:
                 self._keep(iter(held))
                 self._keep(source)

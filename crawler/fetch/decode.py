@@ -298,6 +298,14 @@ _WIDE: Final = (b"\xff\xfe", b"\xfe\xff")
 _ODDITIES: Final = " \t\"'"
 
 
+def is_binary(body: bytes) -> bool:
+    """Is this no text, in whatever encoding?"""
+    start = body[:_SNIFFED]
+    if start.startswith(_WIDE):
+        return False
+    return len(_BINARY.findall(start)) > max(1, _FEW * len(start))
+
+
 class Codings(msgspec.Struct, frozen=True):
     """What Content-Encoding headers say, in the order in which it was done.
 
@@ -313,12 +321,9 @@ class Codings(msgspec.Struct, frozen=True):
         is_text: but it is to be one. Of a word that means nothing that is needed to tell, since
         pictures come with such words, too.
         """
-        start = body[:_SNIFFED]
         if not _REAL.isdisjoint(self.unknown):
-            return bool(_BINARY.search(start))
-        if not self.unknown or not is_text or start.startswith(_WIDE):
-            return False
-        return len(_BINARY.findall(start)) > max(1, _FEW * len(start))
+            return bool(_BINARY.search(body[:_SNIFFED]))
+        return bool(self.unknown) and is_text and is_binary(body)
 
 
 _NONE: Final = Codings((), ())

@@ -105,6 +105,8 @@ class Attempt:
             self._body.read(self._answer)
         if codings.unknown:
             self._doubt_body(codings)
+        if self._job.kind == "robots" and self._failure is not None:
+            self._doubt_rules()
 
     def _note_part(self) -> None:
         """Notes which part has come, where it is not all (RFC 9110, section 14.4). Nobody has asked
@@ -121,6 +123,11 @@ class Attempt:
         is_text = _TEXT.match(kind) is not None
         if codings.still_on(b"".join(self._body.pieces), is_text=is_text):
             self.fail(Failure("decode_error", f"unknown content coding {codings.unknown[0]!r}"))
+
+    def _doubt_rules(self) -> None:
+        """Notes that rules may be missing, since not all could be decoded, or nothing was."""
+        if self._body.garbled or decode.is_binary(b"".join(self._body.pieces)):
+            self._truncated = self._truncated or "disconnect"
 
     def _refuse_needless(self) -> None:
         """Reads nothing where more is announced than may be kept, of a kind of which a part is

@@ -38,7 +38,8 @@ class Word(msgspec.Struct, frozen=True, kw_only=True):
     silent: the host took the time that passed. unconnected: over https it is the same as if there
         were no server, so that http may be tried.
     cuts: what ``truncated`` says of a body which this has ended. kept: what came before is a
-        version of the document all the same. rules: and a robots.txt is obeyed as far as it came.
+        version of the document all the same. rules: and a robots.txt that is there all the same is
+        obeyed.
     of_redirect: the page has moved, though where to cannot be followed.
     standing: what it says of the best link to a URL, None where links played no part.
     of_url: the URL itself cannot be fetched, whoever links to it.

@@ -30,6 +30,8 @@ MAX_ROBOTS_HOPS = 5
 """RFC 9309, section 2.3.1.2: at least five consecutive redirects should be followed."""
 MAX_STRANGE_ROBOTS = 20
 """Redirects of others' robots.txt to one host that are followed in a run."""
+LAST_STATUS = 599
+"""Of the last class that there is."""
 HEAD_REFUSED = Fate("queued", "head_refused", 0.0)
 """Servers that refuse HEAD do so with any status; only a GET tells whether the URL is broken."""
 UNFOLLOWED = "link"
@@ -369,7 +371,7 @@ def rule_robots(
         return RobotsRuling(retry_in_s=fate.retry_in_s)
     failed = fate.reason if fate.state != "done" and not _has_none(reply, error) else None
     if error is None and _says_not_all(reply):
-        failed = f"http_{reply.status}"
+        failed = reply.error or f"http_{reply.status}"
     good = failed is None and reply.status is not None and 200 <= reply.status < 300
     return RobotsRuling(over_http=over_http, failed=failed, has_rules=good)
 
@@ -382,8 +384,12 @@ def _has_none(reply: Reply, error: str | None) -> bool:
 
 def _says_not_all(reply: Reply) -> bool:
     """Is it no file, or a part of one? Nobody asked for a part, or whether it was modified, so that
-    nothing follows from what is not there."""
-    return reply.status == 304 or (reply.status == 206 and reply.truncated is not None)
+    nothing follows from what is not there; of what is compressed and broken as little. A status
+    beyond all classes is the server's error (RFC 9110, section 15)."""
+    status = reply.status or 0
+    in_part = status == 206 or (200 <= status <= 299 and reply.error == "decode_error")
+    is_no_file = status == 304 or status > LAST_STATUS
+    return is_no_file or (in_part and reply.truncated is not None)
 
 
 # What is kept of a document

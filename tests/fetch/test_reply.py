@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import lzma
+import zlib
 
 import gevent
 import msgspec
@@ -351,6 +353,37 @@ def test_a_part_that_nobody_asked_for_is_not_the_whole(
     assert (reply.status, reply.error, reply.body) == (206, None, b"hi")
     assert reply.truncated == truncated
     assert (reply.note is None) == (truncated is None)
+
+
+RULES = b"User-agent: *\nDisallow: /a\n" + b"".join(b"Disallow: /%x\n" % n**5 for n in range(2000))
+
+
+def _broken(packed: bytes) -> bytes:
+    middle = len(packed) // 2
+    return packed[:middle] + bytes(40) + packed[middle + 40 :]
+
+
+@pytest.mark.parametrize(
+    ("coding", "sent", "truncated"),
+    [
+        ("gzip", _broken(gzip.compress(RULES)), "disconnect"),
+        ("gzip", bytes(60) + gzip.compress(RULES)[60:], "disconnect"),
+        ("deflate", _broken(zlib.compress(RULES)), "disconnect"),
+        ("xz", lzma.compress(RULES), "disconnect"),
+        ("gzip", gzip.compress(RULES)[:-8] + bytes(8), "disconnect"),
+        ("gzip", RULES, None),
+        ("br", RULES, None),
+    ],
+)
+def test_rules_that_could_not_be_decoded_are_not_all_there(
+    coding: str, sent: bytes, truncated: str | None
+) -> None:
+    with stage(whole(ok(sent, f"Content-Encoding: {coding}".encode()))) as server:
+        reply = fetch(server.url("/robots.txt"), kind="robots")
+    assert (reply.status, reply.error) == (200, "decode_error")
+    assert reply.truncated == truncated
+    if truncated is None:
+        assert reply.body == RULES
 
 
 def test_conditions_reach_any_adapter() -> None:

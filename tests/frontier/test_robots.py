@@ -109,6 +109,9 @@ def test_a_url_found_while_the_rules_are_old_is_judged_by_the_new_ones(tmp_path:
         ([503, 503, 503], ("skipped", "robots_unreachable")),
         ([429, 429, 429], ("skipped", "robots_unreachable")),
         ([503, 503, 200], ("queued", None)),
+        # RFC 9110, section 15: a status beyond all classes counts as the server's error
+        ([600], ("skipped", "robots_unreachable")),
+        ([999], ("skipped", "robots_unreachable")),
     ],
 )
 def test_what_robots_answers_decides_for_the_origin(

@@ -228,6 +228,19 @@ ROBOTS = {
     "a part closes": (
         robots(status=206, truncated="disconnect"), False, RobotsRuling(failed="http_206"),
     ),
+    "a status beyond all classes closes": (
+        robots(status=999), False, RobotsRuling(failed="http_999"),
+    ),
+    "what could be decoded in part closes": (
+        robots(error="decode_error", truncated="disconnect"), False,
+        RobotsRuling(failed="decode_error"),
+    ),
+    "none there allows all, however it is said": (
+        robots(status=404, error="decode_error", truncated="disconnect"), False, RobotsRuling(),
+    ),
+    "what was not compressed, though it said so, is obeyed": (
+        robots(error="decode_error"), False, RobotsRuling(has_rules=True),
+    ),
     "all of it in one part is obeyed": (robots(status=206), False, RobotsRuling(has_rules=True)),
     # 2.3.1.2
     "a redirect is followed": (
