@@ -61,11 +61,20 @@ def plant_safe(site: Site) -> None:
     site.headers = SAFE
     every = (*HEADERS, "hsts_short", "cors_open", "cookie_flags", "server_tells_version")
     site.front = {"spared": [*every, "http_pages", "certificate_expiring"]}
+    _transport(site)
     _mixed(site)
     _scripts(site)
     _secrets(site)
     site.page("/certificate/name", planted=[("certificate_wrong", site.called)])
     site.page("/certificate/proto", spared=["certificate_wrong"])
+
+
+def _transport(site: Site) -> None:
+    """What would end the check, were it taken at its word."""
+    long = f"max-age={'9' * 5000}"
+    for name, said in (("long", long), ("deep", f'["; {long}", {"[" * 5000}')):
+        headers = SAFE | {"Strict-Transport-Security": said}
+        site.page(f"/transport/{name}", headers=headers, spared=["hsts_short"])
 
 
 def _mixed(site: Site) -> None:
