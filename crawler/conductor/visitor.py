@@ -18,6 +18,7 @@ from crawler.policy.cookies import Cookie, Jar, without_value
 from crawler.policy.sites import Sites
 
 SET_COOKIE = "set-cookie"
+Headers = tuple[tuple[str, str], ...]
 
 
 class Visitor:
@@ -51,6 +52,7 @@ class Visitor:
     def takes(self, visit: Visit, now: float) -> tuple[Visit, bool]:
         """A visit whose cookies have been kept, and without their values, which nobody else needs;
         and whether there was anything new among them."""
+        visit = self._without_cookies_of_needs(visit)
         job = visit.job
         headers = visit.reply.headers
         found = [value for name, value in headers if name.lower() == SET_COOKIE]
@@ -60,16 +62,33 @@ class Visitor:
         self.jar.take(job.url, found, now)
         is_new = self.jar.changed
         self.jar.changed |= before
-        bare = tuple(
-            (name, without_value(value) if name.lower() == SET_COOKIE else value)
-            for name, value in headers
-        )
         job = msgspec.structs.replace(job, cookies="")
-        reply = msgspec.structs.replace(visit.reply, headers=bare)
+        reply = msgspec.structs.replace(visit.reply, headers=_bare(headers))
         return msgspec.structs.replace(visit, job=job, reply=reply), is_new
+
+    def _without_cookies_of_needs(self, visit: Visit) -> Visit:
+        """The same where sites of which cookies are kept set some for what the page asked for."""
+        shown = visit.rendering
+        if shown is None or not any(need.headers for need in shown.needs):
+            return visit
+        needs = tuple(
+            msgspec.structs.replace(need, headers=_bare(need.headers))
+            if need.headers and self._sites.of(need.target.url).said.cookies
+            else need
+            for need in shown.needs
+        )
+        return msgspec.structs.replace(visit, rendering=msgspec.structs.replace(shown, needs=needs))
 
     def _keeps(self, job: Job) -> bool:
         if job.login is not None:
             return True
         site = self._sites.of(job.url)
         return bool(site.said.cookies) and site.sends("cookies", job.url, named=job.named)
+
+
+def _bare(headers: Headers) -> Headers:
+    """Headers without the values of cookies."""
+    return tuple(
+        (name, without_value(value) if name.lower() == SET_COOKIE else value)
+        for name, value in headers
+    )
