@@ -23,6 +23,7 @@ from crawler.policy.agent import robots_token, user_agent
 from crawler.policy.urls import UrlRules, resolve
 from crawler.render.cache import Cache
 from crawler.store.clock import iso
+from crawler.store.ruling import is_robots_txt
 
 SPARE_ROWS: Final = 100
 """Refused requests of one page that are told beside those that may be made."""
@@ -260,7 +261,7 @@ class Needs:
             onward = reply.redirect
             if onward is None or onward.refusal is not None or reply.error is not None:
                 break
-            if onward.origin != target.origin and not onward.url.endswith("/robots.txt"):
+            if onward.origin != target.origin and not is_robots_txt(onward):
                 break
             target = onward
         return _learnt(token, origin, reply, self._config)
