@@ -248,7 +248,9 @@ class Fetcher:
         if self._sites is None:
             return self._ordinary
         site = self._sites.of(job.url)  # the same one each time, so that it can be known by its id
-        sent = tuple(key for key in SENT if site.sends(key, job.url, named=job.named))
+        sent: tuple[str, ...] = ()
+        if not job.by_stranger:
+            sent = tuple(key for key in SENT if site.sends(key, job.url, named=job.named))
         manner = self._manners.get((id(site), sent))
         if manner is None:
             asks = site.config.fetch

@@ -31,6 +31,8 @@ class Job(msgspec.Struct, frozen=True, array_like=True, gc=False):
     cookies: what the Cookie header says; empty for none.
     login: of a login, and of the robots.txt that it waits for, how far it is. Of anything else: it
         is taken as it is, though it looks as if nobody were logged in.
+    by_stranger: a page of another origin asks for it, and is told what is answered: nothing of a
+        person's own is sent along.
     """
 
     token: int
@@ -47,3 +49,4 @@ class Job(msgspec.Struct, frozen=True, array_like=True, gc=False):
     named: bool = False
     cookies: str = ""
     login: LoginStep | None = None
+    by_stranger: bool = False

@@ -27,7 +27,8 @@ class Kept(msgspec.Struct, frozen=True):
 
 
 class Cache:
-    """Answers by their addresses; those that were asked for longest ago leave first.
+    """Answers by their addresses and by who may see them; those that were asked for longest ago
+    leave first.
 
     kept_s: how long an answer holds, whatever it says itself: a crawl sees a site at one time.
     """
@@ -35,37 +36,39 @@ class Cache:
     def __init__(self, kept_s: float = 900.0, kept_bytes: int = KEPT_BYTES) -> None:
         self._kept_s = kept_s
         self._most = kept_bytes
-        self._answers: OrderedDict[str, Kept] = OrderedDict()
+        self._answers: OrderedDict[tuple[str, str], Kept] = OrderedDict()
         self._bytes = 0
 
     def __repr__(self) -> str:
         return f"<Cache {len(self._answers)} answers, {self._bytes:,} bytes>"
 
-    def find(self, url: str, kind: str, now: float) -> Reply | None:
-        """What was answered, or None."""
-        kept = self._answers.get(url) if kind in TYPES else None
+    def find(self, url: str, whose: str, kind: str, now: float) -> Reply | None:
+        """What was answered, or None. whose: who may see it; nobody else is given it."""
+        key = url, whose
+        kept = self._answers.get(key) if kind in TYPES else None
         if kept is None:
             return None
         if kept.until <= now:
-            self._drop(url)
+            self._drop(key)
             return None
-        self._answers.move_to_end(url)
+        self._answers.move_to_end(key)
         return kept.reply
 
-    def keep(self, url: str, kind: str, reply: Reply, now: float) -> None:
+    def keep(self, url: str, whose: str, kind: str, reply: Reply, now: float) -> None:
         """Keep an answer for later pages, where it is as good for them."""
         if kind not in TYPES or reply.status != 200 or reply.error or not _is_for_all(reply):
             return
         if len(reply.body) > self._most // 4:
             return
-        self._drop(url)
-        self._answers[url] = Kept(reply, now + self._kept_s)
+        key = url, whose
+        self._drop(key)
+        self._answers[key] = Kept(reply, now + self._kept_s)
         self._bytes += len(reply.body)
         while self._bytes > self._most:
             self._drop(next(iter(self._answers)))
 
-    def _drop(self, url: str) -> None:
-        kept = self._answers.pop(url, None)
+    def _drop(self, key: tuple[str, str]) -> None:
+        kept = self._answers.pop(key, None)
         if kept is not None:
             self._bytes -= len(kept.reply.body)
 

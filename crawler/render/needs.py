@@ -101,18 +101,20 @@ class Hurried(Exception):
 class Needs:
     """What one page has asked for.
 
-    agent: as whom all is asked for. rows: what is
-    told of it afterwards.
+    agent: as whom all is asked for. rows: what is told of it afterwards. is_private: the page came
+    from a private address, so that it may see what others must not.
     """
 
     def __init__(
-        self, job: Job, config: Config, fetch: Fetch, asking: Asking, cache: Cache
-    ) -> None:
+        self, job: Job, config: Config, fetch: Fetch, asking: Asking, cache: Cache,
+        *, is_private: bool = False,
+    ) -> None:  # fmt: skip
         self._job = job
         self._config = config
         self._fetch = fetch
         self._asking = asking
         self._cache = cache
+        self._is_private = is_private
         # identifiers of sessions are left in: a script that was given one cannot do without
         self._rules = msgspec.structs.replace(UrlRules.of(config), strip=None)
         self._origin = _origin_of(job.url)
@@ -121,6 +123,7 @@ class Needs:
         self._bytes = 0
         self._refused = 0
         self._frames = 0
+        self._strangers: set[str] = set()
         self._waiting: set[Any] = set()
         self.agent = user_agent(config.fetch)
         self.rows: list[Need] = []
@@ -128,16 +131,17 @@ class Needs:
     def __repr__(self) -> str:
         return f"<Needs {self._asked} of {self._job.url}, {self.in_flight} in flight>"
 
-    def serve(self, request: Mapping[str, Any], kind: str, depth: int) -> Served:
-        """The answer to one request. kind: its type. depth: of the frame that asks, 0 for the page
-        itself."""
+    def serve(self, request: Mapping[str, Any], kind: str, depth: int, frame: str = "") -> Served:
+        """The answer to one request. kind: its type. frame: that asks for it, and depth: of that
+        frame, 0 for the page itself."""
         target, _ = resolve(str(request["url"]), rules=self._rules)
         method = str(request["method"])
+        at_home = self._is_at_home(target, kind, frame)
         reason = self._refusal(target, request, kind, depth)
         if reason is None and kind == "Image" and not self._config.render.screenshots:
             return Served(200, (("Content-Type", "image/gif"),), STUB)
         if reason is None:
-            known = self._cache.find(target.url, kind, time.monotonic())
+            known = self._cache.find(target.url, self._whose(at_home), kind, time.monotonic())
             if known is not None:
                 self.rows.append(_need(target, kind, method, known, cached=True))
                 return _served(known)
@@ -148,7 +152,7 @@ class Needs:
         waiting = gevent.getcurrent()
         self._waiting.add(waiting)
         try:
-            return self._get(target, request, kind, method)
+            return self._get(target, request, kind, method, at_home=at_home)
         except Hurried:
             return self._refuse(target, kind, method, "render_pace")
         finally:
@@ -163,6 +167,18 @@ class Needs:
         """What waits gets no answer any more."""
         for waiting in list(self._waiting):
             waiting.kill(Hurried, block=False)
+
+    def _is_at_home(self, target: Target, kind: str, frame: str) -> bool:
+        """Does the page's own origin ask itself? A frame that was ever to show another is none of
+        it: that one may still be there while the next is asked for."""
+        if kind == "Document" and target.origin != self._origin:
+            self._strangers.add(frame)
+        return target.origin == self._origin and frame not in self._strangers
+
+    def _whose(self, at_home: bool) -> str:
+        """Who may see an answer. What was asked for with a person's secrets is for the origin that
+        has them, and what is on a private address for pages that are on one."""
+        return f"{'private' if self._is_private else ''} {self._origin if at_home else ''}"
 
     def _refusal(
         self, target: Target, request: Mapping[str, Any], kind: str, depth: int
@@ -187,18 +203,20 @@ class Needs:
         is_over = self._asked >= most.max_requests or self._bytes >= most.max_bytes
         return "render_most" if is_over else None
 
-    def _get(self, target: Target, request: Mapping[str, Any], kind: str, method: str) -> Served:
+    def _get(
+        self, target: Target, request: Mapping[str, Any], kind: str, method: str, *, at_home: bool
+    ) -> Served:
         began = _now()
         reason = self._ask(target, kind)
         if reason is not None:
             self.rows.append(Need(target, kind, method, began, reason=reason))
             return NOTHING
-        job = self._job_for(target, method)
-        reply = self._fetch_in_time(job, self._headers(request, target))
+        job = self._job_for(target, method, at_home=at_home)
+        reply = self._fetch_in_time(job, self._headers(request, at_home=at_home))
         self._bytes += len(reply.body)
         self._asking.tell(Fetched(self._job.token, target.url, reply.status, reply.retry_after_s))
         self.rows.append(self._with_body(_need(target, kind, method, reply, began=began), reply))
-        self._cache.keep(target.url, kind, reply, time.monotonic())
+        self._cache.keep(target.url, self._whose(at_home), kind, reply, time.monotonic())
         return NOTHING if reply.status is None or reply.error else _served(reply)
 
     def _fetch_in_time(self, job: Job, more: Mapping[str, str]) -> Reply:
@@ -206,9 +224,8 @@ class Needs:
         reply: Reply = gevent.with_timeout(ONE_S, self._fetch, job, more, timeout_value=late)
         return reply
 
-    def _job_for(self, target: Target, method: str = "GET") -> Job:
+    def _job_for(self, target: Target, method: str = "GET", *, at_home: bool) -> Job:
         """What is private, secret or the person's own is for the page's own origin alone."""
-        at_home = target.origin == self._origin
         return Job(
             self._job.token,
             0,
@@ -218,12 +235,12 @@ class Needs:
             private_ok=self._job.private_ok and at_home,
             named=self._job.named and at_home,
             cookies=self._job.cookies if at_home else "",
+            by_stranger=not at_home,
         )
 
-    def _headers(self, request: Mapping[str, Any], target: Target) -> dict[str, str]:
+    def _headers(self, request: Mapping[str, Any], *, at_home: bool) -> dict[str, str]:
         """Of what the browser would send, what a server may need; what scripts have set is for the
         page's own origin."""
-        at_home = target.origin == self._origin
         return {
             name: value
             for name, value in request.get("headers", {}).items()
@@ -254,7 +271,9 @@ class Needs:
         target, _ = resolve(f"{origin}/robots.txt", rules=urls.UNLIMITED)
         for _ in range(ROBOTS_HOPS + 1):
             began = _now()
-            job = msgspec.structs.replace(self._job_for(target), kind="robots")
+            job = self._job_for(target, at_home=target.origin == self._origin)
+            # No page is shown it, and what is sent to all others may say another thing.
+            job = msgspec.structs.replace(job, kind="robots", by_stranger=False)
             reply = self._fetch_in_time(job, {})
             need = _need(target, "Robots", "GET", reply, began=began)
             self.rows.append(self._with_body(need, reply))

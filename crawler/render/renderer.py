@@ -209,6 +209,7 @@ class Renderer:
             self._fetch(is_private),
             self._asking,
             self._cache,
+            is_private=is_private,
         )
 
     def _tell_refusal(self) -> None:

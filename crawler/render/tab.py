@@ -189,7 +189,7 @@ class Tab:
             self._leads_to = str(request["url"])
             self.fail("render_left")
             return "Aborted"
-        served = self._needs.serve(request, kind, depth)
+        served = self._needs.serve(request, kind, depth, str(paused.get("frameId", "")))
         # Of what is aborted no page is made that tells of an error, once for each of many frames.
         return served if served.status or kind != "Document" else "Aborted"
 
