@@ -225,10 +225,7 @@ class Origins(msgspec.Struct):
         if not origin.obey or not origin.has_rules:
             return None
         if origin.rules is None:
-            row = self.connection.execute(
-                "SELECT robots_body, robots_agent, robots_rules FROM origins WHERE id = ?",
-                (origin.id,),
-            ).fetchone()
+            row = self.connection.execute(RULES, (origin.id,)).fetchone()
             return self._keep_rules(origin, self._asked(*row))
         self._with_rules.move_to_end(origin.id)
         return origin.rules
@@ -332,6 +329,11 @@ class Origins(msgspec.Struct):
         )  # fmt: skip
         return asked.sitemaps
 
+    def sitemaps(self, origin: Origin) -> tuple[str, ...]:
+        """Those that the robots.txt of an origin names, as it was read last."""
+        row = self.connection.execute(RULES, (origin.id,)).fetchone()
+        return () if row is None or row[0] is None else self._asked(*row).sitemaps
+
     def _capped(self, name: str, delay_s: float | None) -> float:
         return min(delay_s or 0.0, self.asks(f"{name}/").robots.crawl_delay_max_s)
 
@@ -392,6 +394,8 @@ class Origins(msgspec.Struct):
         ).fetchone()
         return Host(row[0], name, domain, own=False, queued=0, pages=0)
 
+
+RULES = "SELECT robots_body, robots_agent, robots_rules FROM origins WHERE id = ?"
 
 DOMAIN = """
     SELECT count(*), sum(queued + pages)

@@ -149,6 +149,7 @@ class Recorder:
             if self._mail is not None:
                 self._mail.begin()
             change()
+            self._robots.admit_left_aside()
             self.url_table.write()
             self._batch.write()
             self._settle_redirects()
@@ -166,6 +167,7 @@ class Recorder:
             self.url_table.forget()
             self.origins.forget()
             self._keys.forget()
+            self._scopes.forget()
             self._batch.clear()
             if self._mail is not None:
                 self._mail.forget()

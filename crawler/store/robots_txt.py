@@ -213,6 +213,13 @@ class RobotsFiles(msgspec.Struct, frozen=True):
         else:
             self._admit_sitemaps(origin, sitemaps)
 
+    def admit_left_aside(self) -> None:
+        """The sitemaps of origins that have come into the scope behind their robots.txt."""
+        for name in self.scopes.origins_joined():
+            origin = self.origins.origin(name)
+            if origin.closure is None and origin.known_until > self.origins.now:
+                self._admit_sitemaps(origin, self.origins.sitemaps(origin))
+
     def _admit_sitemaps(self, origin: Origin, sitemaps: Sequence[str]) -> None:
         """The sitemaps that robots.txt names, or the well-known place where it names none.
 

@@ -15,7 +15,7 @@ from crawler.config import Config, PaceConfig
 from crawler.config.secrets import without_secrets
 from crawler.model import Target
 from crawler.policy import pace, words
-from crawler.policy.scope import judging
+from crawler.policy.scope import asks_for_sitemaps, judging
 from crawler.store import plan, shards
 from crawler.store.clock import iso
 from crawler.store.database import Connection
@@ -52,6 +52,8 @@ def start(
     previous = connection.execute(
         "SELECT id, state FROM runs WHERE via = 'crawl' ORDER BY id DESC LIMIT 1"
     ).fetchone()
+    if asks_for_sitemaps(config):
+        connection.execute(ASK_FOR_ROBOTS_ANEW)
     rules = _rules(config)
     judged = rules if last is None or last[0] == rules else BEING_JUDGED
     run_id = _begun(connection, config, "crawl", (iso(now), judged, seeds_file, version, pid))
@@ -62,6 +64,20 @@ def start(
     _cut_rests(connection, config.pace, now)
     connection.execute("COMMIT")
     return Start(run_id, mode, queued)
+
+
+ASK_FOR_ROBOTS_ANEW = """
+    UPDATE origins
+    SET robots_fetched_at = NULL
+    WHERE EXISTS (
+        SELECT 1
+        FROM runs
+        WHERE id = (SELECT max(id) FROM runs WHERE via = 'crawl')
+            AND (json_extract(config, '$.robots.sitemaps') = 0
+                OR json_extract(config, '$.scope.mode') = 'page')
+    )
+"""
+"""Where the last run left out the sitemaps that they name."""
 
 
 def start_import(

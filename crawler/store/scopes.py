@@ -87,6 +87,10 @@ class NoKeys(Keys):
         return False
 
 
+HostsOf = tuple[str, str, str, str]
+"""Which hosts a seed brings in: its own, that with www., its registered domain, and the mode."""
+
+
 class Scopes:
     """The seeds of a run, and the scope that they make."""
 
@@ -101,6 +105,7 @@ class Scopes:
         self._judge = judge
         self._mode = mode
         self._run_id = self._since_run = run_id
+        self._joined: list[HostsOf] = []
 
     def __repr__(self) -> str:
         return f"<Scopes {self._mode}, {self._keys!r}>"
@@ -149,6 +154,21 @@ class Scopes:
         hosts = (name, f"www.{name}", urls.registered_domain(name), self._mode)
         for row in self._connection.execute(SKIPPED_BY_SCOPE, hosts).fetchall():
             self._readmit(*row)
+        self._joined.append(hosts)
+
+    def origins_joined(self) -> list[str]:
+        """Origins that came into the scope since this was asked last, and whose robots.txt had been
+        read before; the sitemaps that it names were left aside then."""
+        joined, self._joined = self._joined, []
+        return [
+            name
+            for hosts in joined
+            for (name,) in self._connection.execute(WITH_ROBOTS, hosts).fetchall()
+        ]
+
+    def forget(self) -> None:
+        """After a rollback: nothing has joined."""
+        self._joined.clear()
 
     def _readmit(
         self, url_id: int, url: str, number: int, origin: str, via: str, depth: int, hops: int,
@@ -328,6 +348,15 @@ SKIPPED_BY_SCOPE = """
     WHERE (hosts.host IN (?1, ?2) OR (hosts.registered_domain = ?3 AND ?4 = 'domain'))
         AND urls.state = 'skipped'
         AND urls.reason = 'scope'
+"""
+
+WITH_ROBOTS = """
+    SELECT origins.origin
+    FROM hosts
+    JOIN origins ON origins.host_id = hosts.id
+    WHERE (hosts.host IN (?1, ?2) OR (hosts.registered_domain = ?3 AND ?4 = 'domain'))
+        AND robots_fetched_at IS NOT NULL
+        AND robots_error IS NULL
 """
 
 BARE_SEEDS = """

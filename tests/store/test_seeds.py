@@ -340,3 +340,42 @@ def test_a_raised_limit_takes_up_what_it_had_left(web: Web, database: Path) -> N
     assert len([path for path in web.paths[seen:] if path != "/robots.txt"]) == 4
     assert rows(database, "SELECT count(*) FROM pages") == [(7,)]
     check_whole(database)
+
+
+# Sitemaps of a robots.txt that was read before they were asked for
+
+
+@pytest.mark.parametrize(
+    "before",
+    [{"robots": {"sitemaps": False}}, {"robots": {"sitemaps": True}, "scope": {"mode": "page"}}],
+)
+def test_sitemaps_that_the_last_run_left_out_are_read_by_the_next(
+    web: Web, database: Path, before: dict[str, dict[str, object]]
+) -> None:
+    web.page("/", links=["/a"])
+    web.page("/a")
+    web.page("/orphan")
+    web.robots(f"Sitemap: {web.url('/map.xml')}")
+    web.raw("/map.xml", headers=XML, body=sitemap(web.url("/orphan")))
+    crawl(database, web.url(), settings=config(**before))
+    assert web.url("/orphan") not in fates(database)
+    crawl(database, web.url(), settings=config(robots={"sitemaps": True}))
+    assert fates(database)[web.url("/orphan")] == ("done", None)
+    check_whole(database)
+
+
+def test_sitemaps_of_a_host_that_was_only_looked_at_are_read_once_it_is_a_seed(
+    web: Web, database: Path
+) -> None:
+    other = web.host("127.0.0.2")
+    web.page("/", links=[other.url("/a")])
+    other.page("/a")
+    other.page("/orphan")
+    other.robots(f"Sitemap: {other.url('/map.xml')}")
+    other.raw("/map.xml", headers=XML, body=sitemap(other.url("/orphan")))
+    settings = config(robots={"sitemaps": True}, scope=NEAR | {"check": ["external"]})
+    crawl(database, web.url(), settings=settings)
+    assert sorted(hit.path for hit in other.log) == ["/a", "/robots.txt"]
+    crawl(database, web.url(), other.url("/a"), settings=settings)
+    assert fates(database)[other.url("/orphan")] == ("done", None)
+    check_whole(database)
