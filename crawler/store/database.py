@@ -87,6 +87,7 @@ def open_for_writing(path: Path) -> Connection:
     existing = path.exists() and path.stat().st_size > 0
     if existing:
         place.refuse_foreign(path)
+        place.refuse_log_of_another(path)
     log_is_gone = existing and not wal_of(path).exists()
     # SQLite removes its index with the log; a person who removes one forgets the other.
     was_removed = log_is_gone and beside(path, "-shm").exists()
@@ -139,6 +140,7 @@ def open_for_reading(path: Path) -> Connection:
     if not path.exists():
         raise StorageError(f"{path}: no such database; make one with: crawler crawl SEEDS --db ...")
     place.refuse_foreign(path)
+    place.refuse_log_of_another(path)
     with storage_errors(path):
         # Not mode=ro where it can be helped: such a reader leaves the -wal and -shm files behind
         # that it had to make, since it may not remove them.

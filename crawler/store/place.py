@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
 
 from crawler.errors import StorageError, UsageError
 from crawler.store import lock
 from crawler.store.schema import APPLICATION_ID
 from crawler.whole import MAGIC
+
+ROLLS_BACK: Final = 1
+"""What byte 18 of a file says whose pages are not in a write-ahead log
+(https://www.sqlite.org/fileformat.html, section 1.3.3)."""
 
 DATA = Path("data")
 """Where databases land whose place nobody named; it is made where there is none."""
@@ -73,6 +78,40 @@ def refuse_foreign(path: Path) -> None:
         raise StorageError(f"{path}: is not an SQLite database; name another file with --db")
     if int.from_bytes(head[68:72], "big") not in (0, APPLICATION_ID):
         raise StorageError(f"{path}: is another program's database; name another file with --db")
+
+
+def refuse_log_of_another(path: Path) -> None:
+    """Refuse a log that is not this file's: a copy was put where a run had been killed.
+
+    SQLite asks nothing: it writes whatever log stands there into the file, a reader too. A file
+    says that it has a log before there is one, and that it has none when that is gone. A log that
+    stays as it was while a file is read that says it has none is of another one.
+
+    Raises StorageError.
+    """
+    log = wal_of(path)
+    before = _as_it_is(log)
+    while before is not None:
+        says_none = lock.head_of(path, 19)[18:] == bytes([ROLLS_BACK])
+        after = _as_it_is(log)
+        if says_none and before == after:
+            raise StorageError(
+                f"{path}: beside it stands {log.name}, the log of another file, which SQLite would "
+                "write into this one; put back the file it is of, or remove that log"
+            )
+        if not says_none:
+            return
+        before = after
+
+
+def _as_it_is(log: Path) -> tuple[int, ...] | None:
+    """By what it is known whether it is still the same; None where nothing is in it."""
+    try:
+        found = log.stat()
+    except FileNotFoundError:
+        return None
+    key = found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    return key if found.st_size else None
 
 
 def in_uri(path: Path) -> str:

@@ -13,7 +13,7 @@ from gevent import subprocess
 
 from crawler.errors import StorageError, UsageError
 from crawler.store import lock, place
-from crawler.store.database import open_for_reading, open_for_writing, sqlite3
+from crawler.store.database import Connection, open_for_reading, open_for_writing, sqlite3
 from crawler.store.lock import WriterLock
 from crawler.store.place import writable_place
 from tests.crawls import crawl, rows
@@ -305,6 +305,51 @@ def test_a_crawl_ends_when_its_file_is_no_longer_there(
         front.let_go()
         meddler.join()
     assert not database.exists() or database.read_text() == TEXT
+
+
+@pytest.mark.parametrize("opened", [open_for_reading, open_for_writing])
+def test_a_copy_is_not_mixed_with_the_log_of_a_run_that_was_killed_in_its_place(
+    web: Web, database: Path, opened: Callable[[Path], Connection]
+) -> None:
+    """SQLite writes any log into any file that bears its name, also when it only reads."""
+    web.page("/")
+    crawl(database, web.url())
+    whole = database.read_bytes()
+    killed = open_for_writing(database)
+    killed.execute("CREATE TABLE theirs AS SELECT * FROM urls")
+    log = beside(database, "-wal").read_bytes()
+    killed.close()
+    database.write_bytes(whole)
+    for suffix in ("-wal", "-shm"):
+        beside(database, suffix).unlink(missing_ok=True)
+    beside(database, "-wal").write_bytes(log)
+    with pytest.raises(StorageError, match=r"crawl\.db-wal, the log of another file"):
+        opened(database)
+    assert (database.read_bytes(), beside(database, "-wal").read_bytes()) == (whole, log)
+    beside(database, "-wal").unlink()
+    opened(database).close()
+
+
+@pytest.mark.parametrize("left", ["running", "stopped", "killed", "empty"])
+def test_the_log_of_the_file_itself_is_read(web: Web, database: Path, left: str) -> None:
+    web.page("/")
+    crawl(database, web.url())
+    writing = open_for_writing(database)
+    writing.execute("CREATE TABLE mine (id INTEGER)")
+    names = (database, beside(database, "-wal"))
+    file, log = (name.read_bytes() for name in names)
+    if left != "running":
+        writing.close()
+    if left == "killed":
+        database.write_bytes(file)
+        beside(database, "-wal").write_bytes(log)
+    elif left == "empty":
+        beside(database, "-wal").touch()
+    for opened in (open_for_reading, open_for_writing):
+        reading = opened(database)
+        assert reading.execute("SELECT count(*) FROM mine").fetchone() == (0,)
+        reading.close()
+    writing.close()
 
 
 def test_letting_go_leaves_what_belongs_to_another(database: Path) -> None:
