@@ -153,7 +153,7 @@ def test_who_is_refused_is_not_met_and_holds_up_nobody(strange: dict[str, Any]) 
         one = Clerk(engine, Which(1, 2, 11))
         with at_work(one) as [first]:
             until(lambda: beats(engine))
-            said = {"shards": 2, "rules": one.exchange._rules} | strange
+            said = {"shards": 2, "rules": one.exchange._own.rules} | strange
             wrong = Report(2, said["shards"], 99, "wrong", time.time() + 9, 0, said["rules"])
             for beat in range(3):
                 raw = msgspec.msgpack.encode(msgspec.structs.replace(wrong, beat=beat))

@@ -88,14 +88,11 @@ class Exchange:
         self._link = Link(address)
         self._prefix = f"{KEYS}{name}"
         digest = blake2b(f"{__version__} {rules}".encode(), digest_size=8).hexdigest()
-        self._rules = digest
         self._limit = 0
-        self._session = secrets.token_hex(8)
-        self._started = time.time()
         self._which = Which(0, 0)
         self._peers: dict[int, Peer] = {}
         self._desk: Desk
-        self._own = Report(0, 0, 0, "", 0.0, 0, "")
+        self._own = Report(0, 0, 0, secrets.token_hex(8), time.time(), 0, digest)
         self._seen: dict[int, tuple[str, int]] = {}
         self._last: dict[int, Report] = {}
         self._rival = "", 0
@@ -118,8 +115,8 @@ class Exchange:
         """Until it is killed. Raises CrawlError where another conductor or file is in the way."""
         self._which, self._desk = which, desk
         now = self._since = time.monotonic()
-        self._own = Report(
-            which.number, which.shards, which.nonce, self._session, self._started, 0, self._rules,
+        self._own = msgspec.structs.replace(
+            self._own, number=which.number, shards=which.shards, nonce=which.nonce,
             crawl=which.crawl,
         )  # fmt: skip
         counts = desk.counts()
@@ -299,7 +296,7 @@ class Exchange:
     def _look_at_rival(self, report: Report) -> None:
         """Raises UsageError when another conductor goes on being this shard: with another file, or
         with a copy of this one."""
-        if report.session == self._session:
+        if report.session == self._own.session:
             return
         session, beat = self._rival
         if report.session == session and report.beat > beat:
@@ -313,10 +310,10 @@ class Exchange:
     def _is_strange(self, report: Report) -> bool:
         """Is a shard none of the same crawl? Raises UsageError when it was there before this one;
         else it will hear the same, and is not listened to."""
-        is_older = (report.started, report.number) < (self._started, self._which.number)
+        is_older = (report.started, report.number) < (self._own.started, self._which.number)
         if report.shards != self._which.shards:
             why = f"is one of {report.shards} shards"
-        elif report.rules != self._rules:
+        elif report.rules != self._own.rules:
             why = "has other settings or another version, and would judge otherwise"
         else:
             return False
@@ -477,7 +474,7 @@ class Exchange:
             if waves.is_over({number: answer.counts for number, answer in answers.items()}):
                 self._own = msgspec.structs.replace(own, end=answers)
                 return
-        wave = f"{self._session}:{secrets.token_hex(4)}"
+        wave = f"{self._own.session}:{secrets.token_hex(4)}"
         self._own = msgspec.structs.replace(own, wave=wave)
 
     def _live(self, number: int) -> Report | None:
