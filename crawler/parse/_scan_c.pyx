@@ -372,7 +372,7 @@ cdef class Reading:
     cdef Folding _anchor
 
     def __cinit__(self, Py_ssize_t max_links, str robot):
-        self.survey = survey = Survey(max_links, robot)
+        self.survey = survey = Survey(robot)
         self._max_links = max_links
         self._kinds, self._texts, self._fragments = survey.kinds, survey.texts, survey.fragments
         self._anchors, self._rels = survey.anchors, survey.rels
@@ -486,7 +486,7 @@ cdef class Reading:
     cdef int _stop_looking(self) except -1:
         if not self._plain:
             self.survey.plain = False
-        self.survey.end()
+        self.survey.end(self._max_links)
         self._looking = False
         return 0
 

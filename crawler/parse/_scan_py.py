@@ -56,10 +56,10 @@ def scan(data: bytes, max_links: int, robot: str = PRODUCT) -> Survey | None:
     root, is_whole = parsed(data)
     if not is_whole:
         return None
-    survey = Survey(max_links, robot)
+    survey = Survey(robot)
     if root is not None:
         survey.lang = root.get("lang") or root.get("xml:lang")
-        _look(root, survey)
+        _look(root, survey, max_links)
         survey.text = _visible_text(root)
         survey.words = count_words(survey.text)
     return survey
@@ -91,7 +91,7 @@ def _visible_text(root: etree._Element) -> str:
     return fold(text) if "\xa0" in text or "\f" in text or "\u3000" in text else text
 
 
-def _look(root: etree._Element, survey: Survey) -> None:
+def _look(root: etree._Element, survey: Survey, max_links: int) -> None:
     """Walk over a document once, in its order, and fill in where it leads."""
     open_landmarks: list[etree._Element] = []
     inert = 0
@@ -124,9 +124,9 @@ def _look(root: etree._Element, survey: Survey) -> None:
         elif (region := region_of(tag, element.get("role"))) is not None:
             open_landmarks.append(element)
             survey.enter(region)
-        if len(survey.texts) > survey.max_links:
+        if len(survey.texts) > max_links:
             break
-    survey.end()
+    survey.end(max_links)
 
 
 def _events(root: etree._Element) -> Iterator[tuple[str, etree._Element]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, TypeGuard
 
@@ -82,14 +83,54 @@ Attributes = Mapping[str, str]
 boolean (``checked``): libxml2's trees give them their name as value."""
 
 
+@dataclass(slots=True)
+class Landmarks:
+    """Which of a page's links stand in which landmark?
+
+    found: of each its first link, the one behind its last, and the region it is. inside: places of
+    those that are open, -1 where there are more than are kept. links: how many there are so far.
+    """
+
+    found: list[tuple[int, int, str]] = field(default_factory=list)
+    inside: list[int] = field(default_factory=list)
+
+    def enter(self, region: str, links: int) -> None:
+        """What follows stands in it."""
+        if len(self.found) < _MAX_LANDMARKS:
+            self.inside.append(len(self.found))
+            self.found.append((links, -1, region))
+        else:
+            self.inside.append(-1)
+
+    def leave(self, links: int) -> None:
+        """The one entered last ends."""
+        place = self.inside.pop()
+        if place >= 0:
+            first, _, region = self.found[place]
+            self.found[place] = first, links, region
+
+    def end(self, links: int) -> None:
+        """So does the page."""
+        while self.inside:
+            self.leave(links)
+
+    def regions(self, links: int) -> list[str | None]:
+        """The nearest landmark around each link; nothing where there is no landmark."""
+        if not self.found:
+            return []
+        regions: list[str | None] = [None] * links
+        for first, end, region in self.found:
+            regions[first:end] = [region] * (end - first)
+        return regions
+
+
 class Survey:
     """What one look at a page finds.
 
     kinds, texts, fragments, anchors, rels: columns of the links in document order; the text is the
     address as written up to ``#``, the fragment what stands behind it, None where there is none.
     plain: no fragment needs the URL parser, no address is very long.
-    landmarks: the first link in each, the one behind its last, and the region it is.
-    overflow: there were more links than `max_links`. base, canonical: href as written;
+    overflow: there were more links than are wanted. base, canonical: href as written;
     leads_on: that of the first refresh which stands for a redirect.
     lang: of the whole page, as written; language: as a meta element gives it. robots: directives,
     in order of mention, for all or for the robot called `robot`. title: the first; h1, description:
@@ -103,7 +144,6 @@ class Survey:
             "lang",
             "language",
             "leads_on",
-            "max_links",
             "overflow",
             "plain",
             "rels",
@@ -111,11 +151,10 @@ class Survey:
             "robots",
             "text",
         ),
-        *("texts", "title", "words", "_open"),
+        *("texts", "title", "words"),
     )
 
-    def __init__(self, max_links: int, robot: str = PRODUCT) -> None:
-        self.max_links = max_links
+    def __init__(self, robot: str = PRODUCT) -> None:
         self.robot = robot
         self.kinds: list[str] = []
         self.texts: list[str] = []
@@ -123,7 +162,7 @@ class Survey:
         self.plain = True
         self.anchors: list[str | None] = []
         self.rels: list[str | None] = []
-        self.landmarks: list[tuple[int, int, str]] = []
+        self.landmarks = Landmarks()
         self.overflow = False
         self.base: str | None = None
         self.title: str | None = None
@@ -136,10 +175,9 @@ class Survey:
         self.leads_on: str | None = None
         self.text = ""
         self.words = 0
-        self._open: list[int] = []
 
     def __repr__(self) -> str:
-        return f"<Survey {len(self.texts)} links, {len(self.landmarks)} landmarks>"
+        return f"<Survey {len(self.texts)} links, {len(self.landmarks.found)} landmarks>"
 
     def add(self, kind: str, url: str, anchor: str | None = None, rel: str | None = None) -> None:
         """Record a link."""
@@ -154,36 +192,23 @@ class Survey:
 
     def enter(self, region: str) -> None:
         """What follows stands in a landmark, until `leave`."""
-        if len(self.landmarks) < _MAX_LANDMARKS:
-            self._open.append(len(self.landmarks))
-            self.landmarks.append((len(self.texts), -1, region))
-        else:
-            self._open.append(-1)
+        self.landmarks.enter(region, len(self.texts))
 
     def leave(self) -> None:
         """The landmark entered last ends here."""
-        place = self._open.pop()
-        if place >= 0:
-            first, _, region = self.landmarks[place]
-            self.landmarks[place] = first, len(self.texts), region
+        self.landmarks.leave(len(self.texts))
 
-    def end(self) -> None:
+    def end(self, max_links: int) -> None:
         """All links are found, or more than are wanted."""
-        if len(self.texts) > self.max_links:
+        if len(self.texts) > max_links:
             self.overflow = True
             for column in (self.kinds, self.texts, self.fragments, self.anchors, self.rels):
-                del column[self.max_links :]
-        while self._open:
-            self.leave()
+                del column[max_links:]
+        self.landmarks.end(len(self.texts))
 
     def regions(self) -> list[str | None]:
         """The nearest landmark around each link; nothing where there is no landmark."""
-        if not self.landmarks:
-            return []
-        regions: list[str | None] = [None] * len(self.texts)
-        for first, end, region in self.landmarks:
-            regions[first:end] = [region] * (end - first)
-        return regions
+        return self.landmarks.regions(len(self.texts))
 
 
 @lru_cache(maxsize=1024)

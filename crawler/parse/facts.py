@@ -105,7 +105,7 @@ class _Look:
 
     def __init__(self, head: Head, max_links: int) -> None:
         self._head = head
-        self._survey = _Numbers(max_links)
+        self._survey = _Numbers()
         self._links = LinkNotes(max_links)
         self._main = MainText()
         self._data = StructuredData()

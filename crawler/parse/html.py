@@ -57,7 +57,7 @@ def read_html(
     """
     survey, truncated = _survey(data, max_links, robot)
     if with_styles:
-        _add_styles(survey, data)
+        _add_styles(survey, data, max_links)
     targets = Targets(_base(url, survey.base), rules, charset)
     robots = survey.robots + said.robots
     said = msgspec.structs.replace(said, robots=robots)
@@ -106,12 +106,12 @@ def flattened(data: bytes) -> bytes:
     return flat
 
 
-def _add_styles(survey: Survey, data: bytes) -> None:
+def _add_styles(survey: Survey, data: bytes, max_links: int) -> None:
     from crawler.parse import styles  # few crawls ask for them
 
     for kind, url in styles.in_page(one_body(data)):
         survey.add(kind, url)
-    survey.end()
+    survey.end(max_links)
 
 
 def one_body(data: bytes) -> bytes:

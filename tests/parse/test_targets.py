@@ -29,7 +29,7 @@ PARTS = (
 
 
 def places(read: Targets, hrefs: list[str]) -> tuple[list[int], list[str | None]]:
-    survey = Survey(len(hrefs))
+    survey = Survey()
     for href in hrefs:
         survey.add("a", href)
     return read.places(survey.texts, survey.fragments, plain=survey.plain)
