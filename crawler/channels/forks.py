@@ -219,7 +219,7 @@ def _spawn() -> _Server:
     ours, theirs = _pair()
     number = theirs.fileno()
     process = subprocess.Popen(
-        [sys.executable, "-m", "crawler", "_forks", str(number), str(os.getpid())],
+        [sys.executable, "-P", "-m", "crawler", "_forks", str(number), str(os.getpid())],
         pass_fds=[number],
         stdin=subprocess.DEVNULL,
     )

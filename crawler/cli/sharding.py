@@ -149,7 +149,7 @@ def _words(context: click.Context) -> Iterator[str]:
 def _started(
     arguments: Sequence[str], which: Which, place: Path, environment: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "crawler", "crawl", *arguments]
+    command = [sys.executable, "-P", "-m", "crawler", "crawl", *arguments]
     command += ["--db", str(place), "--shard", f"{which.number}/{which.shards}"]
     return subprocess.Popen(
         command,

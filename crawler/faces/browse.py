@@ -117,7 +117,7 @@ def command(folder: Path, port: int) -> list[str]:
     if find_spec("datasette") is None:
         raise UsageError("needs Datasette: make browse brings it, or pip install 'crawler[browse]'")
     return [
-        *(sys.executable, "-m", "datasette", "serve", str(folder)),
+        *(sys.executable, "-P", "-m", "datasette", "serve", str(folder)),
         *("--host", "127.0.0.1", "--port", str(port), "--plugins-dir", str(PLUGINS)),
     ]
 

@@ -47,7 +47,7 @@ READ_ONLY: Final = "this dashboard only reads"
 
 def ask_apart(path: Path, sql: str, *, budget_s: float = BUDGET_S) -> Look:
     """What a statement gives; `Look.late` or `Look.error` where it was ended or refused."""
-    command = [sys.executable, "-m", "crawler.store.free_sql", str(path), str(budget_s)]
+    command = [sys.executable, "-P", "-m", "crawler.store.free_sql", str(path), str(budget_s)]
     try:
         ran = subprocess.run(
             command, input=sql.encode("utf-8", "replace"), stdout=subprocess.PIPE,

@@ -254,6 +254,23 @@ def test_a_statement_gives_the_same_apart(crawled: Path, sql: str, gives: Look) 
     )
 
 
+def test_no_process_of_ours_runs_what_lies_in_the_folder_that_one_stands_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder of what a site has sent, perhaps (`crawler export mirror`)."""
+    package = Path(free_sql.__file__).parents[1]
+    monkeypatch.setenv("PYTHONPATH", str(package.parent))
+    mark = tmp_path / "ran"
+    (tmp_path / "msgspec.py").write_text(f"open({str(mark)!r}, 'w').close()")
+    monkeypatch.chdir(tmp_path)
+    assert free_sql.ask_apart(tmp_path / "none.db", "SELECT 1").error
+    assert not mark.exists()
+    sources = [file.read_text() for file in package.rglob("*.py")]
+    starts = [part for text in sources for part in text.split("sys.executable, ")[1:]]
+    assert starts
+    assert [start[:40] for start in starts if not start.startswith('"-P", "-m", ')] == []
+
+
 # Long texts
 
 

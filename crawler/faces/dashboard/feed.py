@@ -103,7 +103,7 @@ class Dashboard:
         ours, theirs = socket.socketpair()
         self._link = ours
         command = [
-            *(sys.executable, "-m", "crawler", "dashboard", "--db", str(self._database)),
+            *(sys.executable, "-P", "-m", "crawler", "dashboard", "--db", str(self._database)),
             *("--feed", str(theirs.fileno())),
             *(() if self._port is None else ("--port", str(self._port))),
         ]
