@@ -681,13 +681,25 @@ def test_a_password_is_hidden_however_a_site_spells_it(tmp_path: Path, spelt: st
     for target, behind in ((where, None), (plain, fragment), (plain, spelt)):
         reply = Reply(
             303, error_detail=f"no {spelt}", headers=(("X-Told", spelt),), redirect=target,
-            redirect_fragment=behind,
+            redirect_fragment=behind, note=f"unknown content coding {spelt}",
         )  # fmt: skip
         bare = logins.bare(reply, login, LoginStep("http://a.test"))
         assert bare.redirect is None
         assert bare.redirect_fragment is None
         assert bare.headers == (("X-Told", logins.HIDDEN),)
         assert spelt not in str(bare)
+
+
+def test_a_password_is_hidden_where_the_form_has_another_field_for_one(tmp_path: Path) -> None:
+    """One that shows what is typed, beside one that nobody is to fill in."""
+    config = said(tmp_path, table_of_a_test(), password=SECRET)
+    login = config.site["http://a.test"].login
+    assert login is not None
+    where, _ = urls.resolve(f"http://a.test/in?p={quote_plus(SECRET)}", rules=urls.UNLIMITED)
+    reply = Reply(303, redirect=where, headers=(("location", where.url),))
+    bare = logins.bare(reply, login, LoginStep("http://a.test", secret=("confirm",)))
+    assert bare.redirect is None
+    assert bare.headers == (("location", logins.HIDDEN),)
 
 
 def test_other_addresses_of_a_login_are_told_as_they_are(tmp_path: Path) -> None:

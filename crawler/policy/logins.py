@@ -146,14 +146,18 @@ def _place(url: str) -> str:
 def bare(reply: Reply, login: LoginConfig, step: LoginStep) -> Reply:
     """What may be kept and told of an answer: no body, and nowhere one of the passwords, which a
     site may repeat in an address."""
-    names = step.secret or tuple(name for name, one in login.fields.items() if one.env)
-    secrets = [login.fields[name].value for name in names if name in login.fields]
+    shown_as_such = [name for name in step.secret if name in login.fields]
+    names = shown_as_such or [name for name, one in login.fields.items() if one.env]
+    secrets = [login.fields[name].value for name in names]
     headers = tuple(
         (name, HIDDEN if name.lower() != "set-cookie" and _tells(value, secrets) else value)
         for name, value in reply.headers
     )
     detail = HIDDEN if _tells(reply.error_detail or "", secrets) else reply.error_detail
-    reply = msgspec.structs.replace(reply, body=b"", headers=headers, error_detail=detail)
+    note = HIDDEN if _tells(reply.note or "", secrets) else reply.note
+    reply = msgspec.structs.replace(
+        reply, body=b"", headers=headers, error_detail=detail, note=note
+    )
     leads = "" if reply.redirect is None else reply.redirect.url
     if not _tells(f"{leads}#{reply.redirect_fragment or ''}", secrets):
         return reply
