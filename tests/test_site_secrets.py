@@ -326,6 +326,17 @@ def test_what_cannot_be_sent_is_refused_and_not_repeated(
     assert "\n" not in message
 
 
+def test_what_no_text_of_the_environment_holds_is_refused_before_anything_begins(
+    written: Written,
+) -> None:
+    """Workers could not be told it, and one job was waited for without end."""
+    path = written('[site."a.test"]\nbasic = { user = "u", password = { env = "PW" } }')
+    with pytest.raises(UsageError) as caught:
+        load(path, environ={"PW": os.fsdecode(b"hush\xe4")})
+    told = 'site."a.test".basic.password: what the environment has as PW is not UTF-8'
+    assert str(caught.value) == f"{path}: {told}"
+
+
 @pytest.mark.parametrize(
     "said", ["bearer=hush", 'basic={ user = "u", password = "hush" }', 'headers={ X = "hush" }']
 )

@@ -22,6 +22,8 @@ from crawler.errors import UsageError
 HIDDEN: Final = "***"
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """RFC 9110, section 5.6.2."""
+_NO_UTF8: Final = re.compile("[\ud800-\udfff]")
+"""What stands for other bytes (PEP 383)."""
 _OF_CONNECTIONS: Final = frozenset(
     {
         *("connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"),
@@ -118,7 +120,10 @@ class Reader:
             name = value["env"]
             if name not in self._environ:
                 self.refuse(key, f"the environment has no {shown(name)[1:-1]}")
-            return Secret(self._environ[name], name)
+            held = self._environ[name]
+            if _NO_UTF8.search(held):  # nothing could be told it, and it could be sent to nobody
+                self.refuse(key, f"what the environment has as {shown(name)[1:-1]} is not UTF-8")
+            return Secret(held, name)
         if not isinstance(value, str):
             self.refuse(key, 'expected a text or { env = "NAME" }')
         if is_secret and self._exposed:
