@@ -124,6 +124,7 @@ def test_a_page_tells_links_visits_findings_and_its_source_as_text(crawled: Path
         ({"Host": "evil.example"}, 421),
         ({"Host": "127.0.0.1:1"}, 421),
         ({"Host": "localhost.evil.example"}, 421),
+        ({"Host": f"localhost:{'1' * 5000}"}, 421),
         ({"Host": ""}, 421),
     ],
 )

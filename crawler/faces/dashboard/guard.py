@@ -128,4 +128,4 @@ def _parted(host: str) -> tuple[str, int]:
     name, colon, port = host.rpartition(":")
     if not colon or "]" in port:
         return host, 80
-    return name, int(port) if port.isascii() and port.isdigit() else 0
+    return name, int(port) if port.isascii() and port.isdigit() and len(port) < 6 else 0
