@@ -149,6 +149,7 @@ class Recorder:
             if self._mail is not None:
                 self._mail.begin()
             change()
+            self._scopes.readmit_joined()
             self._robots.admit_left_aside()
             self.url_table.write()
             self._batch.write()

@@ -105,7 +105,7 @@ class Scopes:
         self._judge = judge
         self._mode = mode
         self._run_id = self._since_run = run_id
-        self._joined: list[HostsOf] = []
+        self._joined: dict[HostsOf, None] = {}
 
     def __repr__(self) -> str:
         return f"<Scopes {self._mode}, {self._keys!r}>"
@@ -149,17 +149,28 @@ class Scopes:
         key = seed_key(url, self._mode)
         if key is None or not self._keys.add(key):
             return
+        target, _ = urls.resolve(url, rules=urls.UNLIMITED)
+        if self._mode == "page":
+            self._readmit_all(SKIPPED_AT, (target.hash,))
+            return
+        name = urls.fold_host(urls.host_of(target.origin))
+        self._joined[name, f"www.{name}", urls.registered_domain(name), self._mode] = None
+
+    def readmit_joined(self) -> None:
+        """Judge again what was out of scope on hosts of which something joined it: once, however
+        many keys of theirs did."""
+        for hosts in self._joined:
+            self._readmit_all(SKIPPED_BY_SCOPE, hosts)
+
+    def _readmit_all(self, which: str, values: Sequence[Any]) -> None:
         self._url_table.write()
-        name = urls.fold_host(urls.host_of(urls.resolve(url)[0].origin))
-        hosts = (name, f"www.{name}", urls.registered_domain(name), self._mode)
-        for row in self._connection.execute(SKIPPED_BY_SCOPE, hosts).fetchall():
+        for row in self._connection.execute(which, values).fetchall():
             self._readmit(*row)
-        self._joined.append(hosts)
 
     def origins_joined(self) -> list[str]:
         """Origins that came into the scope since this was asked last, and whose robots.txt had been
         read before; the sitemaps that it names were left aside then."""
-        joined, self._joined = self._joined, []
+        joined, self._joined = self._joined, {}
         return [
             name
             for hosts in joined
@@ -339,9 +350,22 @@ DROP_KEYS = """
     WHERE run_id IS NULL OR run_id <> ?
 """
 
-SKIPPED_BY_SCOPE = """
-    SELECT urls.id, urls.url, urls.hash, origins.origin, urls.via, urls.depth, urls.hops,
-        urls.found_on_id, urls.kind
+SKIPPED_COLUMNS = (
+    "urls.id, urls.url, urls.hash, origins.origin, urls.via, urls.depth, urls.hops, "
+    "urls.found_on_id, urls.kind"
+)
+
+SKIPPED_AT = f"""
+    SELECT {SKIPPED_COLUMNS}
+    FROM urls
+    JOIN origins ON origins.id = urls.origin_id
+    WHERE urls.hash = ?
+        AND urls.state = 'skipped'
+        AND urls.reason = 'scope'
+"""
+
+SKIPPED_BY_SCOPE = f"""
+    SELECT {SKIPPED_COLUMNS}
     FROM hosts
     JOIN urls ON urls.host_id = hosts.id
     JOIN origins ON origins.id = urls.origin_id

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from crawler.store import queries, seed_ends
+from crawler.store.scopes import Scopes
 from tests.crawls import check_whole, config, crawl, fates, let_a_day_pass, rows
 from tests.sites.server import Answer, Request
 from tests.sites.web import Web
@@ -123,6 +125,30 @@ def test_an_interrupted_crawl_drops_the_rest_of_a_removed_seed(web: Web, databas
     crawl(database, web.url())
     assert other.paths == ["/robots.txt", "/"]
     assert rows(database, "SELECT DISTINCT state FROM urls WHERE depth = 1") == [("skipped",)]
+    check_whole(database)
+
+
+@pytest.mark.parametrize("mode", ["page", "prefix"])
+def test_what_was_out_of_scope_is_judged_once_however_many_seeds_join(
+    web: Web, database: Path, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    first, *more = [web.url(f"/{number}/") for number in range(9)]
+    web.page("/0/", links=[f"/out/{number}" for number in range(20)])
+    settings = config(scope={"mode": mode})
+    crawl(database, first, settings=settings)
+    judged: list[str] = []
+    readmit = Scopes._readmit
+
+    def noting(scopes: Scopes, *row: Any) -> None:
+        judged.append(row[1])
+        readmit(scopes, *row)
+
+    monkeypatch.setattr(Scopes, "_readmit", noting)
+    crawl(database, first, *more, web.url("/out/3"), settings=settings)
+    assert len(judged) <= 20
+    gone_in = {"page": {"/out/3"}, "prefix": {f"/out/{number}" for number in range(20)}}[mode]
+    skipped = {url for url, fate in fates(database, web.url("")).items() if fate[1] == "scope"}
+    assert skipped == {f"/out/{number}" for number in range(20)} - gone_in
     check_whole(database)
 
 
