@@ -597,7 +597,7 @@ class Schedule:
         for name in lease.caps:
             self._release(name)
         # Of many requests that are out, each may come back with what the first has told already.
-        has_moved = not host.addresses or not set(reply.addresses) <= set(host.addresses)
+        has_moved = not set(reply.addresses) <= set(host.addresses)
         host.addresses = _merged(reply.addresses, host.addresses)
         host.fresh, host.dns_ms = True, reply.dns_ms
         host.near = all(map(urls.is_private_literal, reply.addresses))

@@ -103,7 +103,7 @@ def _all_of(value: str | None) -> list[str]:
 # What each header must say
 
 
-LONGEST_AGE: Final = 18
+_LONGEST_AGE: Final = 18
 """Digits that are read of a time: Python reads no more than 4,300, and raises."""
 _MAX_AGE: Final = re.compile(r"(?:^|;)\s*max-age\s*=\s*\"?(\d+)", re.IGNORECASE)
 _DAY_S: Final = 86_400
@@ -129,7 +129,7 @@ def _hsts_short(connection: Connection, limits: Limits) -> Iterator[Found]:
         if first is None:
             continue
         age = _MAX_AGE.search(first)
-        seconds = int(age[1][:LONGEST_AGE]) if age else 0
+        seconds = int(age[1][:_LONGEST_AGE]) if age else 0
         shortest[group.host_id] = min(
             shortest.get(group.host_id, (seconds, group.example)), (seconds, group.example)
         )
