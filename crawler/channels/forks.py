@@ -13,7 +13,6 @@ import contextlib
 import os
 import signal
 import socket
-import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -26,6 +25,7 @@ from gevent.os import fork_gevent
 from gevent.socket import wait_read
 
 from crawler.channels.forkserver import FORK, receive, serve, status_of
+from crawler.children import command_of
 
 CLOSE_S: Final = 2.0
 
@@ -219,7 +219,7 @@ def _spawn() -> _Server:
     ours, theirs = _pair()
     number = theirs.fileno()
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "crawler", "_forks", str(number), str(os.getpid())],
+        command_of("crawler", "_forks", str(number), str(os.getpid())),
         pass_fds=[number],
         stdin=subprocess.DEVNULL,
     )

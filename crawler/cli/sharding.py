@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from click.core import ParameterSource
 from crawler.channels.redis import VARIABLE
 from crawler.channels.redis.address import address_of
 from crawler.channels.redis.wire import checked_name
+from crawler.children import command_of
 from crawler.cli.group import complain
 from crawler.config import Config
 from crawler.errors import CrawlError, Interrupted, UsageError
@@ -149,7 +149,7 @@ def _words(context: click.Context) -> Iterator[str]:
 def _started(
     arguments: Sequence[str], which: Which, place: Path, environment: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-P", "-m", "crawler", "crawl", *arguments]
+    command = command_of("crawler", "crawl", *arguments)
     command += ["--db", str(place), "--shard", f"{which.number}/{which.shards}"]
     return subprocess.Popen(
         command,

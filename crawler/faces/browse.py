@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from crawler import plain
+from crawler.children import command_of
 from crawler.errors import StorageError, UsageError
 from crawler.store import queries
 from crawler.store.database import Connection
@@ -116,10 +117,8 @@ def command(folder: Path, port: int) -> list[str]:
     Raises UsageError where there is none."""
     if find_spec("datasette") is None:
         raise UsageError("needs Datasette: make browse brings it, or pip install 'crawler[browse]'")
-    return [
-        *(sys.executable, "-P", "-m", "datasette", "serve", str(folder)),
-        *("--host", "127.0.0.1", "--port", str(port), "--plugins-dir", str(PLUGINS)),
-    ]
+    place = ("--host", "127.0.0.1", "--port", str(port))
+    return command_of("datasette", "serve", str(folder), *place, "--plugins-dir", str(PLUGINS))
 
 
 def become(words: list[str]) -> None:

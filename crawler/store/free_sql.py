@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import msgspec
 
+from crawler.children import command_of
 from crawler.errors import CrawlError
 from crawler.orphans import end_with_parent
 from crawler.store import queries
@@ -47,7 +48,7 @@ READ_ONLY: Final = "this dashboard only reads"
 
 def ask_apart(path: Path, sql: str, *, budget_s: float = BUDGET_S) -> Look:
     """What a statement gives; `Look.late` or `Look.error` where it was ended or refused."""
-    command = [sys.executable, "-P", "-m", "crawler.store.free_sql", str(path), str(budget_s)]
+    command = command_of("crawler.store.free_sql", str(path), str(budget_s))
     try:
         ran = subprocess.run(
             command, input=sql.encode("utf-8", "replace"), stdout=subprocess.PIPE,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +19,7 @@ import msgspec
 from gevent import socket, subprocess
 from gevent.event import Event
 
+from crawler.children import command_of
 from crawler.faces.progress import Face
 from crawler.faces.summary import Summary
 from crawler.model import Stats
@@ -102,11 +102,9 @@ class Dashboard:
     def _begin(self) -> None:
         ours, theirs = socket.socketpair()
         self._link = ours
-        command = [
-            *(sys.executable, "-P", "-m", "crawler", "dashboard", "--db", str(self._database)),
-            *("--feed", str(theirs.fileno())),
-            *(() if self._port is None else ("--port", str(self._port))),
-        ]
+        place = () if self._port is None else ("--port", str(self._port))
+        feed = ("--db", str(self._database), "--feed", str(theirs.fileno()))
+        command = command_of("crawler", "dashboard", *feed, *place)
         self._process = subprocess.Popen(
             command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, env=os.environ | {"PYTHONUNBUFFERED": "1"},
