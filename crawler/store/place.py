@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from crawler.errors import StorageError, UsageError
-from crawler.store import lock
+from crawler.store import lock, rollback
 from crawler.store.schema import APPLICATION_ID
 from crawler.whole import MAGIC
 
@@ -81,27 +81,41 @@ def refuse_foreign(path: Path) -> None:
 
 
 def refuse_log_of_another(path: Path) -> None:
-    """Refuse a log that is not this file's: a copy was put where a run had been killed.
+    """Refuse a log that is not this file's: a copy was put where somebody had been killed.
 
     SQLite asks nothing: it writes whatever log stands there into the file, a reader too. A file
-    says that it has a log before there is one, and that it has none when that is gone. A log that
-    stays as it was while a file is read that says it has none is of another one.
+    says that it has a write-ahead log before there is one, and that it has none when that is gone.
+    What a rollback journal says of a file, `rollback` knows. A log that stays as it was while a
+    file is read that says something else is of another one.
 
     Raises StorageError.
     """
-    log = wal_of(path)
-    before = _as_it_is(log)
-    while before is not None:
-        says_none = lock.head_of(path, 19)[18:] == bytes([ROLLS_BACK])
-        after = _as_it_is(log)
-        if says_none and before == after:
-            raise StorageError(
-                f"{path}: beside it stands {log.name}, the log of another file, which SQLite would "
-                "write into this one; put back the file it is of, or remove that log"
-            )
-        if not says_none:
-            return
-        before = after
+    for log, is_of in ((wal_of(path), _has_a_log), (beside(path, "-journal"), _may_roll_back)):
+        before = _as_it_is(log)
+        while before is not None:
+            its_own = is_of(path, log)
+            after = _as_it_is(log)
+            if its_own:
+                break
+            if before == after:
+                raise StorageError(
+                    f"{path}: beside it stands {log.name}, the log of another file, which SQLite "
+                    "would write into this one; put back the file it is of, or remove that log"
+                )
+            before = after
+
+
+def _has_a_log(path: Path, _: Path) -> bool:
+    return lock.head_of(path, 19)[18:] != bytes([ROLLS_BACK])
+
+
+def _may_roll_back(path: Path, journal: Path) -> bool:
+    """So it may where nobody can tell: SQLite will say what forbids it."""
+    try:
+        head = lock.head_of(path, rollback.HEAD_BYTES)
+        return rollback.is_of(journal, head, path.stat().st_size)
+    except OSError:
+        return True
 
 
 def _as_it_is(log: Path) -> tuple[int, ...] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import gevent
@@ -350,6 +351,63 @@ def test_the_log_of_the_file_itself_is_read(web: Web, database: Path, left: str)
         assert reading.execute("SELECT count(*) FROM mine").fetchone() == (0,)
         reading.close()
     writing.close()
+
+
+def changing(database: Path, *, cached: int = 2000) -> Connection:
+    """In the middle of a change by a program that writes no log ahead."""
+    other = sqlite3.connect(str(database), isolation_level=None)
+    for pragma in ("journal_mode = DELETE", "synchronous = OFF", f"cache_size = {cached}"):
+        other.execute(f"PRAGMA {pragma}")
+    other.execute("BEGIN")
+    other.execute("CREATE TABLE mine AS SELECT * FROM columns_help")
+    other.execute("UPDATE columns_help SET meaning = meaning || meaning")
+    return other
+
+
+@pytest.mark.parametrize("cached", [2000, 2])
+@pytest.mark.parametrize("opened", [open_for_reading, open_for_writing])
+def test_a_copy_is_not_mixed_with_the_journal_of_a_change_that_was_killed_in_its_place(
+    web: Web, database: Path, opened: Callable[[Path], Connection], cached: int
+) -> None:
+    """SQLite writes back what it finds under the file's name, also when it only reads."""
+    web.page("/")
+    crawl(database, web.url())
+    whole = database.read_bytes()
+    with closing(sqlite3.connect(str(database))) as since:
+        since.execute("CREATE TABLE later AS SELECT * FROM columns_help")
+    killed = changing(database, cached=cached)
+    journal = beside(database, "-journal").read_bytes()
+    killed.close()
+    database.write_bytes(whole)
+    beside(database, "-journal").write_bytes(journal)
+    with pytest.raises(StorageError, match=r"crawl\.db-journal, the log of another file"):
+        opened(database)
+    assert (database.read_bytes(), beside(database, "-journal").read_bytes()) == (whole, journal)
+    beside(database, "-journal").unlink()
+    opened(database).close()
+
+
+@pytest.mark.parametrize("cached", [2000, 2])
+@pytest.mark.parametrize("killed", ["before it was written", "when it was written"])
+@pytest.mark.parametrize("opened", [open_for_reading, open_for_writing])
+def test_a_change_to_the_file_itself_that_was_killed_is_undone(
+    web: Web, database: Path, opened: Callable[[Path], Connection], killed: str, cached: int
+) -> None:
+    web.page("/")
+    crawl(database, web.url())
+    other = changing(database, cached=cached)
+    file, journal = (name.read_bytes() for name in (database, beside(database, "-journal")))
+    if killed == "when it was written":
+        other.execute("COMMIT")
+        file = database.read_bytes()
+    other.close()
+    database.write_bytes(file)
+    beside(database, "-journal").write_bytes(journal)
+    with closing(opened(database)) as undone:
+        assert undone.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        tables = {name for (name,) in undone.execute("SELECT name FROM sqlite_master")}
+    assert "mine" not in tables
+    assert not beside(database, "-journal").exists()
 
 
 def test_letting_go_leaves_what_belongs_to_another(database: Path) -> None:
