@@ -53,13 +53,16 @@ def file(path: Path) -> Iterator[Path]:
 def folder(path: Path) -> Iterator[Path]:
     """An empty folder to fill, which becomes `path` when the block ends well.
 
-    One that is there is replaced: whether that may be, the caller has judged. Raises StorageError.
+    One that is there is replaced: whether that may be, the caller has judged. Who may not enter it
+    may not enter the new one, also while that is made. Raises StorageError.
     """
     with _made(path) as (place, part):
         part.mkdir()
         descriptor = os.open(part, os.O_RDONLY | os.O_DIRECTORY)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with suppress(FileNotFoundError):
+                os.fchmod(descriptor, stat.S_IMODE(place.stat().st_mode) | stat.S_IRWXU)
             yield part
             _take_the_place(part, place)
         finally:

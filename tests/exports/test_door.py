@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import signal
 import sqlite3
+import stat
 import sys
 from collections.abc import Callable
 from contextlib import closing
@@ -221,6 +222,18 @@ def test_a_file_that_is_named_is_replaced_and_keeps_its_permissions(
     assert link.is_symlink()
     assert target.read_text(encoding="utf-8").startswith("id,url,")
     assert target.stat().st_mode & 0o777 == 0o604
+
+
+def test_a_folder_that_is_named_is_replaced_and_keeps_its_permissions(
+    crawler: Terminal, crawled: Path
+) -> None:
+    """Whoever keeps others out of a folder keeps them out of what is put there."""
+    target = crawler.folder / "pages"
+    target.mkdir(mode=0o700)
+    for _ in "an empty one", "an export":
+        assert crawler("export", "mirror", "--db", str(crawled), "--out", "pages").code == 0
+        assert (target / "index.html").is_file()
+        assert stat.S_IMODE(target.stat().st_mode) == 0o700
 
 
 def test_a_device_is_written_to_and_stays_one(crawler: Terminal, crawled: Path) -> None:
