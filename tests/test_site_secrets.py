@@ -419,6 +419,32 @@ def test_no_byte_of_a_secret_is_written_anywhere(
     assert json.loads(kept)["site"][web.url("")]["basic"]["user"]["value"] == "ann"
 
 
+@pytest.mark.parametrize("said", ["basic", "headers"])
+def test_no_cookie_is_told_that_a_site_sets_for_who_was_let_in(
+    tmp_path: Path, web: Web, written: Written, said: str
+) -> None:
+    """What a site sets there is as good as the password, and is often what was sent itself."""
+    sent = {
+        "basic": f'basic = {{ user = "ann", password = "{PASSWORD}" }}',
+        "headers": f'headers = {{ Cookie = "sid={TOKEN}" }}',
+    }
+    answer = {"Set-Cookie": f"sid={TOKEN}; Max-Age=3600; HttpOnly"}
+    other = web.host("127.0.7.1")
+    for host in (web, other):
+        host.raw("/", headers=answer, body="<title>a</title>")
+    path = written(f'[site."{web.url("")}"]\n{sent[said]}\n')
+    crawl(tmp_path / "a.db", web.url("/"), other.url("/"), settings=load(path, SHORT))
+    told = rows(
+        tmp_path / "a.db",
+        "SELECT url, headers ->> 'set-cookie' FROM visits JOIN urls ON urls.id = url_id "
+        "WHERE urls.kind = 'page'",
+    )
+    assert dict(told) == {
+        web.url("/"): "sid=***; Max-Age=3600; HttpOnly",
+        other.url("/"): f"sid={TOKEN}; Max-Age=3600; HttpOnly",
+    }
+
+
 def test_settings_shows_that_there_is_a_secret_and_no_more(
     tmp_path: Path, written: Written
 ) -> None:

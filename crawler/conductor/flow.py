@@ -185,7 +185,7 @@ class Flow:
         if lease is None:
             return False
         new_cookies = False
-        if self.visitor.has_cookies:
+        if self.visitor.has_secrets:
             visit, new_cookies = self.visitor.takes(visit, wall)
         if not self.waiting:
             self._oldest_arrival = now

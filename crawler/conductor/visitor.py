@@ -1,7 +1,8 @@
 """How does one crawl look like one visitor, though its workers forget everything?
 
 The conductor has the jar: a job takes along what its address is to be sent, and a visit brings what
-was set. Only sites of which that was said have any.
+was set. Only sites of which that was said have any. What is set by a site that lets a person in is
+as good as the password, and is kept with no visit.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from crawler.config import Config
 from crawler.model import Job, Visit
 from crawler.policy.cookie_files import read_cookies
 from crawler.policy.cookies import Cookie, Jar, without_value
-from crawler.policy.sites import Sites
+from crawler.policy.sites import Sites, origin_of, sends_something
 
 SET_COOKIE = "set-cookie"
 Headers = tuple[tuple[str, str], ...]
@@ -24,13 +25,15 @@ Headers = tuple[tuple[str, str], ...]
 class Visitor:
     """The cookies of a run.
 
-    now: epoch seconds. Raises UsageError where a file of cookies cannot be read.
+    has_cookies: some are kept. has_secrets: something is sent to some site that nobody else
+    may see. now: epoch seconds. Raises UsageError where a file of cookies cannot be read.
     """
 
     def __init__(self, config: Config, sites: Sites, now: float) -> None:
         self._sites = sites
         self.jar = Jar()
         self.has_cookies = any(site.cookies for site in config.site.values())
+        self.has_secrets = any(map(sends_something, config.site.values()))
         for site in config.site.values():
             if site.cookies and site.cookies_from:
                 for cookie in read_cookies(Path(site.cookies_from), now):
@@ -56,28 +59,38 @@ class Visitor:
         job = visit.job
         headers = visit.reply.headers
         found = [value for name, value in headers if name.lower() == SET_COOKIE]
-        if not found or not self._keeps(job):
+        is_kept = self._keeps(job)
+        if not found or not (is_kept or self._is_let_in(job.url)):
             return visit, False
-        before, self.jar.changed = self.jar.changed, False
-        self.jar.take(job.url, found, now)
-        is_new = self.jar.changed
-        self.jar.changed |= before
+        is_new = is_kept and self._keep(job.url, found, now)
         job = msgspec.structs.replace(job, cookies="")
         reply = msgspec.structs.replace(visit.reply, headers=_bare(headers))
         return msgspec.structs.replace(visit, job=job, reply=reply), is_new
 
+    def _keep(self, url: str, found: list[str], now: float) -> bool:
+        """Keep what an address set; whether there was anything new."""
+        before, self.jar.changed = self.jar.changed, False
+        self.jar.take(url, found, now)
+        is_new = self.jar.changed
+        self.jar.changed |= before
+        return is_new
+
     def _without_cookies_of_needs(self, visit: Visit) -> Visit:
-        """The same where sites of which cookies are kept set some for what the page asked for."""
+        """The same where sites that let a person in set some for what the page asked for."""
         shown = visit.rendering
         if shown is None or not any(need.headers for need in shown.needs):
             return visit
         needs = tuple(
             msgspec.structs.replace(need, headers=_bare(need.headers))
-            if need.headers and self._sites.of(need.target.url).said.cookies
+            if need.headers and self._is_let_in(need.target.url)
             else need
             for need in shown.needs
         )
         return msgspec.structs.replace(visit, rendering=msgspec.structs.replace(shown, needs=needs))
+
+    def _is_let_in(self, url: str) -> bool:
+        """May what this address sets be for whom a password, a certificate or cookies let in?"""
+        return self._sites.keeps_for_itself(origin_of(url))
 
     def _keeps(self, job: Job) -> bool:
         if job.login is not None:

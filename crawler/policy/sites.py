@@ -105,7 +105,7 @@ class Sites:
 
     def keeps_for_itself(self, name: str) -> bool:
         """Is anything sent to an origin, or to some of its addresses, that nobody else may see?"""
-        return any(_sends_something(site.said) for site in self.of_origin(name))
+        return any(sends_something(site.said) for site in self.of_origin(name))
 
     def said(self) -> Iterable[SiteConfig]:
         """What is said of each site."""
@@ -174,7 +174,7 @@ class NamedOrigins:
     """The origins that seeds name, of sites to which something is sent that nobody else may see."""
 
     def __init__(self, sites: Sites) -> None:
-        self._sites = sites if any(map(_sends_something, sites.said())) else None
+        self._sites = sites if any(map(sends_something, sites.said())) else None
         self._names: set[str] = set()
 
     def __repr__(self) -> str:
@@ -190,7 +190,8 @@ class NamedOrigins:
         return bool(self._names) and origin_of(url) in self._names
 
 
-def _sends_something(said: SiteConfig) -> bool:
+def sends_something(said: SiteConfig) -> bool:
+    """Is anything sent to a site that nobody else may see?"""
     return any(getattr(said, key) is not None for key in SENT)
 
 

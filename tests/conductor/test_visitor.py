@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from crawler.conductor.visitor import Visitor
 from crawler.config import load
 from crawler.model import Document, Job, Need, Rendering, Reply, Visit
@@ -11,11 +13,14 @@ from crawler.policy import urls
 from crawler.policy.sites import Sites
 
 
+@pytest.mark.parametrize(
+    "said", ["cookies = true", 'bearer = "t0ken"', 'headers = { Cookie = "sid=s3cret" }']
+)
 def test_cookies_that_are_set_for_what_a_page_asks_for_are_not_kept_with_it(
-    tmp_path: Path,
+    tmp_path: Path, said: str
 ) -> None:
     written = tmp_path / "sites.toml"
-    written.write_text('[site."https://shop.example"]\ncookies = true\n')
+    written.write_text(f'[site."https://shop.example"]\n{said}\n')
     config = load(written, [])
     home, other = "https://shop.example/api", "https://other.example/api"
     needs = tuple(
