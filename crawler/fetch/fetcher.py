@@ -12,6 +12,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final
 
@@ -328,9 +329,9 @@ class Fetcher:
         return {} if login is None else {name: one.value for name, one in login.fields.items()}
 
     def _read_head(self, job: Job, attempt: Attempt) -> None:
-        waits = attempt.values("retry-after")
-        if waits:
-            attempt.retry_after_s = retry_after(waits[-1], attempt.values("date"), self._now())
+        dates = attempt.values("date")
+        waits = [retry_after(wait, dates, self._now()) for wait in attempt.values("retry-after")]
+        attempt.retry_after_s = max((wait for wait in waits if wait is not None), default=None)
         if attempt.status in REDIRECTS:
             self._read_redirect(job, attempt)
 
@@ -431,7 +432,7 @@ def retry_after(value: str, dates: Sequence[str], now: float) -> float | None:
     A date is measured from the server's own Date, since its clock need not be ours.
     """
     try:
-        wait = float(value)
+        wait = max(map(float, value.split(",")))  # several headers that somebody made one
     except ValueError:
         until = _date(value)
         if until is None:
@@ -442,7 +443,9 @@ def retry_after(value: str, dates: Sequence[str], now: float) -> float | None:
 
 
 def _date(text: str) -> float | None:
+    """Any of the three forms (RFC 9110, section 5.6.7), of which one names no zone: it is UTC."""
     try:
-        return parsedate_to_datetime(text).timestamp()
+        date = parsedate_to_datetime(text)
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, OverflowError, IndexError):
         return None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import lzma
+import time
 import zlib
+from collections.abc import Iterator
 
 import gevent
 import msgspec
@@ -18,6 +20,16 @@ from crawler.fetch import Fetcher
 from crawler.fetch.fetcher import retry_after
 from crawler.model import Job
 from tests.fetch.stage import QUICK, Recorded, fetch, fetcher, job, ok, serving, stage, whole
+
+
+@pytest.fixture
+def far_east(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose own time is nine hours ahead."""
+    monkeypatch.setenv("TZ", "UTC-9")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
 
 
 def redirecting(location: bytes, more: bytes = b"") -> bytes:
@@ -274,15 +286,28 @@ def test_what_is_announced_is_refused_only_where_it_matters(
         ("nan", None),
         ("soon", None),
         ("", None),
+        ("30, 120, 60", 120.0),  # of several headers that became one
+        ("30, soon", None),
         ("Fri, 31 Dec 9999 23:59:59 GMT", YEAR_S),
         ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
         ("Wed, 21 Oct 2015 07:28:30 GMT", 30.0),
         ("Wed, 99 Oct 2015 07:28:30 GMT", None),
+        ("Wednesday, 21-Oct-15 07:28:30 GMT", 30.0),
+        ("Wed Oct 21 07:28:30 2015", 30.0),
+        ("Wed, 21 Oct 2015 07:28:30", 30.0),
+        ("Wed, 21 Oct 2015 07:28:30 -0000", 30.0),
     ],
 )
+@pytest.mark.usefixtures("far_east")
 def test_retry_after_is_read_in_both_forms_and_clamped(value: str, seconds: float | None) -> None:
     now = 1445412480.0  # Wed, 21 Oct 2015 07:28:00 GMT
     assert retry_after(value, [], now) == seconds
+
+
+def test_of_several_retry_afters_the_longest_holds() -> None:
+    head = b"HTTP/1.1 503 X\r\nRetry-After: 90\r\nRetry-After: soon\r\nRetry-After: 1\r\n"
+    with stage(whole(head + b"Content-Length: 0\r\n\r\n")) as server:
+        assert fetch(server.url()).retry_after_s == 90.0
 
 
 def test_retry_after_is_measured_from_the_servers_own_clock() -> None:
