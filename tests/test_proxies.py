@@ -186,6 +186,21 @@ def test_the_environment_names_a_proxy_only_where_it_is_asked(
     assert ["via" in hit.headers for hit in web.log] == [False, True, False, True]
 
 
+@pytest.mark.parametrize(
+    "written", ["https://ann:pr0xy-pass@127.0.0.1:9", "socks4://127.0.0.1:9", "127.0.0.1:99999"]
+)
+@pytest.mark.parametrize("name", ["http_proxy", "ALL_PROXY"])
+def test_what_the_environment_names_and_is_no_proxy_is_no_fault_of_a_site(
+    web: Web, monkeypatch: pytest.MonkeyPatch, written: str, name: str
+) -> None:
+    monkeypatch.setenv(name, written)
+    reply = asked(web.url("/"), through("env"))
+    assert (reply.error, web.log) == ("proxy_failed", [])
+    assert reply.error_detail == (
+        "what the environment names for http: expected http://HOST:PORT or socks5://HOST:PORT"
+    )
+
+
 # Turns
 
 

@@ -66,7 +66,8 @@ class Choice:
         return f"<Choice {self._turns!r}>"
 
     def turns(self, route: Route) -> Turns:
-        """The proxies for a way; none where it is direct."""
+        """The proxies for a way; none where it is direct. Raises Failure (``proxy_failed``) where
+        the environment names what is none."""
         return self._of_environment(route) if self._environment else self._turns
 
     def _of_environment(self, route: Route) -> Turns:
@@ -79,7 +80,11 @@ class Choice:
         if stock.proxy_bypass_environment(place, known):  # type: ignore[attr-defined]
             found = ""
         if found not in self._known:
-            self._known[found] = Turns([proxy_of(found)] if found else [])
+            try:
+                self._known[found] = Turns([proxy_of(found)] if found else [])
+            except ValueError as error:
+                why = f"what the environment names for {route.scheme}: {error}"
+                raise Failure("proxy_failed", why) from None
         return self._known[found]
 
 
