@@ -155,8 +155,10 @@ def _is_same(sources: Sequence[str], earlier: str) -> bool:
 def _given(number: int, source: str, rules: UrlRules) -> Seed:
     """An address on the command line."""
     seed = read_line(number, source, rules=rules)
-    if seed is None or seed.error is not None:
-        raise UsageError(f"{source}: {seed.error if seed else 'not an address'}")
+    if seed is None:
+        raise UsageError(f"{source}: not an address")
+    if seed.error is not None:
+        raise UsageError(f"{seed.text}: {seed.error}")
     return seed
 
 

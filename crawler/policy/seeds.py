@@ -24,6 +24,10 @@ _QUOTES = (
 )
 _USERINFO = re.compile(r"((?:https?:)?[/\\]{2,})[^/?#\\]*@", re.IGNORECASE)
 """What stands before the host, up to the last ``@`` (URL standard, authority state)."""
+_PERHAPS_USERINFO = re.compile(
+    r"\A(?>((?:[a-z][a-z0-9+.-]*:)?[/\\]{2,}|))(?!mailto:)[^@]*?:.*@", re.IGNORECASE
+)
+"""The same where the parser finds no such address, and so cannot say what is a password in it."""
 _PORT = re.compile(r"\d{1,5}(?:[/?#]|$)")
 
 
@@ -54,7 +58,11 @@ def read_line(number: int, raw: str, *, rules: UrlRules = ORDINARY) -> Seed | No
     error = words.of(target.refusal).meaning if target.refusal else _misspelt(text, target)
     if error is None and any(character.isspace() for character in text):
         error = "more than one word; write one address a line"
-    kept = without_password(text).replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+    shown = without_password(text)
+    if error is not None:
+        shown = _PERHAPS_USERINFO.sub(r"\1***@", shown, count=1)
+        target, _ = urls.resolve(shown if shown != text else href, rules=rules)
+    kept = shown.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
     return Seed(number, kept, target, bare and error is None, error)
 
 

@@ -123,6 +123,14 @@ def test_an_address_without_a_scheme_has_a_form_over_http(secure: str, plain: st
         ("http:\\\\ann:secret@h.test", "http:\\\\***@h.test"),
         ("http://h.test/@ann?q=a@b", "http://h.test/@ann?q=a@b"),
         ("h.test/@ann", "h.test/@ann"),
+        ("http://ann:secret@h .test/a", "http://***@h .test/a"),
+        ("ann:secret@h.test/a", "***@h.test/a"),
+        ("ftp://ann:secret@h.test/a", "ftp://***@h.test/a"),
+        ("https://ann:se/secret@h.test/a", "https://***@h.test/a"),
+        ("https://ann:se#secret?@h.test/a", "https://***@h.test/a"),
+        ("mailto:ann@h.test", "mailto:ann@h.test"),
+        ("http://h.test:0x/@ann?q=a@b", "http://***@b"),
+        ("h h.test/@ann", "h h.test/@ann"),
     ],
 )
 def test_no_password_is_kept(line: str, text: str) -> None:
