@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import logging
 import re
+from collections.abc import Iterable
+from typing import Any, Protocol
 
 UNSEEN = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
@@ -16,9 +19,13 @@ _UNSEEN_BUT_LAYOUT = re.compile(f"(?![\t\n]){UNSEEN.pattern}")
 _FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n\0]")
 """With these a cell begins that a spreadsheet may run (OWASP, CSV Injection); the wide ones in
 versions for Chinese and Japanese."""
-_FORMULA_BEHIND = re.compile(r"(?<=[;\t\r\n])(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
-"""Where a spreadsheet that divides at semicolons begins another cell, as most do in Europe; quotes
-in the middle of what it takes for a cell mean nothing to it."""
+_FORMULA_BEHIND = re.compile(
+    r"(?<=[;\t\r\n])(?=[=+\-@\uff1d\uff0b\uff0d\uff20]|[^\S\t\r\n]*+[=\uff1d]"
+    r"|[^\S\t\r\n]*+\"(?:[^\S\t\r\n]|\")*+[=+\-@\uff1d\uff0b\uff0d\uff20])"
+)
+"""Where a spreadsheet that divides at semicolons begins another cell, as most do in Europe: quotes
+in the middle of what it takes for a cell mean nothing to it, and those at the beginning of one are
+taken away. Signs behind a semicolon and a blank are prose."""
 _NUMBER = re.compile(r"-?(?:\d+(?:[.,]\d+)*|[.,]\d+)(?:[eE][+-]?\d+)?%?", re.ASCII)
 
 
@@ -29,6 +36,36 @@ def cell(text: str) -> str:
     if _FORMULA.match(text) is None or _NUMBER.fullmatch(text):
         return text
     return f"'{text}"
+
+
+class Stream(Protocol):
+    """Takes text."""
+
+    def write(self, text: str, /) -> object:
+        """More of it."""
+
+
+class CsvWriter:
+    """Writes rows as CSV (RFC 4180) whose lines end with ``\\n``.
+
+    csv puts a cell in quotes that holds a character of the end of lines, and before Python 3.13 for
+    no other one: a carriage return would begin another row to whoever reads it.
+    """
+
+    def __init__(self, stream: Stream, delimiter: str = ",") -> None:
+        self._stream = stream
+        self._csv = csv.writer(self, delimiter=delimiter, lineterminator="\r\n")
+
+    def __repr__(self) -> str:
+        return f"<CsvWriter to {self._stream}>"
+
+    def add(self, row: Iterable[Any]) -> None:
+        """Write a row."""
+        self._csv.writerow(row)
+
+    def write(self, line: str) -> None:
+        """What csv makes of a row."""
+        self._stream.write(f"{line[:-2]}\n")
 
 
 def plain(text: str) -> str:

@@ -7,13 +7,12 @@ with plain ends of lines). A text that a spreadsheet would run as a formula gets
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterator
 from typing import Any, BinaryIO, Final
 
 from crawler.exports.format import Export, Written
-from crawler.plain import cell
+from crawler.plain import CsvWriter, cell
 
 DELIMITERS: Final = {"csv": ",", "tsv": "\t"}
 
@@ -29,11 +28,11 @@ def write(export: Export, out: BinaryIO) -> Written:
         newline="",
         write_through=True,
     )
-    writer = csv.writer(text, delimiter=DELIMITERS[export.format], lineterminator="\n")
-    writer.writerow(selection.columns)
+    writer = CsvWriter(text, DELIMITERS[export.format])
+    writer.add(made(selection.columns))
     count = 0
     for row in export.counted(export.moment.rows(selection).rows):
-        writer.writerow(made(row))
+        writer.add(made(row))
         count += 1
     text.flush()
     text.detach()

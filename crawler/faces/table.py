@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
 import json
 from collections.abc import Iterable, Sequence
@@ -13,7 +12,7 @@ from rich.cells import cell_len, set_cell_size
 
 from crawler.faces import wording
 from crawler.faces.screen import Screen
-from crawler.plain import cell
+from crawler.plain import CsvWriter, cell
 from crawler.store.queries import Rows, View
 
 COLUMN_MAX = 120
@@ -142,11 +141,10 @@ def _padded(text: str, width: int, to_the_right: bool = False) -> str:
 
 def write_csv(rows: Rows, limit: int | None, stream: TextIO) -> None:
     """Write rows as CSV with a head; no cell begins a formula, none commands a terminal."""
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(rows.columns)
+    writer = CsvWriter(stream)
     shown = wording.plain if stream.isatty() else str
-    for row in itertools.islice(rows.rows, limit):
-        writer.writerow([cell(shown(v)) if isinstance(v, str) else _readable(v) for v in row])
+    for row in itertools.chain([rows.columns], itertools.islice(rows.rows, limit)):
+        writer.add([cell(shown(v)) if isinstance(v, str) else _readable(v) for v in row])
 
 
 def write_json(rows: Rows, limit: int | None, stream: TextIO) -> None:

@@ -49,6 +49,19 @@ def test_no_cell_is_a_formula_and_numbers_stay_numbers(
     assert (row["hidden"], row["b"], row["n"]) == ("'\n'=1", "00ff", "")
 
 
+@pytest.mark.parametrize(("name", "delimiter"), [("csv", ","), ("tsv", "\t")])
+@pytest.mark.parametrize("raw", [True, False])
+def test_no_end_of_line_in_a_cell_ends_its_row(
+    crawled: Path, tmp_path: Path, name: str, delimiter: str, raw: bool
+) -> None:
+    sql = "SELECT 'a' || char(13) || 'b' AS said, 1 AS \"=1\", 'c' || char(0) AS last"
+    made = take(crawled, tmp_path / "x", name, sql=sql, raw=raw)
+    with made.open(encoding="utf-8", newline="") as stream:
+        head, *found = csv.reader(stream, delimiter=delimiter)
+    assert head == ["said", "=1" if raw else "'=1", "last"]
+    assert found == [["a\rb", "1", "c\0"]]
+
+
 def test_the_full_text_index_is_asked_as_any_table(crawled: Path, tmp_path: Path) -> None:
     """README's question; the index asks SQLite by itself whether somebody has written."""
     sql = """

@@ -35,6 +35,10 @@ def rows(*values: Any) -> Rows:
         ("a;=1+1;b;-2+cmd", "a;'=1+1;b;'-2+cmd"),  # where lists are divided by semicolons
         ("a\n=1", "a\n'=1"),
         ("a; - b", "a; - b"),
+        ('a;"=1+1;b', "a;'\"=1+1;b"),  # a cell in quotes, to who divides there
+        ('a;"" @SUM(1);b', 'a;\'"" @SUM(1);b'),
+        ("a; =1+1", "a;' =1+1"),
+        ('a; "quoted"; b', 'a; "quoted"; b'),
         (-5, "-5"),
         (1.5, "1.5"),
         (None, ""),
@@ -47,6 +51,25 @@ def test_a_cell_of_csv_is_whole_and_no_formula(value: Any, cell: str) -> None:
     out = io.StringIO()
     table.write_csv(rows(value, "x"), 1, out)
     assert list(csv.reader(io.StringIO(out.getvalue()))) == [["c0", "c1"], [cell, "x"]]
+
+
+@pytest.mark.parametrize("value", ["a\rb", "\r", "a\r\nb", 'a\r"b', "a\x00b", "a\u2028b"])
+def test_no_end_of_line_in_a_cell_ends_its_row(value: str) -> None:
+    out = io.StringIO(newline="")
+    table.write_csv(rows("x", value), 1, out)
+    assert out.getvalue().startswith("c0,c1\nx,")
+    [_, found] = csv.reader(io.StringIO(out.getvalue(), newline=""))
+    assert found == ["x", value if value != "\r" else "'\r"]
+
+
+def test_the_head_of_csv_is_as_harmless_as_its_rows(terminal: Terminal) -> None:
+    """A view of a stranger's file calls its columns as it likes."""
+    out = io.StringIO()
+    table.write_csv(Rows(("=1+1", "b"), iter([])), 1, out)
+    assert out.getvalue() == "'=1+1,b\n"
+    with open(terminal.descriptor, "w", encoding="utf-8", closefd=False) as stream:
+        table.write_csv(Rows(("\x1b[2J", "b"), iter([])), 1, stream)
+    assert "\x1b" not in terminal.shown()
 
 
 def test_json_has_a_line_a_row_in_ascii() -> None:
