@@ -6,6 +6,7 @@ import base64
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import gevent
 import msgspec
 import pytest
 
@@ -330,6 +331,7 @@ SOCKS = {
     "failed": ((b"\x05\x00", b"\x05\x01\x00\x01\0\0\0\0\0\0"), "proxy_failed"),
     "cannot reach the host": ((b"\x05\x00", b"\x05\x04\x00\x01\0\0\0\0\0\0"), "connect_refused"),
     "was refused": ((b"\x05\x00", b"\x05\x05\x00\x01\0\0\0\0\0\0"), "connect_refused"),
+    "was refused in few words": ((b"\x05\x00", b"\x05\x05\x00\x01"), "connect_refused"),
     "waited in vain": ((b"\x05\x00", b"\x05\x06\x00\x01\0\0\0\0\0\0"), "connect_timeout"),
     "answers half": ((b"\x05\x00", b"\x05"), "proxy_failed"),
     "says nonsense": ((b"\x05\x00", b"\x05\x63\x00\x09\0\0"), "proxy_failed"),
@@ -341,6 +343,25 @@ def test_a_socks_proxy_that_opens_no_way_is_told(answers: tuple[bytes, ...], wor
     with stage(saying(*answers) if answers else lambda peer: None) as proxy:
         reply = asked("http://a.test/", through(f"socks5://127.0.0.1:{proxy.port}"))
     assert (reply.status, reply.error) == (None, word)
+
+
+@pytest.mark.parametrize(
+    "way",
+    [b"\1\x7f\0\0\1\0\x50", b"\4" + bytes(16) + b"\0\x50", b"\3\6a.test\0\x50", b"\3\0\0\x50"],
+)
+def test_what_a_socks_proxy_says_may_come_in_pieces(way: bytes) -> None:
+    def play(peer: Recorded) -> None:
+        for answer in (b"\5\2", b"\1\0", b"\5\0\0" + way):
+            peer.sock.recv(65536)
+            for at in range(len(answer)):
+                peer.say(answer[at : at + 1])
+                gevent.sleep(0.005)
+        peer.request()
+        peer.say(ok(b"hi"))
+
+    with stage(play) as proxy:
+        reply = asked("http://a.test/", through(f"socks5://u:p@127.0.0.1:{proxy.port}"))
+    assert (reply.body, reply.error_detail) == (b"hi", None)
 
 
 @pytest.mark.parametrize("kind", ["http", "socks5"])

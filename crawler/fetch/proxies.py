@@ -22,6 +22,7 @@ MAX_SAID: Final = 16 * 1024
 """Bytes that a proxy may say before it is through."""
 Receive = Callable[[int], bytes]
 Send = Callable[[bytes], object]
+Read = Callable[[int], bytes]
 
 
 class Turns:
@@ -150,23 +151,24 @@ def _open_socks(proxy: Proxy, route: Route, send: Send, receive: Receive) -> Non
         methods = [socks5.SOCKS5AuthMethod.USERNAME_PASSWORD]
     talk = socks5.SOCKS5Connection()
 
-    def ask(request: object) -> object:
+    def ask(request: object, read: Callable[[Read], bytes]) -> object:
         talk.send(request)
         send(talk.data_to_send())
-        return talk.receive_data(_more(proxy, receive))
+        return talk.receive_data(read(lambda size: _exactly(size, proxy, receive)))
 
     try:
-        chosen = ask(socks5.SOCKS5AuthMethodsRequest(methods))
+        chosen = ask(socks5.SOCKS5AuthMethodsRequest(methods), _two)
         if chosen.method not in methods:  # type: ignore[attr-defined]
             raise refused(proxy, "asks for a user and password" if not proxy.user else "takes none")
         if proxy.user:
             user, password = proxy.user.encode(), proxy.password.encode()
-            answer = ask(socks5.SOCKS5UsernamePasswordRequest(user, password))
+            answer = ask(socks5.SOCKS5UsernamePasswordRequest(user, password), _two)
             if not answer.success:  # type: ignore[attr-defined]
                 raise refused(proxy, "asks for another user or password")
         command = socks5.SOCKS5Command.CONNECT
         host = route.host.removeprefix("[").removesuffix("]")
-        reply = ask(socks5.SOCKS5CommandRequest.from_address(command, (host, route.port)))
+        asked = socks5.SOCKS5CommandRequest.from_address(command, (host, route.port))
+        reply = ask(asked, _whole_reply)
     except (ProtocolError, SOCKSError, ValueError) as error:
         raise refused(proxy, f"no answer of a SOCKS5 proxy ({type(error).__name__})") from None
     code = reply.reply_code  # type: ignore[attr-defined]
@@ -174,6 +176,30 @@ def _open_socks(proxy: Proxy, route: Route, send: Send, receive: Receive) -> Non
         raise _of_code(proxy, code.value[0])
 
 
+def _two(read: Read) -> bytes:
+    """The answer to methods (RFC 1928, section 3), or to a password (RFC 1929, section 2)."""
+    return read(2)
+
+
+def _whole_reply(read: Read) -> bytes:
+    """The answer to a command (RFC 1928, section 6), whose length its fourth octet tells. Of a
+    refusal no address is waited for, which some leave out."""
+    head = read(4)
+    kind = head[3]
+    if head[1]:
+        return head[:3] + _NO_ADDRESS
+    if kind not in _LENGTHS:
+        return head
+    length = _LENGTHS[kind]
+    if not length:
+        head += read(1)
+        length = head[-1]
+    return head + read(length + 2)
+
+
+_NO_ADDRESS: Final = b"\1" + bytes(6)
+_LENGTHS: Final = {1: 4, 3: 0, 4: 16}
+"""Octets of an address by its type; 0 where the first one tells."""
 _WORDS: Final = {
     3: ("connect_refused", "the network cannot be reached"),
     4: ("connect_refused", "the host cannot be reached, or has no address"),
@@ -194,6 +220,17 @@ def _more(proxy: Proxy, receive: Receive) -> bytes:
     data = receive(MAX_SAID)
     if not data:
         raise refused(proxy, "closed the connection")
+    return data
+
+
+def _exactly(size: int, proxy: Proxy, receive: Receive) -> bytes:
+    """So many bytes, in however many pieces they come."""
+    data = b""
+    while len(data) < size:
+        more = receive(size - len(data))
+        if not more:
+            raise refused(proxy, "closed the connection")
+        data += more
     return data
 
 
