@@ -95,6 +95,14 @@ _COUNTED: Final = """
 """
 
 
+_NOT_YET: Final = """
+    INSERT OR IGNORE INTO runs_checks (run_id, check_name, judged, reason)
+    VALUES (?, ?, 0, 'the analysis was stopped before it: crawler analyse goes on')
+"""
+"""What is said of a check until it is made: who is killed before that must not seem to have found
+nothing."""
+
+
 def judge_run(
     connection: Connection,
     groups: Mapping[str, Sequence[Check]],
@@ -110,7 +118,7 @@ def judge_run(
     (run_id,) = connection.execute("SELECT max(id) FROM runs").fetchone()
     if run_id is None:
         return
-    _register(connection, groups, settings)
+    _register(connection, groups, settings, run_id)
     connection.execute("DROP TABLE IF EXISTS temp.judged")
     connection.execute(_JUDGED, {"run": run_id})
     connection.execute("CREATE INDEX temp.judged_url_id ON judged(url_id)")
@@ -173,9 +181,13 @@ class _Patience:
 
 
 def _register(
-    connection: Connection, groups: Mapping[str, Sequence[Check]], settings: Mapping[str, float]
+    connection: Connection,
+    groups: Mapping[str, Sequence[Check]],
+    settings: Mapping[str, float],
+    run_id: int,
 ) -> None:
-    """The catalogue as a table. What is no longer in it keeps its row, for its findings."""
+    """The catalogue as a table, of which nothing is judged yet. What is no longer in it keeps its
+    row, for its findings."""
     rows = [
         (check.name, group, check.severity, check.definition,
          _encode(limits_of(check, settings)).decode(), " ".join(check.needs), check.sql)
@@ -191,6 +203,7 @@ def _register(
         """,
         [(number, *row) for number, row in enumerate(rows, 1)],
     )
+    connection.executemany(_NOT_YET, [(run_id, name) for name, *_ in rows])
     failpoints.reached("before-commit")
     connection.execute("COMMIT")
     failpoints.reached("after-commit")

@@ -194,7 +194,9 @@ def test_a_check_that_was_stopped_has_not_failed(web: Web, tmp_path: Path) -> No
         assert process.stdout.readline() == b"at work\n"
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=PATIENT_S)[0] == b"True\n"
-    assert rows(database, "SELECT * FROM runs_checks WHERE check_name = 'long'") == []
+    told = "SELECT judged, reason FROM runs_checks WHERE check_name = 'long'"
+    [(judged, reason)] = rows(database, told)
+    assert (judged, reason[:24]) == (0, "the analysis was stopped")
 
 
 def stored(database: Path) -> dict[str, list[tuple[object, ...]]]:

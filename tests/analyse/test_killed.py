@@ -10,10 +10,14 @@ import pytest
 from gevent import monkey
 
 from crawler import failpoints
+from crawler.analyse.checks import CHECKS, GROUPS
 from crawler.analyse.run import analyse
 from crawler.channels import bodies
 from crawler.config import Config
+from crawler.crawl import audit_complaint
 from crawler.store import analysis, kept_changes
+from crawler.store.audit import audit
+from crawler.store.queries import reading
 from tests.analyse.site import Site
 from tests.crawls import crawl, rows
 from tests.sites.web import Web
@@ -77,6 +81,23 @@ def test_an_analysis_that_was_killed_comes_to_the_same_end(
     assert apart(database, place, nth) == signal.SIGKILL
     analyse(database, Config(), lambda *_: None, processes=1)
     assert stored(database) == stored(crawled[1])
+
+
+def test_checks_that_a_killed_analysis_did_not_make_are_told_as_not_judged(
+    crawled: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """What nobody has looked at must not pass for good."""
+    database = tmp_path / "killed.db"
+    database.write_bytes(crawled[0].read_bytes())
+    assert apart(database, "after-commit", 60) == signal.SIGKILL
+    last = list(CHECKS)[-1]
+    with reading(database) as connection:
+        told = audit(connection)
+    assert (told.run_id, len(told.checks)) == (2, len(CHECKS))
+    [reason] = [why for why, names in told.not_judged.items() if last in names]
+    assert reason.startswith("the analysis was stopped before it")
+    assert told.scores[list(GROUPS)[-1]] is None
+    assert last in str(audit_complaint(told, [last]))
 
 
 def apart(database: Path, place: str, nth: int) -> int:
