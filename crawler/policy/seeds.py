@@ -25,7 +25,7 @@ _QUOTES = (
 _USERINFO = re.compile(r"((?:https?:)?[/\\]{2,})[^/?#\\]*@", re.IGNORECASE)
 """What stands before the host, up to the last ``@`` (URL standard, authority state)."""
 _PERHAPS_USERINFO = re.compile(
-    r"\A(?>((?:[a-z][a-z0-9+.-]*:)?[/\\]{2,}|))(?!mailto:)[^@]*?:.*@", re.IGNORECASE
+    r"\A(?>((?:[a-z][a-z0-9+.-]*:)?[/\\]{2,}|))(?!mailto:)[^@:]*+:(?!//).*@", re.IGNORECASE
 )
 """The same where the parser finds no such address, and so cannot say what is a password in it."""
 _PORT = re.compile(r"\d{1,5}(?:[/?#]|$)")

@@ -131,6 +131,8 @@ def test_an_address_without_a_scheme_has_a_form_over_http(secure: str, plain: st
         ("mailto:ann@h.test", "mailto:ann@h.test"),
         ("http://h.test:0x/@ann?q=a@b", "http://***@b"),
         ("h h.test/@ann", "h h.test/@ann"),
+        ("https://h.test/a https://h.test/@ann", "https://h.test/a https://h.test/@ann"),
+        (":" * 100_000, ":" * 100_000),
     ],
 )
 def test_no_password_is_kept(line: str, text: str) -> None:
