@@ -72,7 +72,15 @@ _JUDGED: Final = """
     CREATE TEMP TABLE judged AS
     SELECT DISTINCT url_id
     FROM visits
-    WHERE run_id > coalesce((SELECT max(run_id) FROM runs_checks WHERE run_id < :run), 0)
+    WHERE run_id > coalesce(
+            (
+                SELECT max(run_id)
+                FROM runs_checks
+                WHERE run_id < :run
+                    AND run_id NOT IN (SELECT run_id FROM runs_checks WHERE reason = :not_yet)
+            ),
+            0
+        )
         AND error IS NULL
         AND status < 500
         AND status <> 429
@@ -82,8 +90,8 @@ _JUDGED: Final = """
     WHERE urls.state = 'skipped'
         AND EXISTS (SELECT 1 FROM runs WHERE id = :run AND finish_reason = 'finished')
 """
-"""URLs that were seen since checks were made last: a run that was stopped before its analysis, and
-resumed, is judged with the run that went on with it."""
+"""URLs that were seen since all checks were made last: a run that was stopped before its analysis
+or in it, and resumed, is judged with the run that went on with it."""
 _COUNTED: Final = """
     INSERT OR REPLACE INTO runs_checks (run_id, check_name, judged, reason, found, new, fixed)
     SELECT :run, :check, :judged, :reason,
@@ -95,12 +103,12 @@ _COUNTED: Final = """
 """
 
 
-_NOT_YET: Final = """
-    INSERT OR IGNORE INTO runs_checks (run_id, check_name, judged, reason)
-    VALUES (?, ?, 0, 'the analysis was stopped before it: crawler analyse goes on')
-"""
+_NOT_YET: Final = "the analysis was stopped before it: crawler analyse goes on"
 """What is said of a check until it is made: who is killed before that must not seem to have found
 nothing."""
+_SAY_NOT_YET: Final = """
+    INSERT OR IGNORE INTO runs_checks (run_id, check_name, judged, reason) VALUES (?, ?, 0, ?)
+"""
 
 
 def judge_run(
@@ -120,7 +128,7 @@ def judge_run(
         return
     _register(connection, groups, settings, run_id)
     connection.execute("DROP TABLE IF EXISTS temp.judged")
-    connection.execute(_JUDGED, {"run": run_id})
+    connection.execute(_JUDGED, {"run": run_id, "not_yet": _NOT_YET})
     connection.execute("CREATE INDEX temp.judged_url_id ON judged(url_id)")
     found.begin(connection)
     (pages,) = connection.execute("SELECT count(*) FROM pages").fetchone()
@@ -203,7 +211,7 @@ def _register(
         """,
         [(number, *row) for number, row in enumerate(rows, 1)],
     )
-    connection.executemany(_NOT_YET, [(run_id, name) for name, *_ in rows])
+    connection.executemany(_SAY_NOT_YET, [(run_id, name, _NOT_YET) for name, *_ in rows])
     failpoints.reached("before-commit")
     connection.execute("COMMIT")
     failpoints.reached("after-commit")

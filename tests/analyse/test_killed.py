@@ -19,7 +19,7 @@ from crawler.store import analysis, kept_changes
 from crawler.store.audit import audit
 from crawler.store.queries import reading
 from tests.analyse.site import Site
-from tests.crawls import crawl, rows
+from tests.crawls import config, crawl, rows
 from tests.sites.web import Web
 
 PAGES = 30
@@ -98,6 +98,30 @@ def test_checks_that_a_killed_analysis_did_not_make_are_told_as_not_judged(
     assert reason.startswith("the analysis was stopped before it")
     assert told.scores[list(GROUPS)[-1]] is None
     assert last in str(audit_complaint(told, [last]))
+
+
+def test_what_was_mended_before_a_killed_analysis_is_seen_by_the_next_one(
+    web: Web, tmp_path: Path
+) -> None:
+    """Though the next run has not come there."""
+    database = tmp_path / "crawl.db"
+    host, other = Site(web.host("127.0.6.3")), Site(web.host("127.0.6.4"))
+    for number, title in enumerate((None, "Harbour light")):
+        host.page("/harbour", title=title)
+        host.finish()
+        crawl(database, host.url())
+        if number:
+            assert apart(database, "after-commit", 10) == signal.SIGKILL
+        else:
+            analyse(database, Config(), lambda *_: None, processes=1)
+    other.page("/light")
+    other.finish()
+    assert crawl(database, other.url(), settings=config(run={"max_pages": 1})).reason == "max_pages"
+    analyse(database, Config(), lambda *_: None, processes=1)
+    mended = "SELECT fixed_run_id FROM findings WHERE check_name = 'title_missing'"
+    assert rows(database, mended) == [(3,)]
+    visited = "SELECT max(visits.run_id) FROM visits JOIN urls ON urls.id = url_id WHERE url = ?"
+    assert rows(database, visited, host.url("/harbour")) == [(2,)]
 
 
 def apart(database: Path, place: str, nth: int) -> int:
