@@ -46,7 +46,7 @@ _MARK: Final = re.compile(
     |`|\[|\]
     |\*(?:(?=\S)|(?<=\S\*))               # emphasis (6.2)
     |_(?:(?!\w)|(?<!\w_))
-    |<(?=[A-Za-z/!?])                     # HTML and autolinks (6.5, 6.6)
+    |<(?=[A-Za-z/!?]|\Z)                  # HTML and autolinks (6.5, 6.6), which may go on behind
     |&(?=\#?\w+;)                         # references to characters (2.5)
     |~(?:(?=~)|(?<=~~))                   # what is struck out (GitHub, 6.5)
     |=(?<=^=)(?==*\s*$)|-(?<=^-)(?=-*\s*$) # lines beneath headings, between parts (4.1, 4.3)
@@ -57,11 +57,14 @@ _BEGINS: Final = re.compile(r"( *(?:\d{1,9}(?=[.)](?:\s|$))|(?=(?:#{1,6}|[-+*])(
 """Where a text could begin a heading, a list or a quotation (4.2, 5.1, 5.2)."""
 _STAND_INS: Final = {mark: 0xFDD0 + place for place, mark in enumerate("\\`[]*_<&~=-.)#+>")}
 """What stands for marks while the library is at work: characters that are none (Unicode, 23.7)."""
-_ESCAPED: Final = {code: f"\\{mark}" for mark, code in _STAND_INS.items()}
+_ENDS_CODE: Final = "\ufdef"
+"""Stands behind code within a line: what touches the next would be one mark with its own (6.1)."""
+_ESCAPED: Final = {code: f"\\{mark}" for mark, code in _STAND_INS.items()} | {ord(_ENDS_CODE): ""}
 _SPACES: Final = re.compile(r"[ \t\r\n\f]{2,}|[\t\r\n\f]")
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-_NOT_OF_XML: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-"""What a tree gives and does not take: white space here (XML 1.0, section 2.2)."""
+_NOT_OF_XML: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufdd0-\ufdef\ufffe\uffff]")
+"""What a tree gives and does not take (XML 1.0, section 2.2), and what stands for marks: white
+space here."""
 
 
 class Markdown(msgspec.Struct, frozen=True, array_like=True):
@@ -81,7 +84,8 @@ def read_markdown(body: bytes, charset: str | None, url: str) -> Markdown:
         _flatten(pre)
     _escape(part)
     made = _converted(etree.tostring(part, encoding="unicode", method="html"))
-    text = clean(_CONTROLS.sub(" ", made.translate(_ESCAPED)))
+    apart = made.replace(f"{_ENDS_CODE}`", " `").translate(_ESCAPED)
+    text = clean(_CONTROLS.sub(" ", apart))
     data = text.encode()
     if len(data) <= MAX_BYTES:
         return Markdown(text)
@@ -201,18 +205,25 @@ def _flatten(pre: etree._Element) -> None:
 
 
 def _escape(part: etree._Element) -> None:
-    """Texts outside of code on one line each, without marks."""
+    """Texts outside of code, and words for pictures, on one line each, without marks."""
     plain = 0
     for event, element in etree.iterwalk(part, events=("start", "end")):
         is_plain = element.tag in _AS_IT_STANDS
         if event == "start":
             plain += is_plain
-            if element.text and not plain:
-                element.text = _unmarked(element.text)
+            as_shown = _of_xml if plain else _unmarked
+            if element.text:
+                element.text = as_shown(element.text)
+            if said := element.get("alt"):
+                element.set("alt", as_shown(said))
         else:
             plain -= is_plain
-            if element.tail and not plain:
-                element.tail = _unmarked(element.tail)
+            tail = element.tail or ""
+            if plain:
+                element.tail = _of_xml(tail)
+            else:
+                ends = _ENDS_CODE if is_plain and element.tag != "pre" else ""
+                element.tail = ends + _unmarked(tail)
 
 
 def _unmarked(text: str) -> str:

@@ -124,6 +124,44 @@ def test_any_text_comes_back(parts: list[str]) -> None:
     assert shown(f"<main>{body}</main>") == fold(" ".join(f"x{part}x" for part in parts))
 
 
+RUNS = "<img src=x onerror=alert(1)>"
+SAID = html.escape(RUNS)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        # words for pictures
+        f"<p><img src=/a alt='{html.escape(RUNS[:-1])} y=&quot;'>\"&gt;</p>",
+        f"<h2><img src=/a alt='{SAID}'></h2>",
+        f"<table><tr><th><h3><img src=/a alt='|{SAID}'></h3></table>",
+        f"<p><code><img src=/a alt='`'>{SAID}</code></p>",
+        # code that touches code
+        f"<p><code>x</code><code>`{SAID}</code></p>",
+        f"<p><code>x</code><b></b><kbd>`{SAID}</kbd></p>",
+        f"<p><tt>x</tt><code></code><kbd>``</kbd><code>`{SAID}`</code></p>",
+        f"<table><tr><td><code>x|</code><code>`{SAID}</code></table>",
+        # marks that begin in one element and go on in another
+        f"<p>&lt;<b></b>{SAID[4:]}</p>",
+        f"<p>&lt;<wbr>{SAID[4:]}</p>",
+        f"<p>&lt;<a>img</a>{SAID[7:]}</p>",
+        f"<p>&lt;<img src='data:,x' alt='{SAID[4:]}'></p>",
+        # what stands for marks while the library is at work
+        f"<p><code>&#xfdd1;{SAID}</code></p>",
+        f"<p><code>a<b>b</b>&#xfdd1;{SAID}</code></p>",
+        f"<p><code>&#xfdef;</code><code>`&#xfdef;{SAID}</code></p>",
+    ],
+)
+def test_no_text_becomes_an_element_that_runs_something(body: str) -> None:
+    assert not read_back(f"<main>{body}</main>").xpath("//*[@onerror]")
+
+
+def test_code_that_touches_code_is_two_pieces_of_it() -> None:
+    body = "<p><code>a</code><code>`b</code><b><code>c</code></b><code>d</code>e</p>"
+    found = ["".join(one.itertext()) for one in read_back(body).xpath("//code")]
+    assert found == ["a", "`b", "c", "d"]
+
+
 def test_only_what_needs_it_is_escaped() -> None:
     text = "snake_case, x86-64, 2.4 (see a/b) | 3 * 4 = 12 < 13 & more! ~5 #6"
     assert markdown(f"<p>{html.escape(text)}</p>") == f"{text}\n"
