@@ -60,7 +60,7 @@ def analyse(
         processes = len(os.sched_getaffinity(0))
     lock = WriterLock(path)
     try:
-        with _writing(path) as connection:
+        with _writing(path, lock) as connection:
             gather_facts(
                 connection, progress, processes=processes, max_links=config.parse.max_links
             )
@@ -82,12 +82,13 @@ def analyse(
                     progress,
                     host_characters=config.scope.max_bytes_per_host,
                 )
+            lock.refuse_another()
     finally:
         lock.release()
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[Connection]:
+def _writing(path: Path, lock: WriterLock) -> Iterator[Connection]:
     """A connection that is closed for readers; KeyboardInterrupt ends what SQLite is at."""
     with storage_errors(path):
         connection = open_for_writing(path)
@@ -103,7 +104,7 @@ def _writing(path: Path) -> Iterator[Connection]:
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-            close_for_readers(connection, path, ended_well=True)
+            close_for_readers(connection, path, lock, ended_well=True)
 
 
 def _plan_revisits(connection: Connection, config: Config, progress: Progress) -> None:

@@ -28,13 +28,14 @@ def merge(out: Path, paths: Sequence[Path], progress: Progress) -> Merged:
     _refuse_names(out, paths)
     with ExitStack() as held:
         opened = [(path, held.enter_context(reading(path))) for path in paths]
-        for path in paths:
-            _hold(path, held)
+        locks = [_hold(path, held) for path in paths]
         for path, connection in opened:
             _refuse_version(path, connection)
         refuse_shards(opened)
         with whole.file(out) as place:
             made = fill(place, paths, progress)
+            for lock in filter(None, locks):
+                lock.refuse_another()
             _let_in_no_others(place, paths)
             _refuse_names(out, paths)  # somebody may have made it meanwhile
             return made
@@ -50,10 +51,10 @@ def _refuse_names(out: Path, paths: Sequence[Path]) -> None:
     refuse_twice(paths)
 
 
-def _hold(path: Path, held: ExitStack) -> None:
+def _hold(path: Path, held: ExitStack) -> WriterLock | None:
     """No crawl may write to it. Where no file can be made beside it, none does."""
     if not os.access(path.parent, os.W_OK):
-        return
+        return None
     try:
         lock = WriterLock(path)
     except StorageError:
@@ -61,6 +62,7 @@ def _hold(path: Path, held: ExitStack) -> None:
             f"{path}: a crawl is writing to it; wait until it has ended, or stop it"
         ) from None
     held.callback(lock.release)
+    return lock
 
 
 def _refuse_version(path: Path, connection: Connection) -> None:

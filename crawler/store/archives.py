@@ -68,8 +68,11 @@ class ArchiveRecorder(Recorder):
     brought = 0
     unresolved = 0
 
-    def __init__(self, connection: Connection, config: Config, run_id: int, agent: str) -> None:
+    def __init__(
+        self, connection: Connection, config: Config, run_id: int, agent: str, lock: WriterLock
+    ) -> None:
         super().__init__(connection, config, run_id, agent)
+        self._lock = lock
         self._settings = None  # its server is not asked whether this is what it holds
         self._outlinks.any_may_have_some = (
             True  # the same style sheet may come again, whatever is fetched
@@ -87,7 +90,11 @@ class ArchiveRecorder(Recorder):
         return None if row is None else str(row[0])
 
     def bring(self, answers: Sequence[Brought]) -> None:
-        """Store answers; of one address each in a transaction of its own, in their order."""
+        """Store answers; of one address each in a transaction of its own, in their order.
+
+        Raises StorageError when the file is no longer there: nothing would be kept.
+        """
+        self._lock.refuse_another()
         while answers:
             part = _distinct(answers)
             self._transaction(lambda part=part: self._bring(part), time.time())  # type: ignore[misc]
@@ -212,7 +219,7 @@ def importing(path: Path, config: Config, *, files: str) -> Iterator[ArchiveReco
             # A signal that came while SQLite worked is raised in here, and ends that work.
             interruptible(connection, lambda: False)
             try:
-                yield from _run(connection, config, files)
+                yield from _run(connection, config, files, lock)
             except SQLiteError as error:
                 if is_stop(error):
                     raise KeyboardInterrupt from None
@@ -220,19 +227,22 @@ def importing(path: Path, config: Config, *, files: str) -> Iterator[ArchiveReco
             finally:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
-                close_for_readers(connection, path, ended_well=True)
+                close_for_readers(connection, path, lock, ended_well=True)
     finally:
         lock.release()
 
 
-def _run(connection: Connection, config: Config, files: str) -> Iterator[ArchiveRecorder]:
+def _run(
+    connection: Connection, config: Config, files: str, lock: WriterLock
+) -> Iterator[ArchiveRecorder]:
     start = runs.start_import(
         connection, config, files=files, version=__version__, pid=os.getpid(), now=time.time()
     )
-    recorder = ArchiveRecorder(connection, config, start.run_id, robots_token(config.fetch))
+    recorder = ArchiveRecorder(connection, config, start.run_id, robots_token(config.fetch), lock)
     state, reason = "failed", "error"
     try:
         yield recorder
+        lock.refuse_another()
         state, reason = "finished", "finished"
     except KeyboardInterrupt:
         state, reason = "interrupted", "signal"

@@ -191,7 +191,7 @@ class WriterLock:
         """Raises StorageError when it is astray: what is written to it, nobody will find."""
         if self.is_astray:
             raise StorageError(
-                f"{self._path}: was removed, moved or replaced while a crawl was writing to it; "
+                f"{self._path}: was removed, moved or replaced while it was in use; "
                 "put it back, or run the same command again to begin anew"
             )
 

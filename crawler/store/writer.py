@@ -246,12 +246,7 @@ class Writer:
     def _close(self) -> None:
         """All is committed: what others' locks or the disk forbid here, the next run does."""
         connection, self._connection = self._connection, None
-        if self._lock is not None and self._lock.is_astray:
-            # SQLite finds the log by its name, and one of that name is another file's by now.
-            connection.execute(CHECKPOINT)
-            connection.close()
-            return
-        close_for_readers(connection, self.path, ended_well=self._ended_well)
+        close_for_readers(connection, self.path, self._lock, ended_well=self._ended_well)
 
     def _on_thread(self, change: Callable[[], Result]) -> Result:
         with storage_errors(self.path):
@@ -263,10 +258,19 @@ class Writer:
             return outcome
 
 
-def close_for_readers(connection: Connection, path: Path, *, ended_well: bool) -> None:
-    """Close it so that it can be read anywhere; what others' locks or the disk forbid is left."""
+def close_for_readers(
+    connection: Connection, path: Path, lock: WriterLock | None, *, ended_well: bool
+) -> None:
+    """Close it so that it can be read anywhere; what others' locks or the disk forbid is left.
+
+    A file that has no longer the name by which it was opened keeps its log: SQLite would remove
+    one by that name, and it is another file's by now.
+    """
     connection.execute(f"PRAGMA busy_timeout = {CLOSING_MS}")
-    for step in (CHECKPOINT, *(FOR_READERS if ended_well else ()), LEAVE_LOG):
+    steps = CHECKPOINT, *(FOR_READERS if ended_well else ()), LEAVE_LOG
+    if lock is not None and lock.is_astray:
+        steps = (CHECKPOINT,)
+    for step in steps:
         try:
             connection.execute(step)
         except SQLiteError as error:

@@ -12,11 +12,16 @@ import gevent
 import pytest
 from gevent import subprocess
 
+from crawler.analyse.run import analyse
+from crawler.config import Config
 from crawler.errors import StorageError, UsageError
+from crawler.exports.merge import merge
+from crawler.imports.run import bring
 from crawler.store import lock, place
 from crawler.store.database import Connection, open_for_reading, open_for_writing, sqlite3
 from crawler.store.lock import WriterLock
 from crawler.store.place import writable_place
+from tests.archives.making import packed, response
 from tests.crawls import crawl, rows
 from tests.sites.skip import require_program
 from tests.sites.web import Web
@@ -306,6 +311,74 @@ def test_a_crawl_ends_when_its_file_is_no_longer_there(
         front.let_go()
         meddler.join()
     assert not database.exists() or database.read_text() == TEXT
+
+
+def bringing(database: Path, then: Callable[[], None]) -> None:
+    """Import an archive; `then` comes when it is read, and nothing of it is stored."""
+    archive = database.with_name("in.warc.gz")
+    archive.write_bytes(packed(response("http://a.example/", "A")))
+    bring([archive], database, Config(), tell=print, progress=lambda _: then())
+
+
+def analysing(database: Path, then: Callable[[], None]) -> None:
+    """Analyse what was imported; `then` comes in the middle."""
+    bringing(database, lambda: None)
+    progress = {("links", 0): then}
+    analyse(
+        database,
+        Config(),
+        lambda step, done, _: progress.get((step, done), lambda: None)(),
+        processes=1,
+    )
+
+
+def another_with_its_log(path: Path) -> None:
+    """Put a crawl in its place of which a part stands in its log alone, as after a kill."""
+    other = path.with_name("other.db")
+    writing = open_for_writing(other)
+    writing.execute("CREATE TABLE theirs (id INTEGER)")
+    left = {suffix: beside(other, suffix).read_bytes() for suffix in ("-wal", "")}
+    writing.close()
+    for suffix, data in left.items():
+        beside(other, suffix).write_bytes(data)
+        beside(other, suffix).replace(beside(path, suffix))
+
+
+@pytest.mark.parametrize("writing", [bringing, analysing])
+@pytest.mark.parametrize("done", [removed, moved, replaced])
+def test_whatever_writes_to_a_file_tells_when_it_is_no_longer_there(
+    database: Path,
+    writing: Callable[[Path, Callable[[], None]], None],
+    done: Callable[[Path], None],
+) -> None:
+    with pytest.raises(StorageError, match=r"crawl\.db: was removed, moved or replaced"):
+        writing(database, lambda: done(database))
+    assert not database.exists() or database.read_text() == TEXT
+
+
+@pytest.mark.parametrize("writing", [bringing, analysing])
+def test_the_log_of_what_took_its_place_is_left_alone(
+    database: Path, writing: Callable[[Path, Callable[[], None]], None]
+) -> None:
+    """SQLite removes a log by its name, whatever file that is of by now."""
+    with pytest.raises(StorageError, match=r"crawl\.db: was removed, moved or replaced"):
+        writing(database, lambda: another_with_its_log(database))
+    assert rows(database, "SELECT count(*) FROM theirs") == [(0,)]
+
+
+def test_a_file_that_another_crawl_replaces_is_not_merged_in_part(database: Path) -> None:
+    """A file is opened several times, by its name: half of each would be in what is made."""
+    other, out = database.with_name("in.db"), database.with_name("out.db")
+    for source in (database, other):
+        bringing(source, lambda: None)
+
+    def then(done: int, _: int) -> None:
+        if done == 2:
+            another_with_its_log(database)
+
+    with pytest.raises(StorageError, match=r"crawl\.db: was removed, moved or replaced"):
+        merge(out, [database, other], then)
+    assert not out.exists()
 
 
 @pytest.mark.parametrize("opened", [open_for_reading, open_for_writing])
