@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -30,6 +30,7 @@ from crawler.store.clock import iso
 
 if TYPE_CHECKING:
     from crawler.render import Renderer
+    from crawler.render.needs import Fetch, Where
 
 Read = TypeVar("Read")
 Deliver = Callable[[Visit], None]
@@ -233,11 +234,11 @@ def _renderer(
     # web must not reach into a person's own network.
     outside = _fetcher(config, ()) if config.scope.allow_private else fetcher
 
-    def fetch_for(is_private: bool) -> Callable[[Job, Mapping[str, str]], Reply]:
+    def fetch_for(is_private: bool) -> tuple[Fetch, Where]:
         # A budget of the page's own, of which nothing comes back before the page is done. Were it
         # to wait for room among the bodies of pages, it might wait for pages that wait for it.
         room = Budget(config.render.max_bytes)
-        fetches = (fetcher if is_private else outside).fetch
-        return lambda job, more: fetches(job, room.share(), more)
+        one = fetcher if is_private else outside
+        return lambda job, more: one.fetch(job, room.share(), more), one.whereabouts
 
     return Renderer(config, fetch_for, say)

@@ -2,8 +2,9 @@
 
 What a page needs is asked for under the same robots.txt and pace as pages: the rules of the file,
 or those that a worker has fetched for a host that the crawl knows nothing of; at most six requests
-in flight to a host; and a host rests the longer, the more was asked of it. A page gets what it
-needs of one host in one go, as with any visitor; others wait until the host has rested.
+in flight to a host, and to an address, which may have thousands of names; and a host rests the
+longer, the more was asked of it. A page gets what it needs of one host in one go, as with any
+visitor; others wait until the host has rested.
 """
 
 from __future__ import annotations
@@ -18,13 +19,15 @@ from gevent.event import Event
 
 from crawler.config import Config
 from crawler.model import Answer, Ask, Fetched, Grant, Learnt, Question, Refusal
+from crawler.model.permits import PACE, ROBOTS
 from crawler.policy import pace, robots, urls
 from crawler.policy.robots import Rules
 from crawler.policy.sites import Sites
 from crawler.store.contract import KnownRules
 
 IN_FLIGHT: Final = 6
-"""Requests to one host, as browsers have it."""
+"""Requests to one host, as browsers have it, and to one address. A robots.txt is one of them: else
+whoever names a thousand ports, or names, would have as many asked for at once."""
 PATIENCE_S: Final = 10.0
 """What a page is kept waiting for a host."""
 MAX_REST_S: Final = 5.0
@@ -51,7 +54,7 @@ class Places(Protocol):
 
 
 class _Host(msgspec.Struct, eq=False):
-    """What is going on at a host.
+    """What is going on at a host, or at an address, which has no rest of its own.
 
     free_at: others than the pages in `pages` wait until then. in_flight, asked: by page.
     changed: set when there may be room.
@@ -129,7 +132,7 @@ class Permits:
     # Robots
 
     def _answer(self, ask: Ask) -> Answer:
-        refusal = self._robots(ask)
+        refusal = None if ask.kind == ROBOTS else self._robots(ask)
         if isinstance(refusal, Grant):
             return refusal
         refusal = refusal or self._wait_for(ask)
@@ -165,7 +168,8 @@ class Permits:
 
     def _learn(self, learnt: Learnt) -> None:
         """A worker has fetched the rules of an origin; they hold for this run."""
-        self._keep(learnt.origin, self._config.robots.max_age_s, learnt.rules, learnt.refusal)
+        if learnt.refusal != PACE:
+            self._keep(learnt.origin, self._config.robots.max_age_s, learnt.rules, learnt.refusal)
         waiting = self._learning.pop(learnt.origin, None)
         if waiting is not None:
             waiting.set()
@@ -183,47 +187,62 @@ class Permits:
     def _wait_for(self, ask: Ask) -> str | None:
         """Wait until the host may be asked; the word for one that may not be for long."""
         name, token, began = urls.host_of(ask.url), ask.token, self._clock()
-        host = self._hosts.setdefault(name, _Host())
-        self._hosts.move_to_end(name)
-        self._pages.setdefault(token, set()).add(name)
+        host, *_ = places = [self._place(each, token) for each in _names(ask)]
         while True:
             now = self._clock()
             if self._places.rests(name, now):
-                return "render_pace"
+                return PACE
             wait_s = 0.0 if token in host.asked else host.free_at - now
             left_s = began + PATIENCE_S - now
             if wait_s > left_s or left_s <= 0:
-                return "render_pace"
-            if wait_s <= 0 and host.busy < IN_FLIGHT:
+                return PACE
+            full = next((place for place in places if place.busy >= IN_FLIGHT), None)
+            if wait_s <= 0 and full is None:
                 break
-            host.changed.clear()
-            host.changed.wait(min(left_s, wait_s) if wait_s > 0 else left_s)
+            awaited = full or host
+            awaited.changed.clear()
+            awaited.changed.wait(min(left_s, wait_s) if wait_s > 0 else left_s)
         if token not in self._pages:
-            return "render_pace"  # its page came back meanwhile
+            return PACE  # its page came back meanwhile
+        for place in places:
+            place.in_flight[token] = place.in_flight.get(token, 0) + 1
         self._take(host, ask, name, now)
         return None
 
+    def _place(self, name: str, token: int) -> _Host:
+        """A host or an address, of which a page asks something."""
+        place = self._hosts.setdefault(name, _Host())
+        self._hosts.move_to_end(name)
+        self._pages.setdefault(token, set()).add(name)
+        return place
+
     def _take(self, host: _Host, ask: Ask, name: str, now: float) -> None:
         token = ask.token
-        host.in_flight[token] = host.in_flight.get(token, 0) + 1
         host.asked[token] = host.asked.get(token, 0) + 1
         rest_s = max(host.free_at, now) + self._gap_s(ask.url, name)
         host.free_at = max(host.free_at, min(rest_s, now + MAX_REST_S))
 
     def _done(self, fetched: Fetched) -> None:
-        name, token = urls.host_of(fetched.url), fetched.token
-        host = self._hosts.get(name)
-        if host is None or token not in host.in_flight:
-            return
-        host.in_flight[token] -= 1
-        if not host.in_flight[token]:
-            del host.in_flight[token]
-        if fetched.status in pace.PENALISED:
+        name, *addresses = _names(fetched)
+        host = self._free(name, fetched.token)
+        for address in addresses:
+            self._free(address, fetched.token)
+        if host is not None and fetched.status in pace.PENALISED:
             rest_s = min(fetched.retry_after_s or SLOWED_S, self._config.pace.retry_after_max_s)
             host.free_at = max(host.free_at, self._clock() + rest_s)
-            host.asked.pop(token, None)  # this page, too, waits now
+            host.asked.pop(fetched.token, None)  # this page, too, waits now
             self._places.rest_longer(name, self._clock(), rest_s)
-        host.changed.set()
+
+    def _free(self, name: str, token: int) -> _Host | None:
+        """A request of a page is over; None where nothing is known of one."""
+        place = self._hosts.get(name)
+        if place is None or token not in place.in_flight:
+            return None
+        place.in_flight[token] -= 1
+        if not place.in_flight[token]:
+            del place.in_flight[token]
+        place.changed.set()
+        return place
 
     def _gap_s(self, url: str, name: str) -> float:
         """The rest that one request to a host asks for."""
@@ -238,3 +257,8 @@ class Permits:
         for name in list(self._hosts)[: HOSTS_KEPT // 2]:
             if not self._hosts[name].asked and not self._hosts[name].in_flight:
                 del self._hosts[name]
+
+
+def _names(asked: Ask | Fetched) -> tuple[str, ...]:
+    """The host that is asked, and the addresses at which it is; no host is called so."""
+    return urls.host_of(asked.url), *(f"ip {address}" for address in asked.addresses)

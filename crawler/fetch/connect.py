@@ -205,6 +205,11 @@ class Connector:
         self.opened += 1
         return connection
 
+    def whereabouts(self, route: Route, private_ok: bool, connect_s: float) -> tuple[str, ...]:
+        """The addresses of a host that may be connected to. Raises Failure or Shortage."""
+        found = self._resolved(route.host, connect_s, Facts())
+        return tuple(self.admitted(found, route, private_ok))
+
     def _through(
         self, proxy: Proxy, route: Route, private_ok: bool, facts: Facts, connect_s: float,
         read_s: float,

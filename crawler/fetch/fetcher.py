@@ -34,6 +34,7 @@ from crawler.fetch.memory_budget import Budget, Share
 from crawler.fetch.proxies import Choice
 from crawler.fetch.reply import Attempt
 from crawler.fetch.requests_internals import SlimRequest
+from crawler.fetch.shortage import Shortage
 from crawler.fetch.tls import Trust
 from crawler.fetch.transport import Transport, TransportStats, header_block
 from crawler.model import Job, LoginStep, Reply
@@ -243,6 +244,18 @@ class Fetcher:
         self._bytes += reply.wire_bytes
         self._errors += reply.error is not None
         return reply
+
+    def whereabouts(self, job: Job) -> tuple[str, ...] | None:
+        """The addresses of a job's host to which packets may go, none where that cannot be had;
+        None where a proxy alone knows."""
+        manner = self._manner(job)
+        try:
+            request = self._request(job, manner)
+            if manner.proxies.turns(request.route):
+                return None
+            return self._transport.whereabouts(request, manner.times.connect_s)
+        except (Failure, Shortage):
+            return ()  # fetching it will tell why
 
     def _manner(self, job: Job) -> Manner:
         """How this job is asked for."""

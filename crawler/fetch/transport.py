@@ -203,6 +203,10 @@ class Transport(BaseAdapter):
         connection, exchange = found or self._ask_anew(asked, message, connect_s, read_s)
         return self._answer(request, connection, exchange, asked.facts)
 
+    def whereabouts(self, asked: SlimRequest, connect_s: float) -> tuple[str, ...]:
+        """The addresses that a direct way may lead to. Raises Failure or Shortage."""
+        return self._connector.whereabouts(asked.route, asked.private_ok, connect_s)
+
     def _ask_kept(
         self, asked: SlimRequest, message: bytes, read_s: float | None
     ) -> tuple[HttpConnection, Exchange | Answer] | None:

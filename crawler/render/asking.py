@@ -12,6 +12,7 @@ from typing import Final
 from gevent.event import AsyncResult
 
 from crawler.model import Answer, Ask, Question, Refusal
+from crawler.model.permits import PACE
 
 PATIENCE_S: Final = 12.0
 """Longer than the conductor waits for a host; then whoever should answer is gone."""
@@ -29,15 +30,15 @@ class Asking:
     def __repr__(self) -> str:
         return f"<Asking {len(self._waiting)} questions>"
 
-    def ask(self, token: int, url: str, kind: str) -> Answer:
+    def ask(self, token: int, url: str, kind: str, addresses: tuple[str, ...] = ()) -> Answer:
         """The answer, when there is one."""
         self._number += 1
         number = self._number
         waiting = self._waiting[number] = AsyncResult()
         try:
-            self._say(Ask(token, number, url, kind))
+            self._say(Ask(token, number, url, kind, addresses))
             waiting.wait(PATIENCE_S)
-            return waiting.value or Refusal(token, number, "render_pace")
+            return waiting.value or Refusal(token, number, PACE)
         finally:
             self._waiting.pop(number, None)
 

@@ -18,6 +18,7 @@ from isal import isal_zlib
 
 from crawler.config import Config
 from crawler.model import Fetched, Grant, Job, Learnt, Need, Question, Reply, Target
+from crawler.model.permits import PACE, ROBOTS
 from crawler.policy import robots, urls, words
 from crawler.policy.agent import robots_token, user_agent
 from crawler.policy.urls import UrlRules, resolve
@@ -82,13 +83,15 @@ NOTHING: Final = Served()
 
 Fetch = Callable[[Job, Mapping[str, str]], Reply]
 """How a page's needs are fetched; given headers besides those that all requests have."""
+Where = Callable[[Job], tuple[str, ...] | None]
+"""At which addresses the host of a job is; None where a proxy alone knows."""
 
 
 class Asking(Protocol):
     """Who knows what may be asked for."""
 
-    def ask(self, token: int, url: str, kind: str) -> object:
-        """A `Grant` or a `Refusal`; waits until it may be asked for."""
+    def ask(self, token: int, url: str, kind: str, addresses: tuple[str, ...] = ()) -> object:
+        """A `Grant` or a `Refusal`; waits until it may be asked for. addresses: where it goes."""
 
     def tell(self, question: Question) -> None:
         """What came of it."""
@@ -102,14 +105,16 @@ class Needs:
     """What one page has asked for.
 
     agent: as whom all is asked for. rows: what is told of it afterwards. is_private: the page came
-    from a private address, so that it may see what others must not.
+    from a private address, so that it may see what others must not. where: an address counts
+    whatever name leads there.
     """
 
     def __init__(
         self, job: Job, config: Config, fetch: Fetch, asking: Asking, cache: Cache,
-        *, is_private: bool = False,
+        *, is_private: bool = False, where: Where = lambda job: None,
     ) -> None:  # fmt: skip
         self._job = job
+        self._where = where
         self._config = config
         self._fetch = fetch
         self._asking = asking
@@ -154,7 +159,7 @@ class Needs:
         try:
             return self._get(target, request, kind, method, at_home=at_home)
         except Hurried:
-            return self._refuse(target, kind, method, "render_pace")
+            return self._refuse(target, kind, method, PACE)
         finally:
             self._waiting.discard(waiting)
 
@@ -207,26 +212,33 @@ class Needs:
         self, target: Target, request: Mapping[str, Any], kind: str, method: str, *, at_home: bool
     ) -> Served:
         began = _now()
-        reason = self._ask(target, kind)
+        job = self._job_for(target, method, at_home=at_home)
+        reason = self._ask(job, target.origin, kind)
         if reason is not None:
             self.rows.append(Need(target, kind, method, began, reason=reason))
             return NOTHING
-        job = self._job_for(target, method, at_home=at_home)
         reply = self._fetch_in_time(job, self._headers(request, at_home=at_home))
         self._bytes += len(reply.body)
-        self._asking.tell(Fetched(self._job.token, target.url, reply.status, reply.retry_after_s))
         self.rows.append(self._with_body(_need(target, kind, method, reply, began=began), reply))
         self._cache.keep(target.url, self._whose(at_home), kind, reply, time.monotonic())
         return NOTHING if reply.status is None or reply.error else _served(reply)
 
     def _fetch_in_time(self, job: Job, more: Mapping[str, str]) -> Reply:
         late = Reply(error="timeout_total", error_detail=f"not done after {ONE_S:g} s")
-        reply: Reply = gevent.with_timeout(ONE_S, self._fetch, job, more, timeout_value=late)
+        reply = Reply()
+        try:
+            reply = gevent.with_timeout(ONE_S, self._fetch, job, more, timeout_value=late)
+        finally:  # also where nobody waits for it any more: others may be asked in its place
+            self._asking.tell(
+                Fetched(job.token, job.url, reply.status, reply.retry_after_s, job.addresses or ())
+            )
+        if reply.addresses:
+            return Reply(error=PACE, error_detail="its host is at other addresses by now")
         return reply
 
     def _job_for(self, target: Target, method: str = "GET", *, at_home: bool) -> Job:
         """What is private, secret or the person's own is for the page's own origin alone."""
-        return Job(
+        job = Job(
             self._job.token,
             0,
             target.url,
@@ -237,6 +249,8 @@ class Needs:
             cookies=self._job.cookies if at_home else "",
             by_stranger=not at_home,
         )
+        found = gevent.with_timeout(ONE_S, self._where, job, timeout_value=())
+        return msgspec.structs.replace(job, addresses=found)
 
     def _headers(self, request: Mapping[str, Any], *, at_home: bool) -> dict[str, str]:
         """Of what the browser would send, what a server may need; what scripts have set is for the
@@ -254,16 +268,21 @@ class Needs:
 
     # Robots and pace
 
-    def _ask(self, target: Target, kind: str) -> str | None:
+    def _ask(self, job: Job, origin: str, kind: str) -> str | None:
         """Why it may not be asked for; None when it may, now."""
-        token = self._job.token
-        answer = self._asking.ask(token, target.url, kind)
+        answer = self._answer(job, kind)
         if isinstance(answer, Grant) and answer.robots_first:
-            self._asking.tell(self._learn(target.origin))
-            answer = self._asking.ask(token, target.url, kind)
+            learnt = self._learn(origin)
+            self._asking.tell(learnt)
+            if learnt.refusal == PACE:
+                return PACE
+            answer = self._answer(job, kind)
         if isinstance(answer, Grant):
             return "robots_unreachable" if answer.robots_first else None
-        return str(getattr(answer, "reason", "render_pace"))
+        return str(getattr(answer, "reason", PACE))
+
+    def _answer(self, job: Job, kind: str) -> object:
+        return self._asking.ask(job.token, job.url, kind, job.addresses or ())
 
     def _learn(self, origin: str) -> Learnt:
         """What the robots.txt of an origin says; its redirects are followed."""
@@ -274,8 +293,10 @@ class Needs:
             job = self._job_for(target, at_home=target.origin == self._origin)
             # No page is shown it, and what is sent to all others may say another thing.
             job = msgspec.structs.replace(job, kind="robots", by_stranger=False)
+            if not isinstance(self._answer(job, ROBOTS), Grant):
+                return Learnt(token, origin, refusal=PACE)
             reply = self._fetch_in_time(job, {})
-            need = _need(target, "Robots", "GET", reply, began=began)
+            need = _need(target, ROBOTS, "GET", reply, began=began)
             self.rows.append(self._with_body(need, reply))
             onward = reply.redirect
             if onward is None or onward.refusal is not None or reply.error is not None:
@@ -308,7 +329,7 @@ class Needs:
 def _learnt(token: int, origin: str, reply: Reply, config: Config) -> Learnt:
     """RFC 9309, section 2.3.1."""
     status = reply.status
-    if words.of(reply.error).skips:
+    if reply.error == PACE or words.of(reply.error).skips:
         return Learnt(token, origin, refusal=reply.error)
     if status is None or status == 429 or status >= 500:
         return Learnt(token, origin, refusal="robots_unreachable")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -26,7 +26,7 @@ from crawler.render.asking import Asking, Say
 from crawler.render.both import adds_nothing, merged
 from crawler.render.browser import Browser
 from crawler.render.cache import Cache
-from crawler.render.needs import Needs
+from crawler.render.needs import Fetch, Needs, Where
 from crawler.render.pipe import Gone
 from crawler.render.tab import Shown, Tab
 
@@ -37,8 +37,9 @@ _HTML: Final = ("Content-Type", "text/html; charset=utf-8")
 _ISAL_LEVEL: Final = 1
 _log = logging.getLogger(__name__)
 
-FetchFor = Callable[[bool], Callable[[Job, Mapping[str, str]], Reply]]
-"""What fetches the needs of one page: told whether the page came from a private address."""
+FetchFor = Callable[[bool], tuple[Fetch, Where]]
+"""What fetches the needs of one page, and says where their hosts are: told whether the page came
+from a private address."""
 Parse = Callable[[Job, Reply], Document]
 
 
@@ -203,13 +204,15 @@ class Renderer:
     def _needs(self, job: Job, reply: Reply) -> Needs:
         is_private = reply.ip is not None and is_private_literal(reply.ip)
         assert self._asking is not None
+        fetch, where = self._fetch(is_private)
         return Needs(
             job,
             self._config,
-            self._fetch(is_private),
+            fetch,
             self._asking,
             self._cache,
             is_private=is_private,
+            where=where,
         )
 
     def _tell_refusal(self) -> None:

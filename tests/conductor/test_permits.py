@@ -9,6 +9,7 @@ import gevent
 from crawler.conductor.permits import IN_FLIGHT, Permits
 from crawler.config import Config
 from crawler.model import Answer, Ask, Fetched, Grant, Learnt, Refusal
+from crawler.model.permits import PACE, ROBOTS
 from crawler.policy import robots
 from crawler.store.contract import KnownRules
 from tests.crawls import config
@@ -50,8 +51,10 @@ class Desk:
             lambda: self.now,
         )
 
-    def ask(self, number: int, url: str, token: int = 1) -> None:
-        self.permits.hear(Ask(token, number, url, "Script"), self._answered)
+    def ask(
+        self, number: int, url: str, token: int = 1, kind: str = "Script", ips: tuple[str, ...] = ()
+    ) -> None:
+        self.permits.hear(Ask(token, number, url, kind, ips), self._answered)
         gevent.sleep(0)
 
     def _answered(self, answer: Answer) -> None:
@@ -105,6 +108,27 @@ def test_a_host_is_asked_by_few_at_once_and_rests_for_each() -> None:
     until(lambda: len(desk.answers) == IN_FLIGHT + 1)
     desk.permits.over(1, f"{SITE}/")
     assert desk.hosts.longer == [("example.org", (IN_FLIGHT + 1) * 0.5)]
+
+
+def test_an_address_is_asked_by_few_at_once_whatever_its_names_are() -> None:
+    desk = Desk()
+    for number in range(IN_FLIGHT + 1):
+        desk.ask(
+            number, f"https://name{number}.example/robots.txt", kind=ROBOTS, ips=("192.0.2.1",)
+        )
+    assert len(desk.answers) == IN_FLIGHT
+    done = Fetched(1, "https://name0.example/robots.txt", 404, addresses=("192.0.2.1",))
+    desk.permits.hear(done, desk._answered)
+    until(lambda: len(desk.answers) == IN_FLIGHT + 1)
+
+
+def test_rules_that_a_host_had_no_time_for_are_asked_for_by_the_next() -> None:
+    desk = Desk()
+    desk.ask(1, f"{OTHER}/yes.js", token=1)
+    desk.ask(2, f"{OTHER}/yes.js", token=2)
+    desk.permits.hear(Learnt(1, OTHER, refusal=PACE), desk._answered)
+    until(lambda: 2 in desk.answers)
+    assert desk.answers[2] == Grant(2, 2, robots_first=True)
 
 
 def test_another_page_waits_until_a_host_has_rested() -> None:

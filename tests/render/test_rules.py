@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,11 @@ from gevent import socket
 from gevent.event import Event
 from gevent.server import DatagramServer, StreamServer
 
+from crawler.conductor.permits import IN_FLIGHT
+from crawler.fetch.dns import by_ares
 from tests.crawls import check_whole, config, crawl, fates, rows
+from tests.fetch.nameserver import Nameserver
+from tests.hostile.test_shared_address import most_at_once
 from tests.render.samples import HTML, SCRIPT, WORDS, shell
 from tests.sites.web import Web
 
@@ -21,6 +26,7 @@ REQUESTS = """
     JOIN urls ON urls.id = requests.target_id
     ORDER BY requests.visit_id, requests.position
 """
+LATER = "<script async "
 FILL = f"document.body.innerHTML = '<h1>Seen</h1><p>{WORDS}</p>'"
 ALWAYS = config(render={"mode": "always", "wall_s": 250, "cpu_s": 60})
 
@@ -179,6 +185,50 @@ def test_requests_without_end_stop_at_the_limit(web: Web, tmp_path: Path) -> Non
     reasons = Counter(reason for *_, reason, _ in rows(database, REQUESTS))
     assert reasons["render_most"] == 100, "and of those that are refused some are told"
     assert set(errors(database).values()) == {None}
+
+
+PUBLIC = config(
+    render={"mode": "always", "wall_s": 250, "cpu_s": 60},
+    scope={"allow_private": ["127.0.0.0/8"]},
+    pace={"own_is_public": True, "gap_s": 0},
+)
+
+
+def test_names_without_end_of_one_address_have_it_asked_by_few_at_once(
+    web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = web.host("127.0.7.1")
+    other.raw("/robots.txt", status=404, wait_s=0.05)
+    other.raw("/a.js", headers=SCRIPT, body="1", wait_s=0.05)
+    names = [f"name{number}.test" for number in range(40)]
+    scripts = [f"http://{name}:{web.port}/a.js" for name in names]
+    web.raw("/", headers=HTML, body=shell(*scripts, inline=FILL).replace("<script ", LATER))
+    with closing(Nameserver({name: [other.address] for name in names})) as server:
+        monkeypatch.setattr(
+            "crawler.fetch.fetcher.asker", lambda kind: by_ares(["127.0.0.1"], server.port)
+        )
+        crawl(tmp_path / "crawl.db", web.url("/"), settings=PUBLIC)
+    assert set(other.paths) == {"/robots.txt", "/a.js"}
+    assert len(other.paths) > 2 * IN_FLIGHT
+    assert most_at_once(other.log) <= IN_FLIGHT
+
+
+def test_ports_without_end_of_one_host_have_it_asked_by_few_at_once(
+    web: Web, tmp_path: Path
+) -> None:
+    with ExitStack() as open_until_the_end:
+        ports = [open_until_the_end.enter_context(closing(Web())) for _ in range(20)]
+        for port in ports:
+            port.raw("/robots.txt", status=404, wait_s=0.05)
+            port.raw("/a.js", headers=SCRIPT, body="1", wait_s=0.05)
+        scripts = [port.url("/a.js") for port in ports]
+        page = web.host("127.0.7.1")
+        page.raw("/", headers=HTML, body=shell(*scripts, inline=FILL).replace("<script ", LATER))
+        crawl(tmp_path / "crawl.db", page.url("/"), settings=PUBLIC)
+    hits = [hit for port in ports for hit in port.whole_log]
+    assert {hit.path for hit in hits} == {"/robots.txt", "/a.js"}
+    assert len(hits) > 2 * IN_FLIGHT
+    assert most_at_once(hits) <= IN_FLIGHT
 
 
 def test_an_ordinary_page_keeps_its_words_and_links(web: Web, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ class Asks:
     def __init__(self) -> None:
         self._known: set[str] = set()
 
-    def ask(self, token: int, url: str, kind: str) -> object:
+    def ask(self, token: int, url: str, kind: str, addresses: tuple[str, ...] = ()) -> object:
         origin = urls.resolve(url, rules=urls.UNLIMITED)[0].origin
         is_known = origin in self._known
         self._known.add(origin)
