@@ -22,13 +22,16 @@ from crawler.errors import StorageError, UsageError
 from crawler.imports.onward import Onward
 
 MAX_HEADER_BYTES: Final = 256 * 1024
-MOST_OVERLONG: Final = 200
-"""Heads without end that are each looked through, 20 ms; of a file that has more the whole of what
-was looked through is passed over, or 600 KB that say nothing but WARC/1.0 would take an hour."""
+MOST_IN_VAIN: Final = 200
+"""Heads without end, and what begins as a record and is none, that are each looked through, up to
+20 ms; of a file that has more the whole of what was looked through is passed over, or 600 KB that
+say nothing but WARC/1.0 would take an hour."""
 _OVERLONG: Final = "header length"
 MEMBER: Final = b"\x1f\x8b\x08"
 VERSION: Final = b"WARC/1."
 _START: Final = re.compile(re.escape(MEMBER) + rb"|(?:(?<=\n)|\A)" + re.escape(VERSION))
+_HEAD: Final = re.compile(re.escape(VERSION) + rb".*?\n\r?\n", re.DOTALL)
+_LENGTH: Final = re.compile(rb"^Content-Length:[ \t]*(\d{1,18})[ \t]*\r?$", re.I | re.M)
 _ZSTANDARD: Final = b"\x28\xb5\x2f\xfd"
 _LOOKED_AT: Final = 64 * 1024
 _CHUNK: Final = 1024 * 1024
@@ -169,27 +172,86 @@ def records(stream: BinaryIO | Onward, name: str) -> Iterator[Record | Damage]:
     where the next record begins.
     """
     at: int | None = 0
-    overlong = 0
+    in_vain = 0
     while at is not None:
         at = last = stream.seek(at)
+        why = behind = read = None
         try:
-            for record in _read(stream):
-                last = at + record.stream_pos
-                yield _record(record, f"{name}, record at byte {last:,}")
-            return
+            for record in _read(stream, is_lax=_is_lax(stream, at)):
+                last = record.stream_pos
+                read = _record(record, f"{name}, record at byte {last:,}")
+                yield read
         except (OSError, ValueError) as error:
-            yield Damage(f"{name}, behind byte {last:,}", _why(error))
-            overlong += _OVERLONG in str(error)
-        step = 1 if overlong < MOST_OVERLONG else MAX_HEADER_BYTES
-        at = _next_start(stream, last + step)
+            why = _why(error)
+            in_vain += _OVERLONG in why
+        if read is not None:
+            behind = _end_of(stream, last)
+            if behind is None and why is None:
+                return
+        if why is None and not _is_more(stream, last if behind is None else behind):
+            return
+        in_vain += why is None and read is None
+        if not isinstance(read, Damage):
+            yield Damage(f"{name}, behind byte {last:,}", why or "what follows is no record")
+        step = 1 if in_vain < MOST_IN_VAIN else MAX_HEADER_BYTES
+        at = _next_start(stream, last + step if behind is None else behind)
 
 
-def _read(stream: BinaryIO | Onward) -> Iterator[Any]:
+def _read(stream: BinaryIO | Onward, *, is_lax: bool) -> Iterator[Any]:
+    """is_lax: what is no record is passed over without a word, and with it the next record."""
     from fastwarc.warc import ArchiveIterator  # an extra, which few need
 
     return iter(
-        ArchiveIterator(stream, parse_http=False, quirks_mode=True, max_header_len=MAX_HEADER_BYTES)
+        ArchiveIterator(
+            stream, parse_http=False, quirks_mode=is_lax, max_header_len=MAX_HEADER_BYTES
+        )
     )
+
+
+def _is_lax(stream: BinaryIO | Onward, at: int) -> bool:
+    """Does a record begin here whose lines end as none of a WARC file should (1.1, section 4)?"""
+    data = stream.read(_LOOKED_AT)
+    stream.seek(at)
+    line, end, _ = (_beginning(data) if data.startswith(MEMBER) else data).partition(b"\n")
+    return bool(end) and line.startswith(VERSION) and not line.endswith(b"\r")
+
+
+def _end_of(stream: BinaryIO | Onward, at: int) -> int | None:
+    """Where the record ends that begins at this byte, with its member where it is packed; None
+    where that cannot be told. What stands in a record must not be taken for the next one."""
+    if stream.seek(at) != at:
+        return None
+    data = stream.read(_CHUNK)
+    if data.startswith(MEMBER):
+        return _end_of_member(stream, at, data)
+    while len(data) < MAX_HEADER_BYTES and (more := stream.read(_CHUNK)):
+        data += more
+    head = _HEAD.match(data)
+    length = _LENGTH.search(head[0]) if head else None
+    return at + head.end() + int(length[1]) if head and length else None
+
+
+def _end_of_member(stream: BinaryIO | Onward, end: int, data: bytes) -> int | None:
+    """The same of a member of gzip (RFC 1952, section 2.2); end, data: where and how it begins."""
+    unpacking = zlib.decompressobj(31)
+    try:
+        while data:
+            end += len(data)
+            while data and not unpacking.eof:
+                unpacking.decompress(data, _CHUNK)
+                data = unpacking.unconsumed_tail
+            if unpacking.eof:
+                return end - len(unpacking.unused_data)
+            data = stream.read(_CHUNK)
+    except zlib.error:
+        pass
+    return None
+
+
+def _is_more(stream: BinaryIO | Onward, at: int) -> bool:
+    """Is there anything at this byte or behind it but ends of lines?"""
+    stream.seek(at)
+    return any(data.strip(b"\r\n") for data in iter(lambda: stream.read(_CHUNK), b""))
 
 
 def _why(error: Exception) -> str:
