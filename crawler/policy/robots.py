@@ -64,7 +64,7 @@ _LINE_END = re.compile(r"\r\n?|\n")
 _TOKEN = re.compile(r"[a-z0-9_-]*")  # RFC 9309, 2.2.1 has no digits, but names of crawlers do
 _NUMBER = re.compile(r"[0-9]{1,300}(?:\.[0-9]*)?|\.[0-9]+")
 _ODD = re.compile(r"%[0-9A-Fa-f]{2}|[^A-Za-z0-9\-._~:/?#\[\]@!&'()+,;=%]+")
-_BLANK: Final = " \t\v\f\0\u00a0\ufeff"
+_BLANK: Final = " \t\v\f\0\u00a0"
 _UNRESERVED: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _SHOWN: Final = 200
 

@@ -336,14 +336,6 @@ def test_rules_behind_what_looks_like_a_page_hold(before: str) -> None:
     assert allowed(rules, "/b")
 
 
-def test_a_mark_of_the_byte_order_is_no_part_of_a_line_wherever_it_stands() -> None:
-    """Files are put together of several, each with its own."""
-    mark = "\ufeff"
-    rules = parse(f"{mark}{mark}User-agent: *\n{mark}Disallow: /a\n".encode(), "crawler")
-    assert not allowed(rules, "/a")
-    assert allowed(rules, "/b")
-
-
 @pytest.mark.parametrize(
     ("lines", "delays"),
     [
