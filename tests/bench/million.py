@@ -68,7 +68,7 @@ def build(database: Path, pages: int) -> None:
     for table, rows in _tables(pages):
         _insert(connection, table, rows)
     connection.execute("COMMIT")
-    close_for_readers(connection, database, ended_well=True)
+    close_for_readers(connection, database, None, ended_well=True)
 
 
 def _insert(connection: Connection, table: str, rows: Iterator[dict[str, object]]) -> None:
